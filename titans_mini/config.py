@@ -1,0 +1,134 @@
+"""Settings of a memory and of a simulation: frozen, validated, with named presets."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+
+from .errors import ConfigError, check_choice, check_integer, check_number
+
+ACTIVATION_NAMES = ("silu", "gelu", "tanh")
+GATE_NAMES = ("learned", "surprise")
+SIMULATION_GATE_NAMES = ("surprise", "constant")
+NORMALISER_NAMES = ("excess", "zsigmoid", "running_max", "fixed")
+SCALE_NAMES = ("rms", "unit")
+SCENARIO_NAMES = (
+    "text", "steady", "repetition", "novelty_burst", "topic_shift", "outliers", "noise", "silence",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MemoryConfig:
+    """Shape and inner rule of one neural memory.
+
+    The fast weights are, per head, an MLP of `depth` matrices over `dim / heads` features with hidden width
+    `expansion` times that. Paper: section 3.1. Recipe: 2.1 (depth 2, expansion 4).
+    Differs: `clip` bounds each token's gradient norm, which the paper does not do; `None` switches it off.
+    """
+
+    dim: int = 64  # features of the input and of the output
+    heads: int = 1  # independent memories, each over dim / heads features
+    depth: int = 2  # weight matrices of one memory, 1..4
+    expansion: int = 4  # hidden width over head width
+    chunk: int = 16  # tokens whose gradients are taken at the same start weights
+    activation: str = "silu"
+    clip: float | None = 1.0  # largest norm of one token's gradient
+    scale: str = "unit"  # keys (and a stream's values) of norm 1, or "rms": norm sqrt(dim)
+    conv: int = 4  # taps of the causal depthwise convolution after q, k, v
+    gate: str = "learned"
+
+    def __post_init__(self) -> None:
+        check_integer("dim", self.dim, 1, 8192)
+        check_integer("heads", self.heads, 1, 64)
+        check_integer("depth", self.depth, 1, 4)
+        check_integer("expansion", self.expansion, 1, 16)
+        check_integer("chunk", self.chunk, 1, 1024)
+        check_integer("conv", self.conv, 1, 64)
+        check_choice("activation", self.activation, ACTIVATION_NAMES)
+        check_choice("scale", self.scale, SCALE_NAMES)
+        check_choice("gate", self.gate, GATE_NAMES)
+        if self.clip is not None:
+            check_number("clip", self.clip, 1e-6, 1e6)
+        if self.dim % self.heads:
+            raise ConfigError(f"heads must divide dim: {self.heads} does not divide {self.dim}")
+
+    @property
+    def head_dim(self) -> int:
+        """Features that one head's memory maps to itself."""
+        return self.dim // self.heads
+
+    @property
+    def norm(self) -> float:
+        """The norm that keys are scaled to: 1, or sqrt(head_dim) for `scale="rms"`."""
+        return self.head_dim**0.5 if self.scale == "rms" else 1.0
+
+    @classmethod
+    def preset(cls, name: str, **changes: object) -> MemoryConfig:
+        """`paper` (chunked, clipped, unit keys) or `recipe` (token by token, unclipped, rms keys)."""
+        check_choice("preset", name, MEMORY_PRESETS)
+        return cls(**{**MEMORY_PRESETS[name], **changes})
+
+
+MEMORY_PRESETS: dict[str, dict] = {
+    "paper": dict(chunk=16, clip=1.0, scale="unit", gate="learned"),
+    "recipe": dict(chunk=1, clip=None, scale="rms", gate="surprise"),
+}
+
+
+@dataclass(frozen=True)
+class SimulationConfig:
+    """One run of a stream through a memory. Defaults are the recipe article's (2.2 and 3).
+
+    With `gate="constant"` the paper's rule runs with its gates held fixed: theta_t = eta, eta_t = beta,
+    alpha_t = lam. The memory's shape and its `scale` sit in `memory`.
+    """
+
+    scenario: str = "text"
+    tokens: int = 2000
+    tau: float = 0.3  # surprise threshold of the write gate
+    beta: float = 0.7  # momentum of surprise
+    lam: float = 1e-4  # decay per silent token (lambda)
+    eta: float = 1e-3  # step size
+    softness: float = 0.05  # width of the write gate's threshold
+    normaliser: str = "excess"
+    gate: str = "surprise"
+    seed: int = 0
+    memory: MemoryConfig = field(default_factory=lambda: MemoryConfig.preset("recipe"))
+
+    def __post_init__(self) -> None:
+        check_choice("scenario", self.scenario, SCENARIO_NAMES)
+        check_integer("tokens", self.tokens, 1, 10_000_000)
+        for name, (low, high) in SETTING_RANGES.items():
+            check_number(name, getattr(self, name), low, high)
+        check_choice("normaliser", self.normaliser, NORMALISER_NAMES)
+        check_choice("gate", self.gate, SIMULATION_GATE_NAMES)
+        check_integer("seed", self.seed, 0, 2**31 - 1)
+        if not isinstance(self.memory, MemoryConfig):
+            raise ConfigError(f"memory must be a MemoryConfig, not {type(self.memory).__name__}")
+
+    def with_memory(self, **changes: object) -> SimulationConfig:
+        """The same run with some fields of its memory changed."""
+        return replace(self, memory=replace(self.memory, **changes))
+
+    def to_dict(self) -> dict:
+        """Plain nested dict, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, settings: dict) -> SimulationConfig:
+        """The inverse of `to_dict`; raises ConfigError for unknown names."""
+        memory = settings.get("memory", {})
+        known = cls.__dataclass_fields__.keys(), MemoryConfig.__dataclass_fields__.keys()
+        unknown = [name for name in settings if name not in known[0]]
+        unknown += [f"memory.{name}" for name in memory if name not in known[1]]
+        if unknown:
+            raise ConfigError(f"unknown setting {unknown[0]!r}; known are {', '.join(known[0])}")
+        return cls(**{**settings, "memory": MemoryConfig(**memory)})
+
+
+SETTING_RANGES: dict[str, tuple[float, float]] = {
+    "tau": (0.0, 1.0),
+    "beta": (0.0, 1.0),
+    "lam": (0.0, 1.0),
+    "eta": (0.0, 10.0),
+    "softness": (1e-4, 10.0),
+}

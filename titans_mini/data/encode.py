@@ -1,0 +1,58 @@
+"""How text becomes keys and values without a trained model.
+
+The key of a token tells where it stands: the sum of its last four contexts (the last byte, the last two, three
+and four), each context a product of random signs, plus a direction that all keys share. So places with the same
+recent past have the same key, and places with a similar one have similar keys.
+
+The value tells which token comes: one random direction per byte, weighted by smooth inverse frequency a / (a + p)
+so that common bytes say little and rare ones much, plus a direction that all values share. Surprise then means
+"unpredicted here": the shared part is learnt at once, a repeated passage brings pairs that are known, and a rare
+byte stands out. Keys all have the same norm; values have that norm in root mean square over the text.
+
+Smooth inverse frequency: Arora, Liang and Ma 2017, "A simple but tough-to-beat baseline for sentence embeddings".
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+CONTEXT = 4  # bytes that a key looks back
+SHARED = 1.0  # length of the shared direction against the rest
+FREQUENCY = 0.01  # a: the byte frequency at which a value has half of its full weight
+BLANK = 10  # the byte that stands before the first one: a new line
+
+
+def encode(ids: Tensor, reference: Tensor, dim: int, seed: int) -> tuple[Tensor, Tensor]:
+    """ids (t,) bytes -> keys, values (t, dim) of norm 1 (values: in root mean square over `reference` bytes)."""
+    generator = torch.Generator().manual_seed(seed)
+    return _keys(ids, dim, generator), _value_table(reference, dim, generator)[ids]
+
+
+def _keys(ids: Tensor, dim: int, generator: torch.Generator) -> Tensor:
+    signs = torch.randint(0, 2, (CONTEXT, 256, dim), generator=generator).float() * 2 - 1
+    past = torch.cat([torch.full((CONTEXT,), BLANK), ids])
+    context, total = torch.ones(len(ids), dim), torch.zeros(len(ids), dim)
+    for lag in range(1, CONTEXT + 1):
+        context = context * signs[lag - 1, past[CONTEXT - lag : CONTEXT - lag + len(ids)]]
+        total = total + context
+    shared = _unit(torch.randn(dim, generator=generator)) * SHARED
+    return _unit(_unit(total) + shared)
+
+
+def _value_table(reference: Tensor, dim: int, generator: torch.Generator) -> Tensor:
+    frequency = torch.bincount(reference, minlength=256).float() / len(reference)
+    shared = _unit(torch.randn(dim, generator=generator))
+    own = torch.randn(256, dim, generator=generator)
+    own = _unit(own - (own @ shared).unsqueeze(-1) * shared) * (FREQUENCY / (FREQUENCY + frequency)).unsqueeze(-1)
+    table = own / _spread(own, frequency) + shared * SHARED
+    return table / _spread(table, frequency)
+
+
+def _spread(table: Tensor, frequency: Tensor) -> Tensor:
+    """Root mean square norm of the rows, each as often as it occurs."""
+    return (frequency * table.square().sum(-1)).sum().sqrt()
+
+
+def _unit(x: Tensor) -> Tensor:
+    return torch.nn.functional.normalize(x, dim=-1)

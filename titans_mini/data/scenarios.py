@@ -1,0 +1,143 @@
+"""Streams with known truth: each returns its tokens and the places where something happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..errors import check_choice
+from .encode import encode
+from .text import bundled_text, check_text
+
+LOOP = 48  # bytes of the passage that the artificial scenarios repeat
+
+
+class Event(NamedTuple):
+    """Something that happens from token `start` up to, not including, token `end`."""
+
+    name: str
+    start: int
+    end: int
+
+
+class Script(NamedTuple):
+    """A stream before it is encoded: bytes, events, and factors on each token's key and value."""
+
+    ids: Tensor  # (t,) int64 in 0..255
+    events: tuple[Event, ...] = ()
+    key_gain: Tensor | None = None  # (t,)
+    value_gain: Tensor | None = None  # (t,)
+
+
+class Stream(NamedTuple):
+    """What a memory is given: t tokens."""
+
+    ids: Tensor  # (t,) int64 in 0..255
+    keys: Tensor  # (t, dim), norm 1
+    values: Tensor  # (t, dim), norm 1 in root mean square
+    events: tuple[Event, ...]
+
+
+def to_bytes(text: str) -> Tensor:
+    """The UTF-8 bytes of a text, (t,) int64."""
+    return torch.frombuffer(bytearray(text.encode("utf-8", "replace")), dtype=torch.uint8).long()
+
+
+def _passage(length: int, start: int = 0) -> Tensor:
+    """`length` bytes of the bundled text from byte `start`, going round at its end."""
+    source = to_bytes(bundled_text())
+    return source[(start + torch.arange(length)) % len(source)]
+
+
+def _loop(length: int, start: int = 2000) -> Tensor:
+    return _passage(LOOP, start).repeat(length // LOOP + 1)[:length]
+
+
+def _figures(length: int, generator: torch.Generator) -> Tensor:
+    """Random digits and capitals, which the looped passage does not hold."""
+    alphabet = to_bytes("0123456789BCDFGHJKLMNPQRSTVWXYZ")
+    return alphabet[torch.randint(0, len(alphabet), (length,), generator=generator)]
+
+
+def _text(length: int, generator: torch.Generator) -> Script:
+    return Script(_passage(length))
+
+
+def _steady(length: int, generator: torch.Generator) -> Script:
+    return Script(_loop(length))
+
+
+def _repetition(length: int, generator: torch.Generator) -> Script:
+    half = (length + 1) // 2
+    passage = _passage(half, 4000)
+    return Script(torch.cat([passage, passage])[:length], (Event("second reading", half, length),))
+
+
+def _novelty_burst(length: int, generator: torch.Generator) -> Script:
+    ids, start = _loop(length), length // 2
+    end = min(length, start + 24)
+    ids[start:end] = _figures(end - start, generator)
+    return Script(ids, (Event("novelty", start, end),))
+
+
+def _topic_shift(length: int, generator: torch.Generator) -> Script:
+    half = length // 2
+    figures = _figures(LOOP, generator).repeat((length - half) // LOOP + 1)
+    ids = torch.cat([_loop(half), figures])[:length]
+    return Script(ids, (Event("new topic", half, length),))
+
+
+def _outliers(length: int, generator: torch.Generator) -> Script:
+    gain, places = torch.ones(length), range(length // 10, length, max(1, length // 10))
+    gain[list(places)] = -6.0
+    return Script(_loop(length), tuple(Event("outlier", p, p + 1) for p in places), value_gain=gain)
+
+
+def _noise(length: int, generator: torch.Generator) -> Script:
+    return Script(torch.randint(32, 127, (length,), generator=generator))
+
+
+def _silence(length: int, generator: torch.Generator) -> Script:
+    start, end = length // 3, max(length // 3 + 1, 2 * length // 3)
+    gain = torch.ones(length)
+    gain[start:end] = 0
+    ids = _loop(length)
+    ids[start:end] = 32
+    return Script(ids, (Event("silence", start, end),), key_gain=gain, value_gain=gain)
+
+
+SCENARIOS: dict[str, Callable[[int, torch.Generator], Script]] = {
+    "text": _text,  # the bundled text, or one that the caller gives
+    "steady": _steady,  # one short passage over and over
+    "repetition": _repetition,  # a long passage, read twice
+    "novelty_burst": _novelty_burst,  # a few random figures and capitals inside a steady stream
+    "topic_shift": _topic_shift,  # a looped passage of prose, then a looped one of figures and capitals
+    "outliers": _outliers,  # single values six times too long and of the wrong sign
+    "noise": _noise,  # random bytes: nothing to learn
+    "silence": _silence,  # a stretch where keys and values are zero
+}
+
+
+def make_stream(scenario: str, tokens: int, dim: int, seed: int = 0, text: str | None = None) -> Stream:
+    """The stream of a scenario. A given `text` replaces the bundled one; it is cut at `tokens`, never repeated.
+
+    Byte frequencies are counted over the whole source text, so a longer run begins like a shorter one; in a
+    scenario they are counted up to its first event, so what is new then is also rare.
+    """
+    check_choice("scenario", scenario, SCENARIOS)
+    generator = torch.Generator().manual_seed(seed)
+    if scenario == "text":
+        reference = to_bytes(bundled_text() if text is None else check_text(text))
+        script = _text(tokens, generator) if text is None else Script(reference[:tokens])
+    else:
+        script = SCENARIOS[scenario](tokens, generator)
+        reference = script.ids[: script.events[0].start or None] if script.events else script.ids
+    keys, values = encode(script.ids, reference, dim, seed)
+    if script.key_gain is not None:
+        keys = keys * script.key_gain.unsqueeze(-1)
+    if script.value_gain is not None:
+        values = values * script.value_gain.unsqueeze(-1)
+    return Stream(script.ids, keys, values, script.events)

@@ -1,0 +1,218 @@
+"""NeuralMemory: a module whose fast weights go on learning while it reads.
+
+A token is projected to a key, a value and a query; the key-value pair is written into the fast weights by one
+gradient step, and the query is answered by the memory as it stands after that write. Paper: section 3.1, eq.
+11-15. Recipe: 2.1-2.2.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .chunk import Fast, Rule, Tokens, chunk_step
+from .config import MemoryConfig
+from .errors import ConfigError, DivergenceError
+from .fastweights import ACTIVATIONS, apply_memory, initial_weights
+from .gates import LearnedGate, SurpriseGate, initial_gate_state
+from .state import MemoryState, Pending, choose, front, pack, take
+
+
+class NeuralMemory(nn.Module):
+    """x (b, t, dim) -> (output (b, t, dim), MemoryState).
+
+    Any split of a sequence over calls gives the same outputs, because tokens of an unfinished chunk stay in the
+    state as `pending`. `mask` (b, t) bool marks the real tokens: padding on the left, right or inside changes
+    nothing, and its outputs are zero. Inputs may be bfloat16; the memory itself is float32 (float64 if the module
+    is). Device: `.to(device)` and inputs on that device.
+    """
+
+    def __init__(self, config: MemoryConfig, *, gate: nn.Module | None = None) -> None:
+        super().__init__()
+        self.config = config
+        dim, heads = config.dim, config.heads
+        self.gate = gate or (LearnedGate(dim, heads) if config.gate == "learned" else SurpriseGate())
+        self.to_qkv = nn.Linear(dim, 3 * dim, bias=False)
+        self.conv = nn.Conv1d(3 * dim, 3 * dim, config.conv, groups=3 * dim)
+        self.start = nn.ParameterList(initial_weights(config))  # W_0, per layer (heads, o, i)
+        self.norm = nn.RMSNorm(config.head_dim)
+        self.to_gate = nn.Linear(dim, dim)
+        self.to_out = nn.Linear(dim, dim, bias=False)
+
+    def initial_state(self, batch: int = 1) -> MemoryState:
+        """The state that has read nothing: the learned start weights, copied for each row."""
+        config, dtype = self.config, self._memory_dtype()
+        weights = tuple(start.to(dtype).repeat(batch, 1, 1) for start in self.start)  # (b h, o, i)
+        rows, like = batch * config.heads, weights[0]
+        momentum = tuple(torch.zeros_like(weight) for weight in weights)
+        fast = Fast(weights, momentum, initial_gate_state(rows, like))
+        return MemoryState(
+            *fast,
+            pending=self._no_pending(fast),
+            conv=self.to_qkv.weight.new_zeros(batch, config.conv - 1, 3 * config.dim),
+            tokens_seen=torch.zeros(batch, dtype=torch.int64, device=like.device),
+        )
+
+    def forward(
+        self, x: Tensor, state: MemoryState | None = None, mask: Tensor | None = None
+    ) -> tuple[Tensor, MemoryState]:
+        """Writes each token, reads after each write. See the class."""
+        self._check(x, state, mask)
+        state = state or self.initial_state(len(x))
+        inner = x.to(self.to_qkv.weight.dtype)
+        if mask is not None:
+            inner = inner.masked_fill(~mask.unsqueeze(-1), 0)  # even NaN in padding changes nothing
+        if mask is None and state.pending.valid is None:
+            reads, state = self._aligned(inner, state)
+        else:
+            reads, state = self._ragged(inner, state, mask)
+        out = self._finish(inner, reads, mask).to(x.dtype)
+        _check_finite(out, inner)
+        return out, state
+
+    def recall(self, x: Tensor, state: MemoryState) -> Tensor:
+        """Answers x (b, t, dim) from the memory as it stands, without writing: (b, t, dim). Paper: eq. 15."""
+        self._check(x, state, None)
+        inner = x.to(self.to_qkv.weight.dtype)
+        tokens, _ = self._project(inner, state.conv)
+        reads = apply_memory(self.current(state).weights, tokens.queries, self.rule.activation)
+        return self._finish(inner, reads, None).to(x.dtype)
+
+    def current(self, state: MemoryState) -> Fast:
+        """The fast weights with the pending tokens written in."""
+        fast = Fast(state.weights, state.momentum, state.gate)
+        if state.pending.keys.shape[1] == 0:
+            return fast
+        keys, values, features, valid = state.pending
+        return chunk_step(fast, Tokens(keys, values, None, features, valid), self.rule)[1]
+
+    def _aligned(self, x: Tensor, state: MemoryState) -> tuple[Tensor, MemoryState]:
+        """All rows have the same number of real tokens."""
+        tokens, conv = self._project(x, state.conv)
+        m = state.pending.keys.shape[1]
+        tokens = _after(state.pending, tokens)
+        fast, reads, rest = Fast(state.weights, state.momentum, state.gate), [], None
+        for rest in tokens.split(self.config.chunk):
+            out, after, _ = chunk_step(fast, rest, self.rule)
+            reads.append(out)
+            if rest.keys.shape[1] == self.config.chunk:
+                fast, rest = after, None
+        pending = self._no_pending(fast) if rest is None else Pending(*rest[:2], rest.features, None)
+        reads = torch.cat(reads, dim=1)[:, m:]  # (n, t, d)
+        return reads, MemoryState(*fast, pending, conv, state.tokens_seen + x.shape[1])
+
+    def _ragged(self, x: Tensor, state: MemoryState, mask: Tensor | None) -> tuple[Tensor, MemoryState]:
+        """Rows differ: real tokens are packed to the front, and each row's chunks fill at their own pace."""
+        heads, chunk = self.config.heads, self.config.chunk
+        mask = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if mask is None else mask
+        count = mask.sum(-1)  # (b,)
+        tokens, conv = self._project(pack(x, mask), state.conv, count)
+        waiting = (state.tokens_seen % chunk).repeat_interleave(heads)  # (n,)
+        held = front(waiting, state.pending.keys.shape[1])
+        new = front(count, x.shape[1]).repeat_interleave(heads, 0)
+        valid = torch.cat([held, new], dim=1)
+        tokens = _after(state.pending, tokens)._replace(valid=valid)
+        tokens = Tokens(*(pack(field, valid) for field in tokens))
+        fast, reads = Fast(state.weights, state.momentum, state.gate), []
+        for part in tokens.split(chunk):
+            out, after, _ = chunk_step(fast, part, self.rule)
+            full = part.valid.sum(-1) == chunk  # (n,)
+            fast = choose(full, after, fast)
+            reads.append(out)
+        reads = torch.cat(reads, dim=1)  # (n, total, d)
+        place = (mask.cumsum(-1) - 1).clamp_min(0).repeat_interleave(heads, 0) + waiting.unsqueeze(-1)
+        pending = self._leftover(tokens, valid.sum(-1))
+        state = MemoryState(*fast, pending, conv, state.tokens_seen + count)
+        return take(reads, place.clamp_max(valid.shape[1] - 1)), state
+
+    def _no_pending(self, fast: Fast) -> Pending:
+        like = fast.weights[0]
+        empty = like.new_zeros(len(like), 0, self.config.head_dim)
+        return Pending(empty, empty, like.new_zeros(len(like), 0, self.gate.features), None)
+
+    def _leftover(self, tokens: Tokens, count: Tensor) -> Pending:
+        """Each row's tokens after its last full chunk, packed; count (n,) real tokens."""
+        chunk = self.config.chunk
+        width = min(chunk - 1, tokens.keys.shape[1])
+        index = (count // chunk * chunk).unsqueeze(-1) + torch.arange(width, device=count.device)
+        index = index.clamp_max(tokens.keys.shape[1] - 1)
+        keys, values, features = (
+            take(field, index) for field in (tokens.keys, tokens.values, tokens.features)
+        )
+        return Pending(keys, values, features, front(count % chunk, width))
+
+    @property
+    def rule(self) -> Rule:
+        """The fixed parts of the update."""
+        return Rule(self.gate, ACTIVATIONS[self.config.activation], self.config.clip)
+
+    def _project(self, x: Tensor, tail: Tensor, count: Tensor | None = None) -> tuple[Tokens, Tensor]:
+        """x (b, t, dim) -> tokens (n, t, d) and the convolution's next tail, after `count` (b,) real tokens."""
+        config, dtype = self.config, self._memory_dtype()
+        series = torch.cat([tail, self.to_qkv(x)], dim=1)  # (b, taps - 1 + t, 3 dim)
+        mixed = functional.silu(self.conv(series.mT).mT)  # (b, t, 3 dim)
+        q, k, v = (self._rows(part).to(dtype) for part in mixed.chunk(3, dim=-1))
+        q, k = (functional.normalize(part, dim=-1, eps=1e-6) * config.norm for part in (q, k))
+        features = self._rows(self.gate.project(x), self.gate.features).to(dtype)
+        taps = torch.arange(config.conv - 1, device=x.device)
+        if count is None:
+            tail = series[:, x.shape[1] :]
+        else:
+            tail = take(series, count.unsqueeze(-1) + taps)
+        return Tokens(k, v, q, features), tail
+
+    def _rows(self, x: Tensor, width: int | None = None) -> Tensor:
+        """(b, t, heads * width) -> (b * heads, t, width)."""
+        b, t, _ = x.shape
+        width = self.config.head_dim if width is None else width
+        return x.view(b, t, self.config.heads, width).transpose(1, 2).reshape(b * self.config.heads, t, width)
+
+    def _finish(self, x: Tensor, reads: Tensor, mask: Tensor | None) -> Tensor:
+        """Norm, gate by the input, projection: reads (n, t, d) -> (b, t, dim)."""
+        b, t, dim = x.shape
+        reads = self.norm(reads.to(x.dtype)).view(b, self.config.heads, t, -1)
+        merged = reads.transpose(1, 2).reshape(b, t, dim)
+        out = self.to_out(merged * torch.sigmoid(self.to_gate(x)))
+        return out if mask is None else out * mask.unsqueeze(-1)
+
+    def _memory_dtype(self) -> torch.dtype:
+        return torch.promote_types(self.to_qkv.weight.dtype, torch.float32)
+
+    def _check(self, x: Tensor, state: MemoryState | None, mask: Tensor | None) -> None:
+        if x.dim() != 3 or x.shape[-1] != self.config.dim or not x.is_floating_point():
+            raise ConfigError(
+                f"x must be a float tensor (batch, tokens, {self.config.dim}), not {x.dtype} {tuple(x.shape)}"
+            )
+        if x.shape[0] == 0 or x.shape[1] == 0:
+            raise ConfigError(f"x must hold at least 1 row and 1 token, not {tuple(x.shape)}")
+        if state is not None and len(state.tokens_seen) != len(x):
+            raise ConfigError(f"state has {len(state.tokens_seen)} rows, x has {len(x)}")
+        if mask is not None and (mask.dtype != torch.bool or mask.shape != x.shape[:2]):
+            raise ConfigError(f"mask must be bool {tuple(x.shape[:2])}, not {mask.dtype} {tuple(mask.shape)}")
+
+
+def _after(pending: Pending, tokens: Tokens) -> Tokens:
+    """The pending tokens, then the new ones; the pending ones ask nothing, so their queries are zero."""
+    if pending.keys.shape[1] == 0:
+        return tokens
+    join = [
+        torch.cat(pair, dim=1)
+        for pair in zip(
+            (pending.keys, pending.values, torch.zeros_like(pending.keys), pending.features),
+            (tokens.keys, tokens.values, tokens.queries, tokens.features),
+            strict=True,
+        )
+    ]
+    return Tokens(*join)
+
+
+def _check_finite(out: Tensor, x: Tensor) -> None:
+    """Raises DivergenceError for the first token of `out` that is not finite."""
+    if bool(out.isfinite().all()):
+        return
+    bad = ~out.isfinite().all(-1)  # (b, t)
+    token = int(bad.any(0).nonzero()[0])
+    row = int(bad[:, token].nonzero()[0])
+    cause = "memory diverged" if bool(x[row, token].isfinite().all()) else "input is not finite"
+    raise DivergenceError(f"{cause} at token {token} of row {row}", token)

@@ -1,0 +1,157 @@
+"""simulate: a stream through a memory, one setting or many at once, to a Trace."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .chunk import Fast, Record, Rule, Tokens, chunk_step
+from .config import SimulationConfig
+from .data import Stream, make_stream
+from .errors import ConfigError
+from .fastweights import ACTIVATIONS, apply_memory, initial_weights, weight_norm
+from .gates import ConstantGate, SurpriseGate, initial_gate_state
+from .threads import one_thread
+from .trace import COLUMNS, Trace
+
+METER_CHUNK = 64  # tokens measured at once where the gate itself does not measure surprise
+
+
+def simulate(config: SimulationConfig, text: str | None = None) -> Trace:
+    """Runs one setting over its scenario, or over `text` if given. Raises ConfigError for bad settings or text.
+
+    A run that leaves the range of floats ends in a Trace whose `diverged_at` names the token.
+    """
+    return simulate_many([config], text)[0]
+
+
+def simulate_many(configs: Sequence[SimulationConfig], text: str | None = None) -> list[Trace]:
+    """Runs settings that differ in tau, beta, lam, eta and softness alone as one batch: a row each."""
+    if not configs:
+        raise ConfigError("configs must hold at least 1 SimulationConfig, not 0")
+    first = configs[0]
+    _check_alike(configs)
+    memory = first.memory
+    stream = make_stream(first.scenario, first.tokens, memory.dim, first.seed, text)
+    began = time.perf_counter()
+    with torch.inference_mode(), one_thread():
+        start = start_fast(first, rows=len(configs))
+        fast, record = run_stream(configs, stream, start)
+        columns = _columns(configs, stream, fast, record)
+    seconds = (time.perf_counter() - began) / len(configs)
+    norm_start = float(weight_norm(start.weights)[0])
+    return [
+        _trace(config, stream, {name: column[row] for name, column in columns.items()}, norm_start, seconds)
+        for row, config in enumerate(configs)
+    ]
+
+
+def start_fast(config: SimulationConfig, rows: int = 1) -> Fast:
+    """The memory before the first token: the same seeded weights in each row."""
+    generator = torch.Generator().manual_seed(config.seed)
+    weights = tuple(weight.repeat(rows, 1, 1) for weight in initial_weights(config.memory, generator))
+    momentum = tuple(torch.zeros_like(weight) for weight in weights)
+    return Fast(weights, momentum, initial_gate_state(rows, weights[0]))
+
+
+def run_stream(configs: Sequence[SimulationConfig], stream: Stream, fast: Fast) -> tuple[Fast, Record]:
+    """Writes every token of the stream; returns the final memory and the record of all tokens, (rows, t)."""
+    memory = configs[0].memory
+    rule = Rule(_gate(configs), ACTIVATIONS[memory.activation], memory.clip, norms=True)
+    records = []
+    for piece in _tokens(stream, memory.norm, len(configs)).split(memory.chunk):
+        _, fast, record = chunk_step(fast, piece, rule)
+        records.append(record)
+    return fast, _join(records)
+
+
+def _tokens(stream: Stream, norm: float, rows: int) -> Tokens:
+    keys, values = (series.mul(norm).expand(rows, -1, -1) for series in (stream.keys, stream.values))
+    return Tokens(keys, values)
+
+
+def _gate(configs: Sequence[SimulationConfig]) -> nn.Module:
+    column = {
+        name: torch.tensor([[getattr(config, name)] for config in configs])
+        for name in ("tau", "beta", "lam", "eta", "softness")
+    }
+    if configs[0].gate == "constant":
+        return ConstantGate(theta=column["eta"], eta=column["beta"], alpha=column["lam"])
+    return SurpriseGate(**column, normaliser=configs[0].normaliser)
+
+
+def _join(records: list):
+    """Concatenates named tuples of (n, c) tensors along the tokens; a field that is None stays None."""
+    parts = []
+    for series in zip(*records, strict=True):
+        first = series[0]
+        if isinstance(first, tuple):
+            parts.append(_join(list(series)))
+        else:
+            parts.append(None if first is None else torch.cat(series, dim=1))
+    return type(records[0])(*parts)
+
+
+def _columns(configs, stream: Stream, fast: Fast, record: Record) -> dict[str, np.ndarray]:
+    """The columns of a Trace, each (rows, t) float64."""
+    memory, gates = configs[0].memory, record.gates
+    surprise, smoothed = gates.surprise, gates.smoothed
+    if surprise is None:
+        surprise, smoothed = _measure(configs, record.raw)
+    tokens = _tokens(stream, memory.norm, len(configs))
+    error = apply_memory(fast.weights, tokens.keys, ACTIVATIONS[memory.activation]) - tokens.values
+    series = {
+        "surprise": surprise,
+        "momentum": smoothed,
+        "g_write": gates.g_write,
+        "g_forget": gates.g_forget,
+        "memory_norm": record.norm,
+        "loss": record.loss / memory.norm**2,
+        "raw": record.raw,
+        "loss_after": error.square().sum(-1) / memory.norm**2,
+    }
+    return {name: series[name].double().numpy() for name in COLUMNS}
+
+
+def _measure(configs, raw: Tensor) -> tuple[Tensor, Tensor]:
+    """Surprise and S of a finished run whose gate did not need them."""
+    gate = _gate([replace(config, gate="surprise") for config in configs])
+    state, parts = initial_gate_state(len(raw), raw), []
+    for piece in raw.split(METER_CHUNK, dim=1):
+        surprise, smoothed, state = gate.measure(piece, state)
+        parts.append((surprise, smoothed))
+    surprise, smoothed = (torch.cat(series, dim=1) for series in zip(*parts, strict=True))
+    return surprise, smoothed
+
+
+def _trace(config, stream: Stream, columns: dict, norm_start: float, seconds: float) -> Trace:
+    lived = np.isfinite([columns[name] for name in COLUMNS if name != "loss_after"]).all(0)
+    diverged = None if lived.all() else int(np.argmin(lived))
+    if diverged is not None:
+        for column in columns.values():
+            column[diverged:] = np.nan
+        columns["loss_after"][:] = np.nan
+    return Trace(
+        settings=config,
+        tokens=stream.ids.numpy().astype(np.uint8),
+        **columns,
+        norm_start=norm_start,
+        seconds=seconds,
+        events=stream.events,
+        diverged_at=diverged,
+        versions={"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+    )
+
+
+def _check_alike(configs: Sequence[SimulationConfig]) -> None:
+    if configs[0].memory.heads != 1:
+        raise ConfigError(f"heads must be 1 in a simulation, not {configs[0].memory.heads}")
+    for name in ("scenario", "tokens", "normaliser", "gate", "seed", "memory"):
+        if any(getattr(config, name) != getattr(configs[0], name) for config in configs):
+            raise ConfigError(f"{name} must be the same in all settings of one batch")

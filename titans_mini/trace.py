@@ -1,0 +1,146 @@
+"""Trace: what happened at each token of a run, with everything needed to repeat it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from .config import SimulationConfig
+from .data import Event
+from .errors import ConfigError
+
+COLUMNS = {
+    "surprise": "normalised surprise, 0..1",
+    "momentum": "S_t, smoothed surprise, 0..1",
+    "g_write": "write gate, 0..1",
+    "g_forget": "forget gate, 0..1 (alpha_t where the gate is constant)",
+    "memory_norm": "||M||, Frobenius norm of the fast weights after the write",
+    "loss": "||M(k) - v||^2 before the write, over the mean square norm of values",
+    "raw": "||grad|| / sqrt(d), surprise before normalising",
+    "loss_after": "the same loss for this token's pair under the memory at the end of the run",
+}
+WRITE_LEVEL = 0.5  # a token counts as written where g_write is above this; recipe: 5.1
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """Arrays of length t (float64), one value a token; NaN from `diverged_at` on. See COLUMNS for meanings."""
+
+    settings: SimulationConfig
+    tokens: np.ndarray  # (t,) uint8, the bytes read
+    surprise: np.ndarray
+    momentum: np.ndarray
+    g_write: np.ndarray
+    g_forget: np.ndarray
+    memory_norm: np.ndarray
+    loss: np.ndarray
+    raw: np.ndarray
+    loss_after: np.ndarray
+    norm_start: float  # memory norm before the first token
+    seconds: float  # compute time of the run
+    events: tuple[Event, ...] = ()
+    diverged_at: int | None = None  # first token whose numbers are not finite
+    versions: dict = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def summary(self) -> dict:
+        """The run in numbers: writes per 1,000 tokens, mean surprise, norms, losses (means of the first and last
+        tenth, at most 500 tokens), seconds."""
+        end = len(self) if self.diverged_at is None else self.diverged_at
+        edge = max(1, min(500, len(self) // 10))
+        mean = lambda series: float(series.mean()) if len(series) else None  # noqa: E731
+        return {
+            "tokens": len(self),
+            "writes_per_1k": round(float((self.g_write[:end] > WRITE_LEVEL).sum()) * 1000 / max(1, end), 3),
+            "mean_surprise": mean(self.surprise[:end]),
+            "norm_start": self.norm_start,
+            "norm_end": float(self.memory_norm[end - 1]) if end else None,
+            "loss_start": mean(self.loss[:end][:edge]),
+            "loss_end": mean(self.loss[:end][-edge:]),
+            "diverged_at": self.diverged_at,
+            "seconds": round(self.seconds, 4),
+        }
+
+    def to_frame(self):
+        """A pandas DataFrame, a row a token: the byte, then COLUMNS."""
+        import pandas
+
+        return pandas.DataFrame({"token": self.tokens, **{name: getattr(self, name) for name in COLUMNS}})
+
+    def header(self) -> dict:
+        """All that is not a column, as plain JSON types."""
+        return {
+            "format": "titans_mini.trace",
+            "settings": self.settings.to_dict(),
+            "norm_start": self.norm_start,
+            "seconds": self.seconds,
+            "events": [list(event) for event in self.events],
+            "diverged_at": self.diverged_at,
+            "versions": self.versions,
+        }
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """JSON text (NaN as null), also written to `path` if given."""
+        columns = {
+            name: [value if np.isfinite(value) else None for value in getattr(self, name).tolist()]
+            for name in COLUMNS
+        }
+        text = json.dumps({**self.header(), "tokens": self.tokens.tolist(), "columns": columns})
+        return _keep(text, path)
+
+    def to_csv(self, path: str | Path | None = None) -> str:
+        """CSV text: one comment line with the settings as JSON, then a row a token; also written to `path`."""
+        lines = ["# " + json.dumps(self.header()), ",".join(["token", *COLUMNS])]
+        rows = zip(self.tokens.tolist(), *(getattr(self, name).tolist() for name in COLUMNS), strict=True)
+        lines += [",".join(map(repr, row)) for row in rows]
+        return _keep("\n".join(lines) + "\n", path)
+
+    @classmethod
+    def from_json(cls, source: str | Path) -> Trace:
+        """The inverse of `to_json`, from its text or a Path; ConfigError if it is not a trace."""
+        text = source.read_text() if isinstance(source, Path) else source
+        try:
+            content = json.loads(text)
+            return cls._build(content, content["tokens"], content["columns"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"not a trace: {error}") from None
+
+    @classmethod
+    def from_csv(cls, source: str | Path) -> Trace:
+        """The inverse of `to_csv`, from its text or a Path; ConfigError if it is not a trace."""
+        text = source.read_text() if isinstance(source, Path) else source
+        first, _, table = text.partition("\n")
+        try:
+            header = json.loads(first.removeprefix("# "))
+            names, *rows = csv.reader(table.splitlines())
+            columns = dict(zip(names, zip(*rows, strict=True), strict=True))
+            return cls._build(header, columns.pop("token"), columns)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"not a trace: {error}") from None
+
+    @classmethod
+    def _build(cls, header: dict, tokens, columns: dict) -> Trace:
+        settings = SimulationConfig.from_dict(header["settings"])
+        arrays = {name: np.array(columns[name], dtype=np.float64) for name in COLUMNS}
+        return cls(
+            settings=settings,
+            tokens=np.array(tokens, dtype=np.uint8),
+            **arrays,
+            norm_start=header["norm_start"],
+            seconds=header["seconds"],
+            events=tuple(Event(*event) for event in header["events"]),
+            diverged_at=header["diverged_at"],
+            versions=header["versions"],
+        )
+
+
+def _keep(text: str, path: str | Path | None) -> str:
+    if path is not None:
+        Path(path).write_text(text)
+    return text
