@@ -1,4 +1,26 @@
-"""titans_mini: a neural memory that goes on learning while it reads."""
+"""titans_mini: a neural memory that goes on learning while it reads, small enough to read whole.
+
+One letter, one meaning, in code, notebooks, app and figures:
+
+| name | symbol | meaning | shape | source |
+|---|---|---|---|---|
+| b, t, c, d, h | | batch, tokens, tokens of a chunk, features of a head, heads | | |
+| n | | rows: batch x heads | | |
+| k, v, q | k_t, v_t, q_t | key, value, query of a token | (n, c, d) | paper eq. 11, 15 |
+| M, weights | M_t | fast weights: the memory itself, one matrix a layer | (n, o, i) | paper eq. 13 |
+| S, momentum | S_t | momentum of the fast weights (paper: past surprise) | (n, o, i) | paper eq. 14 |
+| theta | theta_t | step size of a write | (n, c) | paper eq. 14 |
+| eta | eta_t | momentum that is carried | (n, c) | paper eq. 14 |
+| alpha | alpha_t | share that is forgotten | (n, c) | paper eq. 13 |
+| loss | l | inner loss, norm of M(k) - v squared | (n, c) | paper eq. 12 |
+| raw, surprise | | gradient norm over sqrt(d); the same brought to 0..1 | (n, c) | recipe 2.2 |
+| smoothed | S_t of the recipe | beta S + (1 - beta) surprise: a number, not the S above | (n, c) | recipe 2.2 |
+| tau, softness | tau, alpha of the recipe | threshold of the write gate, and its width | | recipe 2.2 |
+| beta, lam, eta | beta, lambda, eta of the recipe | smoothing, decay, step size | | recipe 2.2 |
+| g_write, g_forget | | gates of the recipe, 0..1 | (n, c) | recipe 2.2 |
+
+In settings `eta` is the recipe's step size; in `Gates` it is the paper's momentum, and the step is `theta`.
+"""
 
 from .config import MemoryConfig, SimulationConfig
 from .errors import ConfigError, DivergenceError
@@ -7,3 +29,18 @@ from .memory import NeuralMemory
 from .simulate import simulate, simulate_many
 from .state import MemoryState
 from .trace import Trace
+
+__all__ = [
+    "ConfigError",
+    "ConstantGate",
+    "DivergenceError",
+    "LearnedGate",
+    "MemoryConfig",
+    "MemoryState",
+    "NeuralMemory",
+    "SimulationConfig",
+    "SurpriseGate",
+    "Trace",
+    "simulate",
+    "simulate_many",
+]

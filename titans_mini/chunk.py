@@ -102,17 +102,13 @@ def coefficients(gates: Gates, valid: Tensor | None = None) -> Coefficients:
     added = decay if valid is None else decay * valid.unsqueeze(-2)  # a skipped token adds no S to M
     carry = torch.bmm(added, since_start.unsqueeze(-1)).squeeze(-1)
     write = torch.bmm(added, carried) * theta.unsqueeze(-2)
-    return Coefficients(
-        keep.cumprod(-1), carry, write, since_start[:, -1:], carried[:, -1] * theta
-    )
+    return Coefficients(keep.cumprod(-1), carry, write, since_start[:, -1:], carried[:, -1] * theta)
 
 
 def read(fast: Fast, activity: Activity, coef: Coefficients, queries: Tensor, rule: Rule) -> Tensor:
     """queries (n, c, d) -> (n, c, d): query t is answered by the memory as it stands after write t."""
     x = queries
-    for layer, (weight, a, delta) in enumerate(
-        zip(fast.weights, activity.inputs, activity.deltas, strict=True)
-    ):
+    for layer, (weight, a, delta) in enumerate(zip(fast.weights, activity.inputs, activity.deltas, strict=True)):
         z = torch.bmm(x, weight.mT) * coef.start.unsqueeze(-1)  # (n, c, o)
         if coef.carry is not None:
             z = z + torch.bmm(x, fast.momentum[layer].mT) * coef.carry.unsqueeze(-1)
@@ -128,9 +124,7 @@ def write(fast: Fast, activity: Activity, coef: Coefficients) -> tuple[Weights, 
     end_carry = None if coef.carry is None else last(coef.carry).unsqueeze(-1)  # (n, 1, 1)
     end_start = last(coef.start).unsqueeze(-1)  # (n, 1, 1)
     end_write = last(coef.write.mT)  # (n, c, 1)
-    for weight, velocity, a, delta in zip(
-        fast.weights, fast.momentum, activity.inputs, activity.deltas, strict=True
-    ):
+    for weight, velocity, a, delta in zip(fast.weights, fast.momentum, activity.inputs, activity.deltas, strict=True):
         weight = weight * end_start
         if end_carry is not None:
             weight = torch.addcmul(weight, velocity, end_carry)
@@ -148,9 +142,7 @@ def norms_after_writes(fast: Fast, activity: Activity, coef: Coefficients) -> Te
     the Gram matrices of delta and a.
     """
     total = 0.0
-    for layer, (weight, a, delta) in enumerate(
-        zip(fast.weights, activity.inputs, activity.deltas, strict=True)
-    ):
+    for layer, (weight, a, delta) in enumerate(zip(fast.weights, activity.inputs, activity.deltas, strict=True)):
         momentum = fast.momentum[layer]
         gram = torch.bmm(delta, delta.mT) * torch.bmm(a, a.mT)  # (n, c, c)
         writes = (torch.bmm(coef.write, gram) * coef.write).sum(-1)

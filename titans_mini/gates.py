@@ -82,9 +82,7 @@ class SurpriseGate(nn.Module):
 
     features = 0  # numbers per token and head that this gate asks of the input
 
-    def __init__(
-        self, *, tau=0.3, beta=0.7, lam=1e-4, eta=1e-3, softness=0.05, normaliser: str = "excess"
-    ) -> None:
+    def __init__(self, *, tau=0.3, beta=0.7, lam=1e-4, eta=1e-3, softness=0.05, normaliser: str = "excess") -> None:
         super().__init__()
         check_choice("normaliser", normaliser, NORMALISERS)
         self.normaliser = normaliser
@@ -164,9 +162,7 @@ class LearnedGate(nn.Module):
 
     features = 3
 
-    def __init__(
-        self, dim: int, heads: int = 1, *, theta_max: float = 1.0, theta=0.1, eta=0.5, alpha=0.01
-    ) -> None:
+    def __init__(self, dim: int, heads: int = 1, *, theta_max: float = 1.0, theta=0.1, eta=0.5, alpha=0.01) -> None:
         super().__init__()
         self.theta_max = theta_max
         self.linear = nn.Linear(dim, 3 * heads)

@@ -137,9 +137,7 @@ class NeuralMemory(nn.Module):
         width = min(chunk - 1, tokens.keys.shape[1])
         index = (count // chunk * chunk).unsqueeze(-1) + torch.arange(width, device=count.device)
         index = index.clamp_max(tokens.keys.shape[1] - 1)
-        keys, values, features = (
-            take(field, index) for field in (tokens.keys, tokens.values, tokens.features)
-        )
+        keys, values, features = (take(field, index) for field in (tokens.keys, tokens.values, tokens.features))
         return Pending(keys, values, features, front(count % chunk, width))
 
     @property
@@ -156,10 +154,7 @@ class NeuralMemory(nn.Module):
         q, k = (functional.normalize(part, dim=-1, eps=1e-6) * config.norm for part in (q, k))
         features = self._rows(self.gate.project(x), self.gate.features).to(dtype)
         taps = torch.arange(config.conv - 1, device=x.device)
-        if count is None:
-            tail = series[:, x.shape[1] :]
-        else:
-            tail = take(series, count.unsqueeze(-1) + taps)
+        tail = series[:, x.shape[1] :] if count is None else take(series, count.unsqueeze(-1) + taps)
         return Tokens(k, v, q, features), tail
 
     def _rows(self, x: Tensor, width: int | None = None) -> Tensor:

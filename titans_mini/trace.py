@@ -88,8 +88,7 @@ class Trace:
     def to_json(self, path: str | Path | None = None) -> str:
         """JSON text (NaN as null), also written to `path` if given."""
         columns = {
-            name: [value if np.isfinite(value) else None for value in getattr(self, name).tolist()]
-            for name in COLUMNS
+            name: [value if np.isfinite(value) else None for value in getattr(self, name).tolist()] for name in COLUMNS
         }
         text = json.dumps({**self.header(), "tokens": self.tokens.tolist(), "columns": columns})
         return _keep(text, path)

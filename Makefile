@@ -1,0 +1,49 @@
+# One command each: `make` alone lists them. Every target makes its own environment first.
+
+VENV ?= .venv
+# The interpreter that makes the environment; empty: the first suitable one of python3.11, 3.12, 3.13 and python3.
+PYTHON ?=
+# A package index to take torch from before all else; https://download.pytorch.org/whl/cpu has the small CPU build.
+TORCH_INDEX ?=
+
+BIN := $(VENV)/bin
+PIP = $(BIN)/python -m pip --require-virtualenv --disable-pip-version-check install -c constraints.txt
+# Written after all else, so that an interrupted set-up does not count as done.
+STAMP := $(VENV)/.installed
+
+CODE = $(wildcard titans_mini app tests notebooks tools)
+NOTEBOOKS = $(wildcard notebooks/*.ipynb notebooks/*/*.ipynb)
+# One thread in each worker: the workers already fill the cores.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope
+
+# The script's one line goes out through make's own error, which adds no second line.
+found = $(shell $(SHELL) tools/check_python.sh "$(PYTHON)" 2>&1)
+usable = $(if $(filter titans_mini:,$(firstword $1)),$(error $1),$1)
+
+.PHONY: help setup app lab test lint
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMP) ## make the environment in VENV (.venv) and install the tested versions
+
+app: $(STAMP) ## open the simulator
+	$(BIN)/titans-mini app
+
+lab: $(STAMP) ## open the notebooks in JupyterLab
+	$(BIN)/titans-mini lab
+
+test: lint ## check everything: style, tests, notebooks
+	$(PYTEST) tests
+	$(if $(NOTEBOOKS),$(PYTEST) --nbval-lax --nbval-current-env notebooks)
+
+lint: $(STAMP) ## check the style alone
+	$(BIN)/python -m ruff check $(CODE)
+	$(BIN)/python -m ruff format --check $(CODE)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(SHELL) tools/make_venv.sh "$(call usable,$(found))" "$(VENV)"
+	$(if $(TORCH_INDEX),$(PIP) --no-deps --index-url $(TORCH_INDEX) torch)
+	$(PIP) -e '.[all]'
+	@touch $@
+	@rm $(VENV).unfinished
