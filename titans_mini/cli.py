@@ -126,23 +126,23 @@ def _write(text: str, path: Path) -> None:
 
 
 def _app(options: argparse.Namespace) -> int:
+    port = _port(options)
     _require("streamlit", "app")
-    script = _find("app/streamlit_app.py")
-    command = [sys.executable, "-m", "streamlit", "run", str(script)]
-    command += ["--server.headless", "true"] if options.no_browser else ["--server.headless", "false"]
-    if options.port is not None:
-        command += ["--server.port", str(check_integer("port", options.port, 1, 65535))]
-    return subprocess.call(command, cwd=ROOT)
+    command = [sys.executable, "-m", "streamlit", "run", str(_find("app/streamlit_app.py"))]
+    command += ["--server.headless", str(options.no_browser).lower()]
+    return subprocess.call(command + [f"--server.port={port}"] * (port is not None), cwd=ROOT)
 
 
 def _lab(options: argparse.Namespace) -> int:
+    port = _port(options)
     _require("jupyterlab", "notebooks")
-    folder = _find("notebooks")
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
-    command += ["--no-browser"] if options.no_browser else []
-    if options.port is not None:
-        command += [f"--ServerApp.port={check_integer('port', options.port, 1, 65535)}"]
-    return subprocess.call(command, cwd=ROOT)
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={_find('notebooks')}"]
+    command += ["--no-browser"] * options.no_browser
+    return subprocess.call(command + [f"--ServerApp.port={port}"] * (port is not None), cwd=ROOT)
+
+
+def _port(options: argparse.Namespace) -> int | None:
+    return None if options.port is None else check_integer("port", options.port, 1, 65535)
 
 
 def _require(module: str, extra: str) -> None:

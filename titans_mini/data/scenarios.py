@@ -30,6 +30,7 @@ class Script(NamedTuple):
     events: tuple[Event, ...] = ()
     key_gain: Tensor | None = None  # (t,)
     value_gain: Tensor | None = None  # (t,)
+    known: int | None = None  # byte frequencies are counted over ids[:known]; None: over all
 
 
 class Stream(NamedTuple):
@@ -80,14 +81,14 @@ def _novelty_burst(length: int, generator: torch.Generator) -> Script:
     ids, start = _loop(length), length // 2
     end = min(length, start + 24)
     ids[start:end] = _figures(end - start, generator)
-    return Script(ids, (Event("novelty", start, end),))
+    return Script(ids, (Event("novelty", start, end),), known=max(start, 1))
 
 
 def _topic_shift(length: int, generator: torch.Generator) -> Script:
     half = length // 2
     figures = _figures(LOOP, generator).repeat((length - half) // LOOP + 1)
     ids = torch.cat([_loop(half), figures])[:length]
-    return Script(ids, (Event("new topic", half, length),))
+    return Script(ids, (Event("new topic", half, length),), known=max(half, 1))
 
 
 def _outliers(length: int, generator: torch.Generator) -> Script:
@@ -124,8 +125,8 @@ SCENARIOS: dict[str, Callable[[int, torch.Generator], Script]] = {
 def make_stream(scenario: str, tokens: int, dim: int, seed: int = 0, text: str | None = None) -> Stream:
     """The stream of a scenario. A given `text` replaces the bundled one; it is cut at `tokens`, never repeated.
 
-    Byte frequencies are counted over the whole source text, so a longer run begins like a shorter one; in a
-    scenario they are counted up to its first event, so what is new then is also rare.
+    Byte frequencies are counted over the whole source text, so a longer run begins like a shorter one; where a
+    scenario brings novelty, they are counted up to it, so that what is new is also rare.
     """
     check_choice("scenario", scenario, SCENARIOS)
     generator = torch.Generator().manual_seed(seed)
@@ -134,7 +135,7 @@ def make_stream(scenario: str, tokens: int, dim: int, seed: int = 0, text: str |
         script = _text(tokens, generator) if text is None else Script(reference[:tokens])
     else:
         script = SCENARIOS[scenario](tokens, generator)
-        reference = script.ids[: script.events[0].start or None] if script.events else script.ids
+        reference = script.ids[: script.known]
     keys, values = encode(script.ids, reference, dim, seed)
     if script.key_gain is not None:
         keys = keys * script.key_gain.unsqueeze(-1)

@@ -28,7 +28,7 @@ def bundled_text() -> str:
 def builtin_docstrings() -> str:
     """The docstrings of the builtin functions, types and their methods, each once, in alphabetical order."""
     owners = [getattr(builtins, name) for name in sorted(dir(builtins))]
-    members = [getattr(owner, name) for owner in owners if isinstance(owner, type) for name in dir(owner)]
+    members = [getattr(owner, name, None) for owner in owners if isinstance(owner, type) for name in dir(owner)]
     found = dict.fromkeys(doc for item in [*owners, *members] if isinstance(doc := item.__doc__, str))
     return "\n\n".join(doc.strip() for doc in found)
 

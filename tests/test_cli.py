@@ -1,0 +1,89 @@
+"""The command line: one JSON object, one line for bad input, exit code 2."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from titans_mini import Trace
+from titans_mini.cli import main
+
+QUICK = ["simulate", "--tokens", "60", "--width", "8"]
+
+
+def test_json_is_one_object_with_the_promised_names(capsys):
+    assert main([*QUICK, "--json"]) == 0
+    printed = capsys.readouterr()
+    summary = json.loads(printed.out)
+    promised = {"writes_per_1k", "mean_surprise", "norm_start", "norm_end", "loss_start", "loss_end", "seconds"}
+    assert promised <= set(summary) and summary["settings"]["tau"] == 0.3
+    assert printed.out.count("\n") == 1 and printed.err == ""
+
+
+def test_plain_output_is_a_line_a_number(capsys):
+    assert main(QUICK) == 0
+    assert "writes_per_1k" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("flags", [["--lambda", "0.01"], ["--lam", "0.01"]])
+def test_lambda_goes_by_both_names(capsys, flags):
+    main([*QUICK, *flags, "--json"])
+    assert json.loads(capsys.readouterr().out)["settings"]["lam"] == 0.01
+
+
+@pytest.mark.parametrize("name", ["out.json", "out.csv"])
+def test_out_writes_a_trace_that_can_be_read(tmp_path, name, capsys):
+    path = tmp_path / name
+    assert main([*QUICK, "--out", str(path)]) == 0
+    read = Trace.from_json if path.suffix == ".json" else Trace.from_csv
+    assert len(read(path)) == 60
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "COMMAND"),
+        (["fly"], "invalid choice: 'fly'"),
+        (["simulate", "--tau", "7"], "tau must be a number from 0 to 1"),
+        (["simulate", "--tau", "nan"], "tau must be a number from 0 to 1"),
+        (["simulate", "--tau", "high"], "invalid float value: 'high'"),
+        (["simulate", "--eta", "inf"], "eta must be a number from 0 to 10"),
+        (["simulate", "--tokens", "0"], "tokens must be a whole number from 1"),
+        (["simulate", "--tokens", "1e3"], "invalid int value"),
+        (["simulate", "--depth", "9"], "depth must be a whole number from 1 to 4"),
+        (["simulate", "--scenario", "dna"], "scenario must be one of text, steady"),
+        (["simulate", "--normaliser", "x"], "normaliser must be one of excess"),
+        (["simulate", "--file", "no-such-file.txt"], "cannot be read"),
+        (["simulate", "--file", "x", "--scenario", "noise"], "file goes with the scenario text"),
+        (["simulate", "--out", "trace.xlsx"], "out must end in .json or .csv"),
+        ([*QUICK, "--out", "no-such-folder/x.csv"], "cannot be written"),
+        (["app", "--port", "99999999"], "port must be a whole number from 1 to 65535"),
+    ],
+)
+def test_bad_input_ends_in_one_line_and_exit_code_2(arguments, message, capsys):
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert message in printed.err and printed.err.count("\n") == 1 and printed.out == ""
+
+
+@pytest.mark.parametrize("content", [b"", b"\0\1binary", "snow".encode("utf-16"), b"\xff\xfe\xfd"])
+def test_bad_files_end_in_one_line(tmp_path, content, capsys):
+    path = tmp_path / "input.txt"
+    path.write_bytes(content)
+    assert main(["simulate", "--file", str(path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_python_m_is_the_same_command():
+    command = [sys.executable, "-m", "titans_mini", *QUICK, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stderr == "" and json.loads(done.stdout)["tokens"] == 60
+    done = subprocess.run([*command, "--tau", "2"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
+
+
+def test_a_missing_extra_names_the_install_line(monkeypatch, capsys):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert main(["app"]) == 2
+    assert "pip install 'titans-mini[app]'" in capsys.readouterr().err

@@ -1,0 +1,126 @@
+"""Streams: real text, bad files, and scenarios whose events are where they say."""
+
+import builtins
+import sys
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from titans_mini import ConfigError
+from titans_mini.data import SCENARIOS, bundled_text, check_text, make_stream, read_text
+from titans_mini.data.encode import CONTEXT, encode
+from titans_mini.data.text import MAX_BYTES, builtin_docstrings
+
+DIM = 64
+
+
+def test_bundled_text_is_long_real_english():
+    text = bundled_text()
+    assert len(text) > 200_000
+    assert text.count(" the ") > 2000
+
+
+def test_without_pydoc_data_the_docstrings_stand_in(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pydoc_data.topics", None)
+    assert bundled_text.__wrapped__() == builtin_docstrings()
+    assert len(builtin_docstrings()) > 20_000 and builtins.len.__doc__.strip() in builtin_docstrings()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b" \n\t ", "is empty"),
+        (b"PNG\0\0", "is binary or UTF-16"),
+        ("snow".encode("utf-16"), "is binary or UTF-16"),
+        (b"caf\xe9 au lait", "is not UTF-8 text: byte 3"),
+        (b"x" * (MAX_BYTES + 1), "is larger than 10 MB"),
+    ],
+)
+def test_bad_files_end_in_one_line(tmp_path, content, message):
+    path = tmp_path / "input.txt"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=message) as caught:
+        read_text(path)
+    assert "\n" not in str(caught.value) and "'input.txt'" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["missing.txt", "."])
+def test_unreadable_files_end_in_one_line(tmp_path, name):
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_text(tmp_path / name)
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_accepted_or_refused_in_one_line(text):
+    try:
+        stream = make_stream("text", 100, 8, text=text)
+    except ConfigError as error:
+        assert "\n" not in str(error)
+    else:
+        assert bytes(stream.ids.tolist()) == check_text(text).encode()[:100]
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("tokens", [1, 2, 7, 300])
+def test_every_scenario_has_the_length_and_events_inside(name, tokens):
+    stream = make_stream(name, tokens, 8, seed=1)
+    assert len(stream.ids) == len(stream.keys) == len(stream.values) == tokens
+    assert stream.keys.isfinite().all() and stream.values.isfinite().all()
+    assert all(0 <= event.start < event.end <= tokens for event in stream.events) or tokens < 3
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_seeds_repeat_and_differ(name):
+    first, again, other = (make_stream(name, 200, DIM, seed=seed) for seed in (3, 3, 4))
+    assert torch.equal(first.keys, again.keys) and torch.equal(first.values, again.values)
+    assert not torch.equal(first.values, other.values)
+
+
+def test_a_longer_run_begins_like_a_shorter_one():
+    short, long = make_stream("text", 100, DIM), make_stream("text", 400, DIM)
+    assert torch.equal(short.values, long.values[:100]) and torch.equal(short.keys, long.keys[:100])
+
+
+def test_keys_depend_on_the_recent_past_alone():
+    ids = torch.randint(0, 256, (60,), generator=torch.Generator().manual_seed(0))
+    changed = ids.clone()
+    changed[30] = (changed[30] + 1) % 256
+    keys, other = (encode(series, ids, DIM, seed=0)[0] for series in (ids, changed))
+    moved = (keys != other).any(-1).nonzero().flatten().tolist()
+    assert moved == list(range(31, 31 + CONTEXT))  # not token 30 itself: its key does not know it
+
+
+def test_keys_are_unit_and_values_are_so_on_average():
+    stream = make_stream("text", 3000, DIM)
+    assert torch.allclose(stream.keys.norm(dim=-1), torch.ones(3000), atol=1e-5)
+    ids = stream.ids
+    _, values = encode(ids, ids, DIM, seed=0)
+    assert values.square().sum(-1).mean().item() == pytest.approx(1, abs=1e-4)
+
+
+def test_rare_bytes_have_longer_values():
+    ids = torch.tensor([101] * 990 + [126] * 10)
+    _, values = encode(ids, ids, DIM, seed=0)
+    assert values[-1].norm() > 2 * values[0].norm()
+
+
+def test_events_are_where_the_stream_changes():
+    repeated = make_stream("repetition", 400, DIM)
+    half = repeated.events[0].start
+    assert torch.equal(repeated.ids[:half], repeated.ids[half:])
+    burst = make_stream("novelty_burst", 400, DIM)
+    start, end = burst.events[0].start, burst.events[0].end
+    known = set(burst.ids[:start].tolist())
+    assert not known & set(burst.ids[start:end].tolist()) and set(burst.ids[end:].tolist()) <= known
+    silent = make_stream("silence", 300, DIM)
+    start, end = silent.events[0].start, silent.events[0].end
+    quiet = (silent.keys == 0).all(-1) & (silent.values == 0).all(-1)
+    assert quiet.nonzero().flatten().tolist() == list(range(start, end))
+    outliers, steady = make_stream("outliers", 200, DIM), make_stream("steady", 200, DIM)
+    changed = (outliers.values.norm(dim=-1) > 3 * steady.values.norm(dim=-1)).nonzero().flatten().tolist()
+    assert changed == [event.start for event in outliers.events]
+    shift = make_stream("topic_shift", 400, DIM)
+    assert not set(shift.ids[:200].tolist()) & set(shift.ids[200:].tolist())
