@@ -8,6 +8,7 @@ from .errors import ConfigError, check_choice, check_integer, check_number
 
 ACTIVATION_NAMES = ("silu", "gelu", "tanh")
 GATE_NAMES = ("learned", "surprise")
+VARIANT_NAMES = ("lmm", "mac", "mag", "mal")
 SIMULATION_GATE_NAMES = ("surprise", "constant")
 NORMALISER_NAMES = ("excess", "zsigmoid", "running_max", "fixed")
 SCALE_NAMES = ("rms", "unit")
@@ -72,6 +73,54 @@ MEMORY_PRESETS: dict[str, dict] = {
     "paper": dict(chunk=16, clip=1.0, scale="unit", gate="learned"),
     "recipe": dict(chunk=1, clip=None, scale="rms", gate="surprise"),
 }
+
+
+@dataclass(frozen=True)
+class TitansConfig:
+    """A small language model with a neural memory. Paper: section 4.
+
+    `variant`: `lmm` (memory alone), `mac` (memory as context), `mag` (memory as gate), `mal` (memory as layer).
+    For `mac` the segment is the memory's chunk, so `window` and `chunk` are equal.
+    """
+
+    variant: str = "mac"
+    vocab_size: int = 256
+    dim: int = 64
+    layers: int = 2
+    heads: int = 4  # of attention
+    window: int = 16  # tokens that attention sees; for mac: of a segment
+    chunk: int = 16  # tokens of the memory's chunk
+    memory_depth: int = 2
+    memory_heads: int = 1
+    gate: str = "learned"
+    persistent: int = 4  # learned tokens that every token sees
+    memory_layers: tuple[int, ...] | None = None  # layers with a memory, counted from 0; None: all
+
+    def __post_init__(self) -> None:
+        check_choice("variant", self.variant, VARIANT_NAMES)
+        check_integer("vocab_size", self.vocab_size, 2, 1_000_000)
+        check_integer("layers", self.layers, 1, 64)
+        check_integer("heads", self.heads, 1, 64)
+        check_integer("window", self.window, 1, 4096)
+        check_integer("persistent", self.persistent, 1, 1024)
+        if self.dim % self.heads:
+            raise ConfigError(f"heads must divide dim: {self.heads} does not divide {self.dim}")
+        if self.variant == "mac" and self.window != self.chunk:
+            raise ConfigError(f"window must equal chunk for mac, not {self.window} and {self.chunk}")
+        for layer in self.memory_layers or ():
+            check_integer("memory_layers", layer, 0, self.layers - 1)
+        _ = self.memory
+
+    @property
+    def memory(self) -> MemoryConfig:
+        """The settings of each layer's memory."""
+        return MemoryConfig(
+            dim=self.dim, heads=self.memory_heads, depth=self.memory_depth, chunk=self.chunk, gate=self.gate
+        )
+
+    def has_memory(self, layer: int) -> bool:
+        """Whether that layer has a memory."""
+        return self.memory_layers is None or layer in self.memory_layers
 
 
 @dataclass(frozen=True)

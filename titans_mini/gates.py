@@ -158,15 +158,18 @@ class LearnedGate(nn.Module):
     """The paper's gate: theta, eta and alpha are sigmoids of a linear map of the token, one set per head.
 
     Paper: eq. 13-14. Start biases: `theta`, `eta`, `alpha` give the values of an untrained gate.
+    Differs: `stretch` > 0 widens each sigmoid by that much at both ends and clips it to 0..1, so that a gate can
+    reach exactly 0 or 1; at 0 it is the paper's.
     """
 
     features = 3
 
-    def __init__(self, dim: int, heads: int = 1, *, theta_max: float = 1.0, theta=0.1, eta=0.5, alpha=0.01) -> None:
+    def __init__(self, dim: int, heads=1, *, theta_max=1.0, stretch=0.0, theta=0.1, eta=0.5, alpha=0.01) -> None:
         super().__init__()
-        self.theta_max = theta_max
+        self.theta_max, self.stretch = theta_max, stretch
         self.linear = nn.Linear(dim, 3 * heads)
-        start = torch.tensor([theta / theta_max, eta, alpha]).logit()
+        start = torch.tensor([theta / theta_max, eta, alpha])
+        start = ((start + stretch) / (1 + 2 * stretch)).logit()
         with torch.no_grad():
             self.linear.weight.mul_(0.1)
             self.linear.bias.copy_(start.repeat(heads))
@@ -177,5 +180,8 @@ class LearnedGate(nn.Module):
 
     def forward(self, raw: Tensor, features: Tensor, state: GateState, valid: Tensor | None = None):
         """features (n, c, 3) -> (Gates, unchanged GateState); surprise plays no part."""
-        g_write, eta, alpha = torch.sigmoid(features).unbind(-1)  # (n, c) each
+        values = torch.sigmoid(features)
+        if self.stretch:
+            values = (values * (1 + 2 * self.stretch) - self.stretch).clamp(0, 1)
+        g_write, eta, alpha = values.unbind(-1)  # (n, c) each
         return Gates(self.theta_max * g_write, eta, alpha, g_write, alpha), state

@@ -18,6 +18,8 @@ from .fastweights import ACTIVATIONS, apply_memory, initial_weights
 from .gates import LearnedGate, SurpriseGate, initial_gate_state
 from .state import MemoryState, Pending, choose, front, pack, take
 
+STRETCH = 0.05  # lets a trained gate close fully, so that nothing leaks over tens of thousands of tokens
+
 
 class NeuralMemory(nn.Module):
     """x (b, t, dim) -> (output (b, t, dim), MemoryState).
@@ -32,7 +34,7 @@ class NeuralMemory(nn.Module):
         super().__init__()
         self.config = config
         dim, heads = config.dim, config.heads
-        self.gate = gate or (LearnedGate(dim, heads) if config.gate == "learned" else SurpriseGate())
+        self.gate = gate or (LearnedGate(dim, heads, stretch=STRETCH) if config.gate == "learned" else SurpriseGate())
         self.to_qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.conv = nn.Conv1d(3 * dim, 3 * dim, config.conv, groups=3 * dim)
         self.start = nn.ParameterList(initial_weights(config))  # W_0, per layer (heads, o, i)
@@ -78,6 +80,12 @@ class NeuralMemory(nn.Module):
         tokens, _ = self._project(inner, state.conv)
         reads = apply_memory(self.current(state).weights, tokens.queries, self.rule.activation)
         return self._finish(inner, reads, None).to(x.dtype)
+
+    def frozen(self, x: Tensor, state: MemoryState) -> tuple[Tensor, MemoryState]:
+        """Reads like `forward` but writes nothing: only the convolution and the token count move on."""
+        out = self.recall(x, state)
+        _, conv = self._project(x.to(self.to_qkv.weight.dtype), state.conv)
+        return out, state._replace(conv=conv, tokens_seen=state.tokens_seen + x.shape[1])
 
     def current(self, state: MemoryState) -> Fast:
         """The fast weights with the pending tokens written in."""
