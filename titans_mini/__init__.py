@@ -22,10 +22,11 @@ One letter, one meaning, in code, notebooks, app and figures:
 In settings `eta` is the recipe's step size; in `Gates` it is the paper's momentum, and the step is `theta`.
 """
 
-from .config import MemoryConfig, SimulationConfig
+from .config import MemoryConfig, SimulationConfig, TitansConfig
 from .errors import ConfigError, DivergenceError
 from .gates import ConstantGate, LearnedGate, SurpriseGate
 from .memory import NeuralMemory
+from .model import TitansLM
 from .simulate import simulate, simulate_many
 from .state import MemoryState
 from .trace import Trace
@@ -40,6 +41,8 @@ __all__ = [
     "NeuralMemory",
     "SimulationConfig",
     "SurpriseGate",
+    "TitansConfig",
+    "TitansLM",
     "Trace",
     "simulate",
     "simulate_many",

@@ -1,0 +1,131 @@
+"""The language models: causal, row by row, the same in any parts, with every parameter alive - in each variant."""
+
+import itertools
+
+import pytest
+import torch
+from models import KINDS, check_future, check_parts, check_reach, check_rows, make_ids, make_model
+from torch import nn
+
+from titans_mini import ConfigError, TitansConfig, TitansLM
+from titans_mini.attention import SlidingWindow, rotate
+from titans_mini.state import tensors
+
+CHECKS = {"future": check_future, "rows": check_rows, "parts": check_parts, "reach": check_reach}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("check", CHECKS)
+def test_property(check, kind):
+    CHECKS[check](make_model(kind))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_modes_differ_and_a_frozen_memory_keeps_its_weights(kind):
+    lm, ids = make_model(kind), make_ids(17)
+    logits = {mode: lm(ids, memory=mode)[0] for mode in ("on", "frozen", "off")}
+    for first, second in itertools.combinations(logits.values(), 2):
+        assert (first - second).abs().max() > 1e-6
+    _, state = lm(ids, memory="frozen")
+    for layer, before in zip(state.layers, lm.initial_state(len(ids), "frozen").layers, strict=True):
+        if layer.memory is not None:
+            assert all(map(torch.equal, layer.memory.weights, before.memory.weights))
+
+
+@pytest.mark.parametrize("mode", ["frozen", "off"])
+@pytest.mark.parametrize("variant", ["lmm", "mac", "mag", "mal"])
+def test_other_modes_are_causal_and_split_too(variant, mode):
+    lm = make_model(variant)
+    check_future(lm, memory=mode)
+    check_parts(lm, memory=mode)
+
+
+def test_tokens_are_counted_exactly():
+    lm, state = make_model("mac"), None
+    for length in (3, 1, 6):
+        _, state = lm(make_ids(length), state)
+    assert int(state.tokens_seen) == 10
+    assert all((layer.memory.tokens_seen == 10).all() for layer in state.layers)
+
+
+def test_layers_without_a_memory_have_none():
+    lm = make_model("some_layers")
+    _, state = lm(make_ids(9))
+    assert [layer.memory is not None for layer in state.layers] == [False, True, False, True]
+
+
+def test_a_state_is_never_changed():
+    lm = make_model("mag")
+    _, state = lm(make_ids(7))
+    before = [tensor.clone() for tensor in tensors(state)]
+    first, _ = lm(make_ids(9, seed=3), state)
+    again, _ = lm(make_ids(9, seed=3), state)
+    assert torch.equal(first, again) and all(map(torch.equal, before, tensors(state)))
+
+
+def test_a_window_sees_exactly_the_tokens_before():
+    window, t = SlidingWindow(8, 2, 4, 2).double(), 13
+    x = torch.randn(1, t, 8, dtype=torch.float64, requires_grad=True)
+    out, _ = window(x, window.initial_state(1))
+    for i in range(t):
+        (grad,) = torch.autograd.grad(out[0, i].sum(), x, retain_graph=True)
+        seen = grad[0].abs().sum(-1).nonzero().flatten().tolist()
+        assert seen == list(range(max(0, i - 3), i + 1))
+
+
+def test_rotation_depends_on_distance_alone():
+    q, k = torch.randn(2, 1, 6, dtype=torch.float64)
+    near = rotate(q, torch.tensor([7])) @ rotate(k, torch.tensor([4])).T
+    far = rotate(q, torch.tensor([107])) @ rotate(k, torch.tensor([104])).T
+    torch.testing.assert_close(near, far, rtol=0, atol=1e-10)
+    assert (near - q @ k.T).abs() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (torch.zeros(3, dtype=torch.int64), "ids must be int64"),
+        (torch.zeros(1, 3), "ids must be int64"),
+        (torch.zeros(0, 3, dtype=torch.int64), "ids must be int64"),
+        (torch.full((1, 3), 11), "ids must lie in 0..10"),
+        (torch.full((1, 3), -1), "ids must lie in 0..10"),
+    ],
+)
+def test_bad_ids_end_in_one_line(ids, message):
+    with pytest.raises(ConfigError, match=message):
+        make_model("mac")(ids)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"variant": "mad"}, "variant must be one of lmm, mac, mag, mal"),
+        ({"window": 8}, "window must equal chunk for mac"),
+        ({"heads": 3}, "heads must divide dim"),
+        ({"memory_layers": (2,)}, "memory_layers must be a whole number from 0 to 1"),
+        ({"memory_depth": 5}, "depth must be a whole number from 1 to 4"),
+        ({"vocab_size": 1}, "vocab_size must be"),
+    ],
+)
+def test_bad_settings_are_named(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        TitansConfig(**settings)
+
+
+def test_unknown_mode_is_refused():
+    with pytest.raises(ConfigError, match="memory must be one of on, frozen, off"):
+        make_model("mac")(make_ids(3), memory="open")
+
+
+@pytest.mark.parametrize("variant", ["lmm", "mac", "mag", "mal"])
+def test_one_step_of_training_lowers_the_loss(variant):
+    torch.manual_seed(0)
+    lm, ids = TitansLM(TitansConfig(variant=variant, vocab_size=11, dim=16, heads=2, window=4, chunk=4)), make_ids(24)
+
+    def loss():
+        return nn.functional.cross_entropy(lm(ids)[0][:, :-1].flatten(0, 1), ids[:, 1:].flatten())
+
+    before = loss()
+    before.backward()
+    torch.optim.SGD(lm.parameters(), lr=0.05).step()
+    assert loss() < before

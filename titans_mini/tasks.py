@@ -1,0 +1,136 @@
+"""Tasks that only a memory can do: recall over a gap, a needle in real text, and small stories with questions.
+
+Every task makes a Batch from a generator and a length, so that training and evaluation use the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .data.scenarios import to_bytes
+from .data.text import bundled_text
+from .errors import ConfigError
+from .stories import STORIES
+
+RECALL_PAIRS, RECALL_KEYS, RECALL_VALUES, RECALL_FILLER = 8, 32, 32, 16
+HELD_OUT = 0.1  # share of the text, at its end, that is never trained on
+NAMES = "BCDFGHJKLMNPQRSTVWXZ"
+
+
+class Batch(NamedTuple):
+    """ids (b, t) int64, and `ask` (b, t) bool: the answers, each to be predicted from the tokens before it."""
+
+    ids: Tensor
+    ask: Tensor
+
+
+class Task(NamedTuple):
+    """How to make a batch of `rows` sequences whose distance or length is `size`, and the vocabulary it needs."""
+
+    make: Callable[[int, int, torch.Generator, bool], Batch]  # rows, size, generator, held out
+    vocab_size: int
+    size: str  # what `size` counts
+
+
+def text_bytes(held_out: bool = False) -> Tensor:
+    """The bundled text's bytes: its first nine tenths, or the held-out last one."""
+    ids = to_bytes(bundled_text())
+    cut = int(len(ids) * (1 - HELD_OUT))
+    return ids[cut:] if held_out else ids[:cut]
+
+
+def pieces(source: Tensor, rows: int, length: int, generator: torch.Generator) -> Tensor:
+    """(rows, length) random stretches of `source`, going round at its end."""
+    start = torch.randint(0, len(source), (rows, 1), generator=generator)
+    return source[(start + torch.arange(length)) % len(source)]
+
+
+def recall(rows: int, gap: int, generator: torch.Generator, held_out: bool = False) -> Batch:
+    """Eight key-value pairs, `gap` filler tokens, then the keys again in another order, each with its value to name.
+
+    Known as multi-query associative recall (MQAR, arXiv 2312.04927).
+    """
+    shuffled = [torch.randperm(RECALL_KEYS, generator=generator)[:RECALL_PAIRS] for _ in range(rows)]
+    keys = torch.stack(shuffled)  # (b, pairs)
+    values = torch.randint(0, RECALL_VALUES, keys.shape, generator=generator) + RECALL_KEYS
+    order = torch.stack([torch.randperm(RECALL_PAIRS, generator=generator) for _ in range(rows)])
+    filler = torch.randint(0, RECALL_FILLER, (rows, gap), generator=generator) + RECALL_KEYS + RECALL_VALUES
+    told = torch.stack([keys, values], dim=-1).flatten(1)  # (b, 2 pairs)
+    asked = torch.stack([keys.gather(1, order), values.gather(1, order)], dim=-1).flatten(1)
+    ids = torch.cat([told, filler, asked], dim=1)
+    ask = torch.zeros_like(ids, dtype=torch.bool)
+    ask[:, told.shape[1] + gap + 1 :: 2] = True
+    return Batch(ids, ask)
+
+
+def needle(rows: int, length: int, generator: torch.Generator, held_out: bool = False) -> Batch:
+    """One fact somewhere in `length` bytes of real text, asked for at the end: three letters have a two-digit code."""
+    text = pieces(text_bytes(held_out), rows, length, generator)
+    sequences, answers = [], []
+    for row in text:
+        name = "".join(NAMES[i] for i in torch.randint(0, len(NAMES), (3,), generator=generator))
+        code = "{}{}".format(*torch.randint(0, 10, (2,), generator=generator).tolist())
+        place = int(torch.randint(0, length + 1, (), generator=generator))
+        told, asked = to_bytes(f" [{name}={code}] "), to_bytes(f"\n[{name}={code}")
+        sequences.append(torch.cat([row[:place], told, row[place:], asked]))
+        answers.append(len(code))
+    return _ask_ends(sequences, answers)
+
+
+def text(rows: int, length: int, generator: torch.Generator, held_out: bool = False) -> Batch:
+    """Plain text: every byte but the first is to be predicted."""
+    ids = pieces(text_bytes(held_out), rows, length, generator)
+    return Batch(ids, torch.ones_like(ids, dtype=torch.bool).index_fill(1, torch.zeros(1, dtype=torch.int64), False))
+
+
+def story_task(name: str) -> Task:
+    """A question over a story whose sentences lie scattered in real text (in the manner of arXiv 2406.10149)."""
+    tell = STORIES[name]
+
+    def make(rows: int, length: int, generator: torch.Generator, held_out: bool = False) -> Batch:
+        sequences, answers = [], []
+        for row in pieces(text_bytes(held_out), rows, length, generator):
+            story = tell(generator)
+            sequences.append(_hide([to_bytes(f" {line} ") for line in story.sentences], row, generator))
+            sequences[-1] = torch.cat([sequences[-1], to_bytes(f"\n{story.question} {story.answer}.")])
+            answers.append(len(story.answer) + 1)
+        return _ask_ends(sequences, answers)
+
+    return Task(make, 256, "bytes of text around the story")
+
+
+def _hide(parts: list[Tensor], text: Tensor, generator: torch.Generator) -> Tensor:
+    """The parts, in order, at random places of the text."""
+    places = torch.randint(0, len(text) + 1, (len(parts),), generator=generator).sort().values.tolist()
+    mixed, start = [], 0
+    for place, part in zip(places, parts, strict=True):
+        mixed += [text[start:place], part]
+        start = place
+    return torch.cat([*mixed, text[start:]])
+
+
+def _ask_ends(sequences: list[Tensor], answers: list[int]) -> Batch:
+    """Rows of equal length, cut on the left where they differ; the last `answers[i]` bytes of row i are asked."""
+    shortest = min(map(len, sequences))
+    ids = torch.stack([row[len(row) - shortest :] for row in sequences])
+    lengths = torch.tensor(answers).unsqueeze(-1)
+    return Batch(ids, torch.arange(shortest) >= shortest - lengths)
+
+
+TASKS: dict[str, Task] = {
+    "recall": Task(recall, RECALL_KEYS + RECALL_VALUES + RECALL_FILLER, "filler tokens between telling and asking"),
+    "needle": Task(needle, 256, "bytes of text around the fact"),
+    "text": Task(text, 256, "bytes"),
+    **{name: story_task(name) for name in STORIES},
+}
+
+
+def make_batch(task: str, rows: int, size: int, generator: torch.Generator, held_out: bool = False) -> Batch:
+    """A batch of a named task. Raises ConfigError for an unknown name."""
+    if task not in TASKS:
+        raise ConfigError(f"task must be one of {', '.join(TASKS)}, not {task!r}")
+    return TASKS[task].make(rows, size, generator, held_out)
