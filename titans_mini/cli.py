@@ -8,8 +8,10 @@ import importlib.util
 import json
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
+from .checkpoint import bundled_names, load_model, read_card
 from .config import (
     NORMALISER_NAMES,
     SCALE_NAMES,
@@ -17,10 +19,15 @@ from .config import (
     SIMULATION_GATE_NAMES,
     MemoryConfig,
     SimulationConfig,
+    TitansConfig,
 )
 from .data import read_text
-from .errors import ConfigError, check_integer
+from .errors import ConfigError, check_choice, check_integer
+from .evaluate import evaluate
+from .model import MODES
 from .simulate import simulate
+from .tasks import TASKS
+from .train import TrainConfig, Trainer
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -50,6 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="titans-mini", description="A neural memory that learns while it reads.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     _add_simulate(commands)
+    _add_train(commands)
+    _add_eval(commands)
     for name, run, text in (
         ("app", _app, "open the simulator in the browser"),
         ("lab", _lab, "open the notebooks in JupyterLab"),
@@ -87,6 +96,65 @@ def _add_simulate(commands) -> None:
     command.add_argument("--scale", default=default.memory.scale, help=", ".join(SCALE_NAMES))
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument("--out", help="also write the trace to this .json or .csv file")
+
+
+def _add_train(commands) -> None:
+    text = "train a language model with a memory on a task; run again with the same --out to go on"
+    command = commands.add_parser("train", help=text, description=text)
+    command.set_defaults(run=_train)
+    _add_fields(
+        command, TitansConfig(), ("variant", "dim", "layers", "heads", "window", "chunk", "memory_depth", "gate")
+    )
+    _add_fields(command, TrainConfig(), [field.name for field in fields(TrainConfig)])
+    command.add_argument("--out", required=True, help="folder of the run")
+    command.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _add_eval(commands) -> None:
+    text = "evaluate a checkpoint on a task and print one JSON object"
+    command = commands.add_parser("eval", help=text, description=text)
+    command.set_defaults(run=_eval)
+    command.add_argument("--checkpoint", required=True, help="a path, or one of " + ", ".join(bundled_names()))
+    command.add_argument("--task", help=", ".join(TASKS) + "; default: the one it was trained on")
+    command.add_argument("--size", type=int, default=256, help="gap, or bytes of text")
+    command.add_argument("--rows", type=int, default=64, help="sequences")
+    command.add_argument("--memory", default="on", help="on, frozen, off")
+    command.add_argument("--seed", type=int, default=1234)
+
+
+def _add_fields(command, defaults, names) -> None:
+    """One flag for each named field of a settings object, with its default and type."""
+    for name in names:
+        value = getattr(defaults, name)
+        command.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value, help=f"default {value}")
+
+
+def _train(options: argparse.Namespace) -> int:
+    training = TrainConfig(**{field.name: getattr(options, field.name) for field in fields(TrainConfig)})
+    shape = ("variant", "dim", "layers", "heads", "window", "chunk", "memory_depth", "gate")
+    model = TitansConfig(vocab_size=TASKS[training.task].vocab_size, **{name: getattr(options, name) for name in shape})
+    trainer = Trainer(model, training, options.out)
+    lm = trainer.run(quiet=options.quiet)
+    if trainer.rank == 0:
+        size = training.size
+        results = {mode: evaluate(lm, training.task, size, memory=mode) for mode in MODES}
+        path = trainer.finish(results)
+        print(json.dumps({"checkpoint": str(path), "results": results}))
+    return 0
+
+
+def _eval(options: argparse.Namespace) -> int:
+    check_choice("memory", options.memory, MODES)
+    lm, card = load_model(options.checkpoint), read_card(options.checkpoint)
+    task = check_choice("task", options.task or card["training"]["task"], TASKS)
+    check_integer("size", options.size, 0, 10_000_000)
+    check_integer("rows", options.rows, 1, 100_000)
+    if TASKS[task].vocab_size != lm.config.vocab_size:
+        raise ConfigError(
+            f"task {task!r} needs {TASKS[task].vocab_size} symbols, this model has {lm.config.vocab_size}"
+        )
+    print(json.dumps(evaluate(lm, task, options.size, rows=options.rows, memory=options.memory, seed=options.seed)))
+    return 0
 
 
 def _simulate(options: argparse.Namespace) -> int:

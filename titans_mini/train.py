@@ -104,6 +104,8 @@ class Trainer:
     def __init__(self, model: TitansConfig, config: TrainConfig, folder: str | Path) -> None:
         self.config, self.folder = config, Path(folder)
         self.rank, self.world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+        if self.world > 1 and not torch.distributed.is_initialized():
+            torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
         torch.manual_seed(config.seed)
         self.lm = TitansLM(model)
         if torch.cuda.is_available():

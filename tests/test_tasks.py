@@ -1,0 +1,125 @@
+"""Tasks: what is asked can be answered from what was told, and from nothing nearer."""
+
+import json
+import re
+
+import pytest
+import torch
+
+from titans_mini import ConfigError
+from titans_mini.stories import STORIES, read_babi, read_babilong
+from titans_mini.tasks import RECALL_KEYS, RECALL_PAIRS, RECALL_VALUES, TASKS, make_batch, text_bytes
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def as_text(ids):
+    return bytes(ids.tolist()).decode(errors="replace")
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("size", [3, 90])
+def test_batches_are_seeded_and_inside_the_vocabulary(task, size):
+    first, again, other = (make_batch(task, 5, size, generator(seed)) for seed in (0, 0, 1))
+    assert torch.equal(first.ids, again.ids) and not torch.equal(first.ids, other.ids)
+    assert first.ids.shape == first.ask.shape and first.ids.dtype == torch.int64
+    assert first.ids.min() >= 0 and first.ids.max() < TASKS[task].vocab_size
+    assert first.ask.any(1).all() and not first.ask[:, 0].any()
+
+
+def test_recall_asks_for_what_was_told_and_only_for_that():
+    gap = 20
+    ids, ask = make_batch("recall", 8, gap, generator())
+    for row, asked in zip(ids.tolist(), ask.tolist(), strict=True):
+        told = dict(zip(row[0 : 2 * RECALL_PAIRS : 2], row[1 : 2 * RECALL_PAIRS : 2], strict=True))
+        assert len(told) == RECALL_PAIRS
+        places = [i for i, flag in enumerate(asked) if flag]
+        assert len(places) == RECALL_PAIRS and min(places) == 2 * RECALL_PAIRS + gap + 1
+        assert all(told[row[i - 1]] == row[i] for i in places)
+        assert min(row[2 * RECALL_PAIRS :][:gap]) >= RECALL_KEYS + RECALL_VALUES
+
+
+def test_the_needle_is_told_once_and_asked_at_the_end():
+    ids, ask = make_batch("needle", 8, 400, generator())
+    for row, asked in zip(ids, ask, strict=True):
+        name, code = re.search(r"\[([A-Z]{3})=(\d\d)$", as_text(row)).groups()
+        assert as_text(row[asked]) == code
+        assert as_text(row[:-7]).count(f"[{name}={code}]") == 1
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_stories_hide_in_text_and_end_in_the_answer(name):
+    ids, ask = make_batch(name, 8, 500, generator())
+    for row, asked in zip(ids, ask, strict=True):
+        assert re.search(r"\? (\w+)\.$", as_text(row)).group(1) + "." == as_text(row[asked])
+
+
+def solve(name, story):
+    """The answer by rules of its own, from the sentences alone."""
+    words = [sentence.rstrip(".").split() for sentence in story.sentences]
+    asked = story.question.rstrip("?").split()
+    place = {w[0]: w[-1] for w in words if w[1] == "went"}
+    holder = {w[-1]: w[0] for w in words if w[1] == "took"}
+    if name == "one_fact":
+        return place[asked[-1]]
+    if name == "two_facts":
+        return place[holder[asked[-1]]]
+    if name == "yes_no":
+        return "yes" if place[asked[1]] == asked[-1] else "no"
+    if name == "counting":
+        dropped = sum(w[1] == "dropped" for w in words)
+        return ("none", "one", "two", "three")[len(holder) - dropped]
+    when = " ".join(asked[3:])
+    return next(w[4] for w in words if " ".join(w[5:]) == when)
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_stories_can_be_solved_and_their_answers_vary(name):
+    dice = generator()
+    stories = [STORIES[name](dice) for _ in range(60)]
+    assert all(solve(name, story) == story.answer for story in stories)
+    assert len({story.answer for story in stories}) > 1
+
+
+def test_held_out_text_is_apart():
+    train, test = text_bytes(), text_bytes(held_out=True)
+    assert len(train) > 8 * len(test) > 0
+    assert as_text(test[:200]) not in as_text(train)
+
+
+def test_unknown_tasks_are_refused():
+    with pytest.raises(ConfigError, match="task must be one of recall, needle"):
+        make_batch("chess", 1, 1, generator())
+
+
+def test_published_babi_files_are_read(tmp_path):
+    path = tmp_path / "qa1.txt"
+    path.write_text(
+        "1 A cat sat.\n2 A dog ran.\n3 Who sat? \tcat\t1\n4 It fell.\n5 Who ran?\tdog\t2\n1 New.\n2 What?\tx\t1\n"
+    )
+    stories = read_babi(path)
+    assert [(len(s.sentences), s.question, s.answer) for s in stories] == [
+        (2, "Who sat?", "cat"),
+        (3, "Who ran?", "dog"),
+        (1, "What?", "x"),
+    ]
+
+
+@pytest.mark.parametrize("lines", [True, False])
+def test_published_babilong_files_are_read(tmp_path, lines):
+    rows = [{"input": "long text", "question": "Where? ", "target": "here"}] * 2
+    path = tmp_path / "qa1.json"
+    path.write_text("\n".join(map(json.dumps, rows)) if lines else json.dumps(rows))
+    assert [tuple(story) for story in read_babilong(path)] == [(["long text"], "Where?", "here")] * 2
+
+
+@pytest.mark.parametrize("reader", [read_babi, read_babilong])
+@pytest.mark.parametrize("content", [b"hello", b"\xff\xfe", b'{"input": 3}'])
+def test_other_files_are_refused_in_one_line(tmp_path, reader, content):
+    path = tmp_path / "file.txt"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        reader(path)
+    assert "\n" not in str(caught.value)
