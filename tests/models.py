@@ -77,3 +77,9 @@ def check_reach(lm: TitansLM) -> None:
     for name, parameter in lm.named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all(), name
         assert parameter.grad.abs().max() > 0, name
+
+
+def check_writes(lm: TitansLM) -> None:
+    """What was written changes what is said: a memory that writes differs from one that keeps its start weights."""
+    ids = make_ids(14)
+    assert (lm(ids)[0] - lm(ids, memory="frozen")[0])[:, -1].abs().max() > 1e-6

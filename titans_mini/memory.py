@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .chunk import Fast, Rule, Tokens, chunk_step
+from .chunk import Fast, Record, Rule, Tokens, chunk_step
 from .config import MemoryConfig
 from .errors import ConfigError, DivergenceError
-from .fastweights import ACTIVATIONS, apply_memory, initial_weights
+from .fastweights import ACTIVATIONS, apply_memory, initial_weights, layer_shapes
 from .gates import LearnedGate, SurpriseGate, initial_gate_state
 from .state import MemoryState, Pending, choose, front, pack, take
 
@@ -38,7 +38,7 @@ class NeuralMemory(nn.Module):
         self.to_qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.conv = nn.Conv1d(3 * dim, 3 * dim, config.conv, groups=3 * dim)
         self.start = nn.ParameterList(initial_weights(config))  # W_0, per layer (heads, o, i)
-        self.norm = nn.RMSNorm(config.head_dim)
+        self.norm = nn.RMSNorm(config.head_dim, eps=1e-6)
         self.to_gate = nn.Linear(dim, dim)
         self.to_out = nn.Linear(dim, dim, bias=False)
 
@@ -78,8 +78,11 @@ class NeuralMemory(nn.Module):
         self._check(x, state, None)
         inner = x.to(self.to_qkv.weight.dtype)
         tokens, _ = self._project(inner, state.conv)
-        reads = apply_memory(self.current(state).weights, tokens.queries, self.rule.activation)
-        return self._finish(inner, reads, None).to(x.dtype)
+        with torch.autocast(x.device.type, enabled=False):
+            reads = apply_memory(self.current(state).weights, tokens.queries, self.rule.activation)
+        out = self._finish(inner, reads, None).to(x.dtype)
+        _check_finite(out, inner)
+        return out
 
     def frozen(self, x: Tensor, state: MemoryState) -> tuple[Tensor, MemoryState]:
         """Reads like `forward` but writes nothing: only the convolution and the token count move on."""
@@ -93,7 +96,7 @@ class NeuralMemory(nn.Module):
         if state.pending.keys.shape[1] == 0:
             return fast
         keys, values, features, valid = state.pending
-        return chunk_step(fast, Tokens(keys, values, None, features, valid), self.rule)[1]
+        return self._step(fast, Tokens(keys, values, None, features, valid))[1]
 
     def _aligned(self, x: Tensor, state: MemoryState) -> tuple[Tensor, MemoryState]:
         """All rows have the same number of real tokens."""
@@ -102,7 +105,7 @@ class NeuralMemory(nn.Module):
         tokens = _after(state.pending, tokens)
         fast, reads, rest = Fast(state.weights, state.momentum, state.gate), [], None
         for rest in tokens.split(self.config.chunk):
-            out, after, _ = chunk_step(fast, rest, self.rule)
+            out, after, _ = self._step(fast, rest)
             reads.append(out)
             if rest.keys.shape[1] == self.config.chunk:
                 fast, rest = after, None
@@ -116,7 +119,7 @@ class NeuralMemory(nn.Module):
         mask = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if mask is None else mask
         count = mask.sum(-1)  # (b,)
         tokens, conv = self._project(pack(x, mask), state.conv, count)
-        waiting = (state.tokens_seen % chunk).repeat_interleave(heads)  # (n,)
+        waiting = _waiting(state.pending)  # (n,)
         held = front(waiting, state.pending.keys.shape[1])
         new = front(count, x.shape[1]).repeat_interleave(heads, 0)
         valid = torch.cat([held, new], dim=1)
@@ -124,7 +127,7 @@ class NeuralMemory(nn.Module):
         tokens = Tokens(*(pack(field, valid) for field in tokens))
         fast, reads = Fast(state.weights, state.momentum, state.gate), []
         for part in tokens.split(chunk):
-            out, after, _ = chunk_step(fast, part, self.rule)
+            out, after, _ = self._step(fast, part)
             full = part.valid.sum(-1) == chunk  # (n,)
             fast = choose(full, after, fast)
             reads.append(out)
@@ -133,6 +136,11 @@ class NeuralMemory(nn.Module):
         pending = self._leftover(tokens, valid.sum(-1))
         state = MemoryState(*fast, pending, conv, state.tokens_seen + count)
         return take(reads, place.clamp_max(valid.shape[1] - 1)), state
+
+    def _step(self, fast: Fast, tokens: Tokens) -> tuple[Tensor | None, Fast, Record]:
+        """One chunk in the memory's own dtype, also under autocast."""
+        with torch.autocast(tokens.keys.device.type, enabled=False):
+            return chunk_step(fast, tokens, self.rule)
 
     def _no_pending(self, fast: Fast) -> Pending:
         like = fast.weights[0]
@@ -177,7 +185,7 @@ class NeuralMemory(nn.Module):
         reads = self.norm(reads.to(x.dtype)).view(b, self.config.heads, t, -1)
         merged = reads.transpose(1, 2).reshape(b, t, dim)
         out = self.to_out(merged * torch.sigmoid(self.to_gate(x)))
-        return out if mask is None else out * mask.unsqueeze(-1)
+        return out if mask is None else out.masked_fill(~mask.unsqueeze(-1), 0)
 
     def _memory_dtype(self) -> torch.dtype:
         return torch.promote_types(self.to_qkv.weight.dtype, torch.float32)
@@ -191,8 +199,19 @@ class NeuralMemory(nn.Module):
             raise ConfigError(f"x must hold at least 1 row and 1 token, not {tuple(x.shape)}")
         if state is not None and len(state.tokens_seen) != len(x):
             raise ConfigError(f"state has {len(state.tokens_seen)} rows, x has {len(x)}")
+        shapes = [(len(x) * self.config.heads, *shape) for shape in layer_shapes(self.config)]
+        if state is not None and [tuple(weight.shape) for weight in state.weights] != shapes:
+            raise ConfigError("state belongs to a memory of another shape")
         if mask is not None and (mask.dtype != torch.bool or mask.shape != x.shape[:2]):
             raise ConfigError(f"mask must be bool {tuple(x.shape[:2])}, not {mask.dtype} {tuple(mask.shape)}")
+
+
+def _waiting(pending: Pending) -> Tensor:
+    """(n,) how many tokens of each row are pending."""
+    rows, m = pending.keys.shape[:2]
+    if pending.valid is None:
+        return torch.full((rows,), m, device=pending.keys.device)
+    return pending.valid.sum(-1)
 
 
 def _after(pending: Pending, tokens: Tokens) -> Tokens:
@@ -211,11 +230,15 @@ def _after(pending: Pending, tokens: Tokens) -> Tokens:
 
 
 def _check_finite(out: Tensor, x: Tensor) -> None:
-    """Raises DivergenceError for the first token of `out` that is not finite."""
+    """Raises DivergenceError for the first token of the input, else of `out`, that is not finite.
+
+    The input goes first: a token that is not finite spoils the reads of its whole chunk.
+    """
     if bool(out.isfinite().all()):
         return
-    bad = ~out.isfinite().all(-1)  # (b, t)
-    token = int(bad.any(0).nonzero()[0])
-    row = int(bad[:, token].nonzero()[0])
-    cause = "memory diverged" if bool(x[row, token].isfinite().all()) else "input is not finite"
-    raise DivergenceError(f"{cause} at token {token} of row {row}", token)
+    for cause, series in (("input is not finite", x), ("memory diverged", out)):
+        bad = ~series.isfinite().all(-1)  # (b, t)
+        if bool(bad.any()):
+            token = int(bad.any(0).nonzero()[0])
+            row = int(bad[:, token].nonzero()[0])
+            raise DivergenceError(f"{cause} at token {token} of row {row}", token)

@@ -43,7 +43,7 @@ class Layer(nn.Module):
         super().__init__()
         self.mixer = VARIANTS[config.variant](config) if has_memory else WindowOnly(config)
         self.feedforward = Feedforward(config.dim)
-        self.norms = nn.ModuleList(nn.RMSNorm(config.dim) for _ in range(2))
+        self.norms = nn.ModuleList(nn.RMSNorm(config.dim, eps=1e-6) for _ in range(2))
 
     def forward(self, x: Tensor, state: LayerState, mode: str) -> tuple[Tensor, LayerState]:
         """x (b, t, dim) -> the same shape."""
@@ -63,7 +63,7 @@ class TitansLM(nn.Module):
         self.config = config
         self.embed = nn.Embedding(config.vocab_size, config.dim)
         self.layers = nn.ModuleList(Layer(config, config.has_memory(i)) for i in range(config.layers))
-        self.norm = nn.RMSNorm(config.dim)
+        self.norm = nn.RMSNorm(config.dim, eps=1e-6)
         self.head = nn.Linear(config.dim, config.vocab_size, bias=False)
 
     def initial_state(self, batch: int, memory: str = "on") -> ModelState:

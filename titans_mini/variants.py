@@ -108,7 +108,7 @@ class Product(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.norm_left, self.norm_right = nn.RMSNorm(dim), nn.RMSNorm(dim)
+        self.norm_left, self.norm_right = nn.RMSNorm(dim, eps=1e-6), nn.RMSNorm(dim, eps=1e-6)
         self.to_out = nn.Linear(dim, dim, bias=False)
 
     def forward(self, y: Tensor, m: Tensor | None) -> Tensor:
@@ -147,7 +147,7 @@ class MAC(nn.Module):
         dim, self.heads, self.segment = config.dim, config.heads, config.window
         self.memory = NeuralMemory(config.memory)
         self.to_query = nn.Linear(dim, dim, bias=False)
-        self.norm = nn.RMSNorm(dim)
+        self.norm = nn.RMSNorm(dim, eps=1e-6)
         self.to_recalled = nn.Linear(dim, 2 * dim, bias=False)
         self.to_qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.persistent = Persistent(self.heads, config.persistent, dim // self.heads)

@@ -1,0 +1,75 @@
+"""The app in a real browser: a server on a free port, and the system's Chromium driven by Playwright."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+BUSY = "[data-testid=stApp][data-test-script-state=running]"
+
+
+class Server(NamedTuple):
+    """A running app: its address and the file that holds its stderr."""
+
+    url: str
+    log: Path
+
+
+@contextlib.contextmanager
+def serve(folder: Path) -> Iterator[Server]:
+    """The app on a free port of this machine; its stderr goes to a file in `folder`."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = folder / "stderr.txt"
+    command = [sys.executable, "-m", "streamlit", "run", "app/streamlit_app.py", "--server.port", str(port)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=stderr, env=environment) as process,
+    ):
+        try:
+            _wait(f"http://127.0.0.1:{port}/_stcore/health", process)
+            yield Server(f"http://127.0.0.1:{port}/", log)
+        finally:
+            process.terminate()
+
+
+def _wait(url: str, process: subprocess.Popen, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None:
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5):
+            return
+        time.sleep(0.1)
+    raise RuntimeError("the app's server did not start")
+
+
+@contextlib.contextmanager
+def browser() -> Iterator:
+    """A headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        try:
+            yield chromium
+        finally:
+            chromium.close()
+
+
+def settle(page) -> None:
+    """Waits until the script has run and the curves are drawn."""
+    page.wait_for_selector(".js-plotly-plot .scatterlayer path.js-line", timeout=60_000)
+    page.wait_for_function(f"!document.querySelector('{BUSY}')", timeout=60_000)

@@ -1,0 +1,130 @@
+"""States are values: they go through a file and a fresh process bit for bit, and helpers move rows' tokens about."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import torch
+from builders import MEMORIES, make_input, make_memory
+from properties import padded
+from safetensors.torch import load_file, save_file
+
+from titans_mini import MemoryState
+from titans_mini.gates import GateState
+from titans_mini.state import Pending, choose, front, map_tensors, pack, take, tensors
+
+
+def flatten(state: MemoryState) -> dict[str, torch.Tensor]:
+    """Every tensor of a state by name, each with storage of its own."""
+    parts = dict(gate=state.gate, pending=state.pending, weights=state.weights, momentum=state.momentum)
+    found = {"conv": state.conv, "tokens_seen": state.tokens_seen}
+    for name, part in parts.items():
+        keys = part._fields if hasattr(part, "_fields") else range(len(part))
+        found |= {f"{name}.{key}": value for key, value in zip(keys, part, strict=True) if value is not None}
+    return {name: tensor.detach().contiguous().clone() for name, tensor in found.items()}
+
+
+def unflatten(found: dict[str, torch.Tensor]) -> MemoryState:
+    """The inverse of `flatten`."""
+    layers = range(sum(name.startswith("weights.") for name in found))
+    return MemoryState(
+        *(tuple(found[f"{name}.{layer}"] for layer in layers) for name in ("weights", "momentum")),
+        gate=GateState(*(found[f"gate.{field}"] for field in GateState._fields)),
+        pending=Pending(*(found.get(f"pending.{field}") for field in Pending._fields)),
+        conv=found["conv"],
+        tokens_seen=found["tokens_seen"],
+    )
+
+
+def go_on(folder: Path, kind: str) -> None:
+    """What the fresh process does: builds the memory from files, goes on from the state, and saves what comes."""
+    memory = make_memory(**MEMORIES[kind])
+    with torch.no_grad():
+        for parameter in memory.parameters():
+            parameter.zero_()
+    assert asdict(memory.config) == json.loads((folder / "config.json").read_text())
+    memory.load_state_dict(load_file(folder / "module.safetensors"))
+    out, state = memory(make_input(9, batch=5, seed=2), unflatten(load_file(folder / "state.safetensors")))
+    save_file({"out": out.detach(), **flatten(state)}, folder / "after.safetensors")
+
+
+@pytest.mark.parametrize("kind", ["learned", "recipe", "excess"])
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_fresh_process_goes_on_bit_for_bit(tmp_path, kind, masked):
+    memory = make_memory(**MEMORIES[kind])
+    x, mask = padded(memory)
+    _, state = memory(x, None, mask if masked else None)
+    save_file(flatten(state), tmp_path / "state.safetensors")
+    save_file(memory.state_dict(), tmp_path / "module.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps(asdict(memory.config)))
+    code = f"import pathlib, test_state; test_state.go_on(pathlib.Path({str(tmp_path)!r}), {kind!r})"
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, check=True)
+    out, after = memory(make_input(9, batch=5, seed=2), state)
+    wanted, found = {"out": out, **flatten(after)}, load_file(tmp_path / "after.safetensors")
+    assert found.keys() == wanted.keys()
+    for name in wanted:
+        assert torch.equal(found[name], wanted[name]), name
+
+
+@pytest.mark.parametrize("kind", MEMORIES)
+def test_restoring_twice_repeats_the_run(kind):
+    """A snapshot that 37 further tokens were read after restores the run that never saw them."""
+    memory, x = make_memory(**MEMORIES[kind]), make_input(50, seed=3)
+    _, state = memory(make_input(6))
+    snapshot = flatten(state)
+    never = memory(x, state)[0]
+    for _ in range(2):
+        restored = unflatten(snapshot)
+        memory(make_input(37, seed=2), restored)
+        assert torch.equal(memory(x, restored)[0], never)
+
+
+def test_rows_of_a_state_share_no_storage():
+    """Writing into one row in place leaves the others, and the module, as they are."""
+    memory = make_memory()
+    state = memory.initial_state(3)
+    for tensor in tensors(state):
+        assert tensor.numel() == 0 or 0 not in tensor.stride()
+    start = [weight.detach().clone() for weight in memory.start]
+    with torch.no_grad():
+        for weight in state.weights:
+            weight[0] = 9
+    assert all(torch.equal(now, before) for now, before in zip(memory.start, start, strict=True))
+    assert all(bool((weight[memory.config.heads :] != 9).all()) for weight in state.weights)
+
+
+def test_a_module_keeps_no_state():
+    memory, x = make_memory(), make_input(9)
+    names, buffers = set(vars(memory)), {name: value.clone() for name, value in memory.state_dict().items()}
+    first = memory(x)[0]
+    memory(make_input(9, seed=2), memory(x)[1])
+    assert torch.equal(memory(x)[0], first)
+    assert set(vars(memory)) == names
+    assert all(torch.equal(value, buffers[name]) for name, value in memory.state_dict().items())
+
+
+def test_pack_moves_valid_tokens_to_the_front_in_order():
+    valid = torch.tensor([[False, True, False, True], [True, True, True, False], [False] * 4])
+    packed = pack(torch.arange(12).view(3, 4), valid)
+    assert [row[:count].tolist() for row, count in zip(packed, (2, 3, 0), strict=True)] == [[1, 3], [4, 5, 6], []]
+    assert sorted(packed[2].tolist()) == [8, 9, 10, 11]
+
+
+def test_take_front_and_choose_work_row_by_row():
+    series = torch.arange(12).view(2, 3, 2)
+    assert take(series, torch.tensor([[2, 0], [1, 1]])).tolist() == [[[4, 5], [0, 1]], [[8, 9], [8, 9]]]
+    assert front(torch.tensor([0, 2, 3]), 3).tolist() == [[False] * 3, [True, True, False], [True] * 3]
+    yes, no = (torch.ones(2, 1), (torch.ones(2, 2, 2),)), (torch.zeros(2, 1), (torch.zeros(2, 2, 2),))
+    column, (cube,) = choose(torch.tensor([True, False]), yes, no)
+    assert column.tolist() == [[1], [0]]
+    assert cube.tolist() == [[[1, 1], [1, 1]], [[0, 0], [0, 0]]]
+
+
+def test_map_tensors_keeps_names_and_none():
+    pending = Pending(*torch.ones(3, 1, 1, 1), None)
+    doubled = map_tensors(lambda tensor: tensor * 2, (pending, [pending.keys]))
+    assert isinstance(doubled[0], Pending) and doubled[0].valid is None and isinstance(doubled[1], list)
+    assert [tensor.item() for tensor in tensors(doubled)] == [2, 2, 2, 2]
