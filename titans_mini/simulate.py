@@ -63,7 +63,7 @@ def start_fast(config: SimulationConfig, rows: int = 1) -> Fast:
 def run_stream(configs: Sequence[SimulationConfig], stream: Stream, fast: Fast) -> tuple[Fast, Record]:
     """Writes every token of the stream; returns the final memory and the record of all tokens, (rows, t)."""
     memory = configs[0].memory
-    rule = Rule(_gate(configs), ACTIVATIONS[memory.activation], memory.clip, norms=True)
+    rule = Rule(make_gate(configs), ACTIVATIONS[memory.activation], memory.clip, norms=True)
     records = []
     for piece in _tokens(stream, memory.norm, len(configs)).split(memory.chunk):
         _, fast, record = chunk_step(fast, piece, rule)
@@ -76,7 +76,8 @@ def _tokens(stream: Stream, norm: float, rows: int) -> Tokens:
     return Tokens(keys, values)
 
 
-def _gate(configs: Sequence[SimulationConfig]) -> nn.Module:
+def make_gate(configs: Sequence[SimulationConfig]) -> nn.Module:
+    """The gate of some settings, a row each."""
     column = {
         name: torch.tensor([[getattr(config, name)] for config in configs])
         for name in ("tau", "beta", "lam", "eta", "softness")
@@ -121,7 +122,7 @@ def _columns(configs, stream: Stream, fast: Fast, record: Record) -> dict[str, n
 
 def _measure(configs, raw: Tensor) -> tuple[Tensor, Tensor]:
     """Surprise and S of a finished run whose gate did not need them."""
-    gate = _gate([replace(config, gate="surprise") for config in configs])
+    gate = make_gate([replace(config, gate="surprise") for config in configs])
     state, parts = initial_gate_state(len(raw), raw), []
     for piece in raw.split(METER_CHUNK, dim=1):
         surprise, smoothed, state = gate.measure(piece, state)

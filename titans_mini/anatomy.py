@@ -1,0 +1,97 @@
+"""One token taken apart: key, value, prediction, error, the rank-one gradient, the weights before and after.
+
+Recipe: 2.2, step by step. Paper: eq. 12-14.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from .chunk import Rule, Tokens, chunk_step
+from .config import SimulationConfig
+from .data import Stream, make_stream
+from .errors import check_integer, check_number
+from .fastweights import ACTIVATIONS, apply_memory, gradients, weight_norm
+from .gates import ConstantGate
+from .simulate import make_gate, run_stream, start_fast
+
+
+class Step(NamedTuple):
+    """A token's write; matrices are (outputs, inputs), vectors (dim,)."""
+
+    token: int
+    byte: int
+    key: np.ndarray
+    value: np.ndarray
+    prediction: np.ndarray  # M(k) before the write
+    error: np.ndarray  # prediction - value
+    gradients: list[np.ndarray]  # per layer, delta outer a
+    deltas: list[np.ndarray]  # per layer (outputs,)
+    inputs: list[np.ndarray]  # per layer (inputs,)
+    before: list[np.ndarray]  # weights per layer
+    after: list[np.ndarray]
+    raw: float  # ||grad|| / sqrt(d)
+    theta: float
+    alpha: float
+    g_write: float
+    loss_before: float  # over the mean square norm of values
+    loss_after: float  # of the same pair, once written
+    norm_before: float
+    norm_after: float
+
+
+def dissect(
+    config: SimulationConfig,
+    token: int,
+    *,
+    text: str | None = None,
+    theta: float | None = None,
+    alpha: float | None = None,
+) -> Step:
+    """Reads the stream up to `token` and takes that token's write apart.
+
+    `theta` and `alpha` replace what the gate decides for this token alone. Raises ConfigError where the token lies
+    outside the stream. The memory must run token by token (chunk 1), or the step would not be one token's.
+    """
+    check_integer("chunk", config.memory.chunk, 1, 1)
+    memory, activation = config.memory, ACTIVATIONS[config.memory.activation]
+    stream = make_stream(config.scenario, config.tokens, memory.dim, config.seed, text)
+    check_integer("token", token, 0, len(stream.ids) - 1)
+    with torch.inference_mode():
+        fast = start_fast(config)
+        if token:
+            fast, _ = run_stream([config], Stream(*(part[:token] for part in stream[:3]), events=()), fast)
+        pair = Tokens(*(part[None, token : token + 1] * memory.norm for part in (stream.keys, stream.values)))
+        gates = chunk_step(fast, pair, Rule(make_gate([config]), activation, memory.clip))[2].gates
+        theta = float(gates.theta) if theta is None else check_number("theta", theta, 0, 10)
+        alpha = float(gates.alpha) if alpha is None else check_number("alpha", alpha, 0, 1)
+        edited = ConstantGate(theta=theta, eta=0.0, alpha=alpha)
+        _, after, record = chunk_step(fast, pair, Rule(edited, activation, memory.clip))
+        activity = gradients(fast.weights, pair.keys, pair.values, activation)
+        left = apply_memory(after.weights, pair.keys, activation) - pair.values
+    numbers = lambda parts: [part[0].numpy().copy() for part in parts]  # noqa: E731
+    inputs, deltas = ([part[0] for part in numbers(series)] for series in (activity.inputs, activity.deltas))
+    return Step(
+        token=token,
+        byte=int(stream.ids[token]),
+        key=pair.keys[0, 0].numpy(),
+        value=pair.values[0, 0].numpy(),
+        prediction=activity.outputs[-1][0, 0].numpy(),
+        error=activity.error[0, 0].numpy(),
+        gradients=[np.outer(delta, a) for delta, a in zip(deltas, inputs, strict=True)],
+        deltas=deltas,
+        inputs=inputs,
+        before=numbers(fast.weights),
+        after=numbers(after.weights),
+        raw=float(record.raw),
+        theta=theta,
+        alpha=alpha,
+        g_write=float(gates.g_write),
+        loss_before=float(record.loss) / memory.norm**2,
+        loss_after=float(left.square().sum()) / memory.norm**2,
+        norm_before=float(weight_norm(fast.weights)),
+        norm_after=float(weight_norm(after.weights)),
+    )
