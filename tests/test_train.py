@@ -18,7 +18,7 @@ from titans_mini.tasks import TASKS, make_batch
 from titans_mini.train import TrainConfig, Trainer, backward, learning_rate, step_size
 
 MODEL = TitansConfig(variant="mag", vocab_size=TASKS["recall"].vocab_size, dim=16, heads=2, window=4, chunk=4)
-SHORT = TrainConfig(steps=6, rows=2, size=8, start_size=4, save_every=2, warmup=2)
+SHORT = TrainConfig(steps=6, rows=2, size=8, start_size=4, save_every=2)
 
 
 def weights(lm):
@@ -72,12 +72,12 @@ def test_truncated_gradients_are_those_of_the_whole_where_nothing_is_cut():
 
 
 def test_training_learns(tmp_path):
-    config = TrainConfig(task="text", steps=30, rows=4, size=64, start_size=64, lr=1e-2, warmup=3)
+    config = TrainConfig(task="text", steps=30, rows=4, size=64, start_size=64, lr=1e-2)
     model = TitansConfig(variant="mac", dim=16, heads=2, window=8, chunk=8)
     trainer = Trainer(model, config, tmp_path)
     trainer.run(quiet=True)
     assert sum(trainer.losses[-5:]) < 0.85 * sum(trainer.losses[:5])
-    trainer.finish({"note": 1})
+    trainer.finish([{"note": 1}])
     rows = list(csv.reader((tmp_path / "log.csv").read_text().splitlines()))
     assert rows[0] == ["step", "loss"] and len(rows) == 31
     card = read_card(tmp_path / "model")

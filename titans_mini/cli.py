@@ -106,6 +106,7 @@ def _add_train(commands) -> None:
         command, TitansConfig(), ("variant", "dim", "layers", "heads", "window", "chunk", "memory_depth", "gate")
     )
     _add_fields(command, TrainConfig(), [field.name for field in fields(TrainConfig)])
+    command.add_argument("--sizes", type=int, nargs="*", default=[], help="also evaluate at these sizes at the end")
     command.add_argument("--out", required=True, help="folder of the run")
     command.add_argument("--quiet", action="store_true", help="no progress bar")
 
@@ -136,8 +137,8 @@ def _train(options: argparse.Namespace) -> int:
     trainer = Trainer(model, training, options.out)
     lm = trainer.run(quiet=options.quiet)
     if trainer.rank == 0:
-        size = training.size
-        results = {mode: evaluate(lm, training.task, size, memory=mode) for mode in MODES}
+        results = [evaluate(lm, training.task, training.size, memory=mode) for mode in MODES]
+        results += [evaluate(lm, training.task, size, memory=training.memory) for size in options.sizes]
         path = trainer.finish(results)
         print(json.dumps({"checkpoint": str(path), "results": results}))
     return 0

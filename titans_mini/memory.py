@@ -18,7 +18,7 @@ from .fastweights import ACTIVATIONS, apply_memory, initial_weights, layer_shape
 from .gates import LearnedGate, SurpriseGate, initial_gate_state
 from .state import MemoryState, Pending, choose, front, pack, take
 
-STRETCH = 0.05  # lets a trained gate close fully, so that nothing leaks over tens of thousands of tokens
+STRETCH = 0.1  # lets a trained gate close fully, so that nothing leaks over tens of thousands of tokens
 
 
 class NeuralMemory(nn.Module):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import math
 import os
 import platform
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,9 +22,12 @@ from tqdm import tqdm
 from .checkpoint import flatten_optimizer, restore_optimizer, save_model, save_tensors
 from .config import TitansConfig
 from .errors import ConfigError, check_choice, check_integer, check_number
+from .gates import LearnedGate
 from .model import TitansLM
 from .state import map_tensors
 from .tasks import TASKS, make_batch
+
+WARM_UP = 50  # steps in which the learning rate rises
 
 
 @dataclass(frozen=True)
@@ -33,12 +38,12 @@ class TrainConfig:
     """
 
     task: str = "recall"
-    steps: int = 700
+    steps: int = 600
     rows: int = 32  # sequences a step, in each process
-    size: int = 384
+    size: int = 128
     start_size: int = 64
     lr: float = 3e-3
-    warmup: int = 50
+    gate_cost: float = 0.0  # price of an open gate, in the second half: mean theta and alpha of a token
     weight_decay: float = 0.01
     truncate: int = 0
     memory: str = "on"  # or "off": the same model without its memory, the control
@@ -48,11 +53,12 @@ class TrainConfig:
     def __post_init__(self) -> None:
         check_choice("task", self.task, TASKS)
         check_choice("memory", self.memory, ("on", "off"))
-        for name, low in (("steps", 1), ("rows", 1), ("size", 0), ("start_size", 0), ("warmup", 0), ("truncate", 0)):
+        for name, low in (("steps", 1), ("rows", 1), ("size", 0), ("start_size", 0), ("truncate", 0)):
             check_integer(name, getattr(self, name), low, 10_000_000)
         check_integer("save_every", self.save_every, 1, 10_000_000)
         check_integer("seed", self.seed, 0, 2**31 - 1)
         check_number("lr", self.lr, 1e-8, 1.0)
+        check_number("gate_cost", self.gate_cost, 0.0, 100.0)
         check_number("weight_decay", self.weight_decay, 0.0, 1.0)
 
 
@@ -73,7 +79,7 @@ def step_size(config: TrainConfig, step: int, generator: torch.Generator) -> int
 def learning_rate(config: TrainConfig, step: int) -> float:
     """Linear warm-up, then half a cosine down to a tenth."""
     cosine = 0.55 + 0.45 * math.cos(math.pi * step / config.steps)
-    return config.lr * min(1.0, (step + 1) / max(1, config.warmup)) * cosine
+    return config.lr * min(1.0, (step + 1) / min(WARM_UP, config.steps)) * cosine
 
 
 def loss_of(logits: Tensor, ids: Tensor, ask: Tensor) -> Tensor:
@@ -82,18 +88,39 @@ def loss_of(logits: Tensor, ids: Tensor, ask: Tensor) -> Tensor:
     return functional.cross_entropy(logits[wanted], ids[:, 1:][wanted], reduction="sum")
 
 
-def backward(lm: nn.Module, ids: Tensor, ask: Tensor, config: TrainConfig) -> float:
-    """Gradients of the mean loss of a batch, by pieces of `truncate` tokens; returns that loss."""
+@contextlib.contextmanager
+def watch_gates(lm: nn.Module) -> Iterator[list[Tensor]]:
+    """Collects how far each learned gate opens, theta and alpha of every token, as the model runs."""
+    opened: list[Tensor] = []
+    hooks = [
+        gate.register_forward_hook(lambda module, given, made: opened.append((made[0].theta + made[0].alpha).mean()))
+        for gate in lm.modules()
+        if isinstance(gate, LearnedGate)
+    ]
+    try:
+        yield opened
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def backward(lm: nn.Module, ids: Tensor, ask: Tensor, config: TrainConfig, gate_cost: float = 0.0) -> float:
+    """Gradients of the mean loss of a batch, by pieces of `truncate` tokens; returns that loss.
+
+    With a `gate_cost` a gate that need not be open learns to close: written where it pays, kept where nothing comes.
+    """
     length = ids.shape[1] - 1
     piece = config.truncate or length
     asked, total, state = ask[:, 1:].sum().clamp_min(1), 0.0, None
     for start in range(0, length, piece):
         part = slice(start, start + piece + 1)
-        logits, state = lm(ids[:, part][:, :-1], state, memory=config.memory)
-        if ask[:, part][:, 1:].any():
-            loss = loss_of(logits, ids[:, part], ask[:, part]) / asked
-            loss.backward()
-            total += loss.item()
+        with watch_gates(lm) as opened:
+            logits, state = lm(ids[:, part][:, :-1], state, memory=config.memory)
+        loss = loss_of(logits, ids[:, part], ask[:, part]) / asked
+        total += loss.item()
+        if gate_cost and opened:
+            loss = loss + gate_cost * torch.stack(opened).mean() * (min(piece, length - start) / length)
+        loss.backward()
         state = map_tensors(Tensor.detach, state)
     return total
 
@@ -177,13 +204,14 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(config, self.step)
         self.optimizer.zero_grad()
-        loss = backward(lm, ids, ask, config)
+        price = config.gate_cost if self.step >= config.steps / 2 else 0.0
+        loss = backward(lm, ids, ask, config, price)
         nn.utils.clip_grad_norm_(self.lm.parameters(), 1.0)
         self.optimizer.step()
         self.tokens += ids.numel() * self.world
         return loss
 
-    def finish(self, results: dict | None = None) -> Path:
+    def finish(self, results: list | None = None) -> Path:
         """Writes the checkpoint `model` with its card, and the losses as `log.csv`."""
         with (self.folder / "log.csv").open("w", newline="") as file:
             csv.writer(file).writerows([("step", "loss"), *enumerate(self.losses, start=1)])
@@ -194,6 +222,6 @@ class Trainer:
             "loss_first": self.losses[0],
             "loss_last": sum(self.losses[-20:]) / len(self.losses[-20:]),
             "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
-            "results": results or {},
+            "results": results or [],
         }
         return save_model(self.lm, self.folder / "model", card)
