@@ -21,10 +21,11 @@ BUSY = "[data-testid=stApp][data-test-script-state=running]"
 
 
 class Server(NamedTuple):
-    """A running app: its address and the file that holds its stderr."""
+    """A running app: its address, the file that holds its stderr, and when it came up (monotonic seconds)."""
 
     url: str
     log: Path
+    began: float
 
 
 @contextlib.contextmanager
@@ -42,7 +43,7 @@ def serve(folder: Path) -> Iterator[Server]:
     ):
         try:
             _wait(f"http://127.0.0.1:{port}/_stcore/health", process)
-            yield Server(f"http://127.0.0.1:{port}/", log)
+            yield Server(f"http://127.0.0.1:{port}/", log, time.monotonic())
         finally:
             process.terminate()
 

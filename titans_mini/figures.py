@@ -21,6 +21,7 @@ COLOURS = {
     "frequency": "#2E86AB",
     "pinned": "#9AA0A6",
 }
+TAU, DIVERGED = "#8A929A", "#D62839"  # marks that stand out on light and dark
 LABELS = {
     "surprise": "surprise",
     "momentum": "S (smoothed)",
@@ -32,6 +33,7 @@ LABELS = {
 }
 ROWS = (("surprise", "momentum"), ("g_write", "g_forget"), ("memory_norm",), ("loss",), ("frequency",))
 NORMAL_WRITES = (30, 80)  # recipe: 5.1
+DASHES = ("solid", "dash", "dot", "dashdot")  # tell runs apart where the colour tells the symbol
 MANY = 5000  # tokens from which lines are drawn by the graphics card
 
 
@@ -44,28 +46,31 @@ def time_figure(
     )
     for row, names in enumerate(ROWS, start=1):
         if pinned is not None:
-            figure.add_trace(_line(pinned, names[0], grey=True), row=row, col=1)
+            figure.add_trace(_line(pinned, names[0], grey=True, showlegend=row == 1), row=row, col=1)
         for name in names:
             figure.add_trace(_line(trace, name), row=row, col=1)
-        figure.update_yaxes(title_text="<br>".join(LABELS[name] for name in names), row=row, col=1)
-    figure.add_hline(y=trace.settings.tau, line_dash="dot", line_width=1, row=1, col=1, annotation_text="tau")
-    figure.add_hrect(*NORMAL_WRITES, fillcolor=COLOURS["g_write"], opacity=0.12, line_width=0, row=5, col=1)
-    figure.update_yaxes(range=[-0.03, 1.05], row=1, col=1)
-    figure.update_yaxes(range=[-0.03, 1.05], row=2, col=1)
-    figure.update_yaxes(rangemode="tozero", row=3, col=1)
-    figure.update_yaxes(rangemode="tozero", row=5, col=1)
-    _mark_events(figure, trace, cursor)
-    figure.update_xaxes(title_text="token", row=len(ROWS), col=1)
+    longest = max(len(run) for run in (trace, pinned or trace))
+    figure.update_xaxes(range=[-0.5, longest - 0.5])  # fixed, so that no mark and no gap in a curve shifts it
+    titles = ("<br>".join(LABELS[name] for name in names) for names in ROWS)
+    spans = {1: {"range": [-0.03, 1.05]}, 2: {"range": [-0.03, 1.05]}, 3: {"rangemode": "tozero"}}
+    spans[len(ROWS)] = {"range": [0, _frequency_top(trace)]}
+    axes = {f"yaxis{row}": {"title_text": title, **spans.get(row, {})} for row, title in enumerate(titles, start=1)}
+    shapes, notes = _marks(trace, cursor)
+    figure.update_layout(axes, shapes=shapes, annotations=notes, **{f"xaxis{len(ROWS)}_title_text": "token"})
     return _finish(figure, height)
+
+
+def move_cursor(figure: go.Figure, token: int) -> None:
+    """Moves the cursor of a `time_figure` that was drawn with one."""
+    figure.update_shapes({"x0": token, "x1": token}, selector={"name": "cursor"})
 
 
 def single_figure(traces: dict[str, Trace], name: str, *, height: int = 320) -> go.Figure:
     """One column of several runs, each under its label, for comparing predictions with results."""
     figure = go.Figure()
-    dashes = ("solid", "dash", "dot", "dashdot")
     for index, (label, trace) in enumerate(traces.items()):
         line = _line(trace, name)
-        line.update(name=label, showlegend=True, line={"dash": dashes[index % 4], "color": COLOURS[name], "width": 1.6})
+        line.update(name=label, showlegend=True, line={"dash": DASHES[index % len(DASHES)], "color": COLOURS[name], "width": 1.6})
         figure.add_trace(line)
     figure.update_xaxes(title_text="token")
     figure.update_yaxes(title_text=LABELS[name])
@@ -79,28 +84,32 @@ def recall_figure(traces: dict[str, Trace], *, bins: int = 20, height: int = 320
         groups = np.array_split(np.arange(len(trace)), min(bins, len(trace)))
         middle = np.array([group.mean() for group in groups])
         recall = np.array([1 - trace.loss_after[group].mean() for group in groups])
-        colour = list(COLOURS.values())[index % len(COLOURS)]
-        figure.add_trace(go.Scatter(x=middle, y=recall, name=label, mode="lines+markers", line_color=colour))
+        line = {"color": COLOURS["loss"], "dash": DASHES[index % len(DASHES)]}
+        figure.add_trace(go.Scatter(x=middle, y=recall, name=label, mode="lines+markers", line=line))
     figure.update_xaxes(title_text="token at which the pair was read")
     figure.update_yaxes(title_text="recall at the end")
     figure.update_layout(showlegend=True)
     return _finish(figure, height)
 
 
-def formula(trace: Trace, token: int) -> str:
-    """The recipe's step at one token with its numbers, as LaTeX lines. Recipe: 2.2."""
+def formula(trace: Trace, token: int, *, narrow: bool = False) -> str:
+    """The step at one token with its numbers, as LaTeX lines; `narrow` puts each equation on its own. Recipe: 2.2."""
     s, before = trace.settings, trace.momentum[token - 1] if token else 0.0
     raw, surprise, now = trace.raw[token], trace.surprise[token], trace.momentum[token]
     write, forget = trace.g_write[token], trace.g_forget[token]
+    gap = r" \\ " if narrow else r" \qquad "
     if s.gate == "constant":
-        return (
-            rf"S_t = {s.beta:g}\,S_{{t-1}} - {s.eta:g}\,\nabla, \qquad "
-            rf"M_t = (1 - {s.lam:g})\,M_{{t-1}} + S_t, \qquad \|\nabla\|/\sqrt{{d}} = {raw:.3f}"
+        return gap.join(
+            (
+                rf"S_t = {s.beta:g}\,S_{{t-1}} - {s.eta:g}\,\nabla",
+                rf"M_t = (1 - {s.lam:g})\,M_{{t-1}} + S_t",
+                rf"\|\nabla\|/\sqrt{{d}} = {raw:.3f}",
+            )
         )
     return (
-        rf"\text{{surprise}} = {surprise:.3f} \;(\|\nabla\|/\sqrt{{d}} = {raw:.3f}) \qquad "
+        rf"\text{{surprise}} = {surprise:.3f} \;(\|\nabla\|/\sqrt{{d}} = {raw:.3f}){gap}"
         rf"S_t = {s.beta:g}\cdot{before:.3f} + {1 - s.beta:.3g}\cdot{surprise:.3f} = {now:.3f} \\ "
-        rf"g_{{write}} = \sigma\!\left(\frac{{{now:.3f} - {s.tau:g}}}{{{s.softness:g}}}\right) = {write:.3f} \qquad "
+        rf"g_{{write}} = \sigma\!\left(\frac{{{now:.3f} - {s.tau:g}}}{{{s.softness:g}}}\right) = {write:.3f}{gap}"
         rf"g_{{forget}} = 1 - g_{{write}} = {forget:.3f} \\ "
         rf"m_t = (1 - {s.lam:g}\cdot{forget:.3f})\,m_{{t-1}} - {s.eta:g}\cdot{write:.3f}\,\nabla"
     )
@@ -125,6 +134,22 @@ def coloured_text(trace: Trace, *, start: int = 0, length: int = 600, cursor: in
     return f'<div dir="auto" style="font-family:monospace;white-space:pre-wrap;line-height:1.7">{body}</div>'
 
 
+def page_of(trace: Trace, token: int, length: int) -> tuple[int, int]:
+    """(start, length) of the page of about `length` tokens that holds `token`; no character is cut."""
+    first = token - token % length
+    start, stop = (_character_start(trace, position) for position in (first, first + length))
+    return (start, stop - start) if token < stop else (stop, _character_start(trace, stop + length) - stop)
+
+
+def _character_start(trace: Trace, position: int) -> int:
+    """The start of the character that the byte at `position` belongs to; the trace's end for all behind it."""
+    position = min(position, len(trace))
+    for back in range(min(4, position + 1) if position < len(trace) else 0):
+        if trace.tokens[position - back] & 0xC0 != 0x80:
+            return position - back
+    return position
+
+
 def _characters(data: bytes):
     """(first byte, end byte, character) of each UTF-8 character; bytes that are none come out as U+FFFD."""
     position = 0
@@ -138,14 +163,17 @@ def _characters(data: bytes):
         position += width
 
 
-def _line(trace: Trace, name: str, grey: bool = False):
+def _line(trace: Trace, name: str, grey: bool = False, showlegend: bool | None = None):
     kind = go.Scattergl if len(trace) > MANY else go.Scatter
     series = write_frequency(trace) if name == "frequency" else getattr(trace, name)
+    if trace.diverged_at is not None:
+        series = np.where(np.arange(len(trace)) < trace.diverged_at, series, np.nan)
     label = f"A: {LABELS[name]}" if grey else LABELS[name]
     line = kind(
         x=np.arange(len(trace)),
         y=series.astype(np.float32),
         name=label,
+        showlegend=showlegend,
         mode="lines",
         line={"color": COLOURS["pinned" if grey else name], "width": 1.2},
         hovertemplate=f"{label} %{{y:.3f}}",
@@ -171,18 +199,34 @@ def _explain(line, trace: Trace, name: str) -> None:
         line.hovertemplate = f"g_forget = 1 − g_write = %{{y:.3f}}, decay {s.lam:g}·g_forget"
 
 
-def _mark_events(figure: go.Figure, trace: Trace, cursor: int | None) -> None:
-    for event in trace.events[:20]:
-        figure.add_vrect(event.start, event.end, fillcolor=COLOURS["surprise"], opacity=0.1, line_width=0)
-    if trace.events:
-        first = trace.events[0]
-        figure.add_annotation(
-            x=first.start, y=1.0, yref="y domain", text=first.name, showarrow=False, xanchor="left", yanchor="bottom"
-        )
+def _frequency_top(trace: Trace) -> float:
+    """Upper end of the write frequency's axis: the first tokens, few and jumpy, may leave the picture."""
+    settled = write_frequency(trace)[min(200, len(trace) // 2) :]
+    return max(120.0, 1.1 * float(settled.max(initial=0)))
+
+
+def _marks(trace: Trace, cursor: int | None) -> tuple[list[dict], list[dict]]:
+    """Shapes and notes of a `time_figure`; what belongs to a token runs through all its rows."""
+    low, high = NORMAL_WRITES
+    upright = {"xref": "x", "yref": "paper", "y0": 0, "y1": 1}
+    across = {"xref": "x domain", "x0": 0, "x1": 1}
+    note = {"xref": "x", "yref": "y domain", "y": 1, "showarrow": False, "xanchor": "left", "yanchor": "bottom"}
+    tau, blue = trace.settings.tau, {"fillcolor": COLOURS["g_write"], "opacity": 0.12, "line_width": 0}
+    red = {"fillcolor": COLOURS["surprise"], "opacity": 0.1, "line_width": 0}
+    shapes = [
+        {"type": "line", **across, "y0": tau, "y1": tau, "line": {"dash": "dot", "width": 1.5, "color": TAU}},
+        {"type": "rect", **across, "yref": f"y{len(ROWS)}", "y0": low, "y1": high, **blue},
+    ]
+    shapes += [{"type": "rect", **upright, "x0": event.start, "x1": event.end, **red} for event in trace.events[:20]]
+    notes = [{**note, "xref": "x domain", "x": 1, "xanchor": "right", "yref": "y", "y": tau, "text": "tau"}]
+    notes += [{**note, "x": event.start, "text": event.name} for event in trace.events[:1]]
     if cursor is not None:
-        figure.add_vline(cursor, line_width=1, line_dash="dash", line_color=COLOURS["pinned"])
-    if trace.diverged_at is not None:
-        figure.add_vline(trace.diverged_at, line_color="#C1121F", annotation_text=f"diverged at {trace.diverged_at}")
+        line = {"width": 1, "dash": "dash", "color": COLOURS["pinned"]}
+        shapes.append({"type": "line", **upright, "x0": cursor, "x1": cursor, "line": line, "name": "cursor"})
+    if (token := trace.diverged_at) is not None:
+        shapes.append({"type": "line", **upright, "x0": token, "x1": token, "line": {"color": DIVERGED}})
+        notes.append({**note, "x": token, "text": f"diverged at {token}", "font_color": DIVERGED})
+    return shapes, notes
 
 
 def _finish(figure: go.Figure, height: int) -> go.Figure:

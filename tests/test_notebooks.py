@@ -1,0 +1,265 @@
+"""The notebooks are small, complete and true: form, links, exercises, and numbers that cannot be changed by hand.
+
+That every notebook runs and repeats its stored numbers is checked by
+`pytest --nbval-lax --nbval-current-env notebooks`; here is a test of that test.
+"""
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SECTIONS = ("promise", "objectives", "exercises", "self-check", "equations", "next")
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+each = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+
+
+def cells(path: Path, kind: str) -> list:
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == kind]
+
+
+def tagged(path: Path, tag: str) -> list:
+    return [cell for cell in nbformat.read(path, as_version=4).cells if tag in cell.metadata.get("tags", [])]
+
+
+def tool(name: str):
+    """A script of `tools/` as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_there_are_lessons():
+    assert {path.stem for path in FILES} >= {"00_tour", "03_the_recipe"}
+
+
+@each
+def test_file_is_small_and_without_widget_state(path):
+    content = path.read_text(encoding="utf8")
+    assert path.stat().st_size < 500_000
+    for unwanted in ("jupyter.widget-view", "widget-state", "plotly.min.js", "window.PlotlyConfig"):
+        assert unwanted not in content
+    metadata = json.loads(content)["metadata"]
+    assert set(metadata) == {"kernelspec", "language_info"}
+    assert metadata["kernelspec"]["name"] == "python3"
+
+
+@each
+def test_every_code_cell_is_executed_and_clean(path):
+    counts = [cell.execution_count for cell in cells(path, "code")]
+    assert counts == list(range(1, len(counts) + 1))
+    for cell in cells(path, "code"):
+        assert not cell.source.rstrip().endswith(";")
+        assert not [
+            output for output in cell.outputs if output.output_type == "error" or output.get("name") == "stderr"
+        ]
+
+
+@each
+def test_cells_are_short(path):
+    lengths = [len(cell.source.splitlines()) for cell in cells(path, "code")]
+    assert 25 <= len(nbformat.read(path, as_version=4).cells) <= 45
+    assert 3 <= statistics.median(lengths) <= 6
+    assert max(lengths) <= 25
+    for cell in cells(path, "markdown"):
+        if not set(cell.metadata.get("tags", [])) & set(SECTIONS):
+            lines = [line for line in cell.source.splitlines() if not line.startswith(("#", "!", "|", "<"))]
+            assert 20 <= len(" ".join(lines).split()) <= 60, cell.source
+
+
+@each
+def test_required_sections_are_there_in_two_languages(path):
+    for section in SECTIONS:
+        assert len(tagged(path, section)) == 1, section
+        assert CHINESE.search(tagged(path, section)[0].source), section
+    headings = [line for cell in cells(path, "markdown") for line in cell.source.splitlines() if line.startswith("#")]
+    assert all(CHINESE.search(line) and re.search("[A-Za-zητλβ]{1}", line) for line in headings), headings
+    objectives = [line for line in tagged(path, "objectives")[0].source.splitlines() if line.startswith("- ")]
+    assert len(objectives) >= 3 and all(" · " in line and CHINESE.search(line) for line in objectives)
+    source = "\n".join(cell.source for cell in cells(path, "markdown"))
+    assert source.count("**Predict**") >= 4 and source.count("**Explain.**") >= 4
+
+
+@each
+def test_links_and_images_resolve(path):
+    source = "\n".join(cell.source for cell in cells(path, "markdown"))
+    for alt, target in re.findall(r"\[([^\]]*)\]\(([^)]+)\)", source):
+        assert (path.parent / target).exists(), target
+        assert alt
+    images = re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", source)
+    assert len(images) >= 3
+    for alt, target in images:
+        assert len(alt) > 30
+        assert (path.parent / target).stat().st_size < 150_000
+
+
+def test_every_image_can_be_drawn_anew_and_is_used():
+    used = {name for path in FILES for name in re.findall(r"images/(\w+)\.png", path.read_text(encoding="utf8"))}
+    drawn = (ROOT / "tools" / "notebook_images.py").read_text(encoding="utf8")
+    assert {file.stem for file in (ROOT / "notebooks" / "images").glob("*.png")} == used
+    assert all(re.search(rf"\b{name}\b", drawn) for name in used)
+
+
+@each
+def test_links_between_lessons_are_fresh(path):
+    assert cells(path, "markdown")[0].source.splitlines()[0] == tool("notebooks").navigation(path)
+
+
+@each
+def test_checked_cells_print_and_assert_something(path):
+    checked = [cell for cell in cells(path, "code") if "NBVAL_CHECK_OUTPUT" in cell.source]
+    assert len(checked) >= 5
+    assert all(cell.outputs and cell.outputs[0].output_type == "stream" for cell in checked)
+
+
+SOLUTIONS = {
+    "00_tour": [
+        ("token", "int(100 + trace.raw[100:].argmax())", "150"),
+        ("tau", "search(1000, 0.7)", "0.9"),
+        ("share", "(1 - 1e-3) ** 1000", "0.5"),
+    ],
+    "03_the_recipe": [
+        ("g_write, factor", "(g := 1 / (1 + math.exp(-1.2))), 1 - 1e-4 * (1 - g)", "0.5, 1.0"),
+        ("tau", "search(4000, 0.9)", "0.3"),
+        ("lam", "1 - 0.9 ** 1e-5", "1e-4"),
+    ],
+}
+PREPARE = """
+trace = simulate(SimulationConfig(tokens=1000))
+
+def search(tokens, beta):
+    taus = [step / 50 for step in range(4, 20)]
+    runs = simulate_many([SimulationConfig(tokens=tokens, beta=beta, tau=tau) for tau in taus])
+    return next(run.settings.tau for run in runs if 30 <= writes_per_1k(run) <= 80)
+"""
+
+
+@each
+def test_exercises_accept_the_solution_and_name_the_mistake(path, capsys):
+    names: dict = {}
+    exec(tagged(path, "imports")[0].source, names)
+    exec(PREPARE, names)
+    exercises = tagged(path, "exercise")
+    for cell, (name, right, wrong) in zip(exercises, SOLUTIONS[path.stem], strict=True):
+        blank = re.search(rf"^{name} = None.*$", cell.source, flags=re.MULTILINE).group()
+        exec(cell.source, names)
+        assert capsys.readouterr().out == ""
+        with pytest.raises(AssertionError, match=r"\w+ \w+"):
+            exec(cell.source.replace(blank, f"{name} = {wrong}"), names)
+        exec(cell.source.replace(blank, f"{name} = {right}"), names)
+        assert capsys.readouterr().out.startswith("right")
+
+
+def small_notebook(stored: str) -> nbformat.NotebookNode:
+    cell = nbformat.v4.new_code_cell(
+        "# NBVAL_CHECK_OUTPUT\nprint(round(0.123456, 3))",
+        execution_count=1,
+        outputs=[nbformat.v4.new_output("stream", name="stdout", text=f"{stored}\n")],
+    )
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    tool("notebooks").normalise(notebook)
+    return notebook
+
+
+def test_a_number_changed_by_hand_makes_the_run_fail(tmp_path):
+    for name, stored in (("true", "0.123"), ("tampered", "0.124")):
+        nbformat.write(small_notebook(stored), tmp_path / f"{name}.ipynb")
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider", "-rA"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 1, result.stdout
+    assert "PASSED true.ipynb::Cell 0" in result.stdout
+    assert "FAILED tampered.ipynb::Cell 0" in result.stdout
+
+
+def test_refreshing_strips_what_makes_a_notebook_large(tmp_path):
+    notebook = small_notebook("0.1")
+    notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {}}}
+    notebook.metadata["kernelspec"]["name"] = "my-env"
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "a"}, "text/plain": "a panel"}
+    notebook.cells[0].outputs.append(nbformat.v4.new_output("display_data", data=view))
+    nbformat.write(notebook, tmp_path / "a.ipynb")
+    tool("notebooks").refresh(tmp_path / "a.ipynb", execute=False)
+    clean = nbformat.read(tmp_path / "a.ipynb", as_version=4)
+    assert clean.metadata.kernelspec.name == "python3" and "widgets" not in clean.metadata
+    assert clean.cells[0].outputs[1].data == {"text/plain": "a panel"}
+
+
+@pytest.fixture
+def chromium() -> str:
+    """The system's Chromium; without it the test is skipped, or fails where it is required."""
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        if os.environ.get("TITANS_REQUIRE_CHROMIUM") == "1":
+            pytest.fail("Chromium is required and not installed")
+        pytest.skip("Chromium is not installed")
+    return found
+
+
+@pytest.fixture
+def jupyterlab(chromium, tmp_path):
+    """The address of a JupyterLab that serves one notebook with one lab, `lab.ipynb`."""
+    code = "from titans_mini.lab import SimulatorLab\nSimulatorLab(tokens=300)"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    tool("notebooks").normalise(notebook)
+    (tmp_path / "work").mkdir()
+    nbformat.write(notebook, tmp_path / "work" / "lab.ipynb")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    homes = {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "DATA", "RUNTIME")}
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
+    command += ["--IdentityProvider.token=", f"--ServerApp.root_dir={tmp_path / 'work'}"]
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen(command, env={**os.environ, **homes}, stdout=log, stderr=log)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        for _ in range(150):
+            try:
+                urllib.request.urlopen(f"{address}/api").close()
+                break
+            except OSError:
+                time.sleep(0.2)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+@pytest.mark.browser
+def test_slider_moved_by_keyboard_changes_the_figure(chromium, jupyterlab):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1200, "height": 1400})
+        page.set_default_timeout(60_000)
+        page.goto(f"{jupyterlab}/lab/tree/lab.ipynb")
+        page.wait_for_selector("text=/Python 3.*Idle/")  # a cell run before that asks for a kernel
+        page.click(".jp-Notebook .jp-CodeCell .jp-InputArea-editor")
+        page.keyboard.press("Shift+Enter")
+        page.wait_for_selector(".jupyter-widgets .js-plotly-plot .scatterlayer")
+        state = "(() => { const p = document.querySelector('.js-plotly-plot'); return [p.layout.shapes[0].y0, "
+        state += "Array.from(p.data[2].y).reduce((a, b) => a + b)]; })()"
+        tau, written = page.evaluate(state)
+        assert tau == pytest.approx(0.3)
+        page.locator(".widget-slider .noUi-handle").first.focus()
+        for _ in range(20):
+            page.keyboard.press("ArrowLeft")
+        page.wait_for_function("document.querySelector('.js-plotly-plot').layout.shapes[0].y0 < 0.21")
+        assert page.evaluate(state)[1] > written
+        browser.close()

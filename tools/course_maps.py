@@ -1,0 +1,91 @@
+"""The map at the head of each lesson: boxes and arrows as SVG, in the colours of `titans_mini.figures`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from titans_mini.figures import COLOURS
+
+INK, PAPER = "#22303C", "#F4F6F8"
+
+
+class Box(NamedTuple):
+    """A labelled box with its middle at (x, y)."""
+
+    x: int
+    y: int
+    lines: tuple[str, ...]
+    colour: str = INK
+    width: int = 150
+
+    @property
+    def high(self) -> int:
+        return 22 * len(self.lines) + 10
+
+
+def map_tour() -> str:
+    """How a memory reads one token."""
+    boxes = {
+        "text": Box(85, 70, ("text", "byte by byte", "文本逐字节"), width=130),
+        "pair": Box(270, 70, ("key: where we are", "value: what comes", "键与值"), width=165),
+        "memory": Box(480, 70, ("memory M", "a small network", "记忆"), COLOURS["memory_norm"], 150),
+        "loss": Box(700, 70, ("error of M(k)", "inner loss", "内部损失"), COLOURS["loss"], 150),
+        "surprise": Box(700, 220, ("gradient norm", "surprise 惊喜"), COLOURS["surprise"], 150),
+        "smooth": Box(480, 220, ("S: surprise", "smoothed 平滑"), COLOURS["momentum"], 150),
+        "gate": Box(270, 220, ("gate: write", "or fade a little", "门控"), COLOURS["g_write"], 150),
+    }
+    arrows = [("text", "pair"), ("pair", "memory"), ("memory", "loss"), ("loss", "surprise")]
+    arrows += [("surprise", "smooth"), ("smooth", "gate"), ("gate", "memory")]
+    return _svg(boxes, arrows, 290)
+
+
+def map_recipe() -> str:
+    """The five steps of the recipe, each with its setting."""
+    boxes = {
+        "1": Box(95, 75, ("1 surprise", "‖grad‖ / √d → 0..1", "惊喜指标"), COLOURS["surprise"]),
+        "2": Box(265, 75, ("2 momentum β", "βS + (1−β)·surprise", "动量平滑"), COLOURS["momentum"], 160),
+        "3": Box(440, 75, ("3 write gate τ", "σ((S − τ) / softness)", "写入门控"), COLOURS["g_write"], 160),
+        "4": Box(610, 75, ("4 forget gate", "1 − g_write", "遗忘门控"), COLOURS["g_forget"], 140),
+        "5": Box(770, 75, ("5 update λ, η", "decay, then write", "权重更新"), COLOURS["memory_norm"], 150),
+    }
+    arrows = [("1", "2"), ("2", "3"), ("3", "4"), ("4", "5")]
+    loop = f'<path d="M770,108 V165 H95 V112" fill="none" stroke="{INK}" stroke-width="1.6" marker-end="url(#tip)"/>'
+    label = f'<text x="430" y="160" text-anchor="middle" fill="{INK}" font-size="12">next token 下一个词元</text>'
+    return _svg(boxes, arrows, 185, loop + label)
+
+
+def _svg(boxes: dict[str, Box], arrows: list[tuple[str, str]], height: int, more: str = "") -> str:
+    tip = f'<path d="M0,0 L8,4 L0,8 z" fill="{INK}"/>'
+    marker = f'<marker id="tip" markerWidth="8" markerHeight="8" refX="7" refY="4" orient="auto">{tip}</marker>'
+    drawn = [_arrow(boxes[a], boxes[b]) for a, b in arrows] + [_box(box) for box in boxes.values()]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="860" height="{height}" '
+        f"font-family=\"'DejaVu Sans','Noto Sans CJK SC',sans-serif\"><defs>{marker}</defs>{more}{''.join(drawn)}</svg>"
+    )
+
+
+def _box(box: Box) -> str:
+    high = box.high
+    rows = [
+        f'<text x="{box.x}" y="{box.y - high // 2 + 22 + 21 * i}" text-anchor="middle" fill="{INK}" '
+        f'font-size="{14 if i == 0 else 12}" font-weight="{600 if i == 0 else 400}">{line}</text>'
+        for i, line in enumerate(box.lines)
+    ]
+    return (
+        f'<rect x="{box.x - box.width // 2}" y="{box.y - high // 2}" width="{box.width}" height="{high}" rx="8" '
+        f'fill="{PAPER}" stroke="{box.colour}" stroke-width="3"/>' + "".join(rows)
+    )
+
+
+def _arrow(a: Box, b: Box) -> str:
+    """A straight line from edge to edge: level boxes left or right, boxes below each other up or down."""
+    if a.y == b.y:
+        way = 1 if b.x > a.x else -1
+        start, end = (a.x + way * a.width // 2, a.y), (b.x - way * (b.width // 2 + 3), b.y)
+    else:
+        way = 1 if b.y > a.y else -1
+        start, end = (a.x, a.y + way * a.high // 2), (b.x - (b.x - a.x) // 5, b.y - way * (b.high // 2 + 3))
+    return (
+        f'<line x1="{start[0]}" y1="{start[1]}" x2="{end[0]}" y2="{end[1]}" stroke="{INK}" stroke-width="1.6" '
+        'marker-end="url(#tip)"/>'
+    )

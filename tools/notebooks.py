@@ -1,0 +1,99 @@
+"""Runs the notebooks in place and leaves them as the repository wants them: `python tools/notebooks.py [FILE ...]`.
+
+Every code cell gets its output and its execution count; widget views, widget state and times are taken out; the
+kernel is `python3`, cell ids are the cells' numbers, and the line of links at the top is written anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+DROPPED = {"application/vnd.jupyter.widget-view+json"}
+TITLE = "The course 课程:"
+
+
+def run(notebook: NotebookNode, folder: Path = FOLDER) -> None:
+    """Executes all cells in a fresh kernel; the first error stops and is raised."""
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    NotebookClient(
+        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    ).execute()
+
+
+def normalise(notebook: NotebookNode) -> None:
+    """Strips what differs from machine to machine or makes a file large."""
+    notebook.metadata = NotebookNode({"kernelspec": KERNEL, "language_info": {"name": "python"}})
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number:02d}"
+        tags = cell.metadata.get("tags", [])
+        cell.metadata = NotebookNode({"tags": tags} if tags else {})
+        if cell.cell_type == "code":
+            cell.outputs = coalesce(cell.outputs)
+        for output in cell.get("outputs", []):
+            output.pop("transient", None)
+            for kind in DROPPED & set(output.get("data", {})):
+                del output.data[kind]
+
+
+def coalesce(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Joins what one stream wrote in several pieces, whose borders are a matter of chance."""
+    joined: list[NotebookNode] = []
+    for output in outputs:
+        if joined and output.output_type == "stream" and joined[-1].get("name") == output.name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
+
+
+def navigation(path: Path) -> str:
+    """The line of links to all lessons, with this one in bold."""
+    lessons = sorted(path.parent.glob("[0-9][0-9]_*.ipynb"))
+    links = [f"**{_name(file)}**" if file == path else f"[{_name(file)}]({file.name})" for file in lessons]
+    return f"{TITLE} " + " · ".join(links)
+
+
+def _name(file: Path) -> str:
+    return file.stem.replace("_", " ")
+
+
+def refresh(path: Path, *, execute: bool = True) -> float:
+    """Rewrites one notebook; returns the seconds that its cells took."""
+    notebook = nbformat.read(path, as_version=4)
+    first, _, rest = notebook.cells[0].source.partition("\n")
+    if first.startswith(TITLE):
+        notebook.cells[0].source = f"{navigation(path)}\n{rest}"
+    began = time.perf_counter()
+    if execute:
+        run(notebook, path.parent)
+    seconds = time.perf_counter() - began
+    normalise(notebook)
+    nbformat.validate(notebook)
+    nbformat.write(notebook, path)
+    return seconds
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("files", nargs="*", type=Path, help="notebooks; none: all lessons")
+    parser.add_argument("--no-run", action="store_true", help="normalise alone")
+    options = parser.parse_args(arguments)
+    for path in options.files or sorted(FOLDER.glob("*.ipynb")):
+        seconds = refresh(path.resolve(), execute=not options.no_run)
+        print(f"{path.name}: {seconds:.1f} s, {path.stat().st_size // 1000} kB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
