@@ -158,6 +158,14 @@ def test_a_wild_step_diverges_and_says_where():
     assert trace.diverged_at is not None and trace.summary()["diverged_at"] == trace.diverged_at
 
 
+def test_a_divergence_late_in_a_run_is_not_blamed_on_an_early_token():
+    trace = simulate(replace(SMALL, gate="constant", eta=0.02, tokens=400).with_memory(dim=64))
+    assert trace.diverged_at is not None and trace.diverged_at > 0
+    assert np.isfinite(trace.surprise[: trace.diverged_at]).all()
+    short = simulate(replace(trace.settings, tokens=trace.diverged_at))
+    assert short.diverged_at is None
+
+
 def test_given_text_is_read_once():
     trace = simulate(SMALL, text="snow ❄ falls")
     assert bytes(trace.tokens).decode() == "snow ❄ falls"

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from .chunk import Rule, Tokens, chunk_step
+from .chunk import Fast, Rule, Tokens, chunk_step
 from .config import SimulationConfig
 from .data import Stream, make_stream
 from .errors import check_integer, check_number
-from .fastweights import ACTIVATIONS, apply_memory, gradients, weight_norm
+from .fastweights import ACTIVATIONS, Activation, apply_memory, gradients, weight_norm
 from .gates import ConstantGate
 from .simulate import make_gate, run_stream, start_fast
 
@@ -68,30 +68,41 @@ def dissect(
         gates = chunk_step(fast, pair, Rule(make_gate([config]), activation, memory.clip))[2].gates
         theta = float(gates.theta) if theta is None else check_number("theta", theta, 0, 10)
         alpha = float(gates.alpha) if alpha is None else check_number("alpha", alpha, 0, 1)
-        edited = ConstantGate(theta=theta, eta=0.0, alpha=alpha)
-        _, after, record = chunk_step(fast, pair, Rule(edited, activation, memory.clip))
-        activity = gradients(fast.weights, pair.keys, pair.values, activation)
+        rule = Rule(ConstantGate(theta=theta, eta=0.0, alpha=alpha), activation, memory.clip)
+        _, after, record = chunk_step(fast, pair, rule)
         left = apply_memory(after.weights, pair.keys, activation) - pair.values
-    numbers = lambda parts: [part[0].numpy().copy() for part in parts]  # noqa: E731
-    inputs, deltas = ([part[0] for part in numbers(series)] for series in (activity.inputs, activity.deltas))
-    return Step(
-        token=token,
-        byte=int(stream.ids[token]),
-        key=pair.keys[0, 0].numpy(),
-        value=pair.values[0, 0].numpy(),
-        prediction=activity.outputs[-1][0, 0].numpy(),
-        error=activity.error[0, 0].numpy(),
-        gradients=[np.outer(delta, a) for delta, a in zip(deltas, inputs, strict=True)],
-        deltas=deltas,
-        inputs=inputs,
-        before=numbers(fast.weights),
-        after=numbers(after.weights),
-        raw=float(record.raw),
-        theta=theta,
-        alpha=alpha,
-        g_write=float(gates.g_write),
-        loss_before=float(record.loss) / memory.norm**2,
-        loss_after=float(left.square().sum()) / memory.norm**2,
-        norm_before=float(weight_norm(fast.weights)),
-        norm_after=float(weight_norm(after.weights)),
-    )
+        return Step(
+            token=token,
+            byte=int(stream.ids[token]),
+            **_parts(fast, pair, activation),
+            after=_numbers(after.weights),
+            raw=float(record.raw),
+            theta=theta,
+            alpha=alpha,
+            g_write=float(gates.g_write),
+            loss_before=float(record.loss) / memory.norm**2,
+            loss_after=float(left.square().sum()) / memory.norm**2,
+            norm_before=float(weight_norm(fast.weights)),
+            norm_after=float(weight_norm(after.weights)),
+        )
+
+
+def _parts(fast: Fast, pair: Tokens, activation: Activation) -> dict:
+    """The vectors and matrices of one token before its write."""
+    activity = gradients(fast.weights, pair.keys, pair.values, activation)
+    inputs, deltas = ([part[0] for part in _numbers(series)] for series in (activity.inputs, activity.deltas))
+    return {
+        "key": pair.keys[0, 0].numpy(),
+        "value": pair.values[0, 0].numpy(),
+        "prediction": activity.outputs[-1][0, 0].numpy(),
+        "error": activity.error[0, 0].numpy(),
+        "gradients": [np.outer(delta, a) for delta, a in zip(deltas, inputs, strict=True)],
+        "deltas": deltas,
+        "inputs": inputs,
+        "before": _numbers(fast.weights),
+    }
+
+
+def _numbers(parts) -> list[np.ndarray]:
+    """The first row of each tensor, as an array of its own."""
+    return [part[0].numpy().copy() for part in parts]

@@ -70,7 +70,11 @@ def single_figure(traces: dict[str, Trace], name: str, *, height: int = 320) -> 
     figure = go.Figure()
     for index, (label, trace) in enumerate(traces.items()):
         line = _line(trace, name)
-        line.update(name=label, showlegend=True, line={"dash": DASHES[index % len(DASHES)], "color": COLOURS[name], "width": 1.6})
+        line.update(
+            name=label,
+            showlegend=True,
+            line={"dash": DASHES[index % len(DASHES)], "color": COLOURS[name], "width": 1.6},
+        )
         figure.add_trace(line)
     figure.update_xaxes(title_text="token")
     figure.update_yaxes(title_text=LABELS[name])
@@ -166,8 +170,6 @@ def _characters(data: bytes):
 def _line(trace: Trace, name: str, grey: bool = False, showlegend: bool | None = None):
     kind = go.Scattergl if len(trace) > MANY else go.Scatter
     series = write_frequency(trace) if name == "frequency" else getattr(trace, name)
-    if trace.diverged_at is not None:
-        series = np.where(np.arange(len(trace)) < trace.diverged_at, series, np.nan)
     label = f"A: {LABELS[name]}" if grey else LABELS[name]
     line = kind(
         x=np.arange(len(trace)),
@@ -201,7 +203,7 @@ def _explain(line, trace: Trace, name: str) -> None:
 
 def _frequency_top(trace: Trace) -> float:
     """Upper end of the write frequency's axis: the first tokens, few and jumpy, may leave the picture."""
-    settled = write_frequency(trace)[min(200, len(trace) // 2) :]
+    settled = np.nan_to_num(write_frequency(trace)[min(200, len(trace) // 2) :])
     return max(120.0, 1.1 * float(settled.max(initial=0)))
 
 

@@ -17,10 +17,14 @@ def writes_per_1k(trace: Trace) -> float:
 
 
 def write_frequency(trace: Trace, window: int = 1000) -> np.ndarray:
-    """(t,) writes per 1,000 tokens over the last `window` tokens up to each one; fewer at the start."""
+    """(t,) writes per 1,000 tokens over the last `window` tokens up to each one, over all of them at the start.
+
+    NaN from a divergence on.
+    """
     counts = np.cumsum(np.nan_to_num(trace.g_write) > WRITE_LEVEL)
     earlier = np.concatenate([np.zeros(window), counts])[: len(counts)]
-    return (counts - earlier) * 1000 / np.minimum(np.arange(1, len(counts) + 1), window)
+    frequency = (counts - earlier) * 1000 / np.minimum(np.arange(1, len(counts) + 1), window)
+    return np.where(np.isnan(trace.g_write), np.nan, frequency)
 
 
 def norm_growth(trace: Trace) -> float:

@@ -20,6 +20,7 @@ from .gates import ConstantGate, SurpriseGate, initial_gate_state
 from .threads import one_thread
 from .trace import COLUMNS, Trace
 
+HUGE = 1e15  # raw surprise of a run that is lost
 METER_CHUNK = 64  # tokens measured at once where the gate itself does not measure surprise
 
 
@@ -38,9 +39,9 @@ def simulate_many(configs: Sequence[SimulationConfig], text: str | None = None) 
     first = configs[0]
     _check_alike(configs)
     memory = first.memory
-    stream = make_stream(first.scenario, first.tokens, memory.dim, first.seed, text)
     began = time.perf_counter()
     with torch.inference_mode(), one_thread():
+        stream = make_stream(first.scenario, first.tokens, memory.dim, first.seed, text)
         start = start_fast(first, rows=len(configs))
         fast, record = run_stream(configs, stream, start)
         columns = _columns(configs, stream, fast, record)
@@ -124,6 +125,7 @@ def _measure(configs, raw: Tensor) -> tuple[Tensor, Tensor]:
     """Surprise and S of a finished run whose gate did not need them."""
     gate = make_gate([replace(config, gate="surprise") for config in configs])
     state, parts = initial_gate_state(len(raw), raw), []
+    raw = torch.where(raw < HUGE, raw, 0.0)  # what comes after a divergence must not spoil what came before it
     for piece in raw.split(METER_CHUNK, dim=1):
         surprise, smoothed, state = gate.measure(piece, state)
         parts.append((surprise, smoothed))

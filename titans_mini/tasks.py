@@ -92,6 +92,7 @@ def story_task(name: str) -> Task:
     tell = STORIES[name]
 
     def make(rows: int, length: int, generator: torch.Generator, held_out: bool = False) -> Batch:
+        """As in `Task`."""
         sequences, answers = [], []
         for row in pieces(text_bytes(held_out), rows, length, generator):
             story = tell(generator)

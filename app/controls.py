@@ -1,0 +1,142 @@
+"""The settings as widgets: what each may be, how it is read from a link, and its place in the sidebar.
+
+A control's name is its widget key and its name in the link. A control that the link hides has no widget; its value
+then lives in the session under HIDDEN.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+from texts import say
+
+from titans_mini import MemoryConfig, SimulationConfig
+from titans_mini.config import NORMALISER_NAMES, SCALE_NAMES, SCENARIO_NAMES, SIMULATION_GATE_NAMES
+from titans_mini.errors import check_choice, check_integer, check_number
+
+HIDDEN = "hidden_values"
+MAX_TOKENS = 10_000
+STREAMS = ("text", "paste", "upload", *(name for name in SCENARIO_NAMES if name != "text"))
+DEFAULT = SimulationConfig()
+
+
+def _decades(low: int, high: int, digits: tuple[int, ...] = (1, 2, 3, 5, 7)) -> tuple[float, ...]:
+    return (0.0, *(float(f"{digit}e{power}") for power in range(low, high) for digit in digits), float(f"1e{high}"))
+
+
+@dataclass(frozen=True)
+class Control:
+    """One setting: `kind` is slider, steps (a slider over `options`), choice, buttons or number."""
+
+    name: str
+    kind: str
+    default: float | int | str
+    low: float = 0
+    high: float = 0
+    step: float = 1
+    options: tuple = ()
+
+    def read(self, text: str) -> float | int | str:
+        """The value that a link gives, or ConfigError."""
+        if self.kind in ("choice", "buttons"):
+            return check_choice(self.name, text, self.options)
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if isinstance(self.default, int):
+            return check_integer(self.name, int(number) if number.is_integer() else text, self.low, self.high)
+        return check_number(self.name, number if math.isfinite(number) else text, self.low, self.high)
+
+    def spell(self, value: float | int | str) -> str:
+        """The value as a link has it."""
+        return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _steps(name: str, default: float, options: tuple[float, ...]) -> Control:
+    return Control(name, "steps", default, options[0], options[-1], options=options)
+
+
+MAIN = (
+    Control("tau", "slider", DEFAULT.tau, 0.0, 1.0, 0.01),
+    Control("beta", "slider", DEFAULT.beta, 0.0, 1.0, 0.01),
+    _steps("lam", DEFAULT.lam, _decades(-6, -1)),
+    _steps("eta", DEFAULT.eta, _decades(-6, 1)),
+    _steps("softness", DEFAULT.softness, _decades(-3, 0)[1:]),
+)
+MORE = (
+    Control("gate", "buttons", DEFAULT.gate, options=SIMULATION_GATE_NAMES),
+    Control("normaliser", "choice", DEFAULT.normaliser, options=NORMALISER_NAMES),
+    Control("scale", "buttons", DEFAULT.memory.scale, options=SCALE_NAMES),
+    Control("chunk", "slider", DEFAULT.memory.chunk, 1, 64),
+    Control("depth", "slider", DEFAULT.memory.depth, 1, 4),
+    Control("tokens", "number", DEFAULT.tokens, 1, MAX_TOKENS, 500),
+    Control("seed", "number", DEFAULT.seed, 0, 2**31 - 1),
+)
+STREAM = Control("stream", "choice", "text", options=STREAMS)
+CONTROLS: dict[str, Control] = {control.name: control for control in (STREAM, *MAIN, *MORE)}
+
+
+def show(control: Control, hidden: frozenset[str]) -> float | int | str:
+    """Draws the control, unless the link hides it, and returns its value."""
+    if control.name in hidden:
+        return st.session_state.get(HIDDEN, {}).get(control.name, control.default)
+    value = WIDGETS[control.kind](control, key=control.name, help=say(control.name + "?"), bind="query-params")
+    return round(value, 9) if isinstance(value, float) else value
+
+
+def show_all(controls: tuple[Control, ...], hidden: frozenset[str]) -> dict:
+    """Draws several controls; name -> value."""
+    return {control.name: show(control, hidden) for control in controls}
+
+
+def to_settings(values: dict, scenario: str) -> SimulationConfig:
+    """The run that the controls ask for."""
+    memory = {name: values[name] for name in ("chunk", "depth", "scale")}
+    rest = {name: value for name, value in values.items() if name not in (*memory, "stream")}
+    return SimulationConfig(scenario=scenario, **rest, memory=MemoryConfig.preset("recipe", **memory))
+
+
+def to_values(settings: SimulationConfig) -> dict:
+    """The inverse, for a run over a stream that needs no text of one's own."""
+    memory = {name: getattr(settings.memory, name) for name in ("chunk", "depth", "scale")}
+    return {"stream": settings.scenario, **memory} | {
+        name: getattr(settings, name) for name in CONTROLS if name != "stream" and name not in memory
+    }
+
+
+def _slider(control: Control, **common) -> float | int:
+    return st.slider(say(control.name), control.low, control.high, control.default, control.step, **common)
+
+
+def _step_slider(control: Control, **common) -> float:
+    extra = st.session_state.get(control.name, control.default)  # a link may give a value between two steps
+    options = sorted({*control.options, extra})
+    return st.select_slider(say(control.name), options, control.default, format_func=control.spell, **common)
+
+
+def _choice(control: Control, **common) -> str:
+    index = control.options.index(control.default)
+    return st.selectbox(say(control.name), control.options, index, **common)
+
+
+def _buttons(control: Control, **common) -> str:
+    return st.segmented_control(
+        say(control.name), control.options, default=control.default, required=True, width="stretch", **common
+    )
+
+
+def _number(control: Control, **common) -> int:
+    return st.number_input(say(control.name), control.low, control.high, control.default, control.step, **common)
+
+
+WIDGETS: dict[str, Callable] = {
+    "slider": _slider,
+    "steps": _step_slider,
+    "choice": _choice,
+    "buttons": _buttons,
+    "number": _number,
+}

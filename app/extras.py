@@ -1,0 +1,56 @@
+"""Below the curves: recall by age, downloads and the code that repeats the run."""
+
+from __future__ import annotations
+
+import streamlit as st
+from runs import Run
+from texts import plain, say
+
+from titans_mini.export import to_code, to_html
+from titans_mini.figures import recall_figure
+
+FILE = "titans_mini_run"
+
+
+def show(run: Run, other: Run | None, hidden: frozenset[str]) -> None:
+    """The panels that the link does not hide."""
+    if "recall" not in hidden:
+        with st.expander(say("recall"), key="recall", on_change="rerun") as panel:
+            if panel.open:
+                _show_recall(run, other)
+    code = to_code(run.trace.settings, run.source.text if run.source.file is None else None, run.source.file)
+    if "downloads" not in hidden:
+        _show_downloads(run, other, code)
+    if "code" not in hidden:
+        with st.expander(say("code"), icon=":material/code:"):
+            if run.source.file is not None:
+                st.caption(say("code_file", name=plain(run.source.file, 60)))
+            st.code(code, language="python")
+
+
+def _show_recall(run: Run, other: Run | None) -> None:
+    st.caption(say("recall?"))
+    if run.trace.diverged_at is not None:
+        st.info(say("no_recall"))
+        return
+    traces = {say("this_run"): run.trace}
+    if other is not None and other.trace.diverged_at is None:
+        traces = {say("pinned"): other.trace, **traces}
+    st.plotly_chart(recall_figure(traces), key="recall_chart", alt=say("recall_chart"))
+
+
+def _show_downloads(run: Run, other: Run | None, code: str) -> None:
+    behind = other and other.trace
+    makers = {
+        "csv": ("text/csv", run.trace.to_csv),
+        "json": ("application/json", run.trace.to_json),
+        "html": ("text/html", lambda: to_html(run.trace, behind, code)),
+    }
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(say("downloads"), width="content")
+        for name, (mime, make) in makers.items():
+            st.download_button(
+                say(name), make, f"{FILE}.{name}", mime, key=f"save_{name}", help=say(name + "?"), on_click="ignore",
+                icon=":material/download:",
+            )  # fmt: skip
+        st.caption(say("link"), width="content")

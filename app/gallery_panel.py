@@ -1,0 +1,68 @@
+"""The failure gallery: one click sets a row's sliders; the row is measured beside the default and judged."""
+
+from __future__ import annotations
+
+import controls
+import links
+import runs
+import streamlit as st
+from sources import Source
+from texts import say
+
+from titans_mini import SimulationConfig, Trace
+from titans_mini.gallery import FAILURES, examine, failure_settings
+from titans_mini.threads import one_thread
+
+KEEP = ("tokens", "seed")  # of the settings, when a row is opened
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _finding(name: str, tokens: int, seed: int) -> tuple[float, float, str, Trace]:
+    """(value, value at the default, outcome, trace of the default): depends on the arguments alone."""
+    with one_thread():
+        finding = examine(name, tokens=tokens, seed=seed)
+    return finding.value, finding.default_value, finding.outcome, finding.default
+
+
+def active(settings: SimulationConfig, source: Source) -> str | None:
+    """The row whose settings these are."""
+    base = SimulationConfig(tokens=settings.tokens, seed=settings.seed)
+    rows = (name for name in FAILURES if failure_settings(name, base) == settings)
+    return None if source.text is not None else next(rows, None)
+
+
+def show(settings: SimulationConfig, source: Source) -> None:
+    """The row of buttons, and the verdict of the one that is open."""
+    name = active(settings, source)
+    st.session_state.failure = name
+    st.pills(
+        say("gallery"), list(FAILURES), format_func=lambda row: say("gallery_pill", title=FAILURES[row].title),
+        key="failure", help=say("gallery?"), on_change=_open, args=(settings,), width="stretch",
+    )  # fmt: skip
+    if name is not None:
+        _show_verdict(name, settings)
+
+
+def _show_verdict(name: str, settings: SimulationConfig) -> None:
+    failure = FAILURES[name]
+    value, default, outcome, _ = _finding(name, settings.tokens, settings.seed)
+    st.markdown(
+        say(
+            "verdict", outcome=say(f"outcome={outcome}"), title=failure.title, claim=failure.claim,
+            number=failure.number.capitalize(), value=f"{value:.3g}", default=f"{default:.3g}",
+        )
+    )  # fmt: skip
+    st.caption(say("why", rule=failure.rule.capitalize(), reason=failure.reason))
+
+
+def _open(settings: SimulationConfig) -> None:
+    """Callback: the chosen row's settings and its default as run A; on a second click the defaults."""
+    name = st.session_state.failure
+    st.session_state.pop("cursor", None)  # it goes to the new run's first write
+    base = SimulationConfig(tokens=settings.tokens, seed=settings.seed)
+    if name is None:
+        links.put(controls.to_values(base))
+        runs.pin(None)
+        return
+    links.put(controls.to_values(failure_settings(name, base)))
+    runs.pin(runs.Run(_finding(name, settings.tokens, settings.seed)[3], Source(FAILURES[name].scenario)))

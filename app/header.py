@@ -1,0 +1,103 @@
+"""The headline numbers, the pinned run and the banner of a run that diverged."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import links
+import runs
+import streamlit as st
+from runs import Run
+from texts import plain, say
+
+from titans_mini.figures import NORMAL_WRITES
+from titans_mini.trace import Trace
+
+
+def show(run: Run, other: Run | None, hidden: frozenset[str]) -> None:
+    """Headline numbers with the buttons of run A at their end, what A differs in, and the banner."""
+    with st.container(horizontal=True, gap="medium", key="headline"):
+        if "numbers" not in hidden:
+            _show_numbers(run, other)
+        if "pin" not in hidden:
+            st.space("stretch")
+            _show_pin(run, other)
+    if other is not None:
+        st.markdown(_difference(run, other))
+    show_banner(run)
+
+
+def _show_numbers(run: Run, other: Run | None) -> None:
+    now = _numbers(run.trace)
+    then = _numbers(other.trace) if other else {}
+    low, high = NORMAL_WRITES
+    writes = run.trace.summary()["writes_per_1k"]
+    verdict = "low" if writes < low else "high" if writes > high else "normal"
+    for name, value in now.items():
+        below = [say(f"writes={verdict}")] if name == "writes" else []
+        below += [say("A", value=then[name])] if name in then else []
+        st.metric(
+            say(name), value, " · ".join(below) or None, help=say(name + "?"), delta_arrow="off", width="content",
+            delta_color="green" if name == "writes" and verdict == "normal" else "off",
+        )  # fmt: skip
+
+
+def _show_pin(run: Run, other: Run | None) -> None:
+    st.button(say("pin"), key="pin", icon=":material/keep:", help=say("pin?"), on_click=runs.pin, args=(run,))
+    if other is not None:
+        off = ":material/keep_off:"
+        st.button(say("unpin"), key="unpin", icon=off, help=say("unpin?"), on_click=runs.pin, args=(None,))
+
+
+def show_banner(run: Run) -> None:
+    """Cause and token of a divergence, with a button that mends it."""
+    trace, cause = run.trace, run.cause
+    if trace.diverged_at is None:
+        return
+    words = {"cause": say("diverged_other")}
+    if cause is not None:
+        old, new = (f"{getattr(t.settings, cause.name):g}" for t in (trace, cause.trace))
+        grey = say("diverged_grey") if runs.pinned() is None else ""
+        words["cause"] = say(f"diverged_{cause.name}", old=old, new=new, grey=grey)
+    st.error(say("diverged", token=trace.diverged_at, character=character(trace, trace.diverged_at), **words))
+    if cause is not None:
+        label = say("mend", name=cause.name, value=f"{cause.value:g}")
+        st.button(label, key="mend", help=say("mend?"), on_click=links.put, args=({cause.name: cause.value},))
+
+
+def character(trace: Trace, token: int) -> str:
+    """The byte read at a token, as a person would name it, in Markdown."""
+    byte = int(trace.tokens[token])
+    return f"'{plain(chr(byte))}'" if 32 < byte < 127 else {32: "space", 10: "new line"}.get(byte, f"byte {byte}")
+
+
+def _numbers(trace: Trace) -> dict[str, str]:
+    s = trace.summary()
+    return {
+        "writes": f"{s['writes_per_1k']:.1f}",
+        "mean_surprise": _short(s["mean_surprise"]),
+        "norm": say("arrow", start=_short(s["norm_start"]), end=_short(s["norm_end"])),
+        "loss": say("arrow", start=_short(s["loss_start"]), end=_short(s["loss_end"])),
+        "seconds": f"{s['seconds']:.2f} s",
+    }
+
+
+def _short(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
+
+
+def _difference(run: Run, other: Run) -> str:
+    a, b = (_flat(r) for r in (other, run))
+    changes = [f"{name} {_spell(a[name])} → {_spell(b[name])}" for name in a if a[name] != b[name]]
+    if other.source.digest != run.source.digest:
+        changes.append(say("A_stream", name=other.source.name))
+    return say("differs", changes=", ".join(changes)) if changes else say("same")
+
+
+def _flat(run: Run) -> dict:
+    settings = asdict(run.trace.settings)
+    return {"stream": settings.pop("scenario"), **settings.pop("memory"), **settings}
+
+
+def _spell(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else plain(value)

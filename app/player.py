@@ -1,0 +1,124 @@
+"""Scrub, step and play: the text, the formula and the curves at one token. A fragment: no run is repeated."""
+
+from __future__ import annotations
+
+import runs
+import streamlit as st
+from header import character
+from runs import Run
+from texts import say
+
+from titans_mini import Trace, figures
+
+BEAT = 0.5  # seconds from token to token in play
+PACES = (1, 10, 100)
+PAGE = 320  # bytes of text shown at once
+CHART_HEIGHT = 660
+TOOLBAR = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+# Streamlit puts the theme's categorical colours in the place of these, so curves follow light and dark at once.
+THEMED = {
+    figures.COLOURS[name]: f"#{number:06d}"
+    for number, name in enumerate(("surprise", "momentum", "g_write", "g_forget", "memory_norm", "loss"), start=1)
+}
+
+
+def show(run: Run, other: Run | None, hidden: frozenset[str]) -> None:
+    """Draws the player; it runs by itself while it plays."""
+    beat = BEAT if st.session_state.get("playing") else None
+    st.fragment(_player, run_every=beat)(run, other, hidden, beat is not None)
+
+
+def _player(run: Run, other: Run | None, hidden: frozenset[str], beating: bool) -> None:
+    token = _move(run, beating)
+    if bool(st.session_state.get("playing")) != beating:
+        st.rerun()  # the beat is set where the fragment is called
+    if "player" not in hidden:
+        _show_controls(run, token)
+        token = st.session_state.cursor
+    text, formula = "text" not in hidden, "formula" not in hidden
+    if text or formula:
+        columns = iter(st.columns([11, 9] if text and formula else 1, gap="medium"))
+        if text:
+            with next(columns):
+                _show_text(run, token)
+        if formula:
+            with next(columns):
+                _show_formula(run.trace, token)
+    if "chart" not in hidden:
+        st.plotly_chart(_figure(run, other, token), key="curves", config=TOOLBAR, alt=say("chart"))
+
+
+def _move(run: Run, beating: bool) -> int:
+    """Sets the cursor for this run: one beat further in play, and never past the end."""
+    state, last = st.session_state, len(run.trace) - 1
+    token = state.get("cursor")
+    if token is None:
+        token = runs.first_write(run.trace)
+    elif beating and state.get("playing"):
+        token += state.get("pace", PACES[0])
+        state.playing = token < last
+    token = min(token, last)
+    if token != state.get("cursor") or state.get("cursor_last") != last:
+        state.cursor, state.cursor_last = token, last
+    return token
+
+
+def _step(by: int, last: int) -> None:
+    st.session_state.cursor = min(max(st.session_state.cursor + by, 0), last)
+
+
+def _next_write(run: Run) -> None:
+    st.session_state.cursor = runs.first_write(run.trace, st.session_state.cursor)
+
+
+def _toggle() -> None:
+    st.session_state.playing = not st.session_state.get("playing")
+
+
+def _show_controls(run: Run, token: int) -> None:
+    last, playing = len(run.trace) - 1, bool(st.session_state.get("playing"))
+    pace = st.session_state.get("pace") or PACES[0]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="player_row"):
+        for name, icon, action, arguments in (
+            ("back", ":material/skip_previous:", _step, (-pace, last)),
+            ("play", ":material/pause:" if playing else ":material/play_arrow:", _toggle, ()),
+            ("forward", ":material/skip_next:", _step, (pace, last)),
+            ("next", ":material/edit_note:", _next_write, (run,)),
+        ):
+            label = say("pause" if name == "play" and playing else name)
+            about = say("play?") if name == "play" else say("next?") if name == "next" else label
+            st.button(
+                label if name in ("play", "next") else "", icon=icon, key=name, help=about, on_click=action,
+                args=arguments,
+            )  # fmt: skip
+        st.segmented_control(say("pace"), PACES, default=PACES[0], required=True, key="pace", help=say("pace?"))
+        if last > 0:
+            st.slider(say("token"), 0, last, token, key="cursor", help=say("token?"))
+
+
+def _show_text(run: Run, token: int) -> None:
+    start, length = figures.page_of(run.trace, token, PAGE)
+    st.caption(say("legend"))
+    st.html(f'<div class="reading">{figures.coloured_text(run.trace, start=start, length=length, cursor=token)}</div>')
+
+
+def _show_formula(trace: Trace, token: int) -> None:
+    st.caption(say("formula", token=token, character=character(trace, token)))
+    if trace.diverged_at is not None and token >= trace.diverged_at:
+        st.markdown(say("no_numbers", token=trace.diverged_at))
+    else:
+        st.latex(figures.formula(trace, token, narrow=True))
+
+
+def _figure(run: Run, other: Run | None, token: int):
+    """The session's one figure, built anew for another run and else only moved to the token."""
+    behind = run.cause.trace if other is None and run.cause is not None else other and other.trace
+    key = (run.key, behind and behind.settings, other and other.key)
+    kept = st.session_state.get("figure")
+    if kept is None or kept[0] != key:
+        figure = figures.time_figure(run.trace, behind, cursor=token, height=CHART_HEIGHT)
+        for line in figure.data:
+            line.line.color = THEMED.get(line.line.color, line.line.color)
+        kept = st.session_state.figure = (key, figure)
+    figures.move_cursor(kept[1], token)
+    return kept[1]

@@ -1,0 +1,68 @@
+"""Runs of one session: the last few are kept, one is pinned, and nothing is computed twice.
+
+All of it lives in `st.session_state`, so no visitor sees another's text or memory.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import streamlit as st
+from sources import Source
+
+from titans_mini import SimulationConfig, Trace, simulate
+from titans_mini.divergence import Cause, find_cause
+from titans_mini.threads import one_thread
+from titans_mini.trace import WRITE_LEVEL
+
+KEPT = 8  # runs; one of 10,000 tokens takes 0.7 MB
+
+
+@dataclass
+class Run:
+    """A trace with the source it was read from, and what was worked out from it so far."""
+
+    trace: Trace
+    source: Source
+    cause: Cause | None = None  # of its divergence
+
+    @property
+    def key(self) -> tuple:
+        return _key(self.trace.settings, self.source)
+
+
+def get_run(settings: SimulationConfig, source: Source) -> Run:
+    """The run of these settings over this source, computed unless the session still has it."""
+    kept: OrderedDict[tuple, Run] = st.session_state.setdefault("runs", OrderedDict())
+    key = _key(settings, source)
+    if key not in kept:
+        with one_thread():
+            trace = simulate(settings, source.text)
+            kept[key] = Run(trace, source, find_cause(trace, source.text))
+    kept.move_to_end(key)
+    while len(kept) > KEPT:
+        kept.popitem(last=False)
+    return kept[key]
+
+
+def pinned() -> Run | None:
+    """Run A, if one is pinned."""
+    return st.session_state.get("pinned")
+
+
+def pin(run: Run | None) -> None:
+    """Makes `run` run A, or takes A away."""
+    st.session_state.pinned = run
+
+
+def first_write(trace: Trace, after: int = -1) -> int:
+    """The first token past `after` that is written; else `after` itself, but at least 0."""
+    for token in range(after + 1, len(trace)):
+        if trace.g_write[token] > WRITE_LEVEL:
+            return token
+    return max(after, 0)
+
+
+def _key(settings: SimulationConfig, source: Source) -> tuple:
+    return settings, source.digest, source.file

@@ -1,0 +1,75 @@
+"""Where the stream comes from: a scenario, the bundled text, or text of one's own, which stays in the session."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import streamlit as st
+from texts import plain, say
+
+from titans_mini.data import check_text
+from titans_mini.errors import ConfigError
+
+MAX_PASTE = 20_000  # characters; a run reads 10,000 bytes at most
+
+
+@dataclass(frozen=True)
+class Source:
+    """A stream to run over: `text` is None where the scenario makes its own."""
+
+    scenario: str = "text"
+    text: str | None = None
+    file: str | None = None
+    digest: str = ""  # of the text
+
+    @property
+    def name(self) -> str:
+        """The source in words, as Markdown."""
+        if self.file is not None:
+            return say("source=upload", name=plain(self.file, 60))
+        if self.text is not None:
+            return say("source=paste")
+        return say("source=text") if self.scenario == "text" else say("source=scenario", name=self.scenario)
+
+
+def choose(stream: str) -> tuple[Source, str | None]:
+    """Draws what the stream needs; the source to use, and a line of Markdown where that is still the one before."""
+    state = st.session_state
+    last = state.get("source", Source())
+    note = None
+    try:
+        new = _read(stream)
+        if new is None:
+            note = say("no_file", name=last.name)
+        else:
+            state.source = last = new
+    except ConfigError as error:
+        note = say("bad_source", error=plain(error), name=last.name)
+    return last, note
+
+
+def _read(stream: str) -> Source | None:
+    if stream == "paste":
+        given = st.text_area(
+            say("paste"), say("sample"), height=120, max_chars=MAX_PASTE, key="paste", help=say("paste?"),
+            persist_state="session",
+        )  # fmt: skip
+        return _with_text(check_text(given or "", name=say("source=paste")))
+    if stream == "upload":
+        file = st.file_uploader(say("upload"), key="upload", help=say("upload?"), max_upload_size=10)
+        return None if file is None else _uploaded(file)
+    return Source(stream)
+
+
+def _uploaded(file) -> Source:
+    """The source of an uploaded file, decoded once."""
+    kept = st.session_state.get("uploaded")
+    if kept is None or kept[0] != file.file_id:
+        text = check_text(file.getvalue(), name=f"file {file.name!r}")
+        kept = st.session_state.uploaded = (file.file_id, _with_text(text, file.name))
+    return kept[1]
+
+
+def _with_text(text: str, file: str | None = None) -> Source:
+    return Source("text", text, file, hashlib.sha256(text.encode()).hexdigest())

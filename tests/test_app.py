@@ -1,0 +1,177 @@
+"""The simulator page without a browser: controls, streams, gallery, comparison, reset, and the banner."""
+
+import json
+import sys
+
+import pytest
+
+testing = pytest.importorskip("streamlit.testing.v1")
+
+from pages import ENTRY, lines, picture, sound, start, trace_of  # noqa: E402
+
+from titans_mini.config import SCENARIO_NAMES  # noqa: E402
+from titans_mini.gallery import FAILURES, examine  # noqa: E402
+
+
+def test_the_default_page_is_the_recipe_on_real_text():
+    app = sound(testing.AppTest.from_file(ENTRY, default_timeout=60).run())
+    trace = trace_of(app)
+    assert len(trace) == 2000 and trace.settings.scenario == "text" and trace.settings.tau == 0.3
+    assert app.metric[0].value == f"{trace.summary()['writes_per_1k']:.1f}"
+    assert not lines(app)
+    assert trace.g_write[app.slider(key="cursor").value] > 0.5
+
+
+def test_every_control_has_help():
+    app = start()
+    widgets = [
+        *app.slider,
+        *app.select_slider,
+        *app.selectbox,
+        *app.number_input,
+        *app.button,
+        *app.get("button_group"),
+    ]
+    assert len(widgets) > 20
+    assert [widget.proto.label for widget in widgets if not widget.proto.help] == []
+
+
+@pytest.mark.parametrize("name", ["tau", "beta", "lam", "eta", "softness", "chunk", "depth"])
+def test_each_slider_at_both_ends(name):
+    app = start()
+    kind = "select_slider" if name in ("lam", "eta", "softness") else "slider"
+    widget = getattr(app, kind)(key=name)
+    ends = widget.options[:: len(widget.options) - 1] if kind == "select_slider" else (widget.min, widget.max)
+    for end in map(type(widget.value), ends):
+        getattr(app, kind)(key=name).set_value(end)
+        settings = trace_of(sound(app.run())).settings
+        assert (getattr(settings, name) if hasattr(settings, name) else getattr(settings.memory, name)) == end
+
+
+@pytest.mark.parametrize("tokens", [1, 2, 10_000])
+def test_the_length_of_the_run_at_its_ends(tokens):
+    app = start()
+    app.number_input(key="tokens").set_value(tokens)
+    assert len(trace_of(sound(app.run()))) == tokens
+
+
+@pytest.mark.parametrize("scenario", SCENARIO_NAMES)
+@pytest.mark.parametrize("gate", ["surprise", "constant"])
+def test_each_stream_with_each_gate(scenario, gate):
+    app = sound(start(stream=scenario, gate=gate))
+    assert not lines(app)
+    assert (trace_of(app).settings.scenario, trace_of(app).settings.gate) == (scenario, gate)
+
+
+@pytest.mark.parametrize("name", ["normaliser", "scale"])
+def test_each_choice(name):
+    app = start()
+    kind = "selectbox" if name == "normaliser" else "segmented_control"
+    for option in getattr(app, kind)(key=name).options:
+        getattr(app, kind)(key=name).set_value(option)
+        settings = trace_of(sound(app.run())).settings
+        assert option in (settings.normaliser, settings.memory.scale)
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_each_failure_is_one_click_away_with_its_number_and_verdict(name):
+    app = start(tokens="600")
+    app.pills(key="failure").set_value(name)
+    sound(app.run())
+    finding = examine(name, tokens=600)
+    (verdict,) = [block.value for block in app.markdown if FAILURES[name].claim in block.value]
+    assert f"[{finding.outcome}]" in verdict
+    assert f"**{finding.value:.3g}**" in verdict and f"**{finding.default_value:.3g}**" in verdict
+    assert any(FAILURES[name].reason in caption.value for caption in app.caption)
+    shown = trace_of(app).settings
+    assert shown == finding.trace.settings
+    app.pills(key="failure").set_value(None)
+    assert trace_of(sound(app.run())).settings == start(tokens="600").session_state["runs"].popitem()[1].trace.settings
+
+
+def test_a_pinned_run_lies_behind_and_its_difference_is_named():
+    app = start()
+    before = trace_of(app)
+    app.button(key="pin").click().run()
+    app.slider(key="tau").set_value(0.1)
+    sound(app.run())
+    figure = json.loads(app.get("plotly_chart")[0].proto.spec)
+    assert sum((line.get("name") or "").startswith("A:") for line in figure["data"]) == 5
+    assert any("tau 0.3 → 0.1" in block.value for block in app.markdown)
+    assert f"A: {before.summary()['writes_per_1k']:.1f}" in app.metric[0].delta
+    assert trace_of(app).settings.seed == before.settings.seed
+    app.button(key="unpin").click()
+    assert not any("A:" in (metric.delta or "") for metric in sound(app.run()).metric)
+
+
+def test_reset_repeats_the_first_picture_exactly():
+    app = start(tau="0.2", stream="repetition")
+    first = picture(app)
+    app.slider(key="tau").set_value(0.05)
+    app.selectbox(key="stream").set_value("noise")
+    app.number_input(key="seed").set_value(9)
+    app.run()
+    app.slider(key="cursor").set_value(100).run()
+    app.button(key="pin").click().run()
+    assert picture(app) != first
+    app.button(key="reset").click()
+    assert picture(sound(app.run())) == first
+
+
+def test_nothing_is_computed_twice_and_only_a_few_runs_are_kept():
+    app = start()
+    run = trace_of(app)
+    app.slider(key="cursor").set_value(50).run()
+    assert trace_of(app) is run
+    for step in range(12):
+        app.slider(key="tau").set_value(step / 100).run()
+    assert len(app.session_state["runs"]) == 8
+
+
+def test_stepping_jumping_and_playing_move_the_cursor():
+    app = start(tau="0.1")
+    at = lambda: app.slider(key="cursor").value  # noqa: E731
+    app.slider(key="cursor").set_value(10).run()
+    app.button(key="forward").click().run()
+    assert at() == 11
+    app.button(key="back").click().run()
+    assert at() == 10
+    app.button(key="next").click().run()
+    assert at() > 10 and trace_of(app).g_write[at()] > 0.5
+    app.slider(key="cursor").set_value(118).run()
+    app.button(key="play").click().run()
+    for _ in range(4):
+        sound(app.run())
+    assert at() == 119 and not app.session_state["playing"]
+
+
+def test_a_run_that_diverges_shows_cause_and_token_and_can_be_mended():
+    app = sound(start(tau="0", eta="1"))
+    trace = trace_of(app)
+    (banner,) = [element.value for element in app.error]
+    assert f"token {trace.diverged_at}" in banner and "eta = 1 " in banner
+    figure = json.loads(app.get("plotly_chart")[0].proto.spec)
+    assert any((line.get("name") or "") == "A: surprise" for line in figure["data"])  # the milder run, in grey
+    app.slider(key="cursor").set_value(100)
+    assert not sound(app.run()).latex  # there are no numbers to show
+    app.button(key="mend").click()
+    sound(app.run())
+    assert trace_of(app).diverged_at is None and not app.error
+
+
+def test_no_tensor_lives_at_module_level():
+    import torch
+
+    start()
+    modules = [
+        module for module in list(sys.modules.values()) if str(ENTRY.parent) in (getattr(module, "__file__", 0) or "")
+    ]
+    assert len(modules) > 8
+    assert not any(isinstance(value, torch.Tensor) for module in modules for value in vars(module).values())
+
+
+def test_all_texts_are_used_and_filled_in():
+    from texts import TEXTS, plain, say
+
+    assert set(TEXTS) == {"en"} and say("token") == "Token"
+    assert plain("a\n*b* `c` $d$ :red[e]") == r"a \*b\* \`c\` \$d\$ \:red\[e\]"

@@ -1,0 +1,155 @@
+"""What comes into the simulator page and goes out of it: links, text of one's own, and the code to repeat a run."""
+
+import ast
+import contextlib
+import io
+import re
+
+import pytest
+
+pytest.importorskip("streamlit.testing.v1")
+
+from pages import PASTED, lines, picture, sound, start, trace_of  # noqa: E402
+
+LINK = {
+    "stream": "outliers",
+    "tau": "0.15",
+    "lam": "1e-05",
+    "gate": "constant",
+    "depth": "3",
+    "chunk": "8",
+    "seed": "4",
+}
+
+
+def test_a_link_sets_the_controls_and_equal_links_give_equal_pictures():
+    app = sound(start(**LINK))
+    settings = trace_of(app).settings
+    assert (settings.scenario, settings.tau, settings.lam, settings.seed) == ("outliers", 0.15, 1e-5, 4)
+    assert settings.memory.depth == 3
+    assert picture(app) == picture(start(**LINK))
+
+
+def test_a_link_may_give_a_value_between_two_steps():
+    assert trace_of(sound(start(lam="0.00025", tau="0.123"))).settings.lam == 0.00025
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("tau", "7"),
+        ("tau", "nan"),
+        ("tau", ""),
+        ("eta", "-1"),
+        ("eta", "inf"),
+        ("depth", "2.5"),
+        ("tokens", "1e9"),
+        ("seed", "9" * 400),
+        ("stream", "nowhere"),
+        ("gate", "<script>alert(1)</script>"),
+        ("normaliser", "![x](http://a.b/c) `$x$` :red[y]"),
+        ("colour", "blue"),
+    ],
+)
+def test_a_link_that_cannot_be_used_gives_one_line_and_the_default(name, value):
+    app = sound(start(**{name: value, "beta": "0.5"}))
+    (line,) = lines(app)
+    assert name in line and "\n" not in line and len(line) < 400
+    assert "](" not in line and not set("<`$") & set(re.sub(r"\\.", "", line))  # nothing in it acts as Markdown
+    settings = trace_of(app).settings
+    assert settings.beta == 0.5
+    assert settings.tau == 0.3 and settings.eta == 1e-3 and settings.memory.depth == 2
+    assert not lines(app.run()) or lines(app) == [line]
+
+
+def test_a_teacher_hides_controls_and_what_the_link_set_still_holds():
+    app = sound(start(hide="eta,softness,more,gallery,code", eta="0.002", depth="3"))
+    shown = {widget.key for widget in (*app.slider, *app.select_slider, *app.number_input, *app.selectbox)}
+    assert {"tau", "lam"} <= shown and not shown & {"eta", "softness", "depth", "tokens"}
+    assert not app.code and not app.pills
+    assert (trace_of(app).settings.eta, trace_of(app).settings.memory.depth) == (0.002, 3)
+    app.button(key="defaults").click()
+    assert trace_of(sound(app.run())).settings.eta == 1e-3
+    assert "eta" not in app.query_params
+
+
+def test_everything_can_be_hidden_but_the_picture():
+    from links import NAMES
+
+    app = sound(start(hide=",".join(name for name in NAMES if name != "chart")))
+    assert not app.slider and not app.metric
+
+
+def test_an_unknown_name_to_hide_gives_one_line():
+    assert len(lines(sound(start(hide="tau,nonsense")))) == 1
+
+
+def test_pasted_text_is_run_and_kept_out_of_the_link():
+    app = sound(start(stream="paste"))
+    app.text_area(key="paste").set_value(PASTED)
+    sound(app.run())
+    assert trace_of(app).tokens.tobytes().decode() == PASTED
+    assert "paste" not in app.query_params
+
+
+@pytest.mark.parametrize("text", ["", " \n ", "a\0b"])
+def test_bad_pasted_text_gives_one_line_and_loses_nothing(text):
+    app = start(stream="paste")
+    app.text_area(key="paste").set_value(PASTED).run()
+    before = picture(app)
+    app.text_area(key="paste").set_value(text)
+    sound(app.run())
+    (line,) = lines(app)
+    assert "\n" not in line
+    assert picture(app) == before
+    app.text_area(key="paste").set_value("Good again. " * 20).run()
+    assert not lines(app) and picture(app) != before
+
+
+BAD_FILES = {
+    "empty.txt": b"",
+    "picture.png": b"\x89PNG\r\n\x1a\n" + bytes(range(256)),
+    "utf16.txt": "Hello".encode("utf-16"),
+    "latin1.txt": "caf\xe9 \xe9t\xe9".encode("latin-1"),
+    "long.txt": b"a" * 10_000_001,
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_bad_file_gives_one_line_that_names_it_and_loses_nothing(name):
+    app = start(stream="upload")
+    before = picture(app)
+    app.file_uploader(key="upload").set_value((name, BAD_FILES[name], "text/plain"))
+    sound(app.run())
+    (line,) = lines(app)
+    assert name.split(".")[0] in line
+    assert picture(app) == before
+
+
+@pytest.mark.parametrize(
+    "link", [LINK, {"stream": "paste"}, {"tau": "0.1", "lam": "0.01", "softness": "0.2", "scale": "unit"}]
+)
+def test_the_code_that_is_shown_repeats_the_run(link):
+    app = start(**link)
+    if link.get("stream") == "paste":
+        app.text_area(key="paste").set_value(PASTED).run()
+    assert run_code(app.code[0].value) == without_time(trace_of(app).summary())
+
+
+def test_the_code_for_a_file_reads_that_file(tmp_path, monkeypatch):
+    app = start(stream="upload")
+    app.file_uploader(key="upload").set_value(("it's mine.txt", PASTED.encode(), "text/plain")).run()
+    (tmp_path / "it's mine.txt").write_bytes(PASTED.encode())
+    monkeypatch.chdir(tmp_path)
+    assert run_code(app.code[0].value) == without_time(trace_of(app).summary())
+
+
+def run_code(code: str) -> dict:
+    """What the code prints, as a dict without the compute time."""
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(compile(code, "shown", "exec"), {})  # noqa: S102
+    return without_time(ast.literal_eval(printed.getvalue()))
+
+
+def without_time(summary: dict) -> dict:
+    return {name: value for name, value in summary.items() if name != "seconds"}

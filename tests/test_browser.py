@@ -1,0 +1,206 @@
+"""The simulator in a real Chromium against a real server."""
+
+import os
+import re
+import time
+
+import pytest
+
+pytest.importorskip("streamlit")
+pytest.importorskip("playwright")
+
+from browsing import CHROMIUM, browser, serve, settle  # noqa: E402
+
+from titans_mini import Trace  # noqa: E402
+
+pytestmark = pytest.mark.browser
+DESK = {"width": 1400, "height": 900}
+QUIET = 10  # seconds that a server runs before its stderr is looked at
+SECRET = "A secret of one visitor. " * 30
+CURVE = ".js-plotly-plot .scatterlayer path.js-line"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    if CHROMIUM is None:
+        if os.environ.get("TITANS_REQUIRE_CHROMIUM") == "1":
+            pytest.fail("Chromium is not installed, and TITANS_REQUIRE_CHROMIUM asks for it")
+        pytest.skip("Chromium is not installed: the app is not tested in a browser")
+    with serve(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium(server):
+    with browser() as running:
+        yield running
+
+
+@pytest.fixture
+def visit(server, chromium):
+    """Opens the app in a context of its own; at the end no page may have had an error in its console."""
+    contexts, errors = [], []
+
+    def open_page(query: str = "?tokens=400", **options):
+        context = chromium.new_context(**{"viewport": DESK, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(server.url + query)
+        settle(page)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def writes(page) -> str:
+    return page.locator("[data-testid=stMetricValue]").first.inner_text()
+
+
+def press(page, key: str, control: str, times: int = 1) -> None:
+    """Presses a key on a slider and waits for the new picture."""
+    before, slider = picture(page), page.locator(f".st-key-{control} input")
+    for _ in range(times):
+        slider.press(key)
+    page.wait_for_function("before => before !== " + PICTURE, arg=before)
+    settle(page)
+
+
+PICTURE = (
+    f"[...document.querySelectorAll('{CURVE}, .js-plotly-plot .shapelayer path')].map(e => e.getAttribute('d')).join()"
+)
+
+
+def picture(page) -> str:
+    """The curves and marks as drawn."""
+    return page.evaluate(PICTURE)
+
+
+def curves(page) -> list[str]:
+    """The curves as drawn, without the marks."""
+    return page.locator(CURVE).evaluate_all("lines => lines.map(line => line.getAttribute('d'))")
+
+
+def test_the_first_screen_shows_sliders_numbers_text_and_upper_curves(visit):
+    page = visit("")
+    page.wait_for_selector(".reading span")
+    for shown in (".st-key-tau", ".st-key-softness", "[data-testid=stMetricValue]", ".reading", ".katex"):
+        box = page.locator(shown).first.bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= DESK["height"], shown
+    assert page.locator(CURVE).count() == 7
+    assert page.locator(CURVE).nth(3).bounding_box()["y"] < DESK["height"]  # the second row of curves: the gates
+
+
+def test_moving_tau_changes_the_picture_the_number_and_the_link(visit):
+    page = visit()
+    before = writes(page)
+    press(page, "ArrowLeft", "tau", times=20)
+    page.wait_for_url("**tau=0.1*")
+    page.wait_for_timeout(500)
+    settle(page)
+    assert writes(page) != before
+    again = visit(page.url.split("/")[-1])
+    assert writes(again) == writes(page) and curves(again) == curves(page)
+
+
+def test_scrubbing_moves_the_formula_the_text_and_the_mark_alone(visit):
+    page = visit()
+    formula, curve = page.locator(".katex").first.inner_text(), page.locator(CURVE).first.get_attribute("d")
+    press(page, "ArrowRight", "cursor")
+    page.wait_for_function("before => document.querySelector('.katex').innerText !== before", arg=formula)
+    assert page.locator(CURVE).first.get_attribute("d") == curve
+
+
+def test_playing_moves_on_by_itself_until_it_is_paused(visit):
+    page = visit()
+    token = page.locator(".st-key-cursor input")
+    start = int(token.input_value())
+    page.locator(".st-key-play button:visible").click()
+    page.wait_for_function(f"Number(document.querySelector('.st-key-cursor input').value) > {start + 2}")
+    page.locator(".st-key-play button:visible").click()
+    page.get_by_role("button", name="Play").wait_for()
+    settle(page)
+    stopped = token.input_value()
+    page.wait_for_timeout(1500)
+    assert token.input_value() == stopped
+
+
+def test_an_uploaded_file_is_what_is_read(visit):
+    page = visit("?stream=upload&tokens=400")
+    upload = page.locator("input[type=file]")
+    upload.set_input_files({"name": "mine.txt", "mimeType": "text/plain", "buffer": SECRET.encode()})
+    page.locator(".reading", has_text="secret").wait_for()
+    upload.set_input_files({"name": "bad.bin", "mimeType": "text/plain", "buffer": b"\0\1\2"})
+    page.get_by_text("binary or UTF-16").wait_for()
+    assert "secret" in page.locator(".reading").inner_text()
+
+
+def download(page, name: str):
+    with page.expect_download() as saving:
+        page.locator(f".st-key-save_{name} button:visible").click()
+    assert saving.value.suggested_filename == f"titans_mini_run.{name}"
+    return saving.value.path()
+
+
+def test_downloads_hold_the_run(visit, chromium, tmp_path):
+    page = visit("?tokens=400&tau=0.1")
+    csv, text = Trace.from_csv(download(page, "csv")), Trace.from_json(download(page, "json"))
+    assert csv.settings == text.settings and csv.settings.tau == 0.1 and len(csv) == 400
+    assert writes(page) == f"{csv.summary()['writes_per_1k']:.1f}" == f"{text.summary()['writes_per_1k']:.1f}"
+    report = tmp_path / "run.html"
+    report.write_bytes(download(page, "html").read_bytes())
+    assert not re.search(r"<(script|link)[^>]+(src|href)=", report.read_text(encoding="utf8"))
+    context = chromium.new_context(offline=True)
+    offline = context.new_page()
+    offline.goto(report.as_uri())
+    offline.wait_for_selector(CURVE)
+    assert offline.locator(CURVE).count() == 7 and "tau=0.1" in offline.locator("pre").inner_text()
+    context.close()
+
+
+def test_two_visitors_never_see_each_other(visit):
+    first, second = visit("?stream=paste&tokens=400"), visit("?stream=paste&tokens=400")
+    before = picture(second), writes(second)
+    first.locator(".st-key-paste textarea").fill(SECRET)
+    first.locator(".st-key-paste textarea").press("Control+Enter")
+    first.locator(".reading", has_text="secret").wait_for()
+    second.reload()
+    settle(second)
+    assert "secret" not in second.content()
+    assert (picture(second), writes(second)) == before
+
+
+def test_a_failure_is_one_click_away(visit):
+    page = visit()
+    page.get_by_role("button", name="tau too high").or_(page.get_by_role("radio", name="tau too high")).click()
+    page.get_by_text("hollow memory").wait_for()
+    settle(page)
+    assert "tau=0.9" in page.url and writes(page) == "0.0"
+
+
+@pytest.mark.parametrize(("scheme", "colour"), [("light", "rgb(228, 87, 46)"), ("dark", "rgb(240, 127, 92)")])
+def test_curves_have_the_colours_of_the_theme(visit, scheme, colour):
+    page = visit(color_scheme=scheme)
+    assert page.locator(CURVE).first.evaluate("line => getComputedStyle(line).stroke") == colour
+
+
+def test_a_run_that_diverges_shows_its_banner_and_curves(visit):
+    page = visit("?tokens=400&tau=0&eta=1")
+    assert "Diverged at token" in page.locator("[data-testid=stAlert]").inner_text()
+
+
+def test_a_phone_shows_all_without_scrolling_sideways(visit):
+    page = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
+    assert page.locator(".phone-hint").is_visible()
+    page.locator("[data-testid=stExpandSidebarButton]").click()
+    page.wait_for_function("document.querySelector('.st-key-tau').getBoundingClientRect().x >= 0")
+
+
+def test_the_server_wrote_nothing_to_stderr(server):
+    time.sleep(max(0.0, server.began + QUIET - time.monotonic()))
+    assert server.log.read_text() == ""

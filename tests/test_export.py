@@ -1,0 +1,55 @@
+"""What a run leaves behind, why it diverged, and the pages of its text."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from titans_mini import MemoryConfig, SimulationConfig, simulate
+from titans_mini.divergence import find_cause
+from titans_mini.export import to_code, to_html
+from titans_mini.figures import coloured_text, move_cursor, page_of, time_figure
+
+CONFIG = SimulationConfig(tokens=60, memory=MemoryConfig.preset("recipe", dim=8))
+TEXT = "雪 ❄ שלום 🙂 a\n\r\u2028'\"\\ <b> {x}" * 30
+
+
+@pytest.mark.parametrize("text", [None, TEXT])
+@pytest.mark.parametrize("changes", [{}, {"tau": 0.1, "lam": 1e-5, "gate": "constant", "seed": 3}])
+def test_the_code_makes_the_same_settings_and_text(text, changes):
+    config = replace(CONFIG, **changes)
+    names = {}
+    exec(to_code(config, text).replace("print", "str"), names)  # noqa: S102
+    assert names["config"] == config
+    np.testing.assert_array_equal(names["trace"].surprise, simulate(config, text).surprise)
+
+
+def test_the_page_shows_text_and_code_as_text():
+    page = to_html(simulate(CONFIG, TEXT), code="a < b & '<script>'")
+    assert "a &lt; b &amp;" in page and "<b>" not in page.split("</script>")[-1]
+    assert not re.search(r"<(script|link)[^>]+(src|href)=", page)
+
+
+def test_the_cause_of_a_divergence_is_one_milder_setting():
+    trace = simulate(SimulationConfig(tokens=60, tau=0.0, eta=10.0))
+    cause = find_cause(trace)
+    assert trace.diverged_at is not None and cause.trace.diverged_at is None
+    assert (cause.name, cause.trace.settings) == ("eta", replace(trace.settings, eta=cause.value))
+    assert find_cause(cause.trace) is None
+
+
+def test_each_token_is_on_its_page_and_no_character_is_cut():
+    trace = simulate(replace(CONFIG, tokens=600), TEXT)
+    for token in range(len(trace)):
+        start, length = page_of(trace, token, 64)
+        assert start <= token < start + length
+        page = coloured_text(trace, start=start, length=length, cursor=token)
+        assert "outline" in page and ("\ufffd" not in page or start + length == len(trace))
+
+
+def test_moving_the_cursor_is_drawing_it_there():
+    trace = simulate(CONFIG)
+    figure = time_figure(trace, cursor=3)
+    move_cursor(figure, 40)
+    assert figure == time_figure(trace, cursor=40)
