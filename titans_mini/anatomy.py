@@ -44,17 +44,12 @@ class Step(NamedTuple):
 
 
 def dissect(
-    config: SimulationConfig,
-    token: int,
-    *,
-    text: str | None = None,
-    theta: float | None = None,
-    alpha: float | None = None,
+    config: SimulationConfig, token: int, *, text: str | None = None, theta: float | None = None, alpha=None
 ) -> Step:
     """Reads the stream up to `token` and takes that token's write apart.
 
-    `theta` and `alpha` replace what the gate decides for this token alone. Raises ConfigError where the token lies
-    outside the stream. The memory must run token by token (chunk 1), or the step would not be one token's.
+    `theta` and `alpha` replace what the gate decides for this token alone. ConfigError: a token outside the stream,
+    or a memory that does not run token by token (chunk 1).
     """
     check_integer("chunk", config.memory.chunk, 1, 1)
     memory, activation = config.memory, ACTIVATIONS[config.memory.activation]
