@@ -96,7 +96,7 @@ class SurpriseGate(nn.Module):
         """
         seen = state.count + 1 if valid is None and raw.shape[-1] == 1 else _seen(state.count, raw, valid)
         rate = seen.reciprocal().clamp(1 / HORIZON, 1)
-        blend = 1 - self.beta.to(raw.dtype)
+        blend = 1 - _like(raw, self.beta)
         if valid is not None:
             rate, blend = rate * valid, blend * valid
         means = average_scan(rate, raw, state.mean)
@@ -114,14 +114,19 @@ class SurpriseGate(nn.Module):
     def forward(self, raw: Tensor, features: Tensor | None, state: GateState, valid: Tensor | None = None):
         """raw (n, c) surprise -> (Gates, next GateState)."""
         surprise, smoothed, state = self.measure(raw, state, valid)
-        tau, lam, eta, softness = (each.to(raw.dtype) for each in (self.tau, self.lam, self.eta, self.softness))
-        g_write = torch.sigmoid((smoothed - tau) / softness)
-        g_forget = 1 - g_write
-        return Gates(eta * g_write, None, lam * g_forget, g_write, g_forget, surprise, smoothed), state
+        excess = (smoothed - _like(raw, self.tau)) / _like(raw, self.softness)
+        g_write, g_forget = torch.sigmoid(excess), torch.sigmoid(-excess)  # they add up to 1
+        theta, alpha = _like(raw, self.eta) * g_write, _like(raw, self.lam) * g_forget
+        return Gates(theta, None, alpha, g_write, g_forget, surprise, smoothed), state
 
     def project(self, x: Tensor) -> Tensor:
         """The features of x (b, t, dim): none."""
         return x.new_zeros(*x.shape[:-1], 0)
+
+
+def _like(raw: Tensor, setting: Tensor) -> Tensor:
+    """A setting in the memory's own dtype."""
+    return setting if setting.dtype == raw.dtype else setting.to(raw.dtype)
 
 
 def _seen(count: Tensor, raw: Tensor, valid: Tensor | None) -> Tensor:
@@ -147,7 +152,7 @@ class ConstantGate(nn.Module):
 
     def forward(self, raw: Tensor, features: Tensor | None, state: GateState, valid: Tensor | None = None):
         """raw (n, c) only gives the shape -> (Gates, unchanged GateState)."""
-        theta, eta, alpha = (value.to(raw.dtype).expand_as(raw) for value in (self.theta, self.eta, self.alpha))
+        theta, eta, alpha = (_like(raw, value).expand_as(raw) for value in (self.theta, self.eta, self.alpha))
         return Gates(theta, eta, alpha, torch.ones_like(raw), alpha), state
 
     def project(self, x: Tensor) -> Tensor:

@@ -54,6 +54,40 @@ def map_recipe() -> str:
     return _svg(boxes, arrows, 185, loop + label)
 
 
+def map_memory() -> str:
+    """One write of a two-layer memory: up to the prediction, down with the deltas."""
+    boxes = {
+        "key": Box(85, 70, ("key k", "input of layer 1", "键"), width=140),
+        "one": Box(265, 70, ("layer 1: W₁", "silu(W₁ k) = a", "第一层"), COLOURS["memory_norm"], 150),
+        "two": Box(450, 70, ("layer 2: W₂", "W₂ a = M(k)", "第二层"), COLOURS["memory_norm"], 150),
+        "error": Box(640, 70, ("error M(k) − v", "loss ‖M(k) − v‖²", "误差"), COLOURS["loss"], 160),
+        "d2": Box(640, 210, ("δ₂ = 2 · error", "gradient δ₂ aᵀ", "第二层梯度"), COLOURS["surprise"], 160),
+        "d1": Box(390, 210, ("δ₁ = W₂ᵀδ₂ × slope", "gradient δ₁ kᵀ", "第一层梯度"), COLOURS["surprise"], 190),
+        "step": Box(140, 210, ("write", "W ← W − θ · gradient", "写入"), COLOURS["g_write"], 190),
+    }
+    arrows = [("key", "one"), ("one", "two"), ("two", "error"), ("error", "d2"), ("d2", "d1"), ("d1", "step")]
+    return _svg(boxes, arrows, 275)
+
+
+def map_momentum() -> str:
+    """The two loops of the paper's rule."""
+    boxes = {
+        "grad": Box(110, 140, ("gradient ∇", "of this token", "梯度"), COLOURS["surprise"], 150),
+        "S": Box(390, 140, ("S ← ηS − θ∇", "momentum", "动量"), COLOURS["momentum"], 170),
+        "M": Box(690, 140, ("M ← (1 − α)M + S", "memory", "记忆"), COLOURS["memory_norm"], 190),
+    }
+    loops = [(390, "carries η on 携带"), (690, "keeps 1 − α 保留")]
+    words = [(245, "× θ"), (535, "+")]
+    line = f'fill="none" stroke="{INK}" stroke-width="1.6" marker-end="url(#tip)"'
+    text = f'text-anchor="middle" fill="{INK}" font-size="13"'
+    more = "".join(
+        f'<path d="M{x + 45},102 C{x + 60},45 {x - 60},45 {x - 45},99" {line}/><text x="{x}" y="46" {text}>{label}</text>'
+        for x, label in loops
+    )
+    more += "".join(f'<text x="{x}" y="130" {text}>{label}</text>' for x, label in words)
+    return _svg(boxes, [("grad", "S"), ("S", "M")], 200, more)
+
+
 def _svg(boxes: dict[str, Box], arrows: list[tuple[str, str]], height: int, more: str = "") -> str:
     tip = f'<path d="M0,0 L8,4 L0,8 z" fill="{INK}"/>'
     marker = f'<marker id="tip" markerWidth="8" markerHeight="8" refX="7" refY="4" orient="auto">{tip}</marker>'

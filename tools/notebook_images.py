@@ -14,12 +14,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import plotly.graph_objects as go
-from course_maps import map_recipe, map_tour
+from course_maps import map_memory, map_momentum, map_recipe, map_tour
 from playwright.sync_api import Page, sync_playwright
 from plotly.offline import get_plotlyjs
 
-from titans_mini import SimulationConfig, simulate, simulate_many
+from titans_mini import MemoryConfig, SimulationConfig, simulate, simulate_many
+from titans_mini.anatomy import dissect
+from titans_mini.capacity import best_matrix, best_two_layers, random_pairs, recall_by_age
 from titans_mini.figures import coloured_text, recall_figure, single_figure, time_figure
+from titans_mini.figures_anatomy import curve_figure, step_figure
 
 IMAGES = Path(__file__).resolve().parents[1] / "notebooks" / "images"
 WIDTH = 860
@@ -42,6 +45,51 @@ def tour_recall() -> go.Figure:
     return recall_figure(_by("lam", (1e-4, 1e-3), tokens=2000))
 
 
+def memory_steps() -> go.Figure:
+    curves = {f"step {step}": [(1 - 2 * step) ** (2 * n) for n in range(9)] for step in (0.1, 0.5, 0.9, 1.1)}
+    return curve_figure(curves, x_title="writes of the same pair", y_title="loss")
+
+
+def memory_capacity() -> go.Figure:
+    counts = (4, 8, 16, 32, 64, 128)
+    curves = {
+        name: [best(*random_pairs(count)) for count in counts]
+        for name, best in (("one matrix, 8 wide", best_matrix), ("two layers, 8 → 32 → 8", best_two_layers))
+    }
+    figure = curve_figure(curves, x=counts, x_title="random pairs", y_title="loss left")
+    return figure.update_xaxes(type="log", tickvals=counts)
+
+
+def memory_step() -> go.Figure:
+    text = "the cat sat on the mat. " * 8 + "the cat sat on the X"
+    config = SimulationConfig(tokens=len(text), memory=MemoryConfig.preset("recipe", dim=16))
+    return step_figure(dissect(config, len(text) - 1, text=text, theta=0.01, alpha=0.0))
+
+
+def memory_loss() -> go.Figure:
+    always = {"gate": "constant", "beta": 0.0, "lam": 0.0, "memory": MemoryConfig.preset("recipe", depth=1)}
+    return single_figure(_by("eta", (1e-4, 1e-3, 8e-3), tokens=500, **always), "loss")
+
+
+def momentum_impulse() -> go.Figure:
+    curves = {f"eta {eta}": [eta**age for age in range(30)] for eta in (0.5, 0.7, 0.9)}
+    return curve_figure(curves, y_title="push left")
+
+
+def momentum_swing() -> go.Figure:
+    curves = {f"eta {eta}": _answers(eta) for eta in (0.0, 0.5, 0.9)}
+    return curve_figure(curves, y_title="answer (wanted: 1)")
+
+
+def momentum_ages() -> go.Figure:
+    curves = {f"alpha {alpha}": recall_by_age(alpha).view(-1, 8).mean(-1) for alpha in (0.0, 0.03, 0.3)}
+    return curve_figure(curves, x=range(4, 320, 8), x_title="pair (the last one is read last)", y_title="recall")
+
+
+def momentum_text() -> go.Figure:
+    return recall_figure(_by("lam", (0.0, 0.01, 0.1), gate="constant", beta=0.0, tokens=1000))
+
+
 def recipe_tau() -> go.Figure:
     return single_figure(_by("tau", (0.2, 0.3, 0.4), tokens=300), "g_write")
 
@@ -59,6 +107,16 @@ def recipe_rules() -> go.Figure:
     return recall_figure({"the recipe": runs[0], "the paper's rule, held constant": runs[1]})
 
 
+def _answers(eta: float, theta: float = 0.1, tokens: int = 60) -> list[float]:
+    """A pair with a key of length 1, reread at each token, under momentum: what is answered along v."""
+    m, s, out = 0.0, 0.0, []
+    for _ in range(tokens):
+        s = eta * s - theta * 2 * (m - 1)
+        m += s
+        out.append(m)
+    return out
+
+
 def _by(name: str, values: tuple[float, ...], **settings) -> dict:
     runs = simulate_many([SimulationConfig(**settings, **{name: value}) for value in values])
     label = {"lam": "lambda"}.get(name, name)
@@ -68,7 +126,9 @@ def _by(name: str, values: tuple[float, ...], **settings) -> dict:
 PICTURES: dict[str, Callable[[], go.Figure | str]] = {
     picture.__name__: picture
     for picture in (
-        map_tour, map_recipe, tour_trace, tour_text, tour_burst, tour_recall,
+        map_tour, map_memory, map_momentum, map_recipe, tour_trace, tour_text, tour_burst, tour_recall,
+        memory_steps, memory_capacity, memory_step, memory_loss,
+        momentum_impulse, momentum_swing, momentum_ages, momentum_text,
         recipe_tau, recipe_beta, recipe_lambda, recipe_rules,
     )
 }  # fmt: skip
