@@ -64,6 +64,7 @@ class Rule(NamedTuple):
     activation: Activation = ACTIVATIONS["silu"]
     clip: float | None = None
     norms: bool = False  # also record the memory norm after each write
+    floats: bool = False  # one row, token by token: the gate decides on plain floats, which is far cheaper
 
 
 class Record(NamedTuple):
@@ -158,12 +159,21 @@ def norms_after_writes(fast: Fast, activity: Activity, coef: Coefficients) -> Te
     return total.clamp_min(0).sqrt()
 
 
+def _decide(rule: Rule, raw: Tensor, tokens: Tokens, state: GateState) -> tuple[Gates, GateState]:
+    """What the gate makes of a chunk's surprise (n, c)."""
+    if not rule.floats:
+        return rule.gate(raw, tokens.features, state, tokens.valid)
+    gates, state = rule.gate(raw.item(), None, state)
+    theta, alpha, *rest = raw.new_tensor([gates.theta, *gates[2:]]).view(-1, 1, 1).unbind()
+    return Gates(theta, None, alpha, *rest), state
+
+
 def chunk_step(fast: Fast, tokens: Tokens, rule: Rule) -> tuple[Tensor | None, Fast, Record]:
     """One chunk: (reads (n, c, d) or None, the memory after it, the record of its tokens)."""
     activity = gradients(fast.weights, tokens.keys, tokens.values, rule.activation)
     norm = gradient_norm(activity)  # (n, c)
     raw = norm * tokens.keys.shape[-1] ** -0.5
-    gates, gate_state = rule.gate(raw, tokens.features, fast.gate, tokens.valid)
+    gates, gate_state = _decide(rule, raw, tokens, fast.gate)
     clipped = gates
     if rule.clip is not None:
         clipped = gates._replace(theta=gates.theta * (rule.clip / norm).clamp(max=1))

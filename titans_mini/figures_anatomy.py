@@ -68,7 +68,7 @@ def curve_figure(
         line = {"color": COLOURS[LINES[index % len(LINES)]], "dash": DASHES[index % len(DASHES)], "width": 2}
         y = np.asarray(values, dtype=np.float32)
         mode = "lines+markers" if len(y) <= 12 else "lines"
-        figure.add_trace(go.Scatter(x=np.arange(len(y)) if x is None else x, y=y, name=name, mode=mode, line=line))
+        figure.add_trace(go.Scatter(x=list(range(len(y)) if x is None else x), y=y, name=name, mode=mode, line=line))
     figure.update_xaxes(title_text=x_title)
     figure.update_yaxes(title_text=y_title, type="log" if log else "linear")
     legend = {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"}

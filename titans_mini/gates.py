@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .arithmetic import Number, clamp, inverse, is_single, maximum, sigmoid, sqrt, tanh
 from .errors import check_choice
 from .scan import average_scan, before, last
 
@@ -46,25 +47,25 @@ def initial_gate_state(rows: int, like: Tensor) -> GateState:
     return GateState(*(like.new_zeros(rows, 1) for _ in GateState._fields))
 
 
-def _excess(raw: Tensor, score: Tensor, peak: Tensor) -> Tensor:
-    return (score * 0.25).clamp(0, 1)
+def _excess(raw: Number, score: Number, peak: Number) -> Number:
+    return clamp(score * 0.25, 0.0, 1.0)
 
 
-def _zsigmoid(raw: Tensor, score: Tensor, peak: Tensor) -> Tensor:
-    return torch.sigmoid(score)
+def _zsigmoid(raw: Number, score: Number, peak: Number) -> Number:
+    return sigmoid(score)
 
 
-def _running_max(raw: Tensor, score: Tensor, peak: Tensor) -> Tensor:
-    return (raw / peak.clamp_min(1e-12)).clamp(0, 1)
+def _running_max(raw: Number, score: Number, peak: Number) -> Number:
+    return clamp(raw / clamp(peak, 1e-12), 0.0, 1.0)
 
 
-def _fixed(raw: Tensor, score: Tensor, peak: Tensor) -> Tensor:
-    return torch.tanh(raw)
+def _fixed(raw: Number, score: Number, peak: Number) -> Number:
+    return tanh(raw)
 
 
 # How raw surprise becomes a number from 0 to 1; the recipe leaves it open, so there are four answers. Each takes
 # (n, c) raw surprise, its standard score and the largest value, both against the tokens before it alone.
-NORMALISERS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+NORMALISERS: dict[str, Callable[[Number, Number, Number], Number]] = {
     "excess": _excess,  # how far above the running mean, in units of four standard deviations
     "zsigmoid": _zsigmoid,  # sigmoid of the standard score
     "running_max": _running_max,  # share of the largest so far
@@ -89,13 +90,14 @@ class SurpriseGate(nn.Module):
         for name, value in dict(tau=tau, beta=beta, lam=lam, eta=eta, softness=softness).items():
             self.register_buffer(name, torch.as_tensor(value, dtype=torch.get_default_dtype()))
 
-    def measure(self, raw: Tensor, state: GateState, valid: Tensor | None = None):
+    def measure(self, raw: Number, state: GateState, valid: Tensor | None = None):
         """raw (n, c) -> (surprise, S) of each token (n, c) and the next state. Tokens not `valid` are skipped.
 
-        Statistics start at zero, so the very first token counts as wholly surprising.
+        Statistics start at zero, so the very first token counts as wholly surprising. One row's token may also come
+        as a float, with a state of floats.
         """
-        seen = state.count + 1 if valid is None and raw.shape[-1] == 1 else _seen(state.count, raw, valid)
-        rate = seen.reciprocal().clamp(1 / HORIZON, 1)
+        seen = state.count + 1 if valid is None and is_single(raw) else _seen(state.count, raw, valid)
+        rate = clamp(inverse(seen), 1 / HORIZON, 1.0)
         blend = 1 - _like(raw, self.beta)
         if valid is not None:
             rate, blend = rate * valid, blend * valid
@@ -104,18 +106,18 @@ class SurpriseGate(nn.Module):
         deviation = raw - mean
         variances = average_scan(rate, deviation * (raw - means), state.variance)
         variance = before(variances, state.variance)
-        peaks = torch.maximum(_running_peak(raw, valid), state.peak)
-        std = torch.maximum(variance.clamp_min(1e-24).sqrt(), mean * STD_FLOOR)
+        peaks = maximum(_running_peak(raw, valid), state.peak)
+        std = maximum(sqrt(clamp(variance, 1e-24)), mean * STD_FLOOR)
         surprise = NORMALISERS[self.normaliser](raw, deviation / std, before(peaks, state.peak))
         smoothed = average_scan(blend, surprise, state.smoothed)
         state = GateState(*map(last, (seen, means, variances, peaks, smoothed)))
         return surprise, smoothed, state
 
-    def forward(self, raw: Tensor, features: Tensor | None, state: GateState, valid: Tensor | None = None):
-        """raw (n, c) surprise -> (Gates, next GateState)."""
+    def forward(self, raw: Number, features: Tensor | None, state: GateState, valid: Tensor | None = None):
+        """raw (n, c) surprise -> (Gates, next GateState); floats as in `measure`."""
         surprise, smoothed, state = self.measure(raw, state, valid)
         excess = (smoothed - _like(raw, self.tau)) / _like(raw, self.softness)
-        g_write, g_forget = torch.sigmoid(excess), torch.sigmoid(-excess)  # they add up to 1
+        g_write, g_forget = sigmoid(excess), sigmoid(-excess)  # they add up to 1
         theta, alpha = _like(raw, self.eta) * g_write, _like(raw, self.lam) * g_forget
         return Gates(theta, None, alpha, g_write, g_forget, surprise, smoothed), state
 
@@ -124,8 +126,10 @@ class SurpriseGate(nn.Module):
         return x.new_zeros(*x.shape[:-1], 0)
 
 
-def _like(raw: Tensor, setting: Tensor) -> Tensor:
-    """A setting in the memory's own dtype."""
+def _like(raw: Number, setting: Tensor) -> Number:
+    """A setting in the memory's own dtype, or as a float."""
+    if isinstance(raw, float):
+        return setting.item()
     return setting if setting.dtype == raw.dtype else setting.to(raw.dtype)
 
 
@@ -135,9 +139,9 @@ def _seen(count: Tensor, raw: Tensor, valid: Tensor | None) -> Tensor:
     return count + ones.cumsum(-1)
 
 
-def _running_peak(raw: Tensor, valid: Tensor | None) -> Tensor:
+def _running_peak(raw: Number, valid: Tensor | None) -> Number:
     raw = raw if valid is None else raw * valid
-    return raw if raw.shape[-1] == 1 else raw.cummax(-1).values
+    return raw if is_single(raw) else raw.cummax(-1).values
 
 
 class ConstantGate(nn.Module):

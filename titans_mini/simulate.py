@@ -16,7 +16,8 @@ from .config import SimulationConfig
 from .data import Stream, make_stream
 from .errors import ConfigError
 from .fastweights import ACTIVATIONS, apply_memory, initial_weights, weight_norm
-from .gates import ConstantGate, SurpriseGate, initial_gate_state
+from .gates import ConstantGate, GateState, SurpriseGate, initial_gate_state
+from .state import map_tensors
 from .threads import one_thread
 from .trace import COLUMNS, Trace
 
@@ -64,11 +65,16 @@ def start_fast(config: SimulationConfig, rows: int = 1) -> Fast:
 def run_stream(configs: Sequence[SimulationConfig], stream: Stream, fast: Fast) -> tuple[Fast, Record]:
     """Writes every token of the stream; returns the final memory and the record of all tokens, (rows, t)."""
     memory = configs[0].memory
-    rule = Rule(make_gate(configs), ACTIVATIONS[memory.activation], memory.clip, norms=True)
+    floats = len(configs) == memory.chunk == 1 and configs[0].gate == "surprise"
+    rule = Rule(make_gate(configs), ACTIVATIONS[memory.activation], memory.clip, norms=True, floats=floats)
+    if floats:
+        fast = fast._replace(gate=map_tensors(Tensor.item, fast.gate))
     records = []
     for piece in _tokens(stream, memory.norm, len(configs)).split(memory.chunk):
         _, fast, record = chunk_step(fast, piece, rule)
         records.append(record)
+    if floats:
+        fast = fast._replace(gate=GateState(*(record.raw.new_tensor([[value]]) for value in fast.gate)))
     return fast, _join(records)
 
 
