@@ -29,7 +29,7 @@ def test_a_step_is_shown_with_its_gradient_and_its_change(layer):
 
 
 def test_curves_keep_their_names_values_and_axis():
-    figure = curve_figure({"one": [1.0, 2.0], "two": [3.0, 4.0]}, x=[5, 9], y_title="loss", log=True)
+    figure = curve_figure({"one": [1.0, 2.0], "two": [3.0, 4.0]}, x=range(5, 10, 4), y_title="loss", log=True)
     assert [line.name for line in figure.data] == ["one", "two"]
     assert [list(line.y) for line in figure.data] == [[1, 2], [3, 4]] and list(figure.data[1].x) == [5, 9]
     assert figure.layout.yaxis.type == "log" and figure.layout.yaxis.title.text == "loss"

@@ -45,7 +45,12 @@ def tool(name: str):
 
 
 def test_there_are_lessons():
-    assert {path.stem for path in FILES} >= {"00_tour", "03_the_recipe"}
+    assert {path.stem for path in FILES} >= {
+        "00_tour",
+        "01_memory_that_learns",
+        "02_momentum_and_forgetting",
+        "03_the_recipe",
+    }
 
 
 @each
@@ -132,6 +137,16 @@ SOLUTIONS = {
         ("token", "int(100 + trace.raw[100:].argmax())", "150"),
         ("tau", "search(1000, 0.7)", "0.9"),
         ("share", "(1 - 1e-3) ** 1000", "0.5"),
+    ],
+    "01_memory_that_learns": [
+        ("theta", "1 / 18", "0.5"),
+        ("hidden_delta", "lambda W2, h, d2: (W2.T @ d2) * (1 - h**2)", "lambda W2, h, d2: W2.T @ d2"),
+        ("lost", "1 - 64 / 1000", "0.064"),
+    ],
+    "02_momentum_and_forgetting": [
+        ("theta", "0.001", "0.02"),
+        ("alpha", "1 - 0.9 ** 1e-4", "1e-4"),
+        ("share", "0.2 / 0.25", "1.0"),
     ],
     "03_the_recipe": [
         ("g_write, factor", "(g := 1 / (1 + math.exp(-1.2))), 1 - 1e-4 * (1 - g)", "0.5, 1.0"),

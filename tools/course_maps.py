@@ -81,7 +81,8 @@ def map_momentum() -> str:
     line = f'fill="none" stroke="{INK}" stroke-width="1.6" marker-end="url(#tip)"'
     text = f'text-anchor="middle" fill="{INK}" font-size="13"'
     more = "".join(
-        f'<path d="M{x + 45},102 C{x + 60},45 {x - 60},45 {x - 45},99" {line}/><text x="{x}" y="46" {text}>{label}</text>'
+        f'<path d="M{x + 45},102 C{x + 60},45 {x - 60},45 {x - 45},99" {line}/>'
+        f'<text x="{x}" y="46" {text}>{label}</text>'
         for x, label in loops
     )
     more += "".join(f'<text x="{x}" y="130" {text}>{label}</text>' for x, label in words)

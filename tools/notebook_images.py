@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import plotly.graph_objects as go
 from course_maps import map_memory, map_momentum, map_recipe, map_tour
 from playwright.sync_api import Page, sync_playwright
@@ -46,8 +47,8 @@ def tour_recall() -> go.Figure:
 
 
 def memory_steps() -> go.Figure:
-    curves = {f"step {step}": [(1 - 2 * step) ** (2 * n) for n in range(9)] for step in (0.1, 0.5, 0.9, 1.1)}
-    return curve_figure(curves, x_title="writes of the same pair", y_title="loss")
+    curves = {f"step {step}": [(1 - 2 * step) ** n for n in range(9)] for step in (0.1, 0.5, 0.9, 1.1)}
+    return curve_figure(curves, x_title="writes of the same pair", y_title="error left")
 
 
 def memory_capacity() -> go.Figure:
@@ -68,7 +69,9 @@ def memory_step() -> go.Figure:
 
 def memory_loss() -> go.Figure:
     always = {"gate": "constant", "beta": 0.0, "lam": 0.0, "memory": MemoryConfig.preset("recipe", depth=1)}
-    return single_figure(_by("eta", (1e-4, 1e-3, 8e-3), tokens=500, **always), "loss")
+    runs = {f"step {eta:g}": simulate(SimulationConfig(tokens=500, eta=eta, **always)) for eta in (1e-4, 1e-3, 8e-3)}
+    curves = {name: np.convolve(run.loss, np.full(50, 1 / 50), "valid") for name, run in runs.items()}
+    return curve_figure(curves, x=range(49, 500), y_title="mean loss of 50 bytes")
 
 
 def momentum_impulse() -> go.Figure:
@@ -87,7 +90,8 @@ def momentum_ages() -> go.Figure:
 
 
 def momentum_text() -> go.Figure:
-    return recall_figure(_by("lam", (0.0, 0.01, 0.1), gate="constant", beta=0.0, tokens=1000))
+    configs = [SimulationConfig(gate="constant", beta=0.0, lam=alpha, tokens=1000) for alpha in (0.0, 0.01, 0.1)]
+    return recall_figure({f"alpha {run.settings.lam:g}": run for run in simulate_many(configs)})
 
 
 def recipe_tau() -> go.Figure:

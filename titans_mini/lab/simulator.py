@@ -19,9 +19,9 @@ from .prediction import Answer, Prediction
 HELP = {
     "scenario": "the stream that is read",
     "tau": "threshold: the gate opens where S passes it",
-    "beta": "momentum: the share of S that is kept from token to token",
-    "lam": "decay (lambda) of the weights at each token that is not written",
-    "eta": "step size of a write",
+    "beta": "momentum: the share of S that is kept from token to token; with constant gates, eta_t",
+    "lam": "decay (lambda) of the weights at each token that is not written; with constant gates, alpha_t",
+    "eta": "step size of a write; with constant gates, theta_t",
     "softness": "width of the threshold: small is a switch, large a slope",
     "normaliser": "how raw surprise becomes a number from 0 to 1",
     "gate": "surprise: the recipe's gate; constant: the paper's rule with fixed gates",
