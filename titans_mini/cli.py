@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from dataclasses import fields
@@ -77,7 +78,7 @@ def _add_simulate(commands) -> None:
     default = SimulationConfig()
     command.add_argument("--scenario", default=default.scenario, help=", ".join(SCENARIO_NAMES))
     command.add_argument("--file", help="read this UTF-8 text file instead of the bundled text")
-    command.add_argument("--tokens", type=int, default=default.tokens)
+    command.add_argument("--tokens", type=int, default=default.tokens, help="bytes to read, at least 1")
     for name, meaning in (
         ("tau", "surprise threshold, 0..1"),
         ("beta", "momentum of surprise, 0..1"),
@@ -89,7 +90,7 @@ def _add_simulate(commands) -> None:
         command.add_argument(*flags, dest=name, type=float, default=getattr(default, name), help=meaning)
     command.add_argument("--normaliser", default=default.normaliser, help=", ".join(NORMALISER_NAMES))
     command.add_argument("--gate", default=default.gate, help=", ".join(SIMULATION_GATE_NAMES))
-    command.add_argument("--seed", type=int, default=default.seed)
+    command.add_argument("--seed", type=int, default=default.seed, help="of start weights, keys and values")
     command.add_argument("--width", dest="dim", type=int, default=default.memory.dim, help="features, 1..8192")
     command.add_argument("--depth", type=int, default=default.memory.depth, help="matrices of the memory, 1..4")
     command.add_argument("--chunk", type=int, default=default.memory.chunk, help="tokens per chunk, 1..1024")
@@ -207,6 +208,7 @@ def _lab(options: argparse.Namespace) -> int:
     _require("jupyterlab", "notebooks")
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={_find('notebooks')}"]
     command += ["--no-browser"] * options.no_browser
+    command += ["--allow-root"] * (getattr(os, "geteuid", lambda: 1)() == 0)  # in a container, Jupyter would refuse
     return subprocess.call(command + [f"--ServerApp.port={port}"] * (port is not None), cwd=ROOT)
 
 
