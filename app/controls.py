@@ -23,17 +23,17 @@ STREAMS = ("text", "paste", "upload", *(name for name in SCENARIO_NAMES if name 
 DEFAULT = SimulationConfig()
 
 
-def _decades(low: int, high: int, digits: tuple[int, ...] = (1, 2, 3, 5, 7)) -> tuple[float, ...]:
+def decades(low: int, high: int, digits: tuple[int, ...] = (1, 2, 3, 5, 7)) -> tuple[float, ...]:
     return (0.0, *(float(f"{digit}e{power}") for power in range(low, high) for digit in digits), float(f"1e{high}"))
 
 
 @dataclass(frozen=True)
 class Control:
-    """One setting: `kind` is slider, steps (a slider over `options`), choice, buttons or number."""
+    """One setting: `kind` is slider, steps (a slider over `options`), choice, buttons, number or switch."""
 
     name: str
     kind: str
-    default: float | int | str
+    default: float | int | str | None  # none: the page finds it
     low: float = 0
     high: float = 0
     step: float = 1
@@ -43,29 +43,33 @@ class Control:
         """The value that a link gives, or ConfigError."""
         if self.kind in ("choice", "buttons"):
             return check_choice(self.name, text, self.options)
+        if self.kind == "switch":
+            return check_choice(self.name, text, ("true", "false")) == "true"
         try:
             number = float(text)
         except ValueError:
             number = math.nan
-        if isinstance(self.default, int):
+        if self.kind == "number" or isinstance(self.default, int):
             return check_integer(self.name, int(number) if number.is_integer() else text, self.low, self.high)
         return check_number(self.name, number if math.isfinite(number) else text, self.low, self.high)
 
     def spell(self, value: float | int | str) -> str:
         """The value as a link has it."""
+        if isinstance(value, bool):
+            return str(value).lower()
         return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _steps(name: str, default: float, options: tuple[float, ...]) -> Control:
+def steps(name: str, default: float, options: tuple[float, ...]) -> Control:
     return Control(name, "steps", default, options[0], options[-1], options=options)
 
 
 MAIN = (
     Control("tau", "slider", DEFAULT.tau, 0.0, 1.0, 0.01),
     Control("beta", "slider", DEFAULT.beta, 0.0, 1.0, 0.01),
-    _steps("lam", DEFAULT.lam, _decades(-6, -1)),
-    _steps("eta", DEFAULT.eta, _decades(-6, 1)),
-    _steps("softness", DEFAULT.softness, _decades(-3, 0)[1:]),
+    steps("lam", DEFAULT.lam, decades(-6, -1)),
+    steps("eta", DEFAULT.eta, decades(-6, 1)),
+    steps("softness", DEFAULT.softness, decades(-3, 0)[1:]),
 )
 MORE = (
     Control("gate", "buttons", DEFAULT.gate, options=SIMULATION_GATE_NAMES),
@@ -80,11 +84,11 @@ STREAM = Control("stream", "choice", "text", options=STREAMS)
 CONTROLS: dict[str, Control] = {control.name: control for control in (STREAM, *MAIN, *MORE)}
 
 
-def show(control: Control, hidden: frozenset[str]) -> float | int | str:
-    """Draws the control, unless the link hides it, and returns its value."""
+def show(control: Control, hidden: frozenset[str], **more) -> float | int | str:
+    """Draws the control, unless the link hides it, and returns its value; `more` goes to the widget."""
     if control.name in hidden:
         return st.session_state.get(HIDDEN, {}).get(control.name, control.default)
-    value = WIDGETS[control.kind](control, key=control.name, help=say(control.name + "?"), bind="query-params")
+    value = WIDGETS[control.kind](control, key=control.name, help=say(control.name + "?"), bind="query-params", **more)
     return round(value, 9) if isinstance(value, float) else value
 
 
@@ -133,10 +137,15 @@ def _number(control: Control, **common) -> int:
     return st.number_input(say(control.name), control.low, control.high, control.default, control.step, **common)
 
 
+def _switch(control: Control, **common) -> bool:
+    return st.toggle(say(control.name), control.default, **common)
+
+
 WIDGETS: dict[str, Callable] = {
     "slider": _slider,
     "steps": _step_slider,
     "choice": _choice,
     "buttons": _buttons,
     "number": _number,
+    "switch": _switch,
 }

@@ -49,16 +49,16 @@ def _show_pin(run: Run, other: Run | None) -> None:
         st.button(say("unpin"), key="unpin", icon=off, help=say("unpin?"), on_click=runs.pin, args=(None,))
 
 
-def show_banner(run: Run) -> None:
-    """Cause and token of a divergence, with a button that mends it."""
+def show_banner(run: Run, grey: bool = True) -> None:
+    """Cause and token of a divergence, with a button that mends it; `grey`: the milder run is drawn in grey."""
     trace, cause = run.trace, run.cause
     if trace.diverged_at is None:
         return
     words = {"cause": say("diverged_other")}
     if cause is not None:
         old, new = (f"{getattr(t.settings, cause.name):g}" for t in (trace, cause.trace))
-        grey = say("diverged_grey") if runs.pinned() is None else ""
-        words["cause"] = say(f"diverged_{cause.name}", old=old, new=new, grey=grey)
+        note = say("diverged_grey") if grey and runs.pinned() is None else ""
+        words["cause"] = say(f"diverged_{cause.name}", old=old, new=new, grey=note)
     st.error(say("diverged", token=trace.diverged_at, character=character(trace, trace.diverged_at), **words))
     if cause is not None:
         label = say("mend", name=cause.name, value=f"{cause.value:g}")

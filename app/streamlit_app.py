@@ -9,7 +9,12 @@ from style import style
 from texts import say
 
 ICON = Path(__file__).with_name("icon.svg")  # a file of our own: named icons are fetched from the internet
-PAGES = {"simulator": ":material/timeline:"}  # file in app_pages and key of its title -> icon; the first one opens
+# File in app_pages and key of its title -> icon; the first one opens.
+PAGES = {
+    "simulator": ":material/timeline:",
+    "anatomy": ":material/grid_on:",
+    "variants": ":material/account_tree:",
+}
 
 st.set_page_config(page_title=say("app"), page_icon=str(ICON), layout="wide")
 pages = [

@@ -36,6 +36,11 @@ def chromium(server):
         yield running
 
 
+def is_trouble(message) -> bool:
+    """Errors, but for those of Streamlit itself, which looks for its server below a page's address first."""
+    return message.type == "error" and not re.search(r"/\w+/_stcore/[\w-]+$", message.location["url"])
+
+
 @pytest.fixture
 def visit(server, chromium):
     """Opens the app in a context of its own; at the end no page may have had an error in its console."""
@@ -45,7 +50,7 @@ def visit(server, chromium):
         context = chromium.new_context(**{"viewport": DESK, **options})
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("console", lambda message: errors.append(message.text) if is_trouble(message) else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(server.url + query)
         settle(page)
@@ -199,6 +204,47 @@ def test_a_phone_shows_all_without_scrolling_sideways(visit):
     assert page.locator(".phone-hint").is_visible()
     page.locator("[data-testid=stExpandSidebarButton]").click()
     page.wait_for_function("document.querySelector('.st-key-tau').getBoundingClientRect().x >= 0")
+
+
+CELLS = "[...document.querySelectorAll('.js-plotly-plot .hm image')].map(e => e.getAttribute('xlink:href')).join()"
+
+
+def settle_cells(page, before: str) -> str:
+    """The heat maps as drawn, once they are no longer `before`."""
+    page.wait_for_function("before => before !== " + CELLS, arg=before)
+    settle(page)
+    return page.evaluate(CELLS)
+
+
+def test_anatomy_stepping_and_a_gate_by_hand_change_the_heat_maps(visit):
+    page = visit("anatomy?tokens=100&token=47")
+    first, loss = settle_cells(page, ""), page.locator("[data-testid=stMetricValue]").nth(3)
+    page.locator(".st-key-token_forward button:visible").click()
+    second = settle_cells(page, first)
+    page.wait_for_url("**token=48*")
+    before = loss.inner_text()
+    page.locator(".st-key-auto label").first.click()
+    settle_cells(page, second)
+    assert loss.inner_text() != before and "auto=false" in page.url
+
+
+def test_each_page_is_as_it_was_left(visit):
+    page = visit("?tokens=400&tau=0.1&hide=eta")
+    before = writes(page), curves(page)
+    page.get_by_role("link", name="Anatomy").click()
+    settle_cells(page, "")
+    assert page.locator(".st-key-tau input").input_value() == "0.3" and not page.locator(".st-key-eta").count()
+    page.get_by_role("link", name="Simulator").click()
+    page.wait_for_selector(".st-key-pin")
+    page.wait_for_function("document.querySelectorAll('.hm image').length === 0")
+    settle(page)
+    assert (writes(page), curves(page)) == before and "tau=0.1" in page.url and "hide=eta" in page.url
+
+
+def test_a_phone_shows_anatomy_without_scrolling_sideways(visit):
+    page = visit("anatomy?depth=2", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    settle_cells(page, "")
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
 
 
 def test_the_server_wrote_nothing_to_stderr(server):

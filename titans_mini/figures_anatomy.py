@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import plotly.graph_objects as go
@@ -17,7 +18,7 @@ SCALE = ((0.0, COLOURS["g_write"]), (0.5, "#FFFFFF"), (1.0, COLOURS["surprise"])
 CLEAR = (  # as SCALE, but zero lets the page through, light or dark
     (0.0, "rgba(46,134,171,1)"), (0.5, "rgba(46,134,171,0)"), (0.5, "rgba(228,87,46,0)"), (1.0, "rgba(228,87,46,1)"),
 )  # fmt: skip
-FRAME = {"showline": True, "mirror": True, "linecolor": "#8A929A", "showgrid": False, "zeroline": False, "ticks": ""}
+BARE = {"showgrid": False, "zeroline": False, "ticks": ""}  # of an axis
 EDGE, GAP, INNER = 0.06, 0.03, 0.99  # of a figure: its edge strips, the space beside them, and where frames end
 LINES = ("surprise", "g_write", "memory_norm", "g_forget", "momentum", "loss")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
@@ -90,8 +91,9 @@ def vector_figure(step: Step, *, height: int = 210) -> go.Figure:
     drawn = _heat(np.stack(list(strips.values())), end, gap=2)
     drawn.update(y=list(strips), hovertemplate="%{y}, feature %{x}: %{z:.4f}<extra></extra>")
     figure = go.Figure(drawn)
-    figure.update_yaxes(FRAME, range=[3.5, -0.5], tickfont_size=13)
-    figure.update_xaxes(FRAME, range=[-0.5, len(step.key) - 0.5], domain=[0, INNER], title_text="feature")
+    _frame(figure, (len(strips), len(step.key)))
+    figure.update_yaxes(showticklabels=True, tickfont_size=13)
+    figure.update_xaxes(showticklabels=True, domain=[0, INNER], title_text="feature")
     return _plain(figure, f"k, v, M(k), error · colours end at ±{end:.2g}", height, left=48, bottom=44)
 
 
@@ -127,12 +129,12 @@ def gradient_figure(step: Step, layer: int, *, height: int = 320) -> go.Figure:
 def weights_figures(step: Step, layer: int, *, height: int = 320) -> dict[str, go.Figure]:
     """One layer's weights before, their change and the weights after, on one scale.
 
-    The change is mostly far smaller than the weights: it is drawn larger by a power of ten, named in its title.
+    The change is mostly far smaller than the weights: it is drawn larger by a factor that its title names.
     """
     before, after = step.before[layer], step.after[layer]
-    change = after - before
-    end, largest = _end(before, after), _end(change, zero=0.0)
-    times = 10.0 ** max(0, np.floor(np.log10(end / largest))) if largest else 1.0
+    change = after.astype(np.float64) - before
+    end, largest = _end(before, after, change), _end(change, zero=0.0)
+    times = _round_down(end / largest) if largest else 1.0
     titles = {
         "before": (before, f"W before · ±{end:.2g}"),
         "change": (change, f"change · ±{end / times:.2g}" + (f" (×{times:g})" if times > 1 else "")),
@@ -150,15 +152,16 @@ def weights_figures(step: Step, layer: int, *, height: int = 320) -> dict[str, g
 
 def losses(step: Step, thetas: np.ndarray, activation: str = "silu") -> np.ndarray:
     """Loss of this token's pair after a write with each of `thetas`, all else as in `step`."""
-    sizes = torch.as_tensor(np.asarray(thetas, dtype=np.float32))[:, None, None]
+    double = partial(torch.as_tensor, dtype=torch.float64)  # a write far too large stays in its range
+    sizes = double(thetas)[:, None, None]
     weights = tuple(
-        torch.from_numpy((1 - step.alpha) * before)[None] - sizes * torch.from_numpy(gradient)[None]
+        (1 - step.alpha) * double(before) - sizes * double(gradient)  # (thetas, o, i)
         for before, gradient in zip(step.before, step.gradients, strict=True)
     )
-    keys = torch.from_numpy(step.key).expand(len(sizes), 1, -1)
-    left = apply_memory(weights, keys, ACTIVATIONS[activation])[:, 0].numpy() - step.value
-    unit = float(np.square(step.error).sum()) / step.loss_before if step.loss_before else 1.0
-    return np.square(left).sum(-1) / unit
+    keys = double(step.key).expand(len(sizes), 1, -1)  # (thetas, 1, d)
+    left = apply_memory(weights, keys, ACTIVATIONS[activation])[:, 0] - double(step.value)
+    unit = float(double(step.error).square().sum()) / step.loss_before if step.loss_before else 1.0
+    return (left.square().sum(-1) / unit).numpy()
 
 
 def write_figure(step: Step, *, height: int = 210) -> go.Figure:
@@ -185,8 +188,7 @@ def write_figure(step: Step, *, height: int = 210) -> go.Figure:
 def step_formula(step: Step, eta: float, lam: float, *, by_hand: bool = False) -> str:
     """The write with its numbers, as LaTeX lines. Paper: eq. 12-14. Recipe: 2.2."""
     norms = [
-        f"({np.linalg.norm(delta):.3g}\\cdot {np.linalg.norm(a):.3g})^2"
-        for delta, a in zip(step.deltas, step.inputs, strict=True)
+        rf"({_sci(_norm(delta))}\cdot {_sci(_norm(a))})^2" for delta, a in zip(step.deltas, step.inputs, strict=True)
     ]
     write = f"{_sci(step.theta)}" if by_hand else f"{_sci(eta)}\\cdot{step.g_write:.3f} = {_sci(step.theta)}"
     forget = f"{_sci(step.alpha)}" if by_hand else f"{_sci(lam)}\\cdot{1 - step.g_write:.3f} = {_sci(step.alpha)}"
@@ -202,10 +204,20 @@ def step_formula(step: Step, eta: float, lam: float, *, by_hand: bool = False) -
     return r"\begin{gathered}" + r" \\[0.35em] ".join(lines) + r"\end{gathered}"
 
 
+def _norm(vector: np.ndarray) -> float:
+    return float(np.linalg.norm(vector.astype(np.float64)))
+
+
 def _sci(value: float) -> str:
     """A number in LaTeX with three figures."""
     digits, _, power = f"{value:.3g}".partition("e")
     return rf"{digits}\cdot 10^{{{int(power)}}}" if power else digits
+
+
+def _round_down(factor: float) -> float:
+    """The largest of 1, 2, 5, 10, 20 ... that is not above `factor`; at least 1."""
+    power = 10.0 ** np.floor(np.log10(max(factor, 1.0)))
+    return float(max(digit * power for digit in (1, 2, 5) if digit * power <= max(factor, 1.0)))
 
 
 def _end(*arrays: np.ndarray, zero: float = 1.0) -> float:
@@ -225,9 +237,12 @@ def _heat(matrix: np.ndarray, end: float, *, gap: int = 1) -> go.Heatmap:
 
 
 def _frame(figure: go.Figure, shape: tuple[int, int]) -> None:
-    """A frame close around a matrix's cells, its first row at the top."""
-    figure.update_xaxes(FRAME, showticklabels=False, range=[-0.5, shape[1] - 0.5])
-    figure.update_yaxes(FRAME, showticklabels=False, range=[shape[0] - 0.5, -0.5])
+    """Frames close around the cells of each subplot, the first row of a matrix at the top."""
+    figure.update_xaxes(BARE, showticklabels=False, range=[-0.5, shape[1] - 0.5])
+    figure.update_yaxes(BARE, showticklabels=False, range=[shape[0] - 0.5, -0.5])
+    for drawn in figure.data:
+        where = {"xref": f"{drawn.xaxis or 'x'} domain", "yref": f"{drawn.yaxis or 'y'} domain"}
+        figure.add_shape(where, type="rect", x0=0, x1=1, y0=0, y1=1, line={"color": "#8A929A", "width": 1})
 
 
 def _plain(figure: go.Figure, title: str, height: int, *, left: int = 26, bottom: int = 26) -> go.Figure:

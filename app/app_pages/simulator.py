@@ -29,7 +29,8 @@ def main() -> None:
         if line:
             st.warning(line)
     run = _run(settings, source)
-    st.session_state.setdefault("first", {name: _value(name) for name in controls.CONTROLS})
+    st.session_state.setdefault("first", links.values())
+    links.keep()
     other = runs.pinned()
     header.show(run, other, hidden)
     if "gallery" not in hidden:
@@ -64,11 +65,6 @@ def _run(settings: SimulationConfig, source: sources.Source) -> runs.Run:
         st.error(say("bad_settings", error=plain(error)))
         run = st.session_state.get("last_run") or runs.get_run(controls.DEFAULT, sources.Source())
     return run
-
-
-def _value(name: str) -> object:
-    kept = st.session_state.get(controls.HIDDEN, {})
-    return st.session_state.get(name, kept.get(name, controls.CONTROLS[name].default))
 
 
 def _reset() -> None:
