@@ -13,10 +13,11 @@ from titans_mini.reference import predict
 CONFIG = SimulationConfig(tokens=60, memory=MemoryConfig.preset("recipe", dim=8))
 
 
+@pytest.mark.parametrize("gate", ["surprise", "constant"])
 @pytest.mark.parametrize("depth", [1, 2, 3])
 @pytest.mark.parametrize("token", [0, 1, 37, 59])
-def test_a_step_is_the_same_step_of_the_run(depth, token):
-    config = CONFIG.with_memory(depth=depth)
+def test_a_step_is_the_same_step_of_the_run(depth, token, gate):
+    config = replace(CONFIG, gate=gate).with_memory(depth=depth)
     step, trace = dissect(config, token), simulate(config)
     assert step.byte == trace.tokens[token]
     for name, found in (("raw", step.raw), ("loss", step.loss_before), ("memory_norm", step.norm_after)):

@@ -32,7 +32,7 @@ class Step(NamedTuple):
     deltas: list[np.ndarray]  # per layer (outputs,)
     inputs: list[np.ndarray]  # per layer (inputs,)
     before: list[np.ndarray]  # weights per layer
-    after: list[np.ndarray]
+    after: list[np.ndarray]  # with the momentum that the gate carries, if it has any
     raw: float  # ||grad|| / sqrt(d)
     theta: float
     alpha: float
@@ -63,7 +63,8 @@ def dissect(
         gates = chunk_step(fast, pair, Rule(make_gate([config]), activation, memory.clip))[2].gates
         theta = float(gates.theta) if theta is None else check_number("theta", theta, 0, 10)
         alpha = float(gates.alpha) if alpha is None else check_number("alpha", alpha, 0, 1)
-        rule = Rule(ConstantGate(theta=theta, eta=0.0, alpha=alpha), activation, memory.clip)
+        eta = 0.0 if gates.eta is None else float(gates.eta)
+        rule = Rule(ConstantGate(theta=theta, eta=eta, alpha=alpha), activation, memory.clip)
         _, after, record = chunk_step(fast, pair, rule)
         left = apply_memory(after.weights, pair.keys, activation) - pair.values
         return Step(

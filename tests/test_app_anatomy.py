@@ -1,0 +1,240 @@
+"""The Anatomy page without a browser: one token, its gate by hand, links, and settings that cannot be shown."""
+
+import json
+
+import numpy as np
+import pytest
+
+testing = pytest.importorskip("streamlit.testing.v1")
+
+from pages import ENTRY, PASTED, lines, sound, start, trace_of  # noqa: E402
+
+from titans_mini.anatomy import dissect  # noqa: E402
+
+CHARTS = 6  # vectors, gradient, before, change, after, loss against theta
+
+
+def open_page(**link: str):
+    """The page as a link opens it; without `tokens` in the link the run is short."""
+    app = testing.AppTest.from_file(ENTRY, default_timeout=60).switch_page("app_pages/anatomy.py")
+    for name, value in {"tokens": "60", **link}.items():
+        app.query_params[name] = value
+    return app.run()
+
+
+def whole(app):
+    """Asserts that nothing failed, that all pictures are there, and that each shows something."""
+    charts = [json.loads(chart.proto.spec) for chart in sound(app).get("plotly_chart")]
+    assert len(charts) == CHARTS and all(chart["data"] for chart in charts)
+    return app
+
+
+def shown(app) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def picture(app) -> tuple:
+    """All that a person sees of a token."""
+    charts = [chart.proto.spec for chart in app.get("plotly_chart")]
+    return shown(app), charts, app.latex[0].value, [block.value for block in app.get("html")]
+
+
+def loss_after(app) -> float:
+    return float(shown(app)["Loss of this pair"].split()[-1])
+
+
+def test_the_default_is_the_first_write_of_a_linear_memory_on_real_text():
+    app = whole(testing.AppTest.from_file(ENTRY, default_timeout=60).switch_page("app_pages/anatomy.py").run())
+    trace, token = trace_of(app), app.slider(key="token").value
+    assert len(trace) == 400 and trace.settings.memory.depth == 1 and trace.settings.memory.dim == 16
+    assert trace.g_write[token] > 0.5 and trace.g_write[:token].max() <= 0.5
+    assert shown(app)["Raw surprise"] == f"{trace.raw[token]:.3g}"
+    assert shown(app)["Loss of this pair"].startswith(f"{trace.loss[token]:.3g} ")
+    assert shown(app)["Memory norm"].endswith(f" {trace.memory_norm[token]:.3g}")
+    assert f"{trace.raw[token]:.3f}" in app.latex[0].value
+    assert not lines(app)
+
+
+def test_every_control_has_help():
+    app = open_page(depth="2")
+    kinds = (app.slider, app.select_slider, app.selectbox, app.number_input, app.button, app.toggle)
+    widgets = [widget for kind in (*kinds, app.get("button_group")) for widget in kind]
+    assert len(widgets) > 20
+    assert [widget.proto.label for widget in widgets if not widget.proto.help] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["tau", "beta", "lam", "eta", "softness", "depth", "dim", "tokens", "token", "theta", "alpha"]
+)
+def test_each_control_at_both_ends(name):
+    app = open_page(auto="false")
+    kinds = {"tokens": "number_input"} | dict.fromkeys(("lam", "eta", "softness", "theta", "alpha"), "select_slider")
+    kind = kinds.get(name, "slider")
+    widget = getattr(app, kind)(key=name)
+    ends = (widget.options[0], widget.options[-1]) if kind == "select_slider" else (widget.min, widget.max)
+    for end in map(type(widget.value), ends):
+        getattr(app, kind)(key=name).set_value(end)
+        whole(app.run())
+        assert getattr(app, kind)(key=name).value == end
+
+
+@pytest.mark.parametrize("stream", ["steady", "outliers", "silence", "noise"])
+@pytest.mark.parametrize("scale", ["rms", "unit"])
+def test_streams_and_scales(stream, scale):
+    app = whole(open_page(stream=stream, scale=scale, depth="3", layer="2"))
+    assert not lines(app) and trace_of(app).settings.scenario == stream
+
+
+def test_stepping_changes_the_token_and_ends_at_the_ends():
+    app = open_page(token="1")
+    before = picture(app)
+    app.button(key="token_forward").click()
+    assert picture(whole(app.run())) != before and app.slider(key="token").value == 2
+    for name, end in (("back", 0), ("forward", 59)):
+        app.slider(key="token").set_value(end).run()
+        app.button(key=f"token_{name}").click().run()
+        assert whole(app).slider(key="token").value == end
+    app.slider(key="token").set_value(0).run()
+    app.button(key="token_next").click().run()
+    assert trace_of(app).g_write[app.slider(key="token").value] > 0.5
+
+
+def test_a_gate_set_by_hand_changes_weights_and_loss_and_the_gate_takes_it_back():
+    app = open_page(token="50")
+    first = picture(app)
+    app.toggle(key="auto").set_value(False).run()
+    losses = {}
+    for theta in (0.0, 0.01, 0.03):
+        app.select_slider(key="theta").set_value(theta)
+        losses[theta] = loss_after(whole(app.run()))
+        config = trace_of(app).settings
+        assert losses[theta] == float(f"{dissect(config, 50, theta=theta, alpha=0.0).loss_after:.3g}")
+    assert losses[0.0] > losses[0.01] > losses[0.03]
+    app.select_slider(key="alpha").set_value(1.0).run()
+    assert "(1 - 1)" in app.latex[0].value
+    app.toggle(key="auto").set_value(True)
+    assert picture(whole(app.run())) == first
+
+
+def test_each_layer_has_its_own_pictures():
+    app = open_page(depth="2")
+    one = picture(app)
+    assert "token" not in app.query_params
+    app.segmented_control(key="layer").set_value(2)
+    assert picture(whole(app.run()))[1][1:5] != one[1][1:5]
+    app.slider(key="depth").set_value(4).run()
+    app.segmented_control(key="layer").set_value(4).run()
+    app.slider(key="depth").set_value(2)
+    whole(app.run())
+    app.slider(key="depth").set_value(1)
+    whole(app.run())
+    assert "layer" not in {choice.key for choice in app.segmented_control}
+
+
+LINK = {"stream": "outliers", "depth": "2", "layer": "2", "token": "33", "auto": "false", "theta": "0.004", "dim": "8"}
+
+
+def test_a_link_sets_the_page_and_equal_links_give_equal_pictures():
+    app = whole(open_page(**LINK))
+    assert app.slider(key="token").value == 33 and app.query_params["token"] == "33"
+    assert shown(app)["theta"] == "0.004" and not lines(app)
+    assert app.segmented_control(key="layer").value == 2 and trace_of(app).settings.memory.dim == 8
+    assert picture(app) == picture(open_page(**LINK))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("token", "-1"),
+        ("token", "99"),
+        ("token", "1.5"),
+        ("theta", "nan"),
+        ("alpha", "2"),
+        ("auto", "perhaps"),
+        ("layer", "9"),
+        ("dim", "64"),
+        ("depth", ""),
+        ("chunk", "4"),
+        ("tokens", "1e9"),
+    ],
+)
+def test_a_link_that_cannot_be_used_gives_one_line(name, value):
+    (line,) = lines(whole(open_page(**{name: value, "beta": "0.5"})))
+    assert name in line and "\n" not in line
+
+
+def test_a_teacher_hides_controls_and_what_the_link_set_still_holds():
+    app = whole(open_page(hide="player,hand,layer,more,guide", **LINK))
+    assert not app.toggle and not app.segmented_control and "token" not in {slider.key for slider in app.slider}
+    assert shown(app)["theta"] == "0.004" and not lines(app)
+    assert picture(app)[1:3] == picture(open_page(**LINK))[1:3]
+    app.button(key="anatomy_defaults").click()
+    assert shown(whole(app.run()))["theta"] != "0.004"
+    from anatomy_controls import PAGE
+
+    bare = open_page(hide=",".join(PAGE.names - {"maps"}))
+    assert len(sound(bare).get("plotly_chart")) == 4 and not bare.slider and not bare.metric
+
+
+def test_a_run_that_diverges_has_a_banner_and_ends_before_it():
+    app = whole(open_page(tau="0", eta="1", token="59"))
+    end = trace_of(app).diverged_at
+    (banner,) = [element.value for element in app.error if "Diverged" in element.value]
+    assert f"token {end}" in banner and "grey" not in banner
+    assert app.slider(key="token").value == app.slider(key="token").max == end - 1
+    app.toggle(key="auto").set_value(False).run()
+    app.select_slider(key="theta").set_value(1.0)
+    whole(app.run())
+    app.button(key="mend").click().run()
+    app.slider(key="token").set_value(59).run()
+    assert trace_of(whole(app)).diverged_at is None and not app.error
+
+
+def test_pasted_text_is_taken_apart_and_bad_text_loses_nothing():
+    app = open_page(stream="paste")
+    app.text_area(key="paste").set_value(PASTED)
+    app = whole(app.run())
+    assert trace_of(app).tokens.tobytes().decode() == PASTED
+    before = picture(app)
+    app.text_area(key="paste").set_value("a\0b")
+    whole(app.run())
+    assert len(lines(app)) == 1 and picture(app) == before
+
+
+def test_a_run_of_one_token():
+    app = whole(open_page(tokens="1"))
+    assert "token" not in {slider.key for slider in app.slider}
+
+
+def test_reset_repeats_the_first_picture_and_defaults_the_page():
+    app = open_page(**LINK)
+    first = picture(app)
+    app.slider(key="token").set_value(7).run()
+    app.select_slider(key="theta").set_value(0.1).run()
+    app.button(key="anatomy_reset").click()
+    assert picture(whole(app.run())) == first
+    app.button(key="anatomy_defaults").click()
+    trace = trace_of(whole(app.run()))
+    assert len(trace) == 400 and trace.g_write[app.slider(key="token").value] > 0.5
+
+
+def test_each_page_keeps_its_settings_and_what_is_hidden():
+    app = start(tau="0.1", hide="eta", eta="0.002")
+    app.query_params.clear()  # as a browser does where another page is opened
+    whole(app.switch_page("app_pages/anatomy.py").run())
+    keys = {slider.key for slider in (*app.slider, *app.select_slider)}
+    assert "eta" not in keys and app.slider(key="tau").value == 0.3 and app.slider(key="depth").value == 1
+    app.slider(key="token").set_value(9).run()
+    app.query_params.clear()
+    sound(app.switch_page("app_pages/simulator.py").run())
+    assert (trace_of(app).settings.tau, trace_of(app).settings.eta) == (0.1, 0.002)
+    app.query_params.clear()
+    assert whole(app.switch_page("app_pages/anatomy.py").run()).slider(key="token").value == 9 and not lines(app)
+
+
+def test_only_a_few_steps_are_kept():
+    app = open_page()
+    for token in range(10):
+        app.slider(key="token").set_value(token).run()
+    assert len(app.session_state["steps"]) == 8
+    assert all(np.isfinite(step.loss_after) for step in app.session_state["steps"].values())
