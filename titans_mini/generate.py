@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -29,7 +31,7 @@ def choose(
 
 
 @torch.inference_mode()
-def generate(
+def steps(
     lm: TitansLM,
     prompt: Tensor,
     tokens: int,
@@ -38,12 +40,8 @@ def generate(
     memory: str = "on",
     seed: int = 0,
     **sampling,
-) -> tuple[Tensor, ModelState]:
-    """prompt (b, t) int64 -> (ids (b, tokens) that follow it, state).
-
-    `sampling`: temperature, top_k, min_p of `choose`. The state has read the prompt and all but the last of the new
-    ids, so that `generate(lm, ids[:, -1:], n, state=state)` goes on without reading a token twice.
-    """
+) -> Iterator[tuple[Tensor, ModelState]]:
+    """Like `generate`, a token at a time: (ids (b,), state), each as soon as it is there."""
     check_integer("tokens", tokens, 1, 1_000_000)
     check_number("temperature", sampling.get("temperature", 1.0), 0, 100)
     check_number("min_p", sampling.get("min_p", 0.0), 0, 1)
@@ -51,10 +49,19 @@ def generate(
         check_integer("top_k", sampling["top_k"], 1, lm.config.vocab_size)
     if sampling.keys() - {"temperature", "top_k", "min_p"}:
         raise ConfigError("sampling knows temperature, top_k and min_p alone")
-    generator = torch.Generator(prompt.device).manual_seed(seed)
-    logits, state = lm(prompt, state, memory=memory)
-    ids = [choose(logits[:, -1], generator, **sampling)]
-    for _ in range(tokens - 1):
-        logits, state = lm(ids[-1].unsqueeze(-1), state, memory=memory)
-        ids.append(choose(logits[:, -1], generator, **sampling))
-    return torch.stack(ids, dim=1), state
+    generator, given = torch.Generator(prompt.device).manual_seed(seed), prompt
+    for _ in range(tokens):
+        logits, state = lm(given, state, memory=memory)
+        given = choose(logits[:, -1], generator, **sampling).unsqueeze(-1)
+        yield given[:, 0], state
+
+
+def generate(lm: TitansLM, prompt: Tensor, tokens: int, **options) -> tuple[Tensor, ModelState]:
+    """prompt (b, t) int64 -> (ids (b, tokens) that follow it, state).
+
+    `options`: state to go on from, memory mode, seed, and temperature, top_k, min_p of `choose`. The state has read
+    the prompt and all but the last of the new ids, so that `generate(lm, ids[:, -1:], n, state=state)` goes on without
+    reading a token twice.
+    """
+    ids, states = zip(*steps(lm, prompt, tokens, **options), strict=True)
+    return torch.stack(ids, dim=1), states[-1]

@@ -1,0 +1,61 @@
+"""The bundled trained weights, found by name and read once for all visitors; nobody changes them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import streamlit as st
+from texts import plain, say
+
+from titans_mini import TitansLM, checkpoint
+from titans_mini.errors import ConfigError
+from titans_mini.tasks import TASKS
+
+
+class Weights(NamedTuple):
+    """A model that reads one task's tokens, its card, and a key that changes with the file."""
+
+    lm: TitansLM
+    card: dict
+    key: tuple
+
+    @property
+    def trained_on(self) -> int | None:
+        """The length of its training sequences, where the card says it."""
+        size = self.card.get("training", {}).get("size")
+        return size if isinstance(size, int) and size > 1 else None
+
+
+def find(task: str, variant: str) -> Weights | None:
+    """The model `task-variant`, or the first whose name goes on from there; else one line says what is missing."""
+    name = f"{task}-{variant}"
+    names = checkpoint.bundled_names()
+    fitting = [other for other in names if other == name or other.startswith(name + "-")]
+    if not fitting:
+        others = ", ".join(plain(n) for n in names if n.startswith(task + "-")) or say("no_weights_any")
+        st.info(say("no_weights", name=plain(name), variant=variant.upper(), others=others))
+        return None
+    path = checkpoint.BUNDLED / f"{fitting[0]}.safetensors"
+    try:
+        key = (str(path), path.stat().st_mtime_ns)
+        card, lm = _load(fitting[0], key)
+        if lm.config.vocab_size != TASKS[task].vocab_size:
+            raise ConfigError(f"they have a vocabulary of {lm.config.vocab_size}, not {TASKS[task].vocab_size}")
+    except (ConfigError, OSError, LookupError, TypeError) as error:
+        st.error(say("bad_weights", name=plain(fitting[0]), error=plain(error)))
+        return None
+    st.caption(_describe(fitting[0], card, lm))
+    return Weights(lm, card, key)
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _load(name: str, key: tuple) -> tuple[dict, TitansLM]:
+    return checkpoint.read_card(name), checkpoint.load_model(name).requires_grad_(False)
+
+
+def _describe(name: str, card: dict, lm: TitansLM) -> str:
+    size = sum(parameter.numel() for parameter in lm.parameters())
+    steps, tokens = card.get("training", {}).get("steps"), card.get("tokens")
+    if isinstance(steps, int) and isinstance(tokens, int):
+        return say("card", name=plain(name), parameters=size, steps=f"{steps:,}", tokens=f"{tokens:,}")
+    return say("card_short", name=plain(name), parameters=size)

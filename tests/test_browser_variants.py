@@ -1,0 +1,70 @@
+"""The Variants page in a real Chromium against a real server."""
+
+import os
+import re
+
+import pytest
+
+pytest.importorskip("streamlit")
+pytest.importorskip("playwright")
+
+from browsing import BUSY, CHROMIUM, browser, serve  # noqa: E402
+
+pytestmark = pytest.mark.browser
+
+
+def is_error(message) -> bool:
+    """Whether it counts; on a link to a page Streamlit first tries, and fails, to find its server under that page."""
+    return message.type == "error" and not re.search(r"/\w+/_stcore/[\w-]+$", message.location["url"])
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    if CHROMIUM is None:
+        if os.environ.get("TITANS_REQUIRE_CHROMIUM") == "1":
+            pytest.fail("Chromium is not installed, and TITANS_REQUIRE_CHROMIUM asks for it")
+        pytest.skip("Chromium is not installed: the app is not tested in a browser")
+    with serve(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium(server):
+    with browser() as running:
+        yield running
+
+
+@pytest.mark.parametrize("viewport", [{"width": 1400, "height": 900}, {"width": 390, "height": 844}])
+def test_it_opens_without_an_error_also_on_a_phone(server, chromium, viewport):
+    page, errors = chromium.new_page(viewport=viewport), []
+    page.on("console", lambda message: errors.append(message.text) if is_error(message) else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(server.url + "variants?variant=mag")
+    page.wait_for_selector(".st-key-masks .heatmaplayer image", timeout=60_000)
+    page.get_by_text("Generation", exact=True).wait_for()
+    page.wait_for_function(f"!document.querySelector('{BUSY}')")
+    assert page.locator(".st-key-wiring .js-plotly-plot .shapelayer path").count() == 6
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= viewport["width"]
+    page.get_by_role("button", name="lmm").or_(page.get_by_role("radio", name="lmm")).click()
+    page.get_by_text("LMM has no attention").wait_for()
+    page.wait_for_url("**variant=lmm*")
+    assert page.locator("[data-testid=stException]").count() == 0
+    page.close()
+    assert errors == []
+
+
+def test_stop_ends_a_long_measurement(server, chromium):
+    page = chromium.new_page(viewport={"width": 1400, "height": 900})
+    page.goto(server.url + "variants?variant=mag&rows=64&hide=mask,bits,generation")
+    page.get_by_text("Nothing is measured yet").wait_for()
+    page.locator(".st-key-longer_button button:visible").click()
+    page.get_by_text("Gap 16,384, memory on").wait_for()
+    page.locator(".st-key-measure_stop button:visible").click()
+    page.get_by_text("Gap 16,384, memory on").wait_for(state="hidden", timeout=20_000)
+    page.wait_for_function(f"!document.querySelector('{BUSY}')")
+    assert page.get_by_text("Nothing is measured yet").is_visible()
+    page.close()
+
+
+def test_the_server_wrote_nothing_to_stderr(server):
+    assert server.log.read_text() == ""
