@@ -21,6 +21,7 @@ from .state import map_tensors
 from .threads import one_thread
 from .trace import COLUMNS, Trace
 
+BLOCK = 64  # chunks whose tensors live at once; thousands would set off Python's slow full garbage collections
 HUGE = 1e15  # raw surprise of a run that is lost
 METER_CHUNK = 64  # tokens measured at once where the gate itself does not measure surprise
 
@@ -69,13 +70,16 @@ def run_stream(configs: Sequence[SimulationConfig], stream: Stream, fast: Fast) 
     rule = Rule(make_gate(configs), ACTIVATIONS[memory.activation], memory.clip, norms=True, floats=floats)
     if floats:
         fast = fast._replace(gate=map_tensors(Tensor.item, fast.gate))
-    records = []
-    for piece in _tokens(stream, memory.norm, len(configs)).split(memory.chunk):
-        _, fast, record = chunk_step(fast, piece, rule)
-        records.append(record)
+    blocks = []
+    for block in _tokens(stream, memory.norm, len(configs)).split(BLOCK * memory.chunk):
+        records = []
+        for piece in block.split(memory.chunk):
+            _, fast, record = chunk_step(fast, piece, rule)
+            records.append(record)
+        blocks.append(_join(records))
     if floats:
         fast = fast._replace(gate=GateState(*(record.raw.new_tensor([[value]]) for value in fast.gate)))
-    return fast, _join(records)
+    return fast, _join(blocks)
 
 
 def _tokens(stream: Stream, norm: float, rows: int) -> Tokens:
