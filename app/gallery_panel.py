@@ -11,7 +11,6 @@ from texts import say
 
 from titans_mini import SimulationConfig, Trace
 from titans_mini.gallery import FAILURES, examine, failure_settings
-from titans_mini.threads import one_thread
 
 KEEP = ("tokens", "seed")  # of the settings, when a row is opened
 
@@ -19,8 +18,7 @@ KEEP = ("tokens", "seed")  # of the settings, when a row is opened
 @st.cache_data(max_entries=64, show_spinner=False)
 def _finding(name: str, tokens: int, seed: int) -> tuple[float, float, str, Trace]:
     """(value, value at the default, outcome, trace of the default): depends on the arguments alone."""
-    with one_thread():
-        finding = examine(name, tokens=tokens, seed=seed)
+    finding = examine(name, tokens=tokens, seed=seed)
     return finding.value, finding.default_value, finding.outcome, finding.default
 
 

@@ -13,7 +13,6 @@ from sources import Source
 
 from titans_mini import SimulationConfig, Trace, simulate
 from titans_mini.divergence import Cause, find_cause
-from titans_mini.threads import one_thread
 from titans_mini.trace import WRITE_LEVEL
 
 KEPT = 8  # runs; one of 10,000 tokens takes 0.7 MB
@@ -37,9 +36,8 @@ def get_run(settings: SimulationConfig, source: Source) -> Run:
     kept: OrderedDict[tuple, Run] = st.session_state.setdefault("runs", OrderedDict())
     key = _key(settings, source)
     if key not in kept:
-        with one_thread():
-            trace = simulate(settings, source.text)
-            kept[key] = Run(trace, source, find_cause(trace, source.text))
+        trace = simulate(settings, source.text)
+        kept[key] = Run(trace, source, find_cause(trace, source.text))
     kept.move_to_end(key)
     while len(kept) > KEPT:
         kept.popitem(last=False)

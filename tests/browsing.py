@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -74,3 +75,8 @@ def settle(page) -> None:
     """Waits until the script has run and the curves are drawn."""
     page.wait_for_selector(".js-plotly-plot .scatterlayer path.js-line", timeout=60_000)
     page.wait_for_function(f"!document.querySelector('{BUSY}')", timeout=60_000)
+
+
+def is_trouble(message) -> bool:
+    """Errors, but for those of Streamlit itself, which looks for its server below a page's address first."""
+    return message.type == "error" and not re.search(r"/\w+/_stcore/[\w-]+$", message.location["url"])

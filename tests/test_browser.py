@@ -1,6 +1,5 @@
 """The simulator in a real Chromium against a real server."""
 
-import os
 import re
 import time
 
@@ -9,7 +8,7 @@ import pytest
 pytest.importorskip("streamlit")
 pytest.importorskip("playwright")
 
-from browsing import CHROMIUM, browser, serve, settle  # noqa: E402
+from browsing import is_trouble, settle  # noqa: E402
 
 from titans_mini import Trace  # noqa: E402
 
@@ -19,27 +18,6 @@ CALM = 1500  # milliseconds in which a redrawn page takes its final form, so tha
 QUIET = 10  # seconds that a server runs before its stderr is looked at
 SECRET = "A secret of one visitor. " * 30
 CURVE = ".js-plotly-plot .scatterlayer path.js-line"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    if CHROMIUM is None:
-        if os.environ.get("TITANS_REQUIRE_CHROMIUM") == "1":
-            pytest.fail("Chromium is not installed, and TITANS_REQUIRE_CHROMIUM asks for it")
-        pytest.skip("Chromium is not installed: the app is not tested in a browser")
-    with serve(tmp_path_factory.mktemp("server")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def chromium(server):
-    with browser() as running:
-        yield running
-
-
-def is_trouble(message) -> bool:
-    """Errors, but for those of Streamlit itself, which looks for its server below a page's address first."""
-    return message.type == "error" and not re.search(r"/\w+/_stcore/[\w-]+$", message.location["url"])
 
 
 @pytest.fixture

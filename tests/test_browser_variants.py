@@ -1,43 +1,19 @@
 """The Variants page in a real Chromium against a real server."""
 
-import os
-import re
-
 import pytest
 
 pytest.importorskip("streamlit")
 pytest.importorskip("playwright")
 
-from browsing import BUSY, CHROMIUM, browser, serve  # noqa: E402
+from browsing import BUSY, is_trouble  # noqa: E402
 
 pytestmark = pytest.mark.browser
-
-
-def is_error(message) -> bool:
-    """Whether it counts; on a link to a page Streamlit first tries, and fails, to find its server under that page."""
-    return message.type == "error" and not re.search(r"/\w+/_stcore/[\w-]+$", message.location["url"])
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    if CHROMIUM is None:
-        if os.environ.get("TITANS_REQUIRE_CHROMIUM") == "1":
-            pytest.fail("Chromium is not installed, and TITANS_REQUIRE_CHROMIUM asks for it")
-        pytest.skip("Chromium is not installed: the app is not tested in a browser")
-    with serve(tmp_path_factory.mktemp("server")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def chromium(server):
-    with browser() as running:
-        yield running
 
 
 @pytest.mark.parametrize("viewport", [{"width": 1400, "height": 900}, {"width": 390, "height": 844}])
 def test_it_opens_without_an_error_also_on_a_phone(server, chromium, viewport):
     page, errors = chromium.new_page(viewport=viewport), []
-    page.on("console", lambda message: errors.append(message.text) if is_error(message) else None)
+    page.on("console", lambda message: errors.append(message.text) if is_trouble(message) else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(server.url + "variants?variant=mag")
     page.wait_for_selector(".st-key-masks .heatmaplayer image", timeout=60_000)

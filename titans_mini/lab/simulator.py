@@ -10,6 +10,7 @@ import ipywidgets as w
 from .. import figures
 from ..config import NORMALISER_NAMES, SCENARIO_NAMES, SIMULATION_GATE_NAMES, SimulationConfig
 from ..errors import check_choice
+from ..export import to_code
 from ..gallery import FAILURES, Finding, examine
 from ..simulate import simulate
 from ..trace import COLUMNS, Trace
@@ -135,18 +136,8 @@ class SimulatorLab(Panel):
     @property
     def code(self) -> str:
         """Python that repeats this run."""
-        default, now = SimulationConfig(), self.settings
-        settings = [f"scenario={now.scenario!r}", f"tokens={now.tokens}"]
-        for name in ("tau", "beta", "lam", "eta", "softness", "normaliser", "gate", "seed", "memory"):
-            if getattr(now, name) != getattr(default, name):
-                settings.append(f"{name}={getattr(now, name)!r}")
-        text = "" if self.text is None else f", text={self.text!r}"
-        return (
-            "from titans_mini import MemoryConfig, SimulationConfig, simulate\n"
-            "from titans_mini.figures import time_figure\n\n"
-            f"trace = simulate(SimulationConfig({', '.join(settings)}){text})\n"
-            "time_figure(trace)"
-        )
+        imported = "from titans_mini.figures import time_figure\n"
+        return f"{imported}{to_code(self.settings, self.text)}time_figure(trace)"
 
     def restart(self) -> None:
         """Back to the first settings and, since a run depends on them alone, to the very same curves."""
