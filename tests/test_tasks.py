@@ -49,7 +49,7 @@ def test_the_needle_is_told_once_and_asked_at_the_end():
         assert as_text(row[:-7]).count(f"[{name}={code}]") == 1
 
 
-@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize("name", [*STORIES, "stories"])
 def test_stories_hide_in_text_and_end_in_the_answer(name):
     ids, ask = make_batch(name, 8, 500, generator())
     for row, asked in zip(ids, ask, strict=True):
@@ -123,3 +123,10 @@ def test_other_files_are_refused_in_one_line(tmp_path, reader, content):
     with pytest.raises(ConfigError) as caught:
         reader(path)
     assert "\n" not in str(caught.value)
+
+
+def test_mixed_stories_hold_every_kind_of_question():
+    ids, _ = make_batch("stories", 60, 0, generator())
+    question = re.compile(r"(Where is the|Where is|Where was|Is|How many) [^.?]*\? \w+\.$")
+    starts = {question.search(as_text(row)).group(1) for row in ids}
+    assert starts == {"Where is the", "Where is", "Where was", "Is", "How many"}

@@ -71,6 +71,37 @@ def test_truncated_gradients_are_those_of_the_whole_where_nothing_is_cut():
     assert (whole - cut).abs().max() > 1e-6  # what flowed through the cut state is missing
 
 
+class Kept:
+    """A tensor that autograd keeps for the backward pass, counted while it lives."""
+
+    live, peak = 0, 0
+
+    def __init__(self, tensor):
+        self.tensor, self.size = tensor, tensor.nbytes
+        Kept.live += self.size
+        Kept.peak = max(Kept.peak, Kept.live)
+
+    def __del__(self):
+        Kept.live -= self.size
+
+
+def kept_bytes(truncate, length):
+    lm = TitansLM(MODEL)
+    batch = make_batch("recall", 2, length, torch.Generator().manual_seed(0))
+    Kept.live = Kept.peak = 0
+    with torch.autograd.graph.saved_tensors_hooks(Kept, lambda kept: kept.tensor):
+        backward(lm, *batch, TrainConfig(truncate=truncate))
+    return Kept.peak
+
+
+def test_truncation_bounds_what_is_kept_for_the_backward_pass():
+    chunk = MODEL.chunk
+    short, long = (kept_bytes(2 * chunk, factor * chunk) for factor in (4, 16))
+    assert long < 2 * short
+    short, long = (kept_bytes(0, factor * chunk) for factor in (4, 16))
+    assert long > 1.5 * short  # and without truncation it grows: the measure can tell
+
+
 def test_training_learns(tmp_path):
     config = TrainConfig(task="text", steps=30, rows=4, size=64, start_size=64, lr=1e-2)
     model = TitansConfig(variant="mac", dim=16, heads=2, window=8, chunk=8)

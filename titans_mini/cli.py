@@ -139,7 +139,8 @@ def _train(options: argparse.Namespace) -> int:
     lm = trainer.run(quiet=options.quiet)
     if trainer.rank == 0:
         results = [evaluate(lm, training.task, training.size, memory=mode) for mode in MODES]
-        results += [evaluate(lm, training.task, size, memory=training.memory) for size in options.sizes]
+        rows = {size: max(16, min(64, 2**20 // max(1, size))) for size in options.sizes}  # about a million tokens each
+        results += [evaluate(lm, training.task, size, rows=rows[size], memory=training.memory) for size in rows]
         path = trainer.finish(results)
         print(json.dumps({"checkpoint": str(path), "results": results}))
     return 0

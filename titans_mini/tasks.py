@@ -87,15 +87,18 @@ def text(rows: int, length: int, generator: torch.Generator, held_out: bool = Fa
     return Batch(ids, torch.ones_like(ids, dtype=torch.bool).index_fill(1, torch.zeros(1, dtype=torch.int64), False))
 
 
-def story_task(name: str) -> Task:
-    """A question over a story whose sentences lie scattered in real text (in the manner of arXiv 2406.10149)."""
-    tell = STORIES[name]
+def story_task(*names: str) -> Task:
+    """A question over a story whose sentences lie scattered in real text (in the manner of arXiv 2406.10149).
+
+    With several names each row's story is one of them.
+    """
 
     def make(rows: int, length: int, generator: torch.Generator, held_out: bool = False) -> Batch:
         """As in `Task`."""
         sequences, answers = [], []
         for row in pieces(text_bytes(held_out), rows, length, generator):
-            story = tell(generator)
+            kind = names[int(torch.randint(0, len(names), (), generator=generator))]
+            story = STORIES[kind](generator)
             sequences.append(_hide([to_bytes(f" {line} ") for line in story.sentences], row, generator))
             sequences[-1] = torch.cat([sequences[-1], to_bytes(f"\n{story.question} {story.answer}.")])
             answers.append(len(story.answer) + 1)
@@ -127,6 +130,7 @@ TASKS: dict[str, Task] = {
     "needle": Task(needle, 256, "bytes of text around the fact"),
     "text": Task(text, 256, "bytes"),
     **{name: story_task(name) for name in STORIES},
+    "stories": story_task(*STORIES),
 }
 
 

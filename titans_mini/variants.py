@@ -82,7 +82,8 @@ class WindowOnly(nn.Module):
 class MAL(WindowOnly):
     """Memory as a layer: memory, then attention. Paper: eq. 29-31.
 
-    Differs: attention sees x + M(x), not M(x) alone, so that what memory does not know still passes.
+    Differs: each of the two has its own residual, so attention sees x + M(x) and the layer adds both; read
+    literally, what memory does not know is lost to attention, and what it knows must pass through it.
     """
 
     def __init__(self, config: TitansConfig) -> None:
@@ -95,12 +96,11 @@ class MAL(WindowOnly):
 
     def forward(self, x: Tensor, state: LayerState, mode: str = "on") -> tuple[Tensor, LayerState]:
         """x (b, t, dim) -> the same shape."""
-        memory = state.memory
+        recalled, memory = None, state.memory
         if mode != "off":
             recalled, memory = use_memory(self.memory, x, memory, mode)
-            x = x + recalled
-        out, window = self.attention(x, state.window)
-        return out, LayerState(memory, window)
+        out, window = self.attention(x if recalled is None else x + recalled, state.window)
+        return out if recalled is None else out + recalled, LayerState(memory, window)
 
 
 class Product(nn.Module):
@@ -137,9 +137,10 @@ class MAC(nn.Module):
     """Memory as context, segment by segment. Paper: eq. 21-25.
 
     h = what the memory, as it stood before the segment, says to each token; attention over persistent tokens, h and
-    the segment; its output y is written into the memory; the layer's output is y gated by the read after that
-    write. Differs: token i attends to h_j and x_j for j <= i alone (read literally, the paper's h lets it see the
-    whole segment), and the last read is per token.
+    the segment; y, its output on the residual x, is written into the memory; the layer's output is y gated by the
+    read after that write. Differs: token i attends to h_j and x_j for j <= i alone (read literally, the paper's h
+    lets it see the whole segment), the last read is per token, and y has the residual, without which a token
+    reaches the memory only as far as attention has learnt to look at it.
     """
 
     def __init__(self, config: TitansConfig) -> None:
@@ -175,6 +176,7 @@ class MAC(nn.Module):
     def _piece(self, x: Tensor, state: LayerState, mode: str) -> tuple[Tensor, LayerState]:
         """Tokens of one segment, which may have begun before."""
         seen, window = self._attend(x, state, mode)
+        seen = x + seen
         recalled, memory = None, state.memory
         if mode != "off":
             recalled, memory = use_memory(self.memory, seen, memory, mode)
