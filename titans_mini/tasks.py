@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .data.dna import BASES, genome, to_bases
 from .data.scenarios import to_bytes
 from .data.text import bundled_text
 from .errors import ConfigError
@@ -38,7 +39,15 @@ class Task(NamedTuple):
 
 def text_bytes(held_out: bool = False) -> Tensor:
     """The bundled text's bytes: its first nine tenths, or the held-out last one."""
-    ids = to_bytes(bundled_text())
+    return _share(to_bytes(bundled_text()), held_out)
+
+
+def dna_bases(held_out: bool = False) -> Tensor:
+    """The bundled genome's bases, 0..3: its first nine tenths, or the held-out last one."""
+    return _share(to_bases(genome()), held_out)
+
+
+def _share(ids: Tensor, held_out: bool) -> Tensor:
     cut = int(len(ids) * (1 - HELD_OUT))
     return ids[cut:] if held_out else ids[:cut]
 
@@ -83,7 +92,15 @@ def needle(rows: int, length: int, generator: torch.Generator, held_out: bool = 
 
 def text(rows: int, length: int, generator: torch.Generator, held_out: bool = False) -> Batch:
     """Plain text: every byte but the first is to be predicted."""
-    ids = pieces(text_bytes(held_out), rows, length, generator)
+    return _all_asked(pieces(text_bytes(held_out), rows, length, generator))
+
+
+def dna(rows: int, length: int, generator: torch.Generator, held_out: bool = False) -> Batch:
+    """A stretch of a genome: every base but the first is to be predicted."""
+    return _all_asked(pieces(dna_bases(held_out), rows, length, generator))
+
+
+def _all_asked(ids: Tensor) -> Batch:
     return Batch(ids, torch.ones_like(ids, dtype=torch.bool).index_fill(1, torch.zeros(1, dtype=torch.int64), False))
 
 
@@ -129,6 +146,7 @@ TASKS: dict[str, Task] = {
     "recall": Task(recall, RECALL_KEYS + RECALL_VALUES + RECALL_FILLER, "filler tokens between telling and asking"),
     "needle": Task(needle, 256, "bytes of text around the fact"),
     "text": Task(text, 256, "bytes"),
+    "dna": Task(dna, len(BASES), "bases"),
     **{name: story_task(name) for name in STORIES},
     "stories": story_task(*STORIES),
 }
