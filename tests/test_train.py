@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -56,7 +57,7 @@ def test_truncated_gradients_are_those_of_the_whole_where_nothing_is_cut():
     gradients = []
     for truncate in (0, ids.shape[1], 8):
         lm.zero_grad()
-        loss = backward(lm, ids, ask, TrainConfig(truncate=truncate))
+        loss = sum(backward(lm, ids, ask, TrainConfig(truncate=truncate)))
         gradients.append(
             (
                 loss,
@@ -90,7 +91,7 @@ def kept_bytes(truncate, length):
     batch = make_batch("recall", 2, length, torch.Generator().manual_seed(0))
     Kept.live = Kept.peak = 0
     with torch.autograd.graph.saved_tensors_hooks(Kept, lambda kept: kept.tensor):
-        backward(lm, *batch, TrainConfig(truncate=truncate))
+        sum(backward(lm, *batch, TrainConfig(truncate=truncate)))
     return Kept.peak
 
 
@@ -100,6 +101,16 @@ def test_truncation_bounds_what_is_kept_for_the_backward_pass():
     assert long < 2 * short
     short, long = (kept_bytes(0, factor * chunk) for factor in (4, 16))
     assert long > 1.5 * short  # and without truncation it grows: the measure can tell
+
+
+def test_each_piece_of_a_truncated_sequence_is_a_step_of_the_optimizer(tmp_path):
+    counted = {}
+    for truncate in (0, 8):
+        trainer = Trainer(MODEL, replace(SHORT, steps=1, truncate=truncate), tmp_path / str(truncate))
+        trainer.run(quiet=True)
+        ids = trainer.tokens // SHORT.rows
+        counted[truncate] = int(next(iter(trainer.optimizer.state.values()))["step"])
+    assert counted == {0: 1, 8: -(-(ids - 1) // 8)}
 
 
 def test_training_learns(tmp_path):

@@ -34,7 +34,8 @@ WARM_UP = 50  # steps in which the learning rate rises
 class TrainConfig:
     """How to train. Sizes (see the task) are at most `start_size` in the first half of the steps, then grow to `size`.
 
-    With `truncate` > 0 gradients flow through the state over that many tokens at a time, which bounds memory.
+    With `truncate` > 0 a sequence is learnt that many tokens at a time, a step of the optimizer each, while the state
+    carries on: gradients flow that far, which bounds memory, and the model meets memories older than its gradients.
     """
 
     task: str = "recall"
@@ -79,7 +80,7 @@ def step_size(config: TrainConfig, step: int, generator: torch.Generator) -> int
 def learning_rate(config: TrainConfig, step: int) -> float:
     """Linear warm-up, then half a cosine down to a tenth."""
     cosine = 0.55 + 0.45 * math.cos(math.pi * step / config.steps)
-    return config.lr * min(1.0, (step + 1) / min(WARM_UP, config.steps)) * cosine
+    return config.lr * min(1.0, (step + 1) / min(WARM_UP, max(1, config.steps // 6))) * cosine
 
 
 def loss_of(logits: Tensor, ids: Tensor, ask: Tensor) -> Tensor:
@@ -104,25 +105,26 @@ def watch_gates(lm: nn.Module) -> Iterator[list[Tensor]]:
             hook.remove()
 
 
-def backward(lm: nn.Module, ids: Tensor, ask: Tensor, config: TrainConfig, gate_cost: float = 0.0) -> float:
-    """Gradients of the mean loss of a batch, by pieces of `truncate` tokens; returns that loss.
+def backward(lm: nn.Module, ids: Tensor, ask: Tensor, config: TrainConfig, gate_cost: float = 0.0) -> Iterator[float]:
+    """Makes the gradients of a batch's mean loss, by pieces of `truncate` tokens; yields each piece's part of it.
 
-    With a `gate_cost` a gate that need not be open learns to close: written where it pays, kept where nothing comes.
+    What the caller does between pieces, such as a step of the optimizer, counts for the next. With a `gate_cost` a
+    gate that need not be open learns to close: written where it pays, kept where nothing comes.
     """
     length = ids.shape[1] - 1
     piece = config.truncate or length
-    asked, total, state = ask[:, 1:].sum().clamp_min(1), 0.0, None
+    asked, state = ask[:, 1:].sum().clamp_min(1), None
     for start in range(0, length, piece):
         part = slice(start, start + piece + 1)
         with watch_gates(lm) as opened:
             logits, state = lm(ids[:, part][:, :-1], state, memory=config.memory)
         loss = loss_of(logits, ids[:, part], ask[:, part]) / asked
-        total += loss.item()
+        made = loss.item()
         if gate_cost and opened:
             loss = loss + gate_cost * torch.stack(opened).mean() * (min(piece, length - start) / length)
         loss.backward()
         state = map_tensors(Tensor.detach, state)
-    return total
+        yield made
 
 
 class Trainer:
@@ -203,11 +205,13 @@ class Trainer:
         ids, ask = (tensor.to(self.lm.head.weight.device) for tensor in batch)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(config, self.step)
-        self.optimizer.zero_grad()
         price = config.gate_cost if self.step >= config.steps / 2 else 0.0
-        loss = backward(lm, ids, ask, config, price)
-        nn.utils.clip_grad_norm_(self.lm.parameters(), 1.0)
-        self.optimizer.step()
+        loss = 0.0
+        for part in backward(lm, ids, ask, config, price):
+            loss += part
+            nn.utils.clip_grad_norm_(self.lm.parameters(), 1.0)
+            self.optimizer.step()
+            self.optimizer.zero_grad()
         self.tokens += ids.numel() * self.world
         return loss
 
