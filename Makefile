@@ -11,7 +11,7 @@ PIP = $(BIN)/python -m pip --require-virtualenv --disable-pip-version-check inst
 # Written after all else, so that an interrupted set-up does not count as done.
 STAMP := $(VENV)/.installed
 
-CODE = $(wildcard titans_mini app tests notebooks tools)
+CODE = $(wildcard titans_mini app tests notebooks tools benchmarks)
 NOTEBOOKS = $(wildcard notebooks/*.ipynb notebooks/*/*.ipynb)
 # One thread in each worker: the workers already fill the cores.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope
@@ -20,7 +20,7 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope
 found = $(shell $(SHELL) tools/check_python.sh "$(PYTHON)" 2>&1)
 usable = $(if $(filter titans_mini:,$(firstword $1)),$(error $1),$1)
 
-.PHONY: help setup app lab test lint
+.PHONY: help setup app lab test bench lint
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,9 @@ lab: $(STAMP) ## open the notebooks in JupyterLab
 test: lint ## check everything: style, tests, notebooks
 	$(PYTEST) tests
 	$(if $(NOTEBOOKS),$(PYTEST) --nbval-lax --nbval-current-env notebooks)
+
+bench: $(STAMP) ## measure speed and memory beside a peer (an hour), and write BENCHMARKS.md
+	$(BIN)/python -m benchmarks
 
 lint: $(STAMP) ## check the style alone
 	$(BIN)/python -m ruff check $(CODE)

@@ -24,9 +24,11 @@ from .fastweights import (
     ACTIVATIONS,
     Activation,
     Activity,
+    Bias,
     Weights,
     gradient_norm,
     gradients,
+    squared_error,
     weight_norm,
 )
 from .gates import Gates, GateState
@@ -65,13 +67,14 @@ class Rule(NamedTuple):
     clip: float | None = None
     norms: bool = False  # also record the memory norm after each write
     floats: bool = False  # one row, token by token: the gate decides on plain floats, which is far cheaper
+    bias: Bias = squared_error  # the inner loss, which changes the output layer's delta alone
 
 
 class Record(NamedTuple):
     """What happened at each token, (n, c)."""
 
     raw: Tensor  # ||grad|| / sqrt(d): surprise before normalising, never clipped
-    loss: Tensor  # ||M(k) - v||^2 before the write
+    loss: Tensor  # inner loss before the write
     gates: Gates
     norm: Tensor | None  # memory norm after the write
 
@@ -170,7 +173,7 @@ def _decide(rule: Rule, raw: Tensor, tokens: Tokens, state: GateState) -> tuple[
 
 def chunk_step(fast: Fast, tokens: Tokens, rule: Rule) -> tuple[Tensor | None, Fast, Record]:
     """One chunk: (reads (n, c, d) or None, the memory after it, the record of its tokens)."""
-    activity = gradients(fast.weights, tokens.keys, tokens.values, rule.activation)
+    activity = gradients(fast.weights, tokens.keys, tokens.values, rule.activation, rule.bias, tokens.features)
     norm = gradient_norm(activity)  # (n, c)
     raw = norm * tokens.keys.shape[-1] ** -0.5
     gates, gate_state = _decide(rule, raw, tokens, fast.gate)
@@ -184,5 +187,5 @@ def chunk_step(fast: Fast, tokens: Tokens, rule: Rule) -> tuple[Tensor | None, F
     if rule.norms:
         single = raw.shape[-1] == 1
         after = weight_norm(weights).unsqueeze(-1) if single else norms_after_writes(fast, activity, coef)
-    record = Record(raw, (activity.error * activity.error).sum(-1), gates, after)
+    record = Record(raw, activity.loss, gates, after)
     return reads, Fast(weights, momentum, gate_state), record

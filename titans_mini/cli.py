@@ -13,6 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from .checkpoint import bundled_names, load_model, read_card
+from .cli_speed import add_bench, add_stream
 from .config import (
     NORMALISER_NAMES,
     SCALE_NAMES,
@@ -25,6 +26,7 @@ from .config import (
 from .data import read_text
 from .errors import ConfigError, check_choice, check_integer
 from .evaluate import evaluate
+from .miras import miras_table
 from .model import MODES
 from .simulate import simulate
 from .tasks import TASKS
@@ -60,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_simulate(commands)
     _add_train(commands)
     _add_eval(commands)
+    add_stream(commands)
+    add_bench(commands)
+    _add_miras(commands)
     for name, run, text in (
         ("app", _app, "open the simulator in the browser"),
         ("lab", _lab, "open the notebooks in JupyterLab"),
@@ -122,6 +127,17 @@ def _add_eval(commands) -> None:
     command.add_argument("--rows", type=int, default=64, help="sequences")
     command.add_argument("--memory", default="on", help="on, frozen, off")
     command.add_argument("--seed", type=int, default=1234)
+
+
+def _add_miras(commands) -> None:
+    text = "print the design space: every choice of every knob"
+    command = commands.add_parser("miras", help=text, description=text)
+    command.set_defaults(run=_miras)
+
+
+def _miras(options: argparse.Namespace) -> int:
+    print(miras_table())
+    return 0
 
 
 def _add_fields(command, defaults, names) -> None:

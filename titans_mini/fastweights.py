@@ -72,17 +72,40 @@ def initial_weights(config: MemoryConfig, generator: torch.Generator | None = No
     ]
 
 
+# The inner loss: prediction, value (n, c, d), the gate's features -> loss (n, c), d loss / d prediction (n, c, d)
+Bias = Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]
+
+
+def squared_error(prediction: Tensor, value: Tensor, features: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """||M(k) - v||^2 and its slope, the inner loss of the paper. Paper: eq. 12."""
+    error = prediction - value
+    return (error * error).sum(-1), error + error
+
+
 class Activity(NamedTuple):
     """What one forward and backward pass over c tokens leaves behind, per layer."""
 
     inputs: list[Tensor]  # a_{l-1}: (n, c, i)
     outputs: list[Tensor]  # z_l = W_l a_{l-1}: (n, c, o)
     deltas: list[Tensor]  # d loss / d z_l: (n, c, o)
-    error: Tensor  # M(k) - v: (n, c, d)
+    loss: Tensor  # (n, c)
+    values: Tensor  # (n, c, d)
+
+    @property
+    def error(self) -> Tensor:
+        """M(k) - v: (n, c, d)."""
+        return self.outputs[-1] - self.values
 
 
-def gradients(weights: Weights, keys: Tensor, values: Tensor, activation: Activation) -> Activity:
-    """Forward and backward of the inner loss ||M(k) - v||^2 at fixed weights. Paper: eq. 12.
+def gradients(
+    weights: Weights,
+    keys: Tensor,
+    values: Tensor,
+    activation: Activation,
+    bias: Bias = squared_error,
+    features: Tensor | None = None,
+) -> Activity:
+    """Forward and backward of the inner loss at fixed weights. Paper: eq. 12.
 
     keys, values: (n, c, d). The gradient of layer l for token t is deltas[l][t] outer inputs[l][t].
     """
@@ -94,11 +117,11 @@ def gradients(weights: Weights, keys: Tensor, values: Tensor, activation: Activa
             value, slope = activation.with_slope(z)
             inputs.append(value)
             slopes.append(slope)
-    error = outputs[-1] - values
-    deltas = [error + error]
+    loss, slope = bias(outputs[-1], values, features)
+    deltas = [slope]
     for weight, slope in zip(weights[:0:-1], slopes[::-1], strict=True):
         deltas.insert(0, torch.bmm(deltas[0], weight) * slope)
-    return Activity(inputs, outputs, deltas, error)
+    return Activity(inputs, outputs, deltas, loss, values)
 
 
 def apply_memory(weights: Weights, x: Tensor, activation: Activation) -> Tensor:

@@ -14,7 +14,6 @@ from torch.nn import functional
 
 from .attention import Persistent, SlidingWindow, WindowState, merge_heads, rotate, split_heads
 from .config import TitansConfig
-from .fastweights import apply_memory
 from .memory import NeuralMemory
 from .state import MemoryState
 
@@ -208,7 +207,7 @@ class MAC(nn.Module):
         heads = self.memory.config.heads
         query = functional.normalize(functional.silu(self.to_query(x)), dim=-1, eps=1e-6)
         rows = split_heads(query, heads).flatten(0, 1).to(state.weights[0].dtype)  # (n, t, d)
-        said = apply_memory(state.weights, rows, self.memory.rule.activation)
+        said = self.memory.answer(state.weights, rows)
         return self.norm(merge_heads(said.unflatten(0, (len(x), heads))).to(x.dtype))
 
 

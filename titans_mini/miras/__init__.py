@@ -1,0 +1,34 @@
+"""The MIRAS design space: what a memory is, its inner loss, how it forgets, how it steps. Paper: arXiv 2504.13173.
+
+Any allowed combination is a `MirasConfig`, runs over a stream of pairs by `run`, and trains inside a model as
+`MirasMemory`. `registry.table()` lists the choices; `registry.allowed()` every combination.
+"""
+
+from .architecture import from_module
+from .config import MirasConfig
+from .listing import miras_table
+from .memory import MirasMemory
+from .presets import PRESETS
+from .privacy import epsilon
+from .registry import KNOBS, Combination, allowed, check, refused, table
+from .run import MirasTrace, run
+from .streams import Pairs, make_pairs
+
+__all__ = [
+    "KNOBS",
+    "PRESETS",
+    "Combination",
+    "MirasConfig",
+    "MirasMemory",
+    "MirasTrace",
+    "Pairs",
+    "allowed",
+    "check",
+    "epsilon",
+    "from_module",
+    "make_pairs",
+    "miras_table",
+    "refused",
+    "run",
+    "table",
+]

@@ -1,0 +1,33 @@
+"""What a choice of the design space is made of: a builder, words for people, and at most one number of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..errors import check_integer, check_number
+
+
+class Number(NamedTuple):
+    """The one number that a choice may take."""
+
+    name: str
+    default: float
+    low: float
+    high: float
+    whole: bool = False
+
+    def check(self, setting: str, value: float) -> float:
+        """`value` if it is in range, else ConfigError; `setting` is the field's name."""
+        test = check_integer if self.whole else check_number
+        return test(f"{setting} ({self.name})", value, self.low, self.high)
+
+
+class Choice(NamedTuple):
+    """One entry of a knob; `build` makes what the knob needs, from the number if there is one."""
+
+    build: Callable
+    what: str
+    formula: str
+    reference: str
+    number: Number | None = None

@@ -1,0 +1,61 @@
+"""Differential privacy of the writes: noise that belongs to a row and a token, and what it has bought.
+
+The noise of a token is a pure function of its row's key and of its position, so that any split of a stream gives the
+same and no two rows share any. A key that others know hides nothing: outside lessons, draw the seed from a secret.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import ConfigError, check_integer, check_number
+from ..fastweights import Weights
+
+ORDERS = (1 + np.geomspace(1e-8, 1e7, 1500)).tolist()  # of the Renyi divergence; the best one is taken
+
+
+def noise_keys(rows: int, seed: int) -> Tensor:
+    """(rows, 2) int64: each row's key, and the number of tokens that it has had noise for."""
+    words = np.random.SeedSequence(seed).generate_state(rows, np.uint64) >> np.uint64(1)
+    return torch.stack([torch.from_numpy(words.astype(np.int64)), torch.zeros(rows, dtype=torch.int64)], dim=1)
+
+
+def add_noise(grads: Weights, keys: Tensor, scale: float, valid: Tensor | None) -> tuple[Weights, Tensor]:
+    """grads, per layer (n, c, ...), each with Gaussian noise of standard deviation `scale`; and the next keys."""
+    n, c = grads[0].shape[:2]
+    real = torch.ones(n, c, dtype=torch.int64, device=keys.device) if valid is None else valid.long()
+    place = keys[:, 1:] + real.cumsum(-1) - real  # (n, c)
+    sizes = [grad[0, 0].numel() for grad in grads]
+    noise = [
+        [
+            np.random.Generator(np.random.Philox(key=key, counter=[0, 0, at, 0])).standard_normal(sum(sizes))
+            for at in row
+        ]
+        for key, row in zip(keys[:, 0].tolist(), place.tolist(), strict=True)
+    ]
+    parts = torch.from_numpy(np.array(noise)).to(grads[0]).split(sizes, dim=-1)
+    noisy = tuple(grad + scale * part.view_as(grad) for grad, part in zip(grads, parts, strict=True))
+    return noisy, torch.stack([keys[:, 0], keys[:, 1] + real.sum(-1)], dim=1)
+
+
+def epsilon(sigma: float, tokens: int = 1, delta: float = 1e-5) -> float:
+    """The privacy spent, (epsilon, delta): what the memory may tell of one person who wrote `tokens` of its pairs.
+
+    Renyi accounting by Opacus, without subsampling; two streams are neighbours when those pairs' gradients are left
+    out. It is about the memory and its answers: a record's loss and surprise are exact, so keep them to yourself.
+    Raises ConfigError where Opacus is not installed.
+    """
+    check_number("sigma", sigma, 1e-3, 1e3)
+    check_integer("tokens", tokens, 1, 10**9)
+    check_number("delta", delta, 1e-15, 0.5)
+    try:
+        from opacus.accountants import RDPAccountant
+    except ImportError:
+        raise ConfigError(
+            "epsilon needs the accountant of Opacus; install it with: pip install 'titans-mini[privacy]'"
+        ) from None
+    accountant = RDPAccountant()
+    accountant.history = [(sigma, 1.0, tokens)]  # noise, sampling rate, steps
+    return max(0.0, float(accountant.get_epsilon(delta, alphas=ORDERS)))

@@ -1,0 +1,116 @@
+"""The design space as a table: what each knob offers, which pairs make no sense, and every combination that does."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from ..errors import ConfigError, check_choice
+from .algorithm import ALGORITHMS
+from .architecture import ARCHITECTURES
+from .bias import BIASES, LEARNED
+from .choice import Choice
+from .gate import GATES
+from .retention import LINEAR, MIRROR, RETENTIONS
+
+KNOBS: dict[str, dict[str, Choice]] = {
+    "architecture": ARCHITECTURES,
+    "bias": BIASES,
+    "retention": RETENTIONS,
+    "algorithm": ALGORITHMS,
+    "gate": GATES,
+}
+
+
+class Combination(NamedTuple):
+    """One name for each knob."""
+
+    architecture: str
+    bias: str
+    retention: str
+    algorithm: str
+    gate: str
+
+
+# What cannot be combined, and why.
+REFUSALS: tuple[tuple[Callable[[Combination], bool], str], ...] = (
+    (
+        lambda c: c.algorithm == "implicit" and (c.architecture != "matrix" or c.bias != "l2"),
+        "algorithm implicit is a closed form, known for architecture matrix with bias l2 alone",
+    ),
+    (
+        lambda c: c.algorithm == "implicit" and c.retention not in LINEAR,
+        "algorithm implicit solves for a memory that decays: retention none, decay or adaptive",
+    ),
+    (
+        lambda c: c.algorithm == "gated_delta" and c.retention not in ("decay", "adaptive"),
+        "algorithm gated_delta starts from the decayed memory: retention decay or adaptive",
+    ),
+    (
+        lambda c: c.algorithm == "muon" and c.architecture in ("vector", "cnn"),
+        "algorithm muon orthogonalises matrices: architecture matrix, mlp or residual",
+    ),
+    (
+        lambda c: c.retention in MIRROR and c.algorithm not in ("gd", "multistep"),
+        "this retention is the solution for plain gradients: algorithm gd or multistep",
+    ),
+    (
+        lambda c: c.retention == "elastic" and c.algorithm not in ("gd", "momentum", "multistep"),
+        "retention elastic follows a step of one size for all weights: algorithm gd, momentum or multistep",
+    ),
+    (
+        lambda c: c.retention == "privacy" and c.algorithm in ("multistep", "implicit", "gated_delta"),
+        "retention privacy pays for each look at a token: algorithm gd, momentum, adam, rmsprop or muon",
+    ),
+    (
+        lambda c: c.retention == "privacy" and c.gate != "constant",
+        "retention privacy hides a token's gradient, which a gate that looks at the token would betray: gate constant",
+    ),
+    (
+        lambda c: c.bias == LEARNED and c.gate != "learned",
+        "bias yaad learns its threshold from the token, as gate learned does its numbers: gate learned",
+    ),
+)  # fmt: skip
+
+
+def reason(combination: Combination) -> str | None:
+    """Why these do not go together; None where they do."""
+    return next((text for refused, text in REFUSALS if refused(combination)), None)
+
+
+def check(combination: Combination) -> None:
+    """Raises ConfigError for an unknown name, which lists the valid ones, and for names that do not go together."""
+    for knob, name in combination._asdict().items():
+        check_choice(knob, name, KNOBS[knob])
+    why = reason(combination)
+    if why is not None:
+        raise ConfigError(f"{why}, not {' + '.join(combination)}")
+
+
+def combinations() -> Iterator[Combination]:
+    """Every combination of names, sensible or not."""
+    return (Combination(*names) for names in itertools.product(*KNOBS.values()))
+
+
+def allowed() -> list[Combination]:
+    """Every combination that can be built."""
+    return [combination for combination in combinations() if reason(combination) is None]
+
+
+def refused() -> list[tuple[Combination, str]]:
+    """Every combination that cannot, with the reason."""
+    found = ((combination, reason(combination)) for combination in combinations())
+    return [(combination, why) for combination, why in found if why is not None]
+
+
+def table() -> list[dict[str, str]]:
+    """A row for each choice: knob, name, what, formula, number (name, default and range) and reference."""
+    rows = []
+    for knob, choices in KNOBS.items():
+        for name, choice in choices.items():
+            number = choice.number
+            words = "" if number is None else f"{number.name} = {number.default:g} ({number.low:g} to {number.high:g})"
+            fields = dict(what=choice.what, formula=choice.formula, number=words, reference=choice.reference)
+            rows.append(dict(knob=knob, name=name) | fields)
+    return rows

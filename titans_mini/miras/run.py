@@ -1,0 +1,120 @@
+"""run: one stream of pairs through one memory of the design space, to arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..chunk import Fast, Tokens
+from ..config import MemoryConfig
+from ..errors import ConfigError, check_integer
+from ..gates import initial_gate_state
+from .architecture import Architecture
+from .config import MirasConfig
+from .general import GeneralRule, answer, initial_carry, miras_step
+from .rule import make_gate, make_rule
+
+
+@dataclass(frozen=True)
+class MirasTrace:
+    """What happened at each of t tokens; float64. From `diverged_at` on all columns are NaN."""
+
+    config: MirasConfig
+    loss: np.ndarray  # (t,) inner loss before the write, in the units of the bias
+    surprise: np.ndarray  # (t,) raw: gradient norm over sqrt(d)
+    memory_norm: np.ndarray  # (t,) after the write
+    theta: np.ndarray  # (t,)
+    eta: np.ndarray  # (t,), zero where there is no momentum
+    alpha: np.ndarray  # (t,)
+    reads: np.ndarray  # (t, d): answer t by the memory after write t
+    recalled: np.ndarray  # (t, d): answer t by the final memory
+    fast: bool  # whether the chunk form served it
+    diverged_at: int | None
+
+
+def run(
+    config: MirasConfig,
+    keys: np.ndarray | Tensor,
+    values: np.ndarray | Tensor,
+    queries: np.ndarray | Tensor | None = None,
+    *,
+    memory: MemoryConfig | None = None,
+    seed: int = 0,
+    gate: nn.Module | None = None,
+    architecture: Architecture | None = None,
+) -> MirasTrace:
+    """Writes keys and values (t, d) and answers each query (by default the token's own key) after its write.
+
+    `memory` (one head of d features) holds chunk, clip, depth, expansion and activation; by default chunk 1 and no
+    clip, or clip 1 for retention privacy. Its scale "rms" makes everything sqrt(d) times as large for the memory,
+    and reads small again. `seed` draws the start weights and the noise. A learned gate is untrained and sees the
+    keys. Raises ConfigError for shapes that do not fit and for numbers that are not finite.
+    """
+    keys, values, queries = _series(keys, values, keys if queries is None else queries)
+    clip = 1.0 if config.retention == "privacy" else None
+    memory = memory or MemoryConfig(dim=keys.shape[-1], chunk=1, clip=clip)
+    if (memory.dim, memory.heads) != (keys.shape[-1], 1):
+        raise ConfigError(f"memory must have dim {keys.shape[-1]} and 1 head, not {memory.dim} and {memory.heads}")
+    check_integer("seed", seed, 0, 2**31 - 1)
+    with torch.random.fork_rng(devices=[]), torch.inference_mode():
+        torch.manual_seed(seed)  # of a learned gate's first weights
+        gate = make_gate(memory, config, gate).double()
+        rule = make_rule(memory, config, gate, architecture=architecture, norms=True)
+        fast = start_fast(rule, seed=seed)
+        tokens = Tokens(*(part * memory.norm for part in (keys, values, queries)), gate.project(keys))
+        columns, fast = _columns(tokens, fast, rule, memory.chunk)
+        columns["recalled"] = answer(fast.weights, tokens.queries, rule)
+    for name in ("reads", "recalled"):
+        columns[name] = columns[name] / memory.norm
+    arrays = {name: column[0].numpy() for name, column in columns.items()}
+    return MirasTrace(config, **arrays, fast=rule.fast is not None, diverged_at=_blank(arrays))
+
+
+def start_fast(rule: GeneralRule, *, rows: int = 1, seed: int = 0) -> Fast:
+    """A memory that has read nothing, in float64: the same seeded start weights in each row."""
+    start = rule.architecture.initial(1, torch.Generator().manual_seed(seed))
+    weights = tuple(weight.double().repeat(rows, *[1] * (weight.dim() - 1)) for weight in start)
+    return Fast(weights, initial_carry(weights, rule, seed), initial_gate_state(rows, weights[0]))
+
+
+def _series(*series: np.ndarray | Tensor) -> list[Tensor]:
+    """Each (t, d) as a float64 tensor (1, t, d), checked."""
+    tensors = [torch.as_tensor(part, dtype=torch.float64) for part in series]
+    shape = tensors[0].shape
+    for name, part in zip(("keys", "values", "queries"), tensors, strict=True):
+        if part.dim() != 2 or part.shape != shape or part.numel() == 0:
+            raise ConfigError(
+                f"{name} must be (tokens, features) and like keys {tuple(shape)}, not {tuple(part.shape)}"
+            )
+        if not bool(part.isfinite().all()):
+            raise ConfigError(f"{name} must be finite numbers, not NaN or infinity")
+    return [part.unsqueeze(0) for part in tensors]
+
+
+def _columns(tokens: Tokens, fast: Fast, rule: GeneralRule, chunk: int):
+    """The columns of a trace but for `recalled`, each (1, t) or (1, t, d), and the final memory."""
+    parts = []
+    for piece in tokens.split(chunk):
+        reads, fast, record = miras_step(fast, piece, rule)
+        theta, eta, alpha = record.gates[:3]
+        eta = torch.zeros_like(theta) if eta is None else eta
+        parts.append((record.loss, record.raw, record.norm, theta, eta, alpha, reads))
+    names = ("loss", "surprise", "memory_norm", "theta", "eta", "alpha", "reads")
+    return {name: torch.cat(part, dim=1) for name, part in zip(names, zip(*parts, strict=True), strict=True)}, fast
+
+
+def _blank(columns: dict[str, np.ndarray]) -> int | None:
+    """The first token that is not finite, or None; everything from it on becomes NaN."""
+    lived = np.logical_and.reduce([
+        np.isfinite(column).reshape(len(column), -1).all(1) for name, column in columns.items() if name != "recalled"
+    ])  # fmt: skip
+    if lived.all():
+        return None
+    at = int(np.argmin(lived))
+    for column in columns.values():
+        column[at:] = np.nan
+    columns["recalled"][:] = np.nan
+    return at
