@@ -1,0 +1,95 @@
+"""The runner: each case in a process of its own, then the table, the JSON and BENCHMARKS.md."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from .contestants import present
+from .machine import describe
+from .report import markdown
+
+ROOT = Path(__file__).resolve().parent.parent
+LIMIT = 3600  # seconds of one case
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the cases are."""
+
+    widths: tuple[int, ...] = (64, 128, 256, 512)
+    shapes: tuple[tuple[int, int], ...] = ((4, 1024), (1, 8192))  # batch, tokens
+    chunk: int = 64
+    rounds: int = 5
+    settings: tuple[int, int, int] = (100, 5, 10_000)  # settings, of them one after another, tokens
+    simulated: tuple[tuple[int, int], ...] = ((16, 1), (64, 1), (64, 16))  # width, chunk
+    stream: int = 2_000_000
+
+
+SIZES = {
+    "full": Size(),
+    "quick": Size(
+        widths=(16,), shapes=((2, 64),), chunk=16, rounds=1, settings=(4, 2, 32), simulated=((8, 4),), stream=20_000
+    ),
+}
+
+
+def cases(size: Size) -> list[dict]:
+    """Every case of a run, in its order."""
+    found = []
+    for dim in size.widths:
+        for batch, tokens in size.shapes:
+            for mode in ("forward", "training"):
+                shape = dict(mode=mode, dim=dim, chunk=size.chunk, batch=batch, tokens=tokens)
+                found.append(dict(kind="speed", **shape, rounds=size.rounds))
+                found += [dict(kind="memory", name=name, **shape) for name in present()]
+        found.append(dict(kind="decode", dim=dim, chunk=size.chunk, rounds=size.rounds))
+    settings, sample, tokens = size.settings
+    for dim, chunk in size.simulated:
+        found.append(dict(kind="settings", settings=settings, sample=sample, tokens=tokens, dim=dim, chunk=chunk))
+    return [*found, dict(kind="stream", checkpoint="recall-lmm", tokens=size.stream)]
+
+
+def run(case: dict) -> dict:
+    """{case, result}, or {case, error} where the process ran out of memory or time."""
+    command = [sys.executable, "-m", "benchmarks.cases", json.dumps(case)]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT, check=False)
+    except subprocess.TimeoutExpired:
+        return {"case": case, "error": f"over {LIMIT} s"}
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [""])[-1]
+        lost = done.returncode < 0 or "allocate memory" in last or "MemoryError" in last
+        return {"case": case, "error": "out of memory" if lost else last}
+    return {"case": case, "result": json.loads(done.stdout)}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs all cases; prints the table and writes results.json and BENCHMARKS.md."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small sizes: a check that it works, no figures to keep")
+    parser.add_argument("--out", type=Path, help="folder of the results; default: the project's, none for --quick")
+    options = parser.parse_args(arguments)
+    name = "quick" if options.quick else "full"
+    size = SIZES[name]
+    results = [run(case) for case in tqdm(cases(size), unit="case", disable=None)]
+    report = {"quick": options.quick, "rounds": size.rounds, "machine": describe(), "results": results}
+    out = options.out or (None if options.quick else ROOT)
+    place = "benchmarks/results.json" if options.out is None else "results.json"
+    text = markdown(report, place)
+    if out is not None:
+        (out / place).parent.mkdir(parents=True, exist_ok=True)
+        (out / place).write_text(json.dumps(report, indent=1) + "\n")
+        (out / "BENCHMARKS.md").write_text(text)
+    print(text)
+    return int(any("error" in item and item["error"] != "out of memory" for item in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,141 @@
+"""What one process measures: python -m benchmarks.cases '{"kind": ..., ...}' prints one JSON object."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from titans_mini import MemoryConfig, SimulationConfig, simulate, simulate_many
+from titans_mini.flops import memory_flops, training_flops
+from titans_mini.stream import Reader, StreamConfig, peak_memory
+
+from .contestants import Contestant, make, present
+from .machine import total_memory
+
+PEAK_SIZES = (512, 1024, 2048)  # widths of square matrix products; the fastest one is the machine's peak
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Wall-clock time of one call."""
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began
+
+
+def medians(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Median seconds of each, in turns, after one call of each that does not count."""
+    for run in runs.values():
+        run()
+    taken: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            taken[name].append(seconds(run))
+    return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def product_peak(rounds: int) -> float:
+    """Operations a second of the fastest square float32 matrix product, median of `rounds`."""
+    best = 0.0
+    for size in PEAK_SIZES[: 1 if rounds < 2 else None]:
+        a, b = torch.randn(2, size, size).unbind()
+        best = max(best, 2 * size**3 / medians({"product": lambda a=a, b=b: a @ b}, rounds)["product"])
+    return best
+
+
+def forward(contestant: Contestant, x: Tensor) -> None:
+    """Outputs alone."""
+    with torch.inference_mode():
+        contestant(x)
+
+
+def train(contestant: Contestant, x: Tensor) -> None:
+    """Outputs and the gradients of every parameter."""
+    contestant.zero_grad()
+    contestant(x)[0].square().mean().backward()
+
+
+PASSES: dict[str, Callable[[Contestant, Tensor], None]] = {"forward": forward, "training": train}
+COUNTS = {"forward": memory_flops, "training": training_flops}
+
+
+def speed(*, mode: str, dim: int, chunk: int, batch: int, tokens: int, rounds: int) -> dict:
+    """Seconds of a pass of each contestant, and our share of the peak."""
+    x = torch.randn(batch, tokens, dim)
+    peak = product_peak(rounds)
+    run = PASSES[mode]
+    contestants = {name: make(name, dim, chunk) for name in present()}
+    runs = {name: lambda contestant=contestant: run(contestant, x) for name, contestant in contestants.items()}
+    taken = medians(runs, rounds)
+    flops = COUNTS[mode](MemoryConfig(dim=dim, chunk=chunk), batch, tokens)
+    return {"seconds": taken, "flops": flops, "peak": peak, "share": flops / taken["titans_mini"] / peak}
+
+
+def memory(*, mode: str, name: str, dim: int, chunk: int, batch: int, tokens: int) -> dict:
+    """MB that a pass adds to the largest size of the process, after a pass over one chunk has loaded everything."""
+    contestant, run = make(name, dim, chunk), PASSES[mode]
+    x = torch.randn(batch, tokens, dim)
+    run(contestant, x[:1, :chunk].clone())
+    before = peak_memory()
+    run(contestant, x)
+    return {"peak_mb": peak_memory() - before}
+
+
+def decode(*, dim: int, chunk: int, rounds: int) -> dict:
+    """Seconds a token, one token at a time, batch 1, over two whole chunks after a first one."""
+    x = torch.randn(1, chunk, dim)
+    steps = torch.randn(2 * chunk, 1, 1, dim)
+    contestants = {name: make(name, dim, chunk) for name in present()}
+    with torch.inference_mode():
+        states = {name: contestant(x)[1] for name, contestant in contestants.items()}
+
+        def run(name: str) -> None:
+            state = states[name]
+            for token in steps:
+                _, state = contestants[name](token, state)
+
+        taken = medians({name: lambda name=name: run(name) for name in contestants}, rounds)
+    return {"seconds": {name: total / len(steps) for name, total in taken.items()}}
+
+
+def settings(*, settings: int, sample: int, tokens: int, chunk: int, dim: int) -> dict:
+    """Seconds of many settings of the simulator as one batch, and of a sample of them one after another, scaled."""
+    base = SimulationConfig(tokens=tokens, memory=MemoryConfig.preset("recipe", chunk=chunk, dim=dim))
+    ways = [
+        replace(base, tau=0.1 + 0.4 * i / settings, beta=0.5 + 0.04 * (i % 10), lam=10.0 ** -(3 + i % 4), eta=1e-3)
+        for i in range(settings)
+    ]
+    simulate(replace(base, tokens=min(tokens, 2 * chunk)))
+    batch = seconds(lambda: simulate_many(ways))
+    one = statistics.median(seconds(lambda way=way: simulate(way)) for way in ways[:: max(1, settings // sample)])
+    return {"batch_seconds": batch, "one_seconds": one, "each_seconds": one * settings}
+
+
+def stream(*, checkpoint: str, tokens: int) -> dict:
+    """A long stream through a bundled checkpoint."""
+    return Reader(StreamConfig(checkpoint=checkpoint, tokens=tokens)).run(quiet=True)
+
+
+def bound_memory(share: float = 0.85) -> None:
+    """Makes a case that needs more than that share of the machine's memory fail, instead of slowing all others."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (int(total_memory() * share), hard))
+
+
+KINDS = {"speed": speed, "memory": memory, "decode": decode, "settings": settings, "stream": stream}
+
+
+if __name__ == "__main__":
+    case = json.loads(sys.argv[1])
+    bound_memory()
+    with contextlib.redirect_stdout(sys.stderr):
+        result = KINDS[case.pop("kind")](**case)
+    print(json.dumps(result))

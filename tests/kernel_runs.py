@@ -1,0 +1,83 @@
+"""What the kernel is tested on, and a program that runs it: python kernel_runs.py TOKENS OUTCOMES DEVICE.
+
+A process of its own, since Triton reads TRITON_INTERPRET once, when it is first imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import NamedTuple
+
+import torch
+from builders import CONSTANT, SURPRISE, Pairing, PlainSurprise
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from titans_mini import ConstantGate, LearnedGate, SurpriseGate, kernels
+from titans_mini.chunk import Fast, Rule, Tokens
+from titans_mini.gates import NORMALISERS, initial_gate_state
+
+CUT = 4  # the tokens come in two parts, so that the state is carried over
+WIDTH, HIDDEN = 8, 16
+
+
+class Case(NamedTuple):
+    """A gate with its plain form, and the clip."""
+
+    pairing: Pairing
+    clip: float | None
+
+
+def _plain_learned(features: Tensor):
+    return lambda t, raw: (torch.sigmoid(features[t]) * features.new_tensor([0.25, 1, 1])).unbind()
+
+
+def _surprise(normaliser: str) -> Pairing:
+    gate = SurpriseGate(**SURPRISE, normaliser=normaliser).double()
+    return Pairing(gate, lambda features: PlainSurprise(normaliser, **SURPRISE), momentum=False)
+
+
+def _plain_constant(features: Tensor):
+    return lambda t, raw: tuple(features.new_tensor(value) for value in CONSTANT.values())
+
+
+PAIRINGS: dict[str, Pairing] = {
+    "learned": Pairing(LearnedGate(WIDTH, theta_max=0.25).double(), _plain_learned),
+    "constant": Pairing(ConstantGate(**CONSTANT).double(), _plain_constant),
+    **{normaliser: _surprise(normaliser) for normaliser in NORMALISERS},
+}
+CASES: dict[str, Case] = {name: Case(pairing, 0.5) for name, pairing in PAIRINGS.items()}
+CASES["learned_unclipped"] = Case(PAIRINGS["learned"], None)
+CASES["excess_unclipped"] = Case(PAIRINGS["excess"], None)
+
+
+def memory(given: dict[str, Tensor]) -> tuple[Fast, Tokens]:
+    """The start memory and the tokens of a file of tensors."""
+    weights = (given["first"], given["second"])
+    fast = Fast(weights, tuple(map(torch.zeros_like, weights)), initial_gate_state(len(weights[0]), weights[0]))
+    return fast, Tokens(*(given[name] for name in ("keys", "values", "queries", "features")))
+
+
+def run(case: Case, given: dict[str, Tensor], backend: str) -> dict[str, Tensor]:
+    """Reads, record and final memory of one case, in two calls."""
+    fast, tokens = memory(given)
+    rule, parts = Rule(case.pairing.gate.to(tokens.keys.device), clip=case.clip, norms=True), []
+    for part in (slice(None, CUT), slice(CUT, None)):
+        piece = Tokens(*(field if field is None else field[:, part].contiguous() for field in tokens))
+        with torch.no_grad():
+            reads, fast, record = kernels.run(fast, piece, rule, backend=backend)
+        parts.append((reads, record.raw, record.loss, record.norm, record.gates.theta, record.gates.alpha))
+    names = ("reads", "raw", "loss", "norm", "theta", "alpha")
+    found = {name: torch.cat(series, dim=1) for name, series in zip(names, zip(*parts, strict=True), strict=True)}
+    found |= {f"weights.{i}": tensor for i, tensor in enumerate(fast.weights)}
+    found |= {f"momentum.{i}": tensor for i, tensor in enumerate(fast.momentum)}
+    return found | {f"gate.{name}": tensor for name, tensor in fast.gate._asdict().items()}
+
+
+if __name__ == "__main__":
+    source, target, device = sys.argv[1:]
+    tokens = {name: tensor.to(device) for name, tensor in load_file(source).items()}
+    outcomes = {}
+    for name, case in CASES.items():
+        outcomes |= {f"{name}/{key}": tensor for key, tensor in run(case, tokens, "triton").items()}
+    save_file({name: tensor.cpu().contiguous() for name, tensor in outcomes.items()}, target)

@@ -1,0 +1,210 @@
+"""A long stream: the same however it is cut or stopped, constant memory, and a fact that is asked for at the end."""
+
+import argparse
+import json
+import math
+
+import pytest
+import torch
+
+from titans_mini import ConfigError
+from titans_mini import stream as streams
+from titans_mini.cli_speed import add_stream
+from titans_mini.state import tensors
+from titans_mini.stream import PLANTS, SNAPSHOT, Reader, StreamConfig, make_fact, make_piece, peak_memory, slope
+from titans_mini.tasks import RECALL_KEYS, RECALL_VALUES
+
+TIMES = {"seconds", "tokens_per_second", "slope", "marks", "memory_ratio"}  # what differs from run to run
+QUICK = dict(tokens=900, piece=64)
+
+
+def told(reader):
+    """All ids of a reader's stream, (t,)."""
+    config = reader.config
+    starts = range(0, config.tokens, config.piece)
+    parts = [make_piece(config, reader.fact, reader.place, reader.source, start) for start in starts]
+    return torch.cat(parts, dim=1)[0]
+
+
+def lasting(results):
+    return {name: value for name, value in results.items() if name not in TIMES}
+
+
+def command(*arguments):
+    parser = argparse.ArgumentParser()
+    add_stream(parser.add_subparsers())
+    options = parser.parse_args(["stream", *map(str, arguments)])
+    return options.run(options)
+
+
+@pytest.mark.parametrize("task", PLANTS)
+def test_the_plant_is_where_the_telling_ends(task):
+    """What is told holds every pair in full, and what is asked begins with the question."""
+    fact = make_fact(task, 5)
+    answers = fact.asked[fact.ask]
+    assert not fact.ask[0, 0] and all(answer in fact.told for answer in answers)
+    if task == "needle":
+        text = [bytes(ids[0].tolist()).decode() for ids in (fact.told, fact.asked)]
+        assert text[0].startswith(" [") and text[0].endswith("] ") and text[1] == "\n" + text[0].strip()[:-1]
+    else:
+        pairs = dict(fact.told[0].view(-1, 2).tolist())
+        assert len(pairs) == 8 and dict(fact.asked[0].view(-1, 2).tolist()) == pairs
+
+
+def test_a_recall_stream_is_the_pairs_and_then_filler_alone():
+    reader = Reader(StreamConfig(**QUICK))
+    ids = told(reader)
+    assert len(ids) == 900 and torch.equal(ids[:16], reader.fact.told[0])
+    assert bool((ids[16:] >= RECALL_KEYS + RECALL_VALUES).all())
+
+
+def test_a_text_goes_round_and_never_repeats(tmp_path):
+    (tmp_path / "loop").write_bytes(b"abcdefgh" * 8)
+    config = StreamConfig(checkpoint="text-lmm", tokens=2000, piece=64, noise=0.1, file=str(tmp_path / "loop"))
+    reader = Reader(config)
+    ids = told(reader)
+    at = PLANTS["needle"].place
+    assert torch.equal(ids[at : at + 10], reader.fact.told[0])
+    rounds = ids[: at - at % 64].view(-1, 64)
+    assert len(rounds.unique(dim=0)) == len(rounds)
+    kept = (rounds == torch.tensor(list(b"abcdefgh" * 8))).double().mean().item()
+    assert abs(kept - 0.9) < 3 * math.sqrt(0.9 * 0.1 / rounds.numel()) + 0.1 / 256
+    assert torch.equal(told(Reader(config)), ids)
+
+
+def test_the_pieces_do_not_change_what_is_remembered():
+    states = []
+    for piece in (64, 100):
+        reader = Reader(StreamConfig(checkpoint="text-lmm", tokens=1050, piece=piece, noise=0.0))
+        reader.run(quiet=True)
+        states.append(reader.state)
+    for one, other in zip(*map(tensors, states), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+
+
+def test_a_fact_is_recalled_by_the_memory_and_not_without_it():
+    reader = Reader(StreamConfig(tokens=2000, piece=512))
+    results = reader.run(quiet=True)
+    assert results["recalled"] and results["wanted"] == results["said"] and len(results["said"]) == 8
+    blank = streams.recall_fact(reader.lm, reader.lm.initial_state(1), reader.fact)
+    assert not blank["recalled"] and blank["share_recalled"] < 0.5
+
+
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch):
+    config = StreamConfig(**QUICK)
+    whole = Reader(config)
+    wanted = whole.run(quiet=True)
+    stopped, step = Reader(config, tmp_path), Reader._step
+
+    def interrupted(reader):
+        if reader.position >= 320:
+            reader.lm(torch.zeros(1, 5, dtype=torch.int64), reader.state)  # in the middle of a piece
+            raise KeyboardInterrupt
+        return step(reader)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Reader, "_step", interrupted)
+        stopped.run(quiet=True)
+    again = Reader(config, tmp_path)
+    assert again.position == 320 and again.seconds == stopped.seconds > 0
+    assert lasting(again.run(quiet=True)) == lasting(wanted)
+    assert all(map(torch.equal, tensors(again.state), tensors(whole.state)))
+    assert Reader(config, tmp_path).position == 900  # the end is kept as well
+
+
+def test_another_stream_does_not_take_up_a_snapshot(tmp_path):
+    Reader(StreamConfig(**QUICK), tmp_path).save()
+    with pytest.raises(ConfigError, match="other settings"):
+        Reader(StreamConfig(**QUICK, seed=1), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [SNAPSHOT]
+
+
+def test_a_snapshot_that_is_damaged_is_one_clear_line(tmp_path):
+    reader = Reader(StreamConfig(**QUICK), tmp_path)
+    reader.save()
+    whole = (tmp_path / SNAPSHOT).read_bytes()
+    (tmp_path / SNAPSHOT).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ConfigError, match="stream.safetensors cannot be read"):
+        Reader(reader.config, tmp_path)
+
+
+def test_marks_are_noted_once_and_time_adds_up(monkeypatch):
+    monkeypatch.setattr(streams, "MARKS", (128, 512))
+    results = Reader(StreamConfig(**QUICK)).run(quiet=True)
+    assert [mark["tokens"] for mark in results["marks"]] == [128, 512, 900]
+    times = [mark["seconds"] for mark in results["marks"]]
+    assert 0 < times[0] < times[1] < times[2] == results["seconds"]
+    assert results["memory_ratio"] >= 1
+
+
+def test_memory_does_not_grow_with_the_stream():
+    """The state has the same size after 17 pieces and after 50."""
+    sizes = []
+    for tokens in (1040, 3200):
+        reader = Reader(StreamConfig(checkpoint="text-mag", tokens=tokens, piece=64, noise=0.5))
+        reader.run(quiet=True)
+        sizes.append(sum(tensor.nbytes for tensor in tensors(reader.state)))
+    assert sizes[0] == sizes[1]
+
+
+@pytest.mark.parametrize("power", [1.0, 2.0])
+def test_the_slope_is_the_power_of_the_law(power):
+    marks = [{"tokens": n, "seconds": 3e-4 * n**power} for n in (16_384, 131_072, 2_000_000)]
+    assert abs(slope(marks) - power) < 1e-9
+    assert slope(marks[:1]) is None
+
+
+def test_peak_memory_sees_what_is_used():
+    before = peak_memory()
+    block = torch.ones(int((before + 64) * 2**20 / 4))
+    assert peak_memory() >= before + 60
+    del block
+    assert peak_memory() >= before + 60
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (dict(tokens=0), "tokens must be a whole number from 1"),
+        (dict(tokens=15), "tokens must be at least 16 for the task recall"),
+        (dict(piece=1), "piece must be a whole number from 16"),
+        (dict(noise=1.5), "noise must be a number from 0 to 1"),
+        (dict(checkpoint="nothing"), "checkpoint must be a path or one of"),
+        (dict(task="text"), "task must be one of recall, needle"),
+        (dict(task="needle"), "needs 256 symbols, this model has 80"),
+        (dict(file="x"), "file goes with models of bytes"),
+        (dict(checkpoint="text-lmm", file="no-such-file"), "cannot be read"),
+    ],
+)
+def test_bad_input_is_one_clear_line(settings, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        Reader(StreamConfig(**settings))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_empty_file_and_a_place_that_cannot_be_written(tmp_path):
+    (tmp_path / "empty").touch()
+    with pytest.raises(ConfigError, match="is empty"):
+        Reader(StreamConfig(checkpoint="text-lmm", file=str(tmp_path / "empty")))
+    with pytest.raises(ConfigError, match="cannot be written"):
+        Reader(StreamConfig(**QUICK), tmp_path / "empty" / "folder").save()
+
+
+def test_the_command_prints_json_or_lines(capsys):
+    assert command("--tokens", 200, "--piece", 64, "--json", "--quiet") == 0
+    printed = capsys.readouterr()
+    results = json.loads(printed.out)
+    assert results["tokens"] == 200 and results["recalled"] and printed.err == ""
+    assert command("--tokens", 1100, "--piece", 64, "--checkpoint", "text-lmm") == 0
+    printed = capsys.readouterr()
+    assert "peak memory" in printed.out and "recalled" in printed.out and "tokens/s" in printed.err
+
+
+def test_a_stopped_command_says_how_to_go_on(tmp_path, capsys, monkeypatch):
+    def stop(reader):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Reader, "_step", stop)
+    with pytest.raises(KeyboardInterrupt):
+        command("--tokens", 200, "--quiet", "--out", tmp_path)
+    assert "stopped at token 0; run again with --out" in capsys.readouterr().err
