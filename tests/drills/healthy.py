@@ -1,0 +1,11 @@
+"""The drills' language model, made by `train_stream.py`."""
+
+from pathlib import Path
+
+from titans_mini import TitansLM
+from titans_mini.checkpoint import load_model
+
+
+def healthy_model() -> TitansLM:
+    """A text model whose memory stays healthy over tens of thousands of tokens."""
+    return load_model(Path(__file__).with_name("text-mag-stream"))

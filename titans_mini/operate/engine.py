@@ -1,0 +1,207 @@
+"""Engines: what a runner drives. Each reads one stream a piece at a time and tells what its memories did.
+
+    engine.start() -> state              engine.read(piece, state) -> Reading
+
+`LanguageEngine` reads ids with a TitansLM, `MemoryEngine` reads vectors with a NeuralMemory, `RecipeEngine` reads
+bytes with the recipe's memory, as `simulate` does. States are values, of one row; nothing is recorded for a backward
+pass. m memories count head by head.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..chunk import Fast, Record, Tokens
+from ..config import SimulationConfig
+from ..data.encode import BLANK, CONTEXT, encode
+from ..data.scenarios import Stream, to_bytes
+from ..data.text import bundled_text
+from ..errors import ConfigError
+from ..fastweights import Weights
+from ..gates import SurpriseGate
+from ..memory import NeuralMemory
+from ..model import ModelState, TitansLM
+from ..simulate import run_stream, start_fast
+from ..state import MemoryState
+
+
+class Reading(NamedTuple):
+    """What reading a piece of t tokens gave, with the numbers of all m memories."""
+
+    output: Tensor | None  # (1, t, ...): logits, or what the memory said
+    state: NamedTuple
+    raw: Tensor  # (m, t) ||grad|| / sqrt(d)
+    loss: Tensor  # (m, t) ||M(k) - v||^2 before the write, over the square norm of keys
+    g_write: Tensor | None  # (m, t) of the recipe's gate; None where another gate decides
+
+
+class Watching:
+    """What a view of a memory adds: a log of what each token since the last `take` did. See `watch`."""
+
+    log: list[Tensor]
+
+    def forward(self, x: Tensor, state: MemoryState | None = None, mask: Tensor | None = None):
+        """As the memory's own. Pending tokens are stepped again but logged once."""
+        held = 0 if state is None else state.pending.keys.shape[1]
+        before = len(self.log)
+        result = super().forward(x, state, mask)
+        self.log[before:] = [torch.cat(self.log[before:], dim=-1)[..., held:]]
+        return result
+
+    def _step(self, fast: Fast, tokens: Tokens) -> tuple[Tensor | None, Fast, Record]:
+        result = super()._step(fast, tokens)
+        self.log.append(_numbers(result[2], self.config.norm))
+        return result
+
+    def take(self) -> Tensor:
+        """(3, n, t): raw, loss and g_write of the tokens since the last `take`."""
+        series, self.log = torch.cat(self.log, dim=-1), []
+        return series
+
+
+def watch(memory: NeuralMemory) -> NeuralMemory:
+    """A view of a memory: the same weights and the same kind, and a log of its own."""
+    kind = type(f"Watched{type(memory).__name__}", (Watching, type(memory)), {})
+    view = kind.__new__(kind)
+    view.__dict__.update(memory.__dict__, log=[])
+    return view
+
+
+def _numbers(record: Record, norm: float) -> Tensor:
+    return torch.stack([record.raw, record.loss / norm**2, record.gates.g_write])  # (3, n, c)
+
+
+def _reading(output: Tensor | None, state, series: Tensor, recipe: bool) -> Reading:
+    raw, loss, g_write = series
+    return Reading(output, state, raw, loss, g_write if recipe else None)
+
+
+class LanguageEngine:
+    """A TitansLM. Pieces are ids (t,) int64, outputs logits (1, t, vocab), states ModelState."""
+
+    predicts = True  # outputs are logits of the next token, so perplexity can be measured
+
+    def __init__(self, lm: TitansLM) -> None:
+        self.lm = lm
+        views = {id(part): watch(part) for part in lm.modules() if isinstance(part, NeuralMemory)}
+        if not views:
+            raise ConfigError("memory_layers must name at least 1 layer for a run to be watched")
+        shared = {id(tensor): tensor for tensor in [*lm.parameters(), *lm.buffers()]}
+        self.watched = copy.deepcopy(lm, shared | views)  # other modules, the same weights
+        self.memories = list(views.values())
+        self.recipe = all(isinstance(memory.gate, SurpriseGate) for memory in self.memories)
+        self.width = lm.config.memory.head_dim
+
+    @torch.no_grad()
+    def start(self) -> ModelState:
+        """The state that has read nothing."""
+        return self.lm.initial_state(1)
+
+    @torch.no_grad()
+    def read(self, piece: Tensor, state: ModelState) -> Reading:
+        """Reads and writes. Raises DivergenceError where a number is not finite."""
+        for memory in self.memories:
+            memory.log = []
+        logits, state = self.watched(piece.unsqueeze(0), state)
+        series = torch.cat([memory.take() for memory in self.memories], dim=1)  # (3, m, t)
+        return _reading(logits, state, series, self.recipe)
+
+    @torch.no_grad()
+    def recall(self, piece: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
+        """Reads with the memories as they are: nothing is written."""
+        return self.lm(piece.unsqueeze(0), state, memory="frozen")
+
+    def fast(self, state: ModelState) -> list[Weights]:
+        """The fast weights of each memory."""
+        return [layer.memory.weights for layer in state.layers if layer.memory is not None]
+
+    def identity(self) -> tuple[dict, dict[str, Tensor]]:
+        """Settings and outer weights: what a state of this engine belongs to."""
+        return asdict(self.lm.config), self.lm.state_dict()
+
+
+class MemoryEngine:
+    """A NeuralMemory alone. Pieces are vectors (t, dim), outputs (1, t, dim), states MemoryState."""
+
+    predicts = False
+
+    def __init__(self, memory: NeuralMemory) -> None:
+        self.memory, self.watched = memory, watch(memory)
+        self.recipe = isinstance(memory.gate, SurpriseGate)
+        self.width = memory.config.head_dim
+
+    @torch.no_grad()
+    def start(self) -> MemoryState:
+        """The state that has read nothing."""
+        return self.memory.initial_state(1)
+
+    @torch.no_grad()
+    def read(self, piece: Tensor, state: MemoryState) -> Reading:
+        """As LanguageEngine."""
+        self.watched.log = []
+        output, state = self.watched(piece.unsqueeze(0), state)
+        return _reading(output, state, self.watched.take(), self.recipe)
+
+    def fast(self, state: MemoryState) -> list[Weights]:
+        """The fast weights, one memory."""
+        return [state.weights]
+
+    def identity(self) -> tuple[dict, dict[str, Tensor]]:
+        """Settings and outer weights."""
+        return asdict(self.memory.config) | {"gate": repr(self.memory.gate)}, self.memory.state_dict()
+
+
+class RecipeState(NamedTuple):
+    """The recipe's memory between two pieces of bytes."""
+
+    fast: Fast
+    context: Tensor  # (CONTEXT,) int64: the bytes just read
+    tokens_seen: Tensor  # (1,) int64
+
+
+class RecipeEngine:
+    """The recipe's memory over bytes, with the keys and values of `simulate`. Pieces are ids (t,) int64.
+
+    `simulate` counts byte frequencies over its scenario, this over the bundled text. Recipe: 2.2.
+    """
+
+    predicts, recipe = False, True
+
+    def __init__(self, config: SimulationConfig | None = None) -> None:
+        self.config = config = config or SimulationConfig()
+        if config.gate != "surprise" or config.memory.chunk != 1:
+            raise ConfigError("a recipe's stream needs gate surprise and chunk 1")
+        self.reference = to_bytes(bundled_text())
+        self.width = config.memory.dim
+
+    @torch.no_grad()
+    def start(self) -> RecipeState:
+        """The state that has read nothing."""
+        return RecipeState(start_fast(self.config), torch.full((CONTEXT,), BLANK), torch.zeros(1, dtype=torch.int64))
+
+    @torch.no_grad()
+    def read(self, piece: Tensor, state: RecipeState) -> Reading:
+        """Writes each byte; nothing is asked, so there is no output."""
+        memory = self.config.memory
+        ids = torch.cat([state.context, piece])
+        series = encode(ids, self.reference, memory.dim, self.config.seed)
+        keys, values = (part[CONTEXT:] for part in series)  # (t, dim)
+        fast, record = run_stream([self.config], Stream(piece, keys, values, ()), state.fast)
+        state = RecipeState(fast, ids[-CONTEXT:].clone(), state.tokens_seen + len(piece))
+        return _reading(None, state, _numbers(record, memory.norm), True)
+
+    def fast(self, state: RecipeState) -> list[Weights]:
+        """The fast weights, one memory."""
+        return [state.fast.weights]
+
+    def identity(self) -> tuple[dict, dict[str, Tensor]]:
+        """Settings; there are no outer weights."""
+        return {name: value for name, value in self.config.to_dict().items() if name not in ("tokens", "scenario")}, {}
+
+
+Engine = LanguageEngine | MemoryEngine | RecipeEngine
