@@ -132,6 +132,7 @@ def test_checked_cells_print_and_assert_something(path):
     assert all(cell.outputs and cell.outputs[0].output_type == "stream" for cell in checked)
 
 
+LOST = 'lambda v: (r := read_card(f"text-{v}")["results"])[1]["bits"] - r[0]["bits"]'
 SOLUTIONS = {
     "00_tour": [
         ("token", "int(100 + trace.raw[100:].argmax())", "150"),
@@ -153,8 +154,16 @@ SOLUTIONS = {
         ("tau", "search(4000, 0.9)", "0.3"),
         ("lam", "1 - 0.9 ** 1e-5", "1e-4"),
     ],
+    "05_three_variants": [
+        ("reach", "30", "16"),
+        ("count", "lambda w: w * (w + 3)", "lambda w: 2 * w * (w + 1)"),
+        ("variant", f"max(VARIANTS, key={LOST})", f"min(VARIANTS, key={LOST})"),
+    ],
 }
 PREPARE = """
+from titans_mini import SimulationConfig, simulate, simulate_many
+from titans_mini.measures import writes_per_1k
+
 trace = simulate(SimulationConfig(tokens=1000))
 
 def search(tokens, beta):

@@ -182,7 +182,7 @@ def drills(recipe_run, language_run):
     for name, length in (("random_bytes", 400), ("repeated_string", 3200), ("flickering", 2800)):
         runner = copy.deepcopy(recipe_run[0])
         found[name] = list(runner.run(splice(clean[:100], STREAM_INCIDENTS[name](length), 50)))
-    for name, spoil in {**MEMORY_INCIDENTS, "scaled_weight_3000": lambda s: scaled_weight(s, factor=3000.0)}.items():
+    for name, spoil in {**MEMORY_INCIDENTS, "scaled_weight_more": lambda s: scaled_weight(s, factor=3e4)}.items():
         runner = copy.deepcopy(language_run[0])
         runner.replace(spoil(runner.state))
         found[name] = list(runner.run(clean[:200]))
@@ -207,8 +207,8 @@ def test_each_drill_sets_off_what_it_should(drills):
 
 
 def test_the_recipes_limit_on_the_norm_sleeps_through_a_matrix_scaled_by_50(drills):
-    assert drills["scaled_weight"] == {"norm_rise", "loss", "drift"}
-    assert drills["scaled_weight_3000"] == {"norm", "norm_rise", "loss", "drift"}
+    assert "norm" not in drills["scaled_weight"] >= {"norm_rise", "loss"}
+    assert drills["scaled_weight_more"] == {"norm", "norm_rise", "loss", "drift"}
 
 
 def test_an_alarm_says_what_why_where_and_how_much(language_run):
@@ -249,13 +249,14 @@ def test_prometheus_reads_what_the_monitor_shows(language_run):
         for sample in family.samples:
             samples[sample.name, sample.labels.get("kind")] = sample.value
     metrics = monitor.metrics
-    assert samples["titans_memory_norm", None] == metrics.norm > 100
+    assert samples["titans_memory_norm", None] == metrics.norm > monitor.bounds["norm_rise"]
     assert samples["titans_memory_drift", None] == metrics.drift
     assert samples["titans_inner_loss", None] == metrics.loss
     assert samples["titans_writes_per_1k", None] == metrics.writes
     assert samples["titans_tokens_read", None] == WARM + 100
+    assert {"norm_rise", "loss"} <= set(monitor.active)
     for kind in ALARMS:
-        on = kind in ("norm_rise", "loss", "drift")
+        on = kind in monitor.active
         assert samples["titans_alarm_active", kind] == samples["titans_alarms_total", kind] == on
 
 

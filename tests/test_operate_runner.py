@@ -192,18 +192,19 @@ def test_a_clean_stream_is_never_degraded(engine):
 
 def test_a_poisoned_stream_brings_the_shadow_and_it_is_promoted_back_by_hand(engine):
     runner, text = shadowed(engine), text_bytes()
-    base, served = runner.state, []
-    stream = torch.cat([random_bytes(600), text[1000:3000]])
-    for piece in stream.split(100):
-        events = runner.feed(piece)
-        served.append(runner.output)
+    base, since = runner.state, 0  # of the last snapshot, and its place in the stream
+    stream = torch.cat([random_bytes(1500), text[1000:3000]])
+    for end in range(100, len(stream) + 1, 100):
+        events = runner.feed(stream[end - 100 : end])
         if runner.compared.degraded:
             break
+        if end % 1000 == 0:
+            base, since = runner.state, end
     assert [event.action for event in events] == ["degrade"]
     assert "main's perplexity was more than 5% above the shadow's for 200 tokens" in events[0].cause
     assert events[0].limit == 0.05 and runner.output is not runner.main.output
     with torch.no_grad():  # what is served is what the snapshot's memory says, with the stream as context
-        wanted, _ = engine.lm(stream[None, : 100 * len(served)], base, memory="frozen")
+        wanted, _ = engine.lm(stream[None, since:end], base, memory="frozen")
     torch.testing.assert_close(runner.output, wanted[:, -100:], rtol=1e-3, atol=1e-3)
     assert [event.action for event in runner.promote()] == ["promote"] and runner.promote() == []
     assert not any(event.action == "degrade" for event in runner.run(text[3000:4500]))

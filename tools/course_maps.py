@@ -89,6 +89,31 @@ def map_momentum() -> str:
     return _svg(boxes, [("grad", "S"), ("S", "M")], 200, more)
 
 
+def map_variants() -> str:
+    """The same memory and attention, wired as MAL, MAG and MAC."""
+    memory, attention = COLOURS["memory_norm"], COLOURS["loss"]
+    boxes = {
+        "mal x": Box(103, 32, ("MAL: x",), width=110),
+        "mal M": Box(103, 130, ("memory", "write, then read: m", "记忆"), memory, 165),
+        "mal A": Box(103, 255, ("attention: y", "to [P | window of x + m]", "注意力"), attention, 185),
+        "mal y": Box(103, 368, ("y + m",), width=110),
+        "mag x": Box(355, 32, ("MAG: x",), width=110),
+        "mag A": Box(280, 190, ("attention: y", "to [P | window]", "注意力"), attention, 130),
+        "mag M": Box(430, 190, ("memory", "write, then read: m", "记忆"), memory, 150),
+        "mag y": Box(355, 368, ("norm(y) · silu(norm(m))",), width=215),
+        "mac x": Box(640, 32, ("MAC: x",), width=110),
+        "mac h": Box(757, 105, ("memory: h", "as before the segment"), memory, 165),
+        "mac A": Box(640, 200, ("attention: y", "x + attention to [P | h | segment]", "注意力"), attention, 230),
+        "mac M": Box(757, 300, ("memory", "write y, then read: m"), memory, 165),
+        "mac y": Box(640, 368, ("norm(y) · silu(norm(m))",), width=215),
+    }
+    arrows = [("mal x", "mal M"), ("mal M", "mal A"), ("mal A", "mal y"), ("mag x", "mag A"), ("mag x", "mag M")]
+    arrows += [("mag A", "mag y"), ("mag M", "mag y"), ("mac x", "mac h"), ("mac x", "mac A"), ("mac h", "mac A")]
+    arrows += [("mac A", "mac M"), ("mac A", "mac y"), ("mac M", "mac y")]
+    loop = f'<path d="M842,300 C862,270 862,150 846,118" fill="none" stroke="{INK}" stroke-width="1.6" '
+    return _svg(boxes, arrows, 396, loop + 'marker-end="url(#tip)"/>')
+
+
 def _svg(boxes: dict[str, Box], arrows: list[tuple[str, str]], height: int, more: str = "") -> str:
     tip = f'<path d="M0,0 L8,4 L0,8 z" fill="{INK}"/>'
     marker = f'<marker id="tip" markerWidth="8" markerHeight="8" refX="7" refY="4" orient="auto">{tip}</marker>'

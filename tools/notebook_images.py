@@ -7,23 +7,33 @@ The pictures come from `titans_mini.figures`, through Playwright and the system'
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import plotly.graph_objects as go
-from course_maps import map_memory, map_momentum, map_recipe, map_tour
+import torch
+from course_maps import map_memory, map_momentum, map_recipe, map_tour, map_variants
 from playwright.sync_api import Page, sync_playwright
 from plotly.offline import get_plotlyjs
 
-from titans_mini import MemoryConfig, SimulationConfig, simulate, simulate_many
+from titans_mini import MemoryConfig, SimulationConfig, TitansConfig, simulate, simulate_many
 from titans_mini.anatomy import dissect
 from titans_mini.capacity import best_matrix, best_two_layers, random_pairs, recall_by_age
+from titans_mini.checkpoint import load_model
+from titans_mini.evaluate import evaluate
 from titans_mini.figures import coloured_text, recall_figure, single_figure, time_figure
 from titans_mini.figures_anatomy import curve_figure, step_figure
+from titans_mini.figures_variants import attention_figure, distance_figure
+from titans_mini.model import MODES
+from titans_mini.tasks import make_batch
+from titans_mini.train import TrainConfig, Trainer
+from titans_mini.visibility import measure
 
 IMAGES = Path(__file__).resolve().parents[1] / "notebooks" / "images"
 WIDTH = 860
@@ -111,6 +121,39 @@ def recipe_rules() -> go.Figure:
     return recall_figure({"the recipe": runs[0], "the paper's rule, held constant": runs[1]})
 
 
+def variants_mac() -> go.Figure:
+    return attention_figure(measure("mac"))
+
+
+def variants_train() -> go.Figure:
+    shape = TitansConfig("mag", vocab_size=80, layers=1, memory_depth=1, chunk=32)
+    curves = {}
+    for memory in ("on", "off"):
+        plan = TrainConfig(steps=200, rows=16, size=16, start_size=4, lr=0.01, gate_cost=3.0, memory=memory)
+        with tempfile.TemporaryDirectory() as folder:
+            trainer = Trainer(shape, plan, folder)
+            trainer.run(quiet=True)
+        curves[f"memory {memory}"] = trainer.losses
+    return curve_figure({**curves, "ln 32": [math.log(32)] * 200}, x_title="step", y_title="loss")
+
+
+def variants_recall() -> go.Figure:
+    lm = load_model("recall-mag")
+    ask = lambda gap, memory: evaluate(lm, "recall", gap, rows=8, memory=memory)["accuracy"]  # noqa: E731
+    return distance_figure({mode: {gap: ask(gap, mode) for gap in (16, 128, 2048)} for mode in MODES})
+
+
+def variants_gates() -> go.Figure:
+    """theta and alpha along 16 told, 64 filler and 16 asked tokens, in the first layer."""
+    lm = load_model("recall-mag")
+    ids = make_batch("recall", 1, 64, torch.Generator().manual_seed(2)).ids
+    layer = lm.layers[0]
+    with torch.inference_mode():
+        gate = layer.mixer.memory.gate
+        gates, _ = gate(None, gate.project(layer.norms[0](lm.embed(ids))), None)  # a gate sees one token alone
+    return curve_figure({"theta": gates.theta[0], "alpha": gates.alpha[0]}, y_title="gate of layer 1")
+
+
 def _answers(eta: float, theta: float = 0.1, tokens: int = 60) -> list[float]:
     """A pair with a key of length 1, reread at each token, under momentum: what is answered along v."""
     m, s, out = 0.0, 0.0, []
@@ -134,6 +177,7 @@ PICTURES: dict[str, Callable[[], go.Figure | str]] = {
         memory_steps, memory_capacity, memory_step, memory_loss,
         momentum_impulse, momentum_swing, momentum_ages, momentum_text,
         recipe_tau, recipe_beta, recipe_lambda, recipe_rules,
+        map_variants, variants_mac, variants_train, variants_recall, variants_gates,
     )
 }  # fmt: skip
 

@@ -1,6 +1,4 @@
-"""The drills' language model, made by `train_stream.py`."""
-
-from pathlib import Path
+"""The drills' language model."""
 
 from titans_mini import TitansLM
 from titans_mini.checkpoint import load_model
@@ -8,4 +6,4 @@ from titans_mini.checkpoint import load_model
 
 def healthy_model() -> TitansLM:
     """A text model whose memory stays healthy over tens of thousands of tokens."""
-    return load_model(Path(__file__).with_name("text-mag-stream"))
+    return load_model("text-mag")

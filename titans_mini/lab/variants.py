@@ -1,0 +1,163 @@
+"""RecallLab: eight pairs, filler, then the eight questions of a trained model, answered pair by pair."""
+
+from __future__ import annotations
+
+import html
+from typing import NamedTuple
+
+import ipywidgets as w
+import numpy as np
+import plotly.graph_objects as go
+import torch
+
+from ..checkpoint import bundled_names, load_model
+from ..errors import ConfigError, check_choice, check_integer
+from ..evaluate import answer_logits
+from ..figures import COLOURS
+from ..model import MODES, TitansLM
+from ..reading import CHANCE
+from ..tasks import RECALL_KEYS, RECALL_VALUES, make_batch
+from ..tasks import RECALL_PAIRS as PAIRS
+from .panel import Panel, button
+from .prediction import Answer, Prediction
+
+GAPS = (0, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
+LONGEST = 65_536
+PREFIX = "recall-"
+GUESSED = f"by guessing {PAIRS * CHANCE:.2f} on average"
+QUESTION = Prediction(f"How many of the {PAIRS} pairs come back?", lambda found: float(found.right.sum()), unit="pairs")
+
+
+class Recalled(NamedTuple):
+    """The questions in the order in which they are asked; each field (8,)."""
+
+    keys: np.ndarray  # 0..31
+    wanted: np.ndarray  # the value told, 0..31
+    said: np.ndarray  # the likeliest token, as a value; outside 0..31 it is no value
+    chance: np.ndarray  # the probability given to the value told
+
+    @property
+    def right(self) -> np.ndarray:
+        """(8,) bool."""
+        return self.said == self.wanted
+
+
+def trained_variants() -> list[str]:
+    """The variants of which a recall model is bundled."""
+    return [name.removeprefix(PREFIX) for name in bundled_names() if name.startswith(PREFIX)]
+
+
+@torch.inference_mode()
+def ask_pairs(lm: TitansLM, gap: int, *, memory: str = "on", seed: int = 1234) -> Recalled:
+    """Eight pairs are told, `gap` filler tokens pass, and each pair is asked for. Raises ConfigError."""
+    check_integer("gap", gap, 0, LONGEST)
+    check_integer("sequence", seed, 0, 2**31 - 1)
+    ids, ask = make_batch("recall", 1, gap, torch.Generator().manual_seed(seed), True)
+    logits, wanted = answer_logits(lm, ids, ask, check_choice("memory", memory, MODES))
+    chance = logits.softmax(-1).gather(1, wanted.unsqueeze(-1))[:, 0]
+    keys = ids[:, :-1][ask[:, 1:]]
+    said = logits.argmax(-1)
+    return Recalled(*(part.numpy() for part in (keys, wanted - RECALL_KEYS, said - RECALL_KEYS, chance)))
+
+
+def pairs_figure(found: Recalled, *, height: int = 320) -> go.Figure:
+    """A bar a pair: the probability given to the value told, coloured by whether the answer is right."""
+    colours = [COLOURS["g_write"] if right else COLOURS["surprise"] for right in found.right]
+    names = [f"key {key}<br>told {value}" for key, value in zip(found.keys, found.wanted, strict=True)]
+    said = [f"says {value}" if 0 <= value < RECALL_VALUES else "no value" for value in found.said]
+    bars = go.Bar(
+        x=names, y=found.chance.astype(np.float32), text=said, textposition="outside", marker_color=colours,
+        cliponaxis=False, hovertemplate="%{x}: %{y:.1%}<extra></extra>",
+    )  # fmt: skip
+    figure = go.Figure(bars)
+    figure.add_hline(CHANCE, line={"dash": "dot", "width": 1.2, "color": COLOURS["g_forget"]})
+    figure.update_yaxes(title_text="probability of the value told", range=[0, 1.1], tickformat=".0%")
+    figure.update_layout(height=height, margin={"l": 70, "r": 20, "t": 36, "b": 60}, showlegend=False)
+    return figure
+
+
+class RecallLab(Panel):
+    """A trained recall model: choose variant, gap and what its memory does, and see each pair's answer.
+
+    With `predict` the plot stays closed until a prediction is entered, and a new one may be made for each setting.
+    Each control is an attribute: `lab.gap.value = 2048`, `lab.memory.value = "off"`.
+    """
+
+    what = "recall of eight pairs"
+
+    def __init__(
+        self,
+        variant: str = "mag",
+        *,
+        gap: int = 64,
+        memory: str = "on",
+        seed: int = 1234,
+        predict: Prediction | None = QUESTION,
+    ) -> None:
+        super().__init__()
+        check_integer("gap", gap, 0, LONGEST)
+        self.predict, self.is_open = predict, predict is None
+        self.answer: Answer | None = None
+        self.found: Recalled | None = None
+        self._asked: tuple | None = None  # the settings that the prediction is about
+        self._models: dict[str, TitansLM] = {}
+        self._make_controls(check_choice("variant", variant, trained_variants()), gap, memory, seed)
+        self._arrange()
+        self.changed()
+        self.flush()
+
+    def _make_controls(self, variant: str, gap: int, memory: str, seed: int) -> None:
+        texts = {"description": "variant", "tooltip": "which trained model answers"}
+        self.variant = w.Dropdown(options=trained_variants(), value=variant, **texts)
+        gaps = [(f"{one:,}", one) for one in sorted({*GAPS, gap})]
+        texts = {"description": "gap", "tooltip": "filler tokens between telling and asking"}
+        self.gap = w.SelectionSlider(options=gaps, value=gap, continuous_update=False, **texts)
+        texts = {"description": "memory", "tooltip": "on: writes and reads; frozen: reads its start; off: left out"}
+        self.memory = w.Dropdown(options=MODES, value=check_choice("memory", memory, MODES), **texts)
+        texts = {"description": "sequence", "tooltip": "other pairs, other filler"}
+        self.seed = w.IntText(value=seed, continuous_update=False, **texts)
+        self.controls = (self.variant, self.gap, self.memory, self.seed)
+        for control in self.controls:
+            control.observe(self.changed, "value")
+        self.guess = w.Text(placeholder="a number 0..8", description="I predict", tooltip="then press the button")
+        self.reveal = button("Show the result", "eye", "opens the plot beside your prediction", self._open)
+
+    def _arrange(self) -> None:
+        sliders = w.Box(self.controls, layout=w.Layout(flex_flow="row wrap"))
+        asked = []
+        if self.predict is not None:
+            question = w.HTML(f"<b>{html.escape(self.predict.question)}</b>", tooltip="the question")
+            asked = [question, self.guess, self.reveal]
+        shown = [self.message, self.stage.box] if self.is_open else [self.message]
+        self.panel.children = (sliders, *asked, *shown)
+
+    @property
+    def settings(self) -> tuple:
+        """variant, gap, memory, sequence, as the controls say now."""
+        return tuple(control.value for control in self.controls)
+
+    def compute(self) -> None:
+        """Asks the model as the controls say and shows its answers; while closed, nothing."""
+        if not self.is_open:
+            return
+        name = self.variant.value
+        if name not in self._models:
+            self._models[name] = load_model(PREFIX + name)
+        self.found = ask_pairs(self._models[name], self.gap.value, memory=self.memory.value, seed=self.seed.value)
+        figure, right = pairs_figure(self.found), int(self.found.right.sum())
+        if self.answer is not None and self._asked == self.settings:
+            together = self.predict.together(self.answer, self.found)
+            figure.update_layout(title={"text": together, "font_size": 15, "y": 0.98}, margin_t=70)
+        self.stage.draw(figure)
+        self.say(f"{name}, gap {self.gap.value:,}, memory {self.memory.value}: {right} of {PAIRS} right; {GUESSED}.")
+
+    def _open(self) -> None:
+        try:
+            self.answer = self.predict.read(self.guess.value)
+        except ConfigError as error:
+            self.say(str(error), bad=True)
+            return
+        self.is_open, self._asked = True, self.settings
+        self._arrange()
+        self.changed()
+        self.flush()
