@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .checkpoint import bundled_names, load_model, read_card
 from .cli_speed import add_bench, add_stream
+from .cli_tune import add_tune
 from .config import (
     NORMALISER_NAMES,
     SCALE_NAMES,
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_simulate(commands)
     _add_train(commands)
     _add_eval(commands)
+    add_tune(commands)
     add_stream(commands)
     add_bench(commands)
     _add_miras(commands)

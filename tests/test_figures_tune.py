@@ -1,0 +1,72 @@
+"""Figures of a search: what is drawn is what is in its table."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from titans_mini import ConfigError, figures_tune
+from titans_mini.tune import TuneConfig, Tuning, setting_of
+from titans_mini.tune_store import Setting
+
+CONFIG = TuneConfig(tokens=100, final_tokens=100, seeds=2, tau=(0.1, 0.2, 0.3), beta=(0.5,), lam=(1e-4, 1e-3))
+
+
+def score(setting: Setting, seed: int) -> float:
+    return 0.5 + abs(setting.tau - 0.2) + 100 * setting.lam + 0.3 * (setting.depth - 1) + 0.01 * seed
+
+
+def search(config=CONFIG, scored=score):
+    numbers = {"tokens": 100, "writes_per_1k": 1.0, "norm_end": 1.0, "diverged_at": None, "seconds": 0.1}
+    pairs = [(setting, seed) for setting in config.settings() for seed in range(config.seeds)]
+    return Tuning(config, [{**s._asdict(), "seed": n, "score": scored(s, n), **numbers} for s, n in pairs], True)
+
+
+def test_a_cell_is_the_best_over_the_other_parameters():
+    across, down, grid = figures_tune.cells(search().table("coarse"), "tau", "lam", "loss")
+    assert (across, down) == ([0.1, 0.2, 0.3], [1e-4, 1e-3])
+    expected = [[score(Setting(tau, 0.5, lam, 1e-3, 1), 0.5) for tau in across] for lam in down]  # depth 1 is better
+    np.testing.assert_allclose(grid, expected)
+    grid = figures_tune.cells(search().table("coarse"), "tau", "lam", "recall")[2]  # here high is good: depth 2
+    np.testing.assert_allclose(grid, np.array(expected) + 0.3)
+
+
+def test_a_cell_whose_runs_all_diverged_is_empty():
+    found = search(scored=lambda s, seed: None if s.tau == 0.1 else score(s, seed))
+    grid = figures_tune.cells(found.table("coarse"), "tau", "lam", "loss")[2]
+    assert np.isnan(grid[:, 0]).all() and np.isfinite(grid[:, 1:]).all()
+
+
+def test_there_is_a_map_for_each_pair_that_varies_and_a_ring_on_the_best():
+    figure = figures_tune.heat_maps(search().table("coarse"), "loss")
+    maps = [trace for trace in figure.data if trace.type == "heatmap"]
+    titles = {(figure.layout[f"xaxis{i}"].title.text, figure.layout[f"yaxis{i}"].title.text) for i in ("", 2, 3)}
+    assert len(maps) == 3 and titles == {("tau", "lambda"), ("tau", "depth"), ("lambda", "depth")}
+    ring = figure.data[1]
+    assert (ring.x, ring.y) == (("0.2",), ("0.0001",))
+
+
+def test_one_parameter_makes_no_map():
+    with pytest.raises(ConfigError, match="at least 2 parameters"):
+        figures_tune.heat_maps(search(replace(CONFIG, lam=(1e-4,), depth=(1,))).table(), "loss")
+
+
+def test_noise_is_drawn_per_seed_and_ties_stand_out():
+    noisy = lambda s, seed: score(s, seed) + (0.2 * seed if s.tau == 0.1 else 0.0)  # noqa: E731
+    found = search(replace(CONFIG, lam=(1e-4,), depth=(1,)), noisy)
+    figure = figures_tune.noise_figure(found)
+    means, seeds = figure.data
+    lines = found.table()
+    assert list(means.x) == [line["mean"] for line in lines] and list(means.error_x.array) == pytest.approx(
+        [line["spread"] for line in lines]
+    )
+    assert sorted(seeds.x) == sorted(row["score"] for row in found.rows)
+    expected = [figures_tune.TIE if line["tie"] else figures_tune.BEHIND for line in lines]
+    assert list(means.marker.color) == expected and len(set(expected)) == 2
+    assert list(means.y) == [str(setting_of(line)) for line in lines]
+
+
+def test_the_saving_reaches_80_percent_at_30_settings():
+    curve, mark = figures_tune.saving_figure(10_000, 100_000, 3).data
+    assert list(mark.x) == [30] and mark.y[0] == pytest.approx(0.8) and curve.y[28] < 0.8
+    assert len(figures_tune.saving_figure(50_000, 100_000, 3).data) == 1  # half the length: never
