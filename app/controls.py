@@ -38,6 +38,7 @@ class Control:
     high: float = 0
     step: float = 1
     options: tuple = ()
+    longest: int = 40  # characters of a link's value that are looked at
 
     def read(self, text: str) -> float | int | str:
         """The value that a link gives, or ConfigError."""

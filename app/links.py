@@ -123,8 +123,8 @@ def _read_link(page: Page, *, strict: bool) -> tuple[dict, list[str], list[str]]
                 if strict:
                     raise ConfigError(say("unknown", name=repr(name[:40])))
                 continue
-            text = st.query_params[name]
-            values[name] = page.controls[name].read(text if len(text) <= 40 else text[:40] + "…")
+            text, longest = st.query_params[name], page.controls[name].longest
+            values[name] = page.controls[name].read(text if len(text) <= longest else text[:longest] + "…")
         except ConfigError as error:
             problems.append(plain(error))
             bad.append(name)

@@ -15,6 +15,7 @@ PAGES = {
     "simulator": ":material/timeline:",
     "anatomy": ":material/grid_on:",
     "variants": ":material/account_tree:",
+    "miras": ":material/tune:",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from texts_miras import ENGLISH as MIRAS
 from texts_variants import ENGLISH as VARIANTS
 
 LANGUAGE = "en"
@@ -210,6 +211,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "alt=after": "The weights of this layer after the write, as a heat map",
         "alt=curve": "The loss after the write against theta, with this write marked",
         **VARIANTS,
+        **MIRAS,
     },
 }
 

@@ -18,6 +18,7 @@ PICTURES = {  # file: (colour scheme, what follows the address, viewport, the bu
     "simulator-failure.png": ("light", "", DESK, "beta too large"),
     "anatomy-light.png": ("light", "anatomy?auto=false", DESK, None),
     "variants-light.png": ("light", "variants", DESK, None),
+    "miras-light.png": ("light", "miras", DESK, None),
 }
 
 

@@ -53,7 +53,7 @@ REFUSALS: tuple[tuple[Callable[[Combination], bool], str], ...] = (
     ),
     (
         lambda c: c.retention in MIRROR and c.algorithm not in ("gd", "multistep"),
-        "this retention is the solution for plain gradients: algorithm gd or multistep",
+        "retention lq, lq_mirror, kl or sigmoid solves for plain gradients: algorithm gd or multistep",
     ),
     (
         lambda c: c.retention == "elastic" and c.algorithm not in ("gd", "momentum", "multistep"),

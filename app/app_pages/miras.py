@@ -1,0 +1,208 @@
+"""MIRAS: five choices make a memory; two rules read the same stream of pairs side by side."""
+
+from __future__ import annotations
+
+import controls
+import links
+import miras_controls as own
+import miras_panels
+import miras_rules
+import miras_runs
+import streamlit as st
+from texts import plain, say
+
+from titans_mini.errors import ConfigError
+from titans_mini.miras import PRESETS
+from titans_mini.miras.registry import reason
+
+
+def main() -> None:
+    """The page."""
+    links.open_link(own.PAGE)
+    _take_preset()
+    _bring_back()
+    hidden = links.hidden()
+    with st.sidebar:
+        values = _sidebar(hidden)
+    st.markdown(f"#### {say('miras_title')}")
+    st.html(f'<p class="phone-hint">{say("miras_phone")}</p>')
+    if (line := links.problem_line()) is not None:
+        st.warning(line)
+    values |= _stream(hidden)
+    rule = _rule(values)
+    versus = _versus(rule, hidden)
+    st.session_state.setdefault("miras_first", _settings())
+    links.keep()
+    stream = own.stream_of(values)
+    run = miras_runs.get_run(rule, stream)
+    other = None if versus == own.NOTHING else miras_runs.get_run(miras_rules.read(versus), stream)
+    miras_panels.show(run, other, hidden, stream)
+
+
+def _take_preset() -> None:
+    """A link's preset fills what the link does not set itself; from then on the link holds the choices."""
+    name = st.query_params.get("preset")
+    if name is None:
+        return
+    if name in PRESETS:
+        values = miras_rules.to_values(miras_rules.preset(name))
+        links.put({key: value for key, value in values.items() if key not in st.query_params})
+    del st.query_params["preset"]
+    st.session_state[controls.HIDDEN].pop("preset", None)
+
+
+def _bring_back() -> None:
+    """Controls that were not drawn for a while have the value they had."""
+    state, gone = st.session_state, links.hidden()
+    kept = state.kept.get(own.PAGE.name, {})
+    for control in own.COMING:
+        if control.name in kept and control.name not in gone:
+            state.setdefault(control.name, kept[control.name])
+
+
+def _sidebar(hidden: frozenset[str]) -> dict:
+    """Draws the choices; name -> value, for those that are not drawn too."""
+    values = links.values()
+    if "preset" not in hidden:
+        _presets(values)
+    for knob, picker in own.PICKERS.items():
+        values[picker.name] = controls.show(picker, hidden)
+        if (number := own.NUMBERS.get((knob, values[picker.name]))) is not None:
+            values[number.name] = controls.show(number, hidden)
+    values |= controls.show_all(own.STEPS, hidden)
+    with st.container(horizontal=True):
+        icon = ":material/restart_alt:"
+        st.button(say("reset"), key="miras_reset", help=say("miras_reset?"), icon=icon, on_click=_reset)
+        st.button(say("defaults"), key="miras_defaults", help=say("miras_defaults?"), on_click=_defaults)
+    if "more" in hidden or hidden.issuperset(control.name for control in own.MORE):
+        return values | _more(values, hidden)
+    with st.expander(say("miras_more")):
+        return values | _more(values, hidden)
+
+
+def _presets(values: dict) -> None:
+    """The preset that the pickers make, if any; choosing another fills them."""
+    found = None
+    if reason(miras_rules.names(values)) is None:
+        found = miras_rules.name_of(miras_rules.from_values(values))
+    options = [*PRESETS] if found else ["own", *PRESETS]
+    st.session_state.preset = found or "own"
+    st.selectbox(
+        say("preset"), options, key="preset", help=say("preset?"), on_change=_fill,
+        format_func=lambda name: say(f"preset={name}"),
+    )  # fmt: skip
+    if found:
+        chosen = PRESETS[found]
+        st.caption(say("preset_note", note=plain(chosen.note), reference=plain(chosen.reference)))
+
+
+def _fill() -> None:
+    """Callback: the chosen preset into the pickers."""
+    if (name := st.session_state.preset) in PRESETS:
+        links.put(miras_rules.to_values(miras_rules.preset(name)))
+
+
+def _more(values: dict, hidden: frozenset[str]) -> dict:
+    found = {}
+    for control in own.MORE:
+        if control.name == "depth" and values["architecture"] != "mlp":
+            continue
+        fixed = control.name == "clip" and values["retention"] == "privacy"
+        found[control.name] = controls.show(control, hidden, disabled=fixed)
+    return found
+
+
+def _stream(hidden: frozenset[str]) -> dict:
+    """Draws what the stream is; name -> value."""
+    values = links.values()
+    first, *rest = st.columns([5, 3, 3], gap="medium", vertical_alignment="center")
+    with first:
+        kind = controls.show(own.KIND, hidden)
+    asked = [own.AMOUNTS[kind]] if kind in own.AMOUNTS else []
+    asked += [own.PAIRS] if kind != "overload" else []
+    found = {"kind": kind}
+    for column, control in zip(rest, asked, strict=False):
+        with column:
+            found[control.name] = controls.show(control, hidden)
+    if "kind" not in hidden:
+        stream = own.stream_of(values | found)
+        st.caption(say(f"kind={kind}", pairs=stream["pairs"], features=stream["dim"]))
+    return found
+
+
+def _rule(values: dict) -> miras_rules.Rule:
+    """The rule of the pickers; if they do not go together, one line, and the rule before."""
+    why = reason(miras_rules.names(values))
+    try:
+        if why is None:
+            st.session_state.miras_rule = rule = miras_rules.from_values(values)
+            return rule
+        st.error(say("refused", reason=plain(why), allowed=miras_panels.allowed_line(values)))
+    except ConfigError as error:
+        st.error(say("miras_bad", error=plain(error)))
+    return st.session_state.get("miras_rule") or own.DEFAULT
+
+
+def _versus(rule: miras_rules.Rule, hidden: frozenset[str]) -> str:
+    """Rule B as its control spells it, and in the link."""
+    versus = links.values()["versus"]
+    if "versus" in hidden:
+        return versus
+    state = st.session_state
+    with st.container(horizontal=True, vertical_alignment="bottom", key="versus_row"):
+        options = [own.NOTHING, *PRESETS]
+        state.versus_choice = versus
+        st.selectbox(
+            say("versus"), options if versus in options else [versus, *options], key="versus_choice",
+            help=say("versus?"), format_func=_label, on_change=_choose, width=420,
+        )  # fmt: skip
+        if "pin" not in hidden:
+            icon, about = ":material/keep:", say("pin_rule?")
+            st.button(say("pin_rule"), key="pin_rule", icon=icon, help=about, on_click=_pin, args=(rule,))
+    if versus != own.VERSUS.default:
+        st.query_params["versus"] = versus
+    elif "versus" in st.query_params:
+        del st.query_params["versus"]
+    return versus
+
+
+def _label(versus: str) -> str:
+    if versus == own.NOTHING:
+        return say("versus=nothing")
+    if versus in PRESETS:
+        return say(f"preset={versus}")
+    return say("versus=own", name=versus.replace(".", " + ", 4).replace(",", ", "))
+
+
+def _choose() -> None:
+    """Callback: another rule B."""
+    links.put({"versus": st.session_state.versus_choice})
+
+
+def _pin(rule: miras_rules.Rule) -> None:
+    """Callback: this rule as rule B."""
+    links.put({"versus": miras_rules.spell(rule)})
+
+
+def _settings() -> dict:
+    """All that a reset restores; the preset follows from the rest."""
+    return {name: value for name, value in links.values().items() if name != "preset"}
+
+
+def _reset() -> None:
+    """Callback: the settings that the page opened with."""
+    _restart(st.session_state.miras_first)
+
+
+def _defaults() -> None:
+    """Callback: the page's own settings."""
+    _restart({name: control.default for name, control in own.PAGE.controls.items() if name != "preset"})
+
+
+def _restart(values: dict) -> None:
+    links.put(values)
+    st.session_state.pop("miras_rule", None)
+    st.session_state.link_problems = []
+
+
+main()

@@ -1,0 +1,43 @@
+"""The MIRAS page in a real Chromium against a real server."""
+
+import pytest
+
+pytest.importorskip("streamlit")
+pytest.importorskip("playwright")
+
+from browsing import is_trouble, settle  # noqa: E402
+
+pytestmark = pytest.mark.browser
+CURVES = (
+    "[...document.querySelectorAll('.st-key-along_chart .scatterlayer path.js-line')]"
+    ".map(line => line.getAttribute('d')).join()"
+)
+
+
+@pytest.mark.parametrize("viewport", [{"width": 1400, "height": 900}, {"width": 390, "height": 844}])
+def test_picking_another_bias_changes_the_picture_the_number_and_the_link(server, chromium, viewport):
+    page, errors = chromium.new_page(viewport=viewport), []
+    page.on("console", lambda message: errors.append(message.text) if is_trouble(message) else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(server.url + "miras?length=100")
+    page.locator(".st-key-by_age_chart .scatterlayer path.point").first.wait_for(timeout=60_000)
+    settle(page)
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= viewport["width"]
+    before, number = page.evaluate(CURVES), page.locator("[data-testid=stMetricValue]").first.inner_text()
+    if viewport["width"] < 768:
+        page.locator("[data-testid=stExpandSidebarButton]").click()
+        page.wait_for_function("document.querySelector('.st-key-bias').getBoundingClientRect().x >= 0")
+    page.locator(".st-key-bias [data-baseweb=select], .st-key-bias input").first.click()
+    page.get_by_role("option", name="dot", exact=True).click()
+    page.wait_for_url("**bias=dot*")
+    page.wait_for_function("before => before !== " + CURVES, arg=before)
+    settle(page)
+    assert page.locator("[data-testid=stMetricValue]").first.inner_text() != number
+    assert page.get_by_text("linear attention").count()
+    assert page.locator("[data-testid=stException]").count() == 0
+    page.close()
+    assert errors == []
+
+
+def test_the_server_wrote_nothing_to_stderr(server):
+    assert server.log.read_text() == ""
