@@ -159,6 +159,11 @@ SOLUTIONS = {
         ("count", "lambda w: w * (w + 3)", "lambda w: 2 * w * (w + 1)"),
         ("variant", f"max(VARIANTS, key={LOST})", f"min(VARIANTS, key={LOST})"),
     ],
+    "06_miras": [
+        ("p", "1 + math.log(4) / math.log(3)", "3.0"),
+        ("sigma", "10.0", "1.0"),
+        ("config", 'MirasConfig("mlp", "huber", "none", "gd", "constant", theta=0.05)', "PLAIN"),
+    ],
 }
 PREPARE = """
 from titans_mini import SimulationConfig, simulate, simulate_many

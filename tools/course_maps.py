@@ -114,6 +114,25 @@ def map_variants() -> str:
     return _svg(boxes, arrows, 396, loop + 'marker-end="url(#tip)"/>')
 
 
+def map_miras() -> str:
+    """A write, with the knob that decides each part of it."""
+    memory, bias, keep = COLOURS["memory_norm"], COLOURS["loss"], COLOURS["g_forget"]
+    boxes = {
+        "pair": Box(85, 70, ("pair k, v", "of this token", "键与值"), width=130),
+        "architecture": Box(275, 70, ("1 architecture", "M(k): matrix, MLP, CNN", "记忆结构"), memory, 185),
+        "bias": Box(495, 70, ("2 attentional bias", "inner loss of M(k), v", "注意偏置"), bias, 175),
+        "gradient": Box(725, 70, ("gradient", "in the weights", "梯度"), COLOURS["surprise"], 150),
+        "algorithm": Box(725, 220, ("4 algorithm", "gradient → update u", "记忆算法"), COLOURS["momentum"], 165),
+        "retention": Box(495, 220, ("3 retention", "old W and u → new W", "保留方式"), keep, 175),
+        "gate": Box(275, 220, ("gate", "how large θ, η, α", "门控"), COLOURS["g_write"], 150),
+    }
+    arrows = [("pair", "architecture"), ("architecture", "bias"), ("bias", "gradient"), ("gradient", "algorithm")]
+    arrows += [("algorithm", "retention"), ("gate", "retention")]
+    line = f'fill="none" stroke="{INK}" stroke-width="1.6" marker-end="url(#tip)"'
+    back = f'<path d="M470,182 L330,112" {line}/><path d="M275,258 V278 H725 V262" {line}/>'
+    return _svg(boxes, arrows, 290, back)
+
+
 def _svg(boxes: dict[str, Box], arrows: list[tuple[str, str]], height: int, more: str = "") -> str:
     tip = f'<path d="M0,0 L8,4 L0,8 z" fill="{INK}"/>'
     marker = f'<marker id="tip" markerWidth="8" markerHeight="8" refX="7" refY="4" orient="auto">{tip}</marker>'

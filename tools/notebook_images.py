@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import plotly.graph_objects as go
 import torch
-from course_maps import map_memory, map_momentum, map_recipe, map_tour, map_variants
+from course_maps import map_memory, map_miras, map_momentum, map_recipe, map_tour, map_variants
 from playwright.sync_api import Page, sync_playwright
 from plotly.offline import get_plotlyjs
 
@@ -29,7 +29,9 @@ from titans_mini.checkpoint import load_model
 from titans_mini.evaluate import evaluate
 from titans_mini.figures import coloured_text, recall_figure, single_figure, time_figure
 from titans_mini.figures_anatomy import curve_figure, step_figure
+from titans_mini.figures_spread import spread_figure
 from titans_mini.figures_variants import attention_figure, distance_figure
+from titans_mini.miras import experiments
 from titans_mini.model import MODES
 from titans_mini.tasks import make_batch
 from titans_mini.train import TrainConfig, Trainer
@@ -154,6 +156,34 @@ def variants_gates() -> go.Figure:
     return curve_figure({"theta": gates.theta[0], "alpha": gates.alpha[0]}, y_title="gate of layer 1")
 
 
+def miras_outliers() -> go.Figure:
+    rows = experiments.outliers(biases=("l2", "huber"))
+    return spread_figure(rows, "recall", x="share", name="bias", x_title="share of outliers", y_title="recall")
+
+
+def miras_coins() -> go.Figure:
+    rows = experiments.coins((1, 1.25, 1.5, 2, 3, 4, 6))
+    figure = spread_figure(rows, "answer", x="p", x_title="p", y_title="answer")
+    line = {"dash": "dot", "color": "#22303C"}
+    return figure.add_scatter(
+        x=[row["p"] for row in rows], y=[row["limit"] for row in rows], name="closed form", line=line
+    )
+
+
+def miras_ages() -> go.Figure:
+    rows = experiments.ages(("none", "decay 0.05", "lq 4"), thetas=(0.2, 0.5))
+    curves = {f"{row['retention']}, theta {row['theta']}": [part.mean for part in row["quarters"]] for row in rows}
+    del curves["lq 4, theta 0.2"]  # its own step is the larger one
+    quarters = ("1, the oldest", "2", "3", "4, the newest")
+    return curve_figure(curves, x=quarters, x_title="quarter of the stream", y_title="recall")
+
+
+def miras_privacy() -> go.Figure:
+    rows = experiments.privacy((0.05, 0.1, 0.3, 1.0, 2.0))
+    title = "epsilon of one pair (left: more private)"
+    return spread_figure(rows, "recall", x="epsilon", x_title=title, y_title="recall").update_xaxes(type="log")
+
+
 def _answers(eta: float, theta: float = 0.1, tokens: int = 60) -> list[float]:
     """A pair with a key of length 1, reread at each token, under momentum: what is answered along v."""
     m, s, out = 0.0, 0.0, []
@@ -178,6 +208,7 @@ PICTURES: dict[str, Callable[[], go.Figure | str]] = {
         momentum_impulse, momentum_swing, momentum_ages, momentum_text,
         recipe_tau, recipe_beta, recipe_lambda, recipe_rules,
         map_variants, variants_mac, variants_train, variants_recall, variants_gates,
+        map_miras, miras_outliers, miras_coins, miras_ages, miras_privacy,
     )
 }  # fmt: skip
 

@@ -1,0 +1,199 @@
+"""MirasLab: five pickers make a memory, which reads a stream of pairs; recall and loss, and why a choice is refused."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import replace
+from typing import NamedTuple
+
+import ipywidgets as w
+import numpy as np
+
+from ..asking import Answers, ask, cut, judge
+from ..errors import ConfigError, check_choice, check_integer
+from ..figures_miras import age_figure, mark_blow_up, stream_figure
+from ..miras import KNOBS, Combination, MirasConfig, Pairs, make_pairs, run
+from ..miras.registry import reason
+from ..miras.run import MirasTrace
+from ..miras.streams import KINDS
+from ..threads import one_thread
+from .panel import Panel, button
+from .prediction import Answer, Prediction
+
+THETAS = (0.001, 0.003, 0.01, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0)
+PAIRS = (2, 4, 8, 16, 32)
+DIM, TOKENS = 8, 120
+ALONE = "one change alone is not enough here: change one choice, and read on"
+VIEWS = ("recall by age", "along the stream")
+PLAIN = MirasConfig("matrix", "l2", "none", "gd", "constant")
+HELP = {
+    "architecture": "what the memory is",
+    "bias": "the inner loss that a write goes down",
+    "retention": "what happens to the old memory at a write",
+    "algorithm": "how a gradient becomes an update",
+    "gate": "who decides the sizes of step and forgetting",
+    "theta": "step size of a write",
+    "stream": "the pairs that are read",
+    "pairs": f"how many pairs there are; a matrix of {DIM} features holds {DIM}",
+    "view": "how well pairs are known by their age, or what happens token by token",
+}
+
+
+class Run(NamedTuple):
+    """A rule over a stream, and how well it answered."""
+
+    trace: MirasTrace
+    answers: Answers
+    ended: int | None  # the token at which the memory blew up
+
+    @property
+    def mean(self) -> float:
+        """Mean recall of all pairs after the last token; NaN if it blew up."""
+        return float(self.answers.end_recall.mean())
+
+
+QUESTION = Prediction("Mean recall of all pairs after the last token (1: perfect, 0: chance)?", lambda run: run.mean)
+
+
+def read_pairs(config: MirasConfig, stream: Pairs) -> Run:
+    """The stream through a memory of this rule, token by token and without clip (clip 1 for privacy)."""
+    questions = ask(stream.pair)
+    with one_thread(), np.errstate(over="ignore", invalid="ignore"):
+        trace, ended = cut(run(config, stream.keys, stream.values, stream.keys[questions.shown]))
+        return Run(trace, judge(stream, questions, trace), ended)
+
+
+def mend(chosen: Combination) -> list[str]:
+    """Each single change that makes a refused combination one that is allowed, a line per knob."""
+    lines = []
+    for knob, choices in KNOBS.items():
+        names = [name for name in choices if reason(chosen._replace(**{knob: name})) is None]
+        if names:
+            lines.append(f"change {knob} to {' or '.join(names)}")
+    return lines
+
+
+class MirasLab(Panel):
+    """Pick architecture, bias, retention, algorithm, gate, step size and stream; see recall and loss.
+
+    `config` is the rule at the start, which stays dotted behind the ones tried. With `predict` the plot stays closed
+    until a prediction is entered. Each control is an attribute: `lab.bias.value = "huber"`.
+    """
+
+    what = "five pickers of a memory"
+
+    def __init__(
+        self,
+        config: MirasConfig = PLAIN,
+        *,
+        stream: str = "outliers",
+        pairs: int = 4,
+        view: str = VIEWS[0],
+        seed: int = 0,
+        predict: Prediction | None = QUESTION,
+    ) -> None:
+        super().__init__()
+        check_integer("pairs", pairs, 1, 1000)
+        self.start, self.stream_seed = config, check_integer("seed", seed, 0, 2**31 - 1)
+        self.predict, self.is_open = predict, predict is None
+        self.answer: Answer | None = None
+        self.found: Run | None = None
+        self._asked: tuple | None = None  # the settings that the prediction is about
+        self._make_controls(check_choice("stream", stream, KINDS), pairs, check_choice("view", view, VIEWS))
+        self._arrange()
+        self.changed()
+        self.flush()
+
+    def _make_controls(self, stream: str, pairs: int, view: str) -> None:
+        options = {knob: list(choices) for knob, choices in KNOBS.items()}
+        values = {knob: getattr(self.start, knob) for knob in KNOBS} | {"stream": stream, "view": view}
+        options |= {"stream": list(KINDS), "view": list(VIEWS)}
+        self.controls = {
+            name: w.Dropdown(options=names, value=values[name], description=name, tooltip=HELP[name])
+            for name, names in options.items()
+        }
+        for name, value, marks in (("theta", self.start.theta, THETAS), ("pairs", pairs, PAIRS)):
+            marks = [(f"{mark:g}", mark) for mark in sorted({*marks, value})]
+            texts = {"description": name, "tooltip": HELP[name]}
+            self.controls[name] = w.SelectionSlider(options=marks, value=value, continuous_update=False, **texts)
+        for name, control in self.controls.items():
+            setattr(self, name, control)
+            control.observe(self.changed, "value")
+        self.guess = w.Text(placeholder="a number", description="I predict", tooltip="then press the button")
+        self.reveal = button("Show the result", "eye", "opens the plot beside your prediction", self._open)
+
+    def _arrange(self) -> None:
+        pickers = w.Box([self.controls[name] for name in HELP], layout=w.Layout(flex_flow="row wrap"))
+        asked = []
+        if self.predict is not None:
+            question = w.HTML(f"<b>{html.escape(self.predict.question)}</b>", tooltip="the question")
+            asked = [question, self.guess, self.reveal]
+        shown = [self.message, self.stage.box] if self.is_open else [self.message]
+        self.panel.children = (pickers, *asked, *shown)
+
+    @property
+    def chosen(self) -> Combination:
+        """The five names that the pickers show, allowed or not."""
+        return Combination(*(self.controls[knob].value for knob in KNOBS))
+
+    @property
+    def settings(self) -> tuple:
+        """(rule, stream) as the controls say; ConfigError if they do not go together."""
+        config = self.start
+        changed = {knob: name for knob, name in self.chosen._asdict().items() if name != getattr(config, knob)}
+        numbers = {f"{knob}_number": None for knob in changed if knob in ("bias", "retention", "algorithm")}
+        config = replace(config, **changed, **numbers, theta=self.theta.value)
+        return config, (self.stream.value, self.pairs.value, self.stream_seed)
+
+    def compute(self) -> None:
+        """Reads the stream by the rule of the pickers, or says why there is none; the last plot then stays."""
+        try:
+            settings = config, (kind, pairs, seed) = self.settings
+        except ConfigError:
+            self.say(f"Not possible: {reason(self.chosen)}.", *(mend(self.chosen) or [ALONE]), bad=True)
+            return
+        if not self.is_open:
+            self.say("")
+            return
+        stream = make_pairs(kind, tokens=TOKENS, dim=DIM, pairs=pairs, seed=seed)
+        self.found = read_pairs(config, stream)
+        runs = {"this rule": self.found}
+        if config != self.start:
+            runs["the rule at the start"] = read_pairs(self.start, stream)
+        self._draw(runs, stream, settings)
+        self._report(runs)
+
+    def _draw(self, runs: dict[str, Run], stream: Pairs, settings: tuple) -> None:
+        curves = {label: (found.trace, found.answers) for label, found in runs.items()}
+        if self.view.value == VIEWS[0]:
+            figure = age_figure(curves)
+        else:
+            figure = stream_figure(curves, marked=stream.marked)
+            for label, found in runs.items():
+                if found.ended is not None:
+                    mark_blow_up(figure, found.ended, label)
+        if self.answer is not None and self._asked == settings and self.found.ended is None:
+            together = self.predict.together(self.answer, self.found)
+            figure.update_layout(title={"text": together, "font_size": 15, "y": 0.98}, margin_t=70)
+        self.stage.draw(figure)
+
+    def _report(self, runs: dict[str, Run]) -> None:
+        lines = []
+        for label, found in runs.items():
+            names = " + ".join(found.trace.config.combination)
+            told = f"mean recall of all pairs at the end {found.mean:.2f}"
+            if found.ended is not None:
+                told = f"blew up at token {found.ended}; try a smaller theta"
+            lines.append(f"{label}: {names}, theta {found.trace.config.theta:g}: {told}.")
+        self.say(*lines)
+
+    def _open(self) -> None:
+        try:
+            self.answer, settings = self.predict.read(self.guess.value), self.settings
+        except ConfigError as error:
+            self.say(str(error), bad=True)
+            return
+        self.is_open, self._asked = True, settings
+        self._arrange()
+        self.changed()
+        self.flush()
