@@ -77,6 +77,25 @@ def settle(page) -> None:
     page.wait_for_function(f"!document.querySelector('{BUSY}')", timeout=60_000)
 
 
+def open_sidebar(page) -> None:
+    """Opens the sidebar of a narrow page, and waits until it has slid in: a list opened sooner closes again."""
+    page.locator("[data-testid=stExpandSidebarButton]").click()
+    left = "document.querySelector('[data-testid=stSidebarContent]').getBoundingClientRect().x"
+    page.wait_for_function(
+        f"() => {{ const before = window.sidebarLeft; window.sidebarLeft = {left};"
+        " return before >= 0 && before === window.sidebarLeft; }",
+        polling=200,
+    )
+
+
+def watch(page) -> list[str]:
+    """What goes wrong in the page from now on: a list that grows."""
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text) if is_trouble(message) else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    return errors
+
+
 def is_trouble(message) -> bool:
     """Errors, but for those of Streamlit itself, which looks for its server below a page's address first."""
     return message.type == "error" and not re.search(r"/\w+/_stcore/[\w-]+$", message.location["url"])

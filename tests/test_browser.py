@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("streamlit")
 pytest.importorskip("playwright")
 
-from browsing import is_trouble, settle  # noqa: E402
+from browsing import open_sidebar, settle, watch  # noqa: E402
 
 from titans_mini import Trace  # noqa: E402
 
@@ -29,8 +29,7 @@ def visit(server, chromium):
         context = chromium.new_context(**{"viewport": DESK, **options})
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: errors.append(message.text) if is_trouble(message) else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
+        errors.append(watch(page))
         page.goto(server.url + query)
         settle(page)
         return page
@@ -38,7 +37,7 @@ def visit(server, chromium):
     yield open_page
     for context in contexts:
         context.close()
-    assert errors == []
+    assert all(found == [] for found in errors), errors
 
 
 def writes(page) -> str:
@@ -182,8 +181,8 @@ def test_a_phone_shows_all_without_scrolling_sideways(visit):
     page = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
     assert page.locator(".phone-hint").is_visible()
-    page.locator("[data-testid=stExpandSidebarButton]").click()
-    page.wait_for_function("document.querySelector('.st-key-tau').getBoundingClientRect().x >= 0")
+    open_sidebar(page)
+    assert page.locator(".st-key-tau").bounding_box()["x"] >= 0
 
 
 CELLS = (

@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("streamlit")
 pytest.importorskip("playwright")
 
-from browsing import is_trouble, settle  # noqa: E402
+from browsing import open_sidebar, settle, watch  # noqa: E402
 
 pytestmark = pytest.mark.browser
 CURVES = (
@@ -16,17 +16,15 @@ CURVES = (
 
 @pytest.mark.parametrize("viewport", [{"width": 1400, "height": 900}, {"width": 390, "height": 844}])
 def test_picking_another_bias_changes_the_picture_the_number_and_the_link(server, chromium, viewport):
-    page, errors = chromium.new_page(viewport=viewport), []
-    page.on("console", lambda message: errors.append(message.text) if is_trouble(message) else None)
-    page.on("pageerror", lambda error: errors.append(str(error)))
+    page = chromium.new_page(viewport=viewport)
+    errors = watch(page)
     page.goto(server.url + "miras?length=100")
     page.locator(".st-key-by_age_chart .scatterlayer path.point").first.wait_for(timeout=60_000)
     settle(page)
     assert page.evaluate("document.scrollingElement.scrollWidth") <= viewport["width"]
     before, number = page.evaluate(CURVES), page.locator("[data-testid=stMetricValue]").first.inner_text()
     if viewport["width"] < 768:
-        page.locator("[data-testid=stExpandSidebarButton]").click()
-        page.wait_for_function("document.querySelector('.st-key-bias').getBoundingClientRect().x >= 0")
+        open_sidebar(page)
     page.locator(".st-key-bias [data-baseweb=select], .st-key-bias input").first.click()
     page.get_by_role("option", name="dot", exact=True).click()
     page.wait_for_url("**bias=dot*")
