@@ -87,6 +87,14 @@ def keep() -> None:
     state.kept[state.opened] = values()
 
 
+def restart(values: dict, *forget: str) -> None:
+    """Sets controls anew; drops what the session holds under `forget`, and the lines about the link."""
+    put(values)
+    for name in forget:
+        st.session_state.pop(name, None)
+    st.session_state.link_problems = []
+
+
 def put(values: dict) -> None:
     """Sets controls from code: the widget's value, or for a hidden control its kept value and the link.
 

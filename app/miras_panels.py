@@ -13,6 +13,7 @@ from texts import plain, say
 
 from titans_mini import figures_miras
 from titans_mini.miras import KNOBS, allowed, table
+from titans_mini.miras.registry import repairs, single_repairs
 
 CHART = {"displayModeBar": False}
 WORDS = {"write": "theta", "forget": "alpha", "gating": "gate"}  # controls by the name of what they set
@@ -149,12 +150,13 @@ def _table() -> None:
 
 def allowed_line(values: dict) -> str:
     """What could be chosen in the place of a refused combination, as Markdown."""
-    found = miras_rules.repairs(miras_rules.names(values))
-    if len(found[0]) > 1:
-        pairs = (f"{knob} **{plain(name)}**" for knob, name in found[0].items())
+    chosen = miras_rules.names(values)
+    if not (alone := single_repairs(chosen)):
+        pairs = (f"{knob} {_bold(name)}" for knob, name in repairs(chosen)[0].items())
         return say("allowed_together", choices=say("and").join(pairs))
-    by_knob: dict[str, list[str]] = {}
-    for change in found:
-        ((knob, name),) = change.items()
-        by_knob.setdefault(knob, []).append(f"**{plain(name)}**")
-    return say("allowed", choices=say("or").join(f"{knob} {', '.join(names)}" for knob, names in by_knob.items()))
+    choices = (f"{knob} {', '.join(map(_bold, names))}" for knob, names in alone.items())
+    return say("allowed", choices=say("or").join(choices))
+
+
+def _bold(name: str) -> str:
+    return f"**{plain(name)}**"

@@ -5,13 +5,11 @@ Session-free: nothing here draws or remembers.
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, replace
 
 from titans_mini import MemoryConfig
 from titans_mini.errors import ConfigError, check_integer
 from titans_mini.miras import KNOBS, PRESETS, Combination, MirasConfig
-from titans_mini.miras.registry import reason
 
 KNOB_CONTROLS = {knob: knob for knob in KNOBS} | {"gate": "gating"}  # knob -> its control
 NUMBERED = ("bias", "retention", "algorithm")
@@ -138,20 +136,6 @@ def read(text: str, chunks: int = 64) -> Rule:
     config = MirasConfig(*parts, **given)
     Rule(config, **sizes).memory(8)  # checks the sizes
     return make_rule(config, **sizes)
-
-
-def repairs(chosen: Combination) -> list[dict[str, str]]:
-    """The smallest changes, knob -> name, that make a refused combination one that is allowed."""
-    for many in range(1, len(KNOBS) + 1):
-        found = [
-            dict(zip(knobs, picked, strict=True))
-            for knobs in itertools.combinations(KNOBS, many)
-            for picked in itertools.product(*(KNOBS[knob] for knob in knobs))
-            if reason(chosen._replace(**dict(zip(knobs, picked, strict=True)))) is None
-        ]
-        if found:
-            return found
-    return []
 
 
 def differences(rule: Rule, other: Rule) -> list[tuple[str, object, object]]:

@@ -10,9 +10,9 @@ import numpy as np
 import streamlit as st
 from miras_rules import Rule, make_rule
 
-from titans_mini.asking import Answers, Questions, ask, cut, judge
+from titans_mini.asking import Answers, read_pairs
 from titans_mini.divergence import MILDER
-from titans_mini.miras import Pairs, make_pairs, run
+from titans_mini.miras import Pairs, make_pairs
 from titans_mini.miras.run import MirasTrace
 from titans_mini.threads import one_thread
 
@@ -60,20 +60,16 @@ def get_run(rule: Rule, stream: dict) -> Run:
 
 
 def _run(rule: Rule, stream: dict) -> Run:
-    pairs = make_pairs(**stream)
-    questions = ask(pairs.pair)
-    trace, ended = cut(_trace(rule, pairs, questions, stream["seed"]))
-    cause = None if ended is None else _cause(rule, pairs, questions, stream["seed"])
-    return Run(rule, pairs, trace, judge(pairs, questions, trace), ended, cause)
+    pairs, seed = make_pairs(**stream), stream["seed"]
+    trace, answers, ended = _read(rule, pairs, seed)
+    return Run(rule, pairs, trace, answers, ended, None if ended is None else _cause(rule, pairs, seed))
 
 
-def _trace(rule: Rule, pairs: Pairs, questions: Questions, seed: int) -> MirasTrace:
-    memory = rule.memory(pairs.keys.shape[1])
-    keys = pairs.keys * memory.norm
-    return run(rule.config, keys, pairs.values, keys[questions.shown], memory=memory, seed=seed)
+def _read(rule: Rule, pairs: Pairs, seed: int) -> tuple[MirasTrace, Answers, int | None]:
+    return read_pairs(rule.config, pairs, memory=rule.memory(pairs.keys.shape[1]), seed=seed)
 
 
-def _cause(rule: Rule, pairs: Pairs, questions: Questions, seed: int) -> Cause | None:
+def _cause(rule: Rule, pairs: Pairs, seed: int) -> Cause | None:
     """Found by trying: the first milder setting under which the run stays finite; None if none helps."""
     config = rule.config
     sizes = {name: getattr(rule, name) for name in ("chunk", "clip", "scale", "depth")}
@@ -85,6 +81,6 @@ def _cause(rule: Rule, pairs: Pairs, questions: Questions, seed: int) -> Cause |
         tries.append(("write", config.theta, theta, {"theta": theta}))
     for name, old, new, change in tries:
         milder = make_rule(replace(config, **change), **sizes)
-        if cut(_trace(milder, pairs, questions, seed))[1] is None:
+        if _read(milder, pairs, seed)[2] is None:
             return Cause(name, old, new)
     return None

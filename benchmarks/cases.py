@@ -7,7 +7,6 @@ import json
 import resource
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -17,29 +16,12 @@ from torch import Tensor
 from titans_mini import MemoryConfig, SimulationConfig, simulate, simulate_many
 from titans_mini.flops import memory_flops, training_flops
 from titans_mini.stream import Reader, StreamConfig, peak_memory
+from titans_mini.timing import medians, seconds
 
 from .contestants import Contestant, make, present
 from .machine import total_memory
 
 PEAK_SIZES = (512, 1024, 2048)  # widths of square matrix products; the fastest one is the machine's peak
-
-
-def seconds(run: Callable[[], object]) -> float:
-    """Wall-clock time of one call."""
-    began = time.perf_counter()
-    run()
-    return time.perf_counter() - began
-
-
-def medians(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median seconds of each, in turns, after one call of each that does not count."""
-    for run in runs.values():
-        run()
-    taken: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(rounds):
-        for name, run in runs.items():
-            taken[name].append(seconds(run))
-    return {name: statistics.median(times) for name, times in taken.items()}
 
 
 def product_peak(rounds: int) -> float:

@@ -17,19 +17,37 @@ PASTED = 'One line, and "quotes".\nAnother: 雪 & <b>.\n'
 sys.path.append(str(ENTRY.parent))  # the app's own modules can be imported in tests too
 
 
-def start(**link: str):
-    """The page as a link opens it; without `tokens` in the link the run is short."""
+def open_page(page: str | None, link: dict[str, str]):
+    """A page of `app_pages` as a link opens it; None: the one that the app opens with."""
     app = AppTest.from_file(ENTRY, default_timeout=60)
-    for name, value in {**QUICK, **link}.items():
+    if page is not None:
+        app.switch_page(f"app_pages/{page}.py")
+    for name, value in link.items():
         app.query_params[name] = value
     return app.run()
 
 
+def start(**link: str):
+    """The first page as a link opens it; without `tokens` in the link the run is short."""
+    return open_page(None, {**QUICK, **link})
+
+
+def unbroken(app):
+    """Asserts that nothing failed."""
+    assert not app.exception
+    return app
+
+
 def sound(app):
     """Asserts that nothing failed and that the picture is there."""
-    assert not app.exception
-    assert app.get("plotly_chart")
+    assert unbroken(app).get("plotly_chart")
     return app
+
+
+def chart_ending(app, name: str) -> dict:
+    """The one chart whose key ends so."""
+    (found,) = [c for c in app.get("plotly_chart") if c.proto.id.endswith(name)]
+    return json.loads(found.proto.spec)
 
 
 def trace_of(app) -> Trace:

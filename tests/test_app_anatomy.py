@@ -7,6 +7,7 @@ import pytest
 
 testing = pytest.importorskip("streamlit.testing.v1")
 
+import pages  # noqa: E402
 from pages import ENTRY, PASTED, lines, sound, start, trace_of  # noqa: E402
 
 from titans_mini.anatomy import dissect  # noqa: E402
@@ -16,10 +17,7 @@ CHARTS = 6  # vectors, gradient, before, change, after, loss against theta
 
 def open_page(**link: str):
     """The page as a link opens it; without `tokens` in the link the run is short."""
-    app = testing.AppTest.from_file(ENTRY, default_timeout=60).switch_page("app_pages/anatomy.py")
-    for name, value in {"tokens": "60", **link}.items():
-        app.query_params[name] = value
-    return app.run()
+    return pages.open_page("anatomy", {"tokens": "60", **link})
 
 
 def whole(app):

@@ -2,14 +2,14 @@
 
 import contextlib
 import io
-import json
 
 import numpy as np
 import pytest
 
-testing = pytest.importorskip("streamlit.testing.v1")
+pytest.importorskip("streamlit.testing.v1")
 
-from pages import ENTRY, lines  # noqa: E402
+from pages import chart_ending, lines, open_page  # noqa: E402
+from pages import unbroken as sound  # noqa: E402
 
 # isort: split
 import miras_controls as own  # noqa: E402
@@ -19,22 +19,14 @@ from texts import TEXTS  # noqa: E402
 
 from titans_mini.errors import ConfigError  # noqa: E402
 from titans_mini.miras import KNOBS, PRESETS, Combination, MirasConfig, allowed, refused  # noqa: E402
+from titans_mini.miras.registry import repairs  # noqa: E402
 
 QUICK = {"length": "60"}
 
 
 def start(**link: str):
     """The page as a link opens it, over a short stream unless the link says more."""
-    app = testing.AppTest.from_file(ENTRY, default_timeout=60)
-    app.switch_page("app_pages/miras.py")
-    for name, value in {**QUICK, **link}.items():
-        app.query_params[name] = value
-    return sound(app.run())
-
-
-def sound(app):
-    assert not app.exception
-    return app
+    return sound(open_page("miras", {**QUICK, **link}))
 
 
 def pick(app, **choices: str):
@@ -54,8 +46,7 @@ def chosen(app) -> tuple[str, ...]:
 
 
 def chart(app, name: str = "along") -> dict:
-    (found,) = [c for c in app.get("plotly_chart") if c.proto.id.endswith(f"{name}_chart")]
-    return json.loads(found.proto.spec)
+    return chart_ending(app, f"{name}_chart")
 
 
 def numbers(app) -> list[str]:
@@ -125,7 +116,7 @@ def test_a_refused_pair_says_why_and_what_is_allowed_and_loses_nothing():
 def test_all_that_is_refused_can_be_repaired_by_few_changes():
     free = set(allowed())
     for combination, _ in refused()[::7]:
-        found = miras_rules.repairs(combination)
+        found = repairs(combination)
         assert found and len({len(change) for change in found}) == 1
         for change in found:
             repaired = combination._replace(**change)

@@ -1,13 +1,13 @@
 """The Variants page without a browser: each variant, each panel, missing weights, bad values, links."""
 
-import json
-
 import pytest
 import torch
 
-testing = pytest.importorskip("streamlit.testing.v1")
+pytest.importorskip("streamlit.testing.v1")
 
-from pages import ENTRY, lines  # noqa: E402
+from pages import ENTRY, lines, open_page  # noqa: E402
+from pages import chart_ending as chart  # noqa: E402
+from pages import unbroken as sound  # noqa: E402
 
 from titans_mini import TitansConfig, TitansLM, checkpoint  # noqa: E402
 from titans_mini.tasks import TASKS  # noqa: E402
@@ -40,21 +40,7 @@ def bundled(tiny, monkeypatch):
 
 def start(**link: str):
     """The page as a link opens it, with few bytes to read and make."""
-    app = testing.AppTest.from_file(ENTRY, default_timeout=60)
-    app.switch_page("app_pages/variants.py")
-    for name, value in {**QUICK, **link}.items():
-        app.query_params[name] = value
-    return sound(app.run())
-
-
-def sound(app):
-    assert not app.exception
-    return app
-
-
-def chart(app, name: str) -> dict:
-    (found,) = [c for c in app.get("plotly_chart") if c.proto.id.endswith(name)]
-    return json.loads(found.proto.spec)
+    return sound(open_page("variants", {**QUICK, **link}))
 
 
 def charts(app) -> set[str]:

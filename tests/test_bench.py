@@ -53,14 +53,6 @@ def test_a_backward_pass_costs_about_two_forward_ones():
     assert depthwise > 0 and 0.85 < sum(found.values()) / training_flops(config, 2, 96) < 1.05
 
 
-def test_contestants_take_turns_and_the_median_counts(monkeypatch):
-    called, clock = [], iter([0, 1, 0, 30, 0, 9, 0, 10, 0, 2, 0, 20])
-    monkeypatch.setattr(cases.time, "perf_counter", lambda: next(clock))
-    taken = cases.medians({"a": lambda: called.append("a"), "b": lambda: called.append("b")}, rounds=3)
-    assert called == ["a", "b"] * 4  # the first turn does not count
-    assert taken == {"a": 2, "b": 20}
-
-
 TINY = dict(dim=8, chunk=4)
 CASES = {
     "forward": dict(kind="speed", mode="forward", batch=2, tokens=12, rounds=1, **TINY),

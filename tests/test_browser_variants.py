@@ -5,16 +5,15 @@ import pytest
 pytest.importorskip("streamlit")
 pytest.importorskip("playwright")
 
-from browsing import BUSY, is_trouble  # noqa: E402
+from browsing import BUSY, watch  # noqa: E402
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.mark.parametrize("viewport", [{"width": 1400, "height": 900}, {"width": 390, "height": 844}])
 def test_it_opens_without_an_error_also_on_a_phone(server, chromium, viewport):
-    page, errors = chromium.new_page(viewport=viewport), []
-    page.on("console", lambda message: errors.append(message.text) if is_trouble(message) else None)
-    page.on("pageerror", lambda error: errors.append(str(error)))
+    page = chromium.new_page(viewport=viewport)
+    errors = watch(page)
     page.goto(server.url + "variants?variant=mag")
     page.wait_for_selector(".st-key-masks .heatmaplayer image", timeout=60_000)
     page.get_by_text("Generation", exact=True).wait_for()

@@ -13,6 +13,7 @@ from models import KINDS, make_ids, make_model
 
 from titans_mini.checkpoint import bundled_names, load_model
 from titans_mini.config import ConfigError
+from titans_mini.files import write_whole
 from titans_mini.operate import (
     LanguageEngine,
     MemoryEngine,
@@ -23,7 +24,7 @@ from titans_mini.operate import (
     memory_bytes,
     unflatten,
 )
-from titans_mini.operate.snapshots import encode_state, write_whole
+from titans_mini.operate.snapshots import encode_state
 from titans_mini.state import tensors
 
 KILLS = 100

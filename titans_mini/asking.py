@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .miras.run import MirasTrace
+from .config import MemoryConfig
+from .miras.config import MirasConfig
+from .miras.run import MirasTrace, run
 from .miras.streams import Pairs
 
 TOO_LARGE = 1e6  # a memory norm that no useful memory of these streams has
@@ -71,6 +73,18 @@ def judge(stream: Pairs, questions: Questions, trace: MirasTrace) -> Answers:
         end_recall=recall(told, truth),
         end_error=float(np.square(told - truth).sum() / np.square(truth).sum()),
     )
+
+
+def read_pairs(
+    config: MirasConfig, stream: Pairs, *, memory: MemoryConfig | None = None, seed: int = 0
+) -> tuple[MirasTrace, Answers, int | None]:
+    """The stream through a memory of this rule, asked after each write: (the run, its answers, where it ended early).
+
+    Keys are as large as `memory` has them; without one see `miras.run`.
+    """
+    questions, keys = ask(stream.pair), stream.keys * (memory.norm if memory else 1.0)
+    trace, ended = cut(run(config, keys, stream.values, keys[questions.shown], memory=memory, seed=seed))
+    return trace, judge(stream, questions, trace), ended
 
 
 def by_age(age: np.ndarray, values: np.ndarray, *, groups: int = 12) -> tuple[np.ndarray, np.ndarray]:

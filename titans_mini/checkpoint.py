@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
 import safetensors
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from .config import TitansConfig
 from .errors import ConfigError
+from .files import write_whole
 from .model import TitansLM
 
 BUNDLED = Path(__file__).parent / "checkpoints"
 
 
 def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
-    """Writes the file whole or not at all: a temporary file beside it, then a rename."""
-    temporary = path.with_suffix(".part")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
-    os.replace(temporary, path)
+    """Writes the file whole or not at all."""
+    write_whole(path, save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}))
 
 
 def save_model(lm: TitansLM, path: str | Path, card: dict | None = None) -> Path:

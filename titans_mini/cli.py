@@ -27,10 +27,9 @@ from .config import (
 from .data import read_text
 from .errors import ConfigError, check_choice, check_integer
 from .evaluate import evaluate
-from .miras import miras_table
 from .model import MODES
 from .simulate import simulate
-from .tasks import TASKS
+from .tasks import TASKS, check_vocabulary
 from .train import TrainConfig, Trainer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -138,6 +137,8 @@ def _add_miras(commands) -> None:
 
 
 def _miras(options: argparse.Namespace) -> int:
+    from .miras import miras_table  # only here, since the other commands start faster without it
+
     print(miras_table())
     return 0
 
@@ -170,10 +171,7 @@ def _eval(options: argparse.Namespace) -> int:
     task = check_choice("task", options.task or card["training"]["task"], TASKS)
     check_integer("size", options.size, 0, 10_000_000)
     check_integer("rows", options.rows, 1, 100_000)
-    if TASKS[task].vocab_size != lm.config.vocab_size:
-        raise ConfigError(
-            f"task {task!r} needs {TASKS[task].vocab_size} symbols, this model has {lm.config.vocab_size}"
-        )
+    check_vocabulary(task, lm.config.vocab_size)
     print(json.dumps(evaluate(lm, task, options.size, rows=options.rows, memory=options.memory, seed=options.seed)))
     return 0
 

@@ -53,8 +53,12 @@ ACTIVATIONS: dict[str, Activation] = {
 
 def layer_shapes(config: MemoryConfig) -> list[tuple[int, int]]:
     """(outputs, inputs) of each layer of one head's memory."""
-    width = config.head_dim * config.expansion
-    sizes = [config.head_dim, *[width] * (config.depth - 1), config.head_dim]
+    return mlp_shapes(config.head_dim, config.depth, config.expansion)
+
+
+def mlp_shapes(width: int, depth: int, expansion: int) -> list[tuple[int, int]]:
+    """(outputs, inputs) of the matrices of an MLP from `width` features to as many."""
+    sizes = [width, *[width * expansion] * (depth - 1), width]
     return [(o, i) for i, o in zip(sizes[:-1], sizes[1:], strict=True)]
 
 

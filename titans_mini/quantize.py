@@ -8,8 +8,6 @@ Differs: rounding has no gradient, so all of this is for reading with a trained 
 from __future__ import annotations
 
 import copy
-import statistics
-import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -22,8 +20,9 @@ from .evaluate import evaluate
 from .memory import NeuralMemory
 from .model import ModelState, TitansLM
 from .state import MemoryState
-from .tasks import TASKS, make_batch
+from .tasks import TASKS, check_vocabulary, make_batch
 from .threads import one_thread
+from .timing import medians
 from .variants import LayerState
 
 LIMITS = {"int8": 127, "int4": 7}  # largest code
@@ -208,10 +207,7 @@ def report(lm: TitansLM, task: str, size: int, *, rows: int = 32, seed: int = 12
     check_integer("size", size, 0, 10_000_000)
     check_integer("rows", rows, 1, 100_000)
     check_integer("repeats", repeats, 1, 100_000)
-    if TASKS[task].vocab_size != lm.config.vocab_size:
-        raise ConfigError(
-            f"task {task!r} needs {TASKS[task].vocab_size} symbols, this model has {lm.config.vocab_size}"
-        )
+    check_vocabulary(task, lm.config.vocab_size)
     ids = make_batch(task, 1, max(size, 32), torch.Generator().manual_seed(seed), True).ids[:, :33]
     table = []
     with one_thread(), torch.inference_mode():
@@ -243,18 +239,11 @@ def _latencies(lm: TitansLM, ids: Tensor, mode: str, repeats: int) -> dict[str, 
         else:
             _, kept[kind] = step(lm, token, kept[kind], kind, memory=mode)
 
-    return _medians({kind: lambda kind=kind: read(kind) for kind in KINDS}, repeats)
+    return _microseconds({kind: lambda kind=kind: read(kind) for kind in KINDS}, repeats)
 
 
-def _medians(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median microseconds of each call, which take turns; the first round is not measured."""
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(repeats + 1):
-        for name, call in calls.items():
-            began = time.perf_counter()
-            call()
-            times[name].append(1e6 * (time.perf_counter() - began))
-    return {name: statistics.median(series[1:]) for name, series in times.items()}
+def _microseconds(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    return {name: 1e6 * median for name, median in medians(calls, repeats).items()}
 
 
 # One layer (o, i) and a query (1, i) -> the product as a function without arguments: how a frozen layer can be read.
@@ -292,4 +281,4 @@ def read_latencies(dim: int = 64, *, repeats: int = 64, readers: Iterable[str] =
     weight, x = (torch.randn(rows, dim, generator=generator) for rows in (4 * dim, 1))
     with one_thread(), torch.inference_mode():
         calls = {name: READERS[check_choice("readers", name, READERS)](weight, x) for name in readers}
-        return _medians(calls, repeats)
+        return _microseconds(calls, repeats)

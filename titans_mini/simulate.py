@@ -17,7 +17,7 @@ from .data import Stream, make_stream
 from .errors import ConfigError
 from .fastweights import ACTIVATIONS, apply_memory, initial_weights, weight_norm
 from .gates import ConstantGate, GateState, SurpriseGate, initial_gate_state
-from .state import map_tensors
+from .state import join, map_tensors
 from .threads import one_thread
 from .trace import COLUMNS, Trace
 
@@ -76,10 +76,10 @@ def run_stream(configs: Sequence[SimulationConfig], stream: Stream, fast: Fast) 
         for piece in block.split(memory.chunk):
             _, fast, record = chunk_step(fast, piece, rule)
             records.append(record)
-        blocks.append(_join(records))
+        blocks.append(join(records))
     if floats:
         fast = fast._replace(gate=GateState(*(record.raw.new_tensor([[value]]) for value in fast.gate)))
-    return fast, _join(blocks)
+    return fast, join(blocks)
 
 
 def _tokens(stream: Stream, norm: float, rows: int) -> Tokens:
@@ -96,18 +96,6 @@ def make_gate(configs: Sequence[SimulationConfig]) -> nn.Module:
     if configs[0].gate == "constant":
         return ConstantGate(theta=column["eta"], eta=column["beta"], alpha=column["lam"])
     return SurpriseGate(**column, normaliser=configs[0].normaliser)
-
-
-def _join(records: list):
-    """Concatenates named tuples of (n, c) tensors along the tokens; a field that is None stays None."""
-    parts = []
-    for series in zip(*records, strict=True):
-        first = series[0]
-        if isinstance(first, tuple):
-            parts.append(_join(list(series)))
-        else:
-            parts.append(None if first is None else torch.cat(series, dim=1))
-    return type(records[0])(*parts)
 
 
 def _columns(configs, stream: Stream, fast: Fast, record: Record) -> dict[str, np.ndarray]:
@@ -139,8 +127,7 @@ def _measure(configs, raw: Tensor) -> tuple[Tensor, Tensor]:
     for piece in raw.split(METER_CHUNK, dim=1):
         surprise, smoothed, state = gate.measure(piece, state)
         parts.append((surprise, smoothed))
-    surprise, smoothed = (torch.cat(series, dim=1) for series in zip(*parts, strict=True))
-    return surprise, smoothed
+    return join(parts)
 
 
 def _trace(config, stream: Stream, columns: dict, norm_start: float, seconds: float) -> Trace:

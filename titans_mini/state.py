@@ -5,7 +5,7 @@ A state has a batch axis, is passed in and returned, and is never stored on a mo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -50,6 +50,15 @@ def tensors(value) -> list[Tensor]:
     found: list[Tensor] = []
     map_tensors(lambda tensor: found.append(tensor) or tensor, value)
     return found
+
+
+def join(series: Sequence):
+    """Like nested tuples of tensors (n, c, ...) as one, the tensors end to end along the tokens; None stays."""
+    first = series[0]
+    if first is None or isinstance(first, Tensor):
+        return None if first is None else torch.cat(series, dim=1)
+    parts = map(join, zip(*series, strict=True))
+    return type(first)(*parts) if hasattr(first, "_fields") else type(first)(parts)
 
 
 def pack(series: Tensor, valid: Tensor) -> Tensor:

@@ -26,7 +26,16 @@ from .checkpoint import load_model, read_card, save_tensors
 from .errors import ConfigError, DivergenceError, check_choice, check_integer, check_number
 from .model import ModelState, TitansLM
 from .state import map_tensors, tensors
-from .tasks import RECALL_FILLER, RECALL_KEYS, RECALL_PAIRS, RECALL_VALUES, TASKS, make_batch, text_bytes
+from .tasks import (
+    RECALL_FILLER,
+    RECALL_KEYS,
+    RECALL_PAIRS,
+    RECALL_VALUES,
+    TASKS,
+    check_vocabulary,
+    make_batch,
+    text_bytes,
+)
 from .threads import one_thread
 
 MARKS = (16_384, 131_072, 1_048_576)  # tokens after which time and memory are noted, and at the end
@@ -243,6 +252,5 @@ def _fitting_task(config: StreamConfig) -> str:
     vocab_size = card["model"]["vocab_size"]
     fitting = "needle" if vocab_size == TASKS["needle"].vocab_size else "recall"
     task = check_choice("task", config.task or fitting, PLANTS)
-    if TASKS[task].vocab_size != vocab_size:
-        raise ConfigError(f"task {task!r} needs {TASKS[task].vocab_size} symbols, this model has {vocab_size}")
+    check_vocabulary(task, vocab_size)
     return task

@@ -5,6 +5,7 @@ Every task makes a Batch from a generator and a length, so that training and eva
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -44,7 +45,12 @@ def text_bytes(held_out: bool = False) -> Tensor:
 
 def dna_bases(held_out: bool = False) -> Tensor:
     """The bundled genome's bases, 0..3: its first nine tenths, or the held-out last one."""
-    return _share(to_bases(genome()), held_out)
+    return _share(_genome_bases(), held_out).clone()
+
+
+@functools.cache
+def _genome_bases() -> Tensor:
+    return to_bases(genome())
 
 
 def _share(ids: Tensor, held_out: bool) -> Tensor:
@@ -150,6 +156,13 @@ TASKS: dict[str, Task] = {
     **{name: story_task(name) for name in STORIES},
     "stories": story_task(*STORIES),
 }
+
+
+def check_vocabulary(task: str, vocab_size: int) -> None:
+    """Raises ConfigError for a model whose vocabulary is not that of the task."""
+    needed = TASKS[task].vocab_size
+    if needed != vocab_size:
+        raise ConfigError(f"task {task!r} needs {needed} symbols, this model has {vocab_size}")
 
 
 def make_batch(task: str, rows: int, size: int, generator: torch.Generator, held_out: bool = False) -> Batch:

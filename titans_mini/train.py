@@ -22,6 +22,7 @@ from tqdm import tqdm
 from .checkpoint import flatten_optimizer, restore_optimizer, save_model, save_tensors
 from .config import TitansConfig
 from .errors import ConfigError, check_choice, check_integer, check_number
+from .files import write_whole
 from .gates import LearnedGate
 from .model import TitansLM
 from .state import map_tensors
@@ -170,9 +171,7 @@ class Trainer:
         save_tensors({**tensors, **flatten_optimizer(self.optimizer)}, self.folder / name)
         content = {"settings": self._describe(), "file": name, "step": self.step, "seconds": self.seconds}
         content |= {"tokens": self.tokens, "losses": self.losses}
-        temporary = self.folder / "progress.part"
-        temporary.write_text(json.dumps(content))
-        os.replace(temporary, self.folder / "progress.json")
+        write_whole(self.folder / "progress.json", json.dumps(content).encode())
         for path in old:
             if path.name != name:
                 path.unlink(missing_ok=True)

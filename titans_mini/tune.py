@@ -225,6 +225,7 @@ class _Search:
     stop: Callable[[], bool] | None
 
     def run(self) -> Tuning:
+        """Both stages, or as far as `stop` lets them go."""
         config, grid = self.config, self.config.settings()
         result = self._stage("coarse", grid, config.tokens, [])
         if result.complete and config.two_stages:

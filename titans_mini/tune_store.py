@@ -7,7 +7,6 @@ import csv
 import io
 import json
 import math
-import os
 import statistics
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import NamedTuple
 import filelock
 
 from .errors import ConfigError
+from .files import write_whole
 
 FORMAT = "titans_mini.tune"
 # Student's t that 1 in 20 passes by chance, for 1, 2, 3 ... degrees of freedom; beyond the last, the last.
@@ -63,13 +63,8 @@ class Store:
         if self.path is None:
             return
         lines = "".join(json.dumps(line) + "\n" for line in (self.about, *self.rows.values()))
-        temporary = self.path.with_name(self.path.name + ".part")
         with self._writable():
-            with temporary.open("w") as file:
-                file.write(lines)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, self.path)
+            write_whole(self.path, lines.encode())
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:

@@ -81,11 +81,7 @@ def _defaults() -> None:
 
 
 def _restart(values: dict) -> None:
-    links.put(values)
-    for name in ("source", "paste"):
-        if name in st.session_state:
-            del st.session_state[name]
-    st.session_state.link_problems = []
+    links.restart(values, "source", "paste")
 
 
 main()

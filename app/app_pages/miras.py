@@ -191,18 +191,13 @@ def _settings() -> dict:
 
 def _reset() -> None:
     """Callback: the settings that the page opened with."""
-    _restart(st.session_state.miras_first)
+    links.restart(st.session_state.miras_first, "miras_rule")
 
 
 def _defaults() -> None:
     """Callback: the page's own settings."""
-    _restart({name: control.default for name, control in own.PAGE.controls.items() if name != "preset"})
-
-
-def _restart(values: dict) -> None:
-    links.put(values)
-    st.session_state.pop("miras_rule", None)
-    st.session_state.link_problems = []
+    values = {name: control.default for name, control in own.PAGE.controls.items() if name != "preset"}
+    links.restart(values, "miras_rule")
 
 
 main()

@@ -78,12 +78,8 @@ def _defaults() -> None:
 
 
 def _restart(values: dict) -> None:
-    links.put(values)
     runs.pin(None)
-    for name in ("cursor", "playing", "source", "paste", "link_problems"):
-        if name in st.session_state:
-            del st.session_state[name]
-    st.session_state.link_problems = []
+    links.restart(values, "cursor", "playing", "source", "paste")
 
 
 main()

@@ -25,19 +25,29 @@ BLANK = 10  # the byte that stands before the first one: a new line
 
 def encode(ids: Tensor, reference: Tensor, dim: int, seed: int) -> tuple[Tensor, Tensor]:
     """ids (t,) bytes -> keys, values (t, dim) of norm 1 (values: in root mean square over `reference` bytes)."""
-    generator = torch.Generator().manual_seed(seed)
-    return _keys(ids, dim, generator), _value_table(reference, dim, generator)[ids]
+    return Encoder(reference, dim, seed)(ids)
 
 
-def _keys(ids: Tensor, dim: int, generator: torch.Generator) -> Tensor:
-    signs = torch.randint(0, 2, (CONTEXT, 256, dim), generator=generator).float() * 2 - 1
-    past = torch.cat([torch.full((CONTEXT,), BLANK), ids])
-    context, total = torch.ones(len(ids), dim), torch.zeros(len(ids), dim)
-    for lag in range(1, CONTEXT + 1):
-        context = context * signs[lag - 1, past[CONTEXT - lag : CONTEXT - lag + len(ids)]]
-        total = total + context
-    shared = _unit(torch.randn(dim, generator=generator)) * SHARED
-    return _unit(_unit(total) + shared)
+class Encoder:
+    """`encode` with its seeded directions drawn once, for a stream that comes in pieces."""
+
+    def __init__(self, reference: Tensor, dim: int, seed: int) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        self.signs = torch.randint(0, 2, (CONTEXT, 256, dim), generator=generator).float() * 2 - 1
+        self.shared = _unit(torch.randn(dim, generator=generator)) * SHARED  # of all keys
+        self.values = _value_table(reference, dim, generator)  # (256, dim)
+
+    def __call__(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """ids (t,) bytes -> keys, values (t, dim)."""
+        return self._keys(ids), self.values[ids]
+
+    def _keys(self, ids: Tensor) -> Tensor:
+        past = torch.cat([torch.full((CONTEXT,), BLANK), ids])
+        context, total = torch.ones(len(ids), len(self.shared)), torch.zeros(len(ids), len(self.shared))
+        for lag in range(1, CONTEXT + 1):
+            context = context * self.signs[lag - 1, past[CONTEXT - lag : CONTEXT - lag + len(ids)]]
+            total = total + context
+        return _unit(_unit(total) + self.shared)
 
 
 def _value_table(reference: Tensor, dim: int, generator: torch.Generator) -> Tensor:

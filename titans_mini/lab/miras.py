@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import replace
 from typing import NamedTuple
 
 import ipywidgets as w
 import numpy as np
 
-from ..asking import Answers, ask, cut, judge
+from .. import asking
+from ..asking import Answers
 from ..errors import ConfigError, check_choice, check_integer
 from ..figures_miras import age_figure, mark_blow_up, stream_figure
-from ..miras import KNOBS, Combination, MirasConfig, Pairs, make_pairs, run
-from ..miras.registry import reason
+from ..miras import KNOBS, Combination, MirasConfig, Pairs, make_pairs
+from ..miras.registry import reason, single_repairs
 from ..miras.run import MirasTrace
 from ..miras.streams import KINDS
 from ..threads import one_thread
-from .panel import Panel, button
-from .prediction import Answer, Prediction
+from .prediction import Prediction, PredictionPanel
 
 THETAS = (0.001, 0.003, 0.01, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0)
 PAIRS = (2, 4, 8, 16, 32)
@@ -57,23 +56,16 @@ QUESTION = Prediction("Mean recall of all pairs after the last token (1: perfect
 
 def read_pairs(config: MirasConfig, stream: Pairs) -> Run:
     """The stream through a memory of this rule, token by token and without clip (clip 1 for privacy)."""
-    questions = ask(stream.pair)
     with one_thread(), np.errstate(over="ignore", invalid="ignore"):
-        trace, ended = cut(run(config, stream.keys, stream.values, stream.keys[questions.shown]))
-        return Run(trace, judge(stream, questions, trace), ended)
+        return Run(*asking.read_pairs(config, stream))
 
 
 def mend(chosen: Combination) -> list[str]:
     """Each single change that makes a refused combination one that is allowed, a line per knob."""
-    lines = []
-    for knob, choices in KNOBS.items():
-        names = [name for name in choices if reason(chosen._replace(**{knob: name})) is None]
-        if names:
-            lines.append(f"change {knob} to {' or '.join(names)}")
-    return lines
+    return [f"change {knob} to {' or '.join(names)}" for knob, names in single_repairs(chosen).items()]
 
 
-class MirasLab(Panel):
+class MirasLab(PredictionPanel):
     """Pick architecture, bias, retention, algorithm, gate, step size and stream; see recall and loss.
 
     `config` is the rule at the start, which stays dotted behind the ones tried. With `predict` the plot stays closed
@@ -92,13 +84,10 @@ class MirasLab(Panel):
         seed: int = 0,
         predict: Prediction | None = QUESTION,
     ) -> None:
-        super().__init__()
+        super().__init__(predict)
         check_integer("pairs", pairs, 1, 1000)
         self.start, self.stream_seed = config, check_integer("seed", seed, 0, 2**31 - 1)
-        self.predict, self.is_open = predict, predict is None
-        self.answer: Answer | None = None
         self.found: Run | None = None
-        self._asked: tuple | None = None  # the settings that the prediction is about
         self._make_controls(check_choice("stream", stream, KINDS), pairs, check_choice("view", view, VIEWS))
         self._arrange()
         self.changed()
@@ -119,17 +108,12 @@ class MirasLab(Panel):
         for name, control in self.controls.items():
             setattr(self, name, control)
             control.observe(self.changed, "value")
-        self.guess = w.Text(placeholder="a number", description="I predict", tooltip="then press the button")
-        self.reveal = button("Show the result", "eye", "opens the plot beside your prediction", self._open)
+        self._make_guess(placeholder="a number", tooltip="then press the button")
 
     def _arrange(self) -> None:
         pickers = w.Box([self.controls[name] for name in HELP], layout=w.Layout(flex_flow="row wrap"))
-        asked = []
-        if self.predict is not None:
-            question = w.HTML(f"<b>{html.escape(self.predict.question)}</b>", tooltip="the question")
-            asked = [question, self.guess, self.reveal]
         shown = [self.message, self.stage.box] if self.is_open else [self.message]
-        self.panel.children = (pickers, *asked, *shown)
+        self.panel.children = (pickers, *self._question(), *shown)
 
     @property
     def chosen(self) -> Combination:
@@ -173,8 +157,7 @@ class MirasLab(Panel):
                 if found.ended is not None:
                     mark_blow_up(figure, found.ended, label)
         if self.answer is not None and self._asked == settings and self.found.ended is None:
-            together = self.predict.together(self.answer, self.found)
-            figure.update_layout(title={"text": together, "font_size": 15, "y": 0.98}, margin_t=70)
+            self._title(figure, self.found)
         self.stage.draw(figure)
 
     def _report(self, runs: dict[str, Run]) -> None:
@@ -187,13 +170,5 @@ class MirasLab(Panel):
             lines.append(f"{label}: {names}, theta {found.trace.config.theta:g}: {told}.")
         self.say(*lines)
 
-    def _open(self) -> None:
-        try:
-            self.answer, settings = self.predict.read(self.guess.value), self.settings
-        except ConfigError as error:
-            self.say(str(error), bad=True)
-            return
-        self.is_open, self._asked = True, settings
-        self._arrange()
-        self.changed()
-        self.flush()
+    def _subject(self) -> tuple:
+        return self.settings

@@ -1,12 +1,17 @@
-"""Prediction: a question that a learner answers before a lab shows what happens."""
+"""Prediction: a question that a learner answers before a lab shows what happens, and the panel that keeps it closed."""
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import ipywidgets as w
+import plotly.graph_objects as go
+
 from ..errors import ConfigError
 from ..trace import Trace
+from .panel import Panel, button
 
 Answer = float | str
 
@@ -40,3 +45,55 @@ class Prediction:
 
     def _spell(self, answer: Answer) -> str:
         return f"“{answer}”" if isinstance(answer, str) else f"{answer:.4g} {self.unit}".strip()
+
+
+class PredictionPanel(Panel):
+    """A panel whose plot stays closed until its question, if it has one, is answered."""
+
+    def __init__(self, predict: Prediction | None) -> None:
+        super().__init__()
+        self.predict, self.is_open = predict, predict is None
+        self.answer: Answer | None = None
+        self._asked: object = None  # what the prediction is about, see `_subject`
+
+    def _make_guess(self, *, placeholder: str, tooltip: str) -> None:
+        texts = {"description": "I predict", "tooltip": tooltip}
+        if self.predict is not None and self.predict.choices:
+            self.guess = w.RadioButtons(options=self.predict.choices, value=None, **texts)
+            self.guess.layout.width = "max-content"
+        else:
+            self.guess = w.Text(placeholder=placeholder, **texts)
+        self.reveal = button("Show the result", "eye", "opens the plot beside your prediction", self._open)
+
+    def _question(self) -> list[w.Widget]:
+        """The question, where it is answered, and the button; nothing without a prediction."""
+        if self.predict is None:
+            return []
+        return [w.HTML(f"<b>{html.escape(self.predict.question)}</b>", tooltip="the question"), self.guess, self.reveal]
+
+    def _title(self, figure: go.Figure, found, *, y: float = 0.98, top: int = 70) -> None:
+        """Writes prediction and result above a figure."""
+        together = self.predict.together(self.answer, found)
+        figure.update_layout(title={"text": together, "font_size": 15, "y": y}, margin_t=top)
+
+    def _subject(self) -> object:
+        """What a prediction is about; ConfigError where there can be none."""
+        return None
+
+    def _arrange(self) -> None:
+        """Puts the parts into the panel, open or closed."""
+        raise NotImplementedError
+
+    def _opened(self) -> None:
+        self.changed()
+        self.flush()
+
+    def _open(self) -> None:
+        try:
+            self.answer, self._asked = self.predict.read(self.guess.value), self._subject()
+        except ConfigError as error:
+            self.say(str(error), bad=True)
+            return
+        self.is_open = True
+        self._arrange()
+        self._opened()

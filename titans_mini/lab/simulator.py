@@ -15,7 +15,7 @@ from ..gallery import FAILURES, Finding, examine
 from ..simulate import simulate
 from ..trace import COLUMNS, Trace
 from .panel import Panel, button
-from .prediction import Answer, Prediction
+from .prediction import Prediction, PredictionPanel
 
 HELP = {
     "scenario": "the stream that is read",
@@ -49,7 +49,7 @@ def control(name: str, value) -> w.Widget:
     return w.SelectionSlider(options=[(f"{rate:g}", rate) for rate in rates], continuous_update=False, **texts)
 
 
-class SimulatorLab(Panel):
+class SimulatorLab(PredictionPanel):
     """Sliders around one simulation.
 
     `settings` are those of SimulationConfig, `controls` the sliders shown, `view` the picture: "time" (all curves),
@@ -70,13 +70,11 @@ class SimulatorLab(Panel):
         predict: Prediction | None = None,
         **settings,
     ) -> None:
-        super().__init__()
-        self.view, self.text, self.predict = check_choice("view", view, VIEWS), text, predict
+        super().__init__(predict)
+        self.view, self.text = check_choice("view", view, VIEWS), text
         self.start = SimulationConfig(scenario=scenario, **{"tokens": 1000, **settings})
         self.start_pin = None if pinned is None else replace(self.start, **pinned)
         self.pinned: Trace | None = None
-        self.answer: Answer | None = None
-        self.is_open = predict is None
         self._trace: Trace | None = None
         self.controls = {name: control(name, getattr(self.start, name)) for name in HELP}
         for name, widget in self.controls.items():
@@ -100,27 +98,18 @@ class SimulatorLab(Panel):
         self.formula = w.HTMLMath(tooltip="the step with this token's numbers")
         self.reading = w.HTML(tooltip="the text around the token, shaded by surprise, underlined where written")
         self.code_box = w.HTML(tooltip="Python that repeats this run")
-        if self.predict is None:
-            return
-        self.reveal = button("Show the result", "eye", "opens the plot beside your prediction", self._open)
-        texts = {"description": "I predict", "tooltip": self.predict.question}
-        if self.predict.choices:
-            self.guess = w.RadioButtons(options=self.predict.choices, value=None, **texts)
-            self.guess.layout.width = "max-content"
-        else:
-            self.guess = w.Text(placeholder=f"a number {self.predict.unit}".strip(), **texts)
+        if self.predict is not None:
+            self._make_guess(placeholder=f"a number {self.predict.unit}".strip(), tooltip=self.predict.question)
 
     def _arrange(self) -> None:
-        question = []
-        if self.predict is not None:
-            question = [w.HTML(f"<b>{html.escape(self.predict.question)}</b>", tooltip="the question"), self.guess]
+        question = self._question()
         if not self.is_open:
-            self.panel.children = (*question, self.reveal, self.message)
+            self.panel.children = (*question, self.message)
             return
         sliders = w.Box(self.shown, layout=w.Layout(flex_flow="row wrap"))
         buttons = w.Box([self.reset, self.pin, self.unpin, self.show_code], layout=w.Layout(flex_flow="row wrap"))
         scrub = [self.token, self.formula, self.reading] if self.view == "time" else []
-        self.panel.children = (*question, sliders, buttons, self.message, self.stage.box, *scrub, self.code_box)
+        self.panel.children = (*question[:2], sliders, buttons, self.message, self.stage.box, *scrub, self.code_box)
 
     @property
     def trace(self) -> Trace | None:
@@ -165,8 +154,7 @@ class SimulatorLab(Panel):
             runs = {"this run": run} if self.pinned is None else {"A": self.pinned, "this run": run}
             figure = figures.recall_figure(runs) if self.view == "recall" else figures.single_figure(runs, self.view)
         if self.answer is not None:
-            together = self.predict.together(self.answer, run)
-            figure.update_layout(title={"text": together, "font_size": 15, "y": 0.99}, margin_t=84)
+            self._title(figure, run, y=0.99, top=84)
         self.stage.draw(figure)
         self.formula.value = _displayed(figures.formula(run, cursor))
         self.reading.value = figures.coloured_text(run, start=max(0, cursor - 60), length=240, cursor=cursor)
@@ -175,14 +163,8 @@ class SimulatorLab(Panel):
         )
         self.say(*lines, bad=run.diverged_at is not None)
 
-    def _open(self) -> None:
-        try:
-            self.answer = self.predict.read(self.guess.value)
-        except ValueError as error:
-            self.say(str(error), bad=True)
-            return
-        self.is_open, self.guess.disabled = True, True
-        self._arrange()
+    def _opened(self) -> None:
+        self.guess.disabled = True
         self.restart()
 
     def _pin(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from typing import NamedTuple
 
 import ipywidgets as w
@@ -11,15 +10,14 @@ import plotly.graph_objects as go
 import torch
 
 from ..checkpoint import bundled_names, load_model
-from ..errors import ConfigError, check_choice, check_integer
+from ..errors import check_choice, check_integer
 from ..evaluate import answer_logits
 from ..figures import COLOURS
 from ..model import MODES, TitansLM
 from ..reading import CHANCE
 from ..tasks import RECALL_KEYS, RECALL_VALUES, make_batch
 from ..tasks import RECALL_PAIRS as PAIRS
-from .panel import Panel, button
-from .prediction import Answer, Prediction
+from .prediction import Prediction, PredictionPanel
 
 GAPS = (0, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 LONGEST = 65_536
@@ -76,7 +74,7 @@ def pairs_figure(found: Recalled, *, height: int = 320) -> go.Figure:
     return figure
 
 
-class RecallLab(Panel):
+class RecallLab(PredictionPanel):
     """A trained recall model: choose variant, gap and what its memory does, and see each pair's answer.
 
     With `predict` the plot stays closed until a prediction is entered, and a new one may be made for each setting.
@@ -94,12 +92,9 @@ class RecallLab(Panel):
         seed: int = 1234,
         predict: Prediction | None = QUESTION,
     ) -> None:
-        super().__init__()
+        super().__init__(predict)
         check_integer("gap", gap, 0, LONGEST)
-        self.predict, self.is_open = predict, predict is None
-        self.answer: Answer | None = None
         self.found: Recalled | None = None
-        self._asked: tuple | None = None  # the settings that the prediction is about
         self._models: dict[str, TitansLM] = {}
         self._make_controls(check_choice("variant", variant, trained_variants()), gap, memory, seed)
         self._arrange()
@@ -119,17 +114,12 @@ class RecallLab(Panel):
         self.controls = (self.variant, self.gap, self.memory, self.seed)
         for control in self.controls:
             control.observe(self.changed, "value")
-        self.guess = w.Text(placeholder="a number 0..8", description="I predict", tooltip="then press the button")
-        self.reveal = button("Show the result", "eye", "opens the plot beside your prediction", self._open)
+        self._make_guess(placeholder="a number 0..8", tooltip="then press the button")
 
     def _arrange(self) -> None:
         sliders = w.Box(self.controls, layout=w.Layout(flex_flow="row wrap"))
-        asked = []
-        if self.predict is not None:
-            question = w.HTML(f"<b>{html.escape(self.predict.question)}</b>", tooltip="the question")
-            asked = [question, self.guess, self.reveal]
         shown = [self.message, self.stage.box] if self.is_open else [self.message]
-        self.panel.children = (sliders, *asked, *shown)
+        self.panel.children = (sliders, *self._question(), *shown)
 
     @property
     def settings(self) -> tuple:
@@ -146,18 +136,9 @@ class RecallLab(Panel):
         self.found = ask_pairs(self._models[name], self.gap.value, memory=self.memory.value, seed=self.seed.value)
         figure, right = pairs_figure(self.found), int(self.found.right.sum())
         if self.answer is not None and self._asked == self.settings:
-            together = self.predict.together(self.answer, self.found)
-            figure.update_layout(title={"text": together, "font_size": 15, "y": 0.98}, margin_t=70)
+            self._title(figure, self.found)
         self.stage.draw(figure)
         self.say(f"{name}, gap {self.gap.value:,}, memory {self.memory.value}: {right} of {PAIRS} right; {GUESSED}.")
 
-    def _open(self) -> None:
-        try:
-            self.answer = self.predict.read(self.guess.value)
-        except ConfigError as error:
-            self.say(str(error), bad=True)
-            return
-        self.is_open, self._asked = True, self.settings
-        self._arrange()
-        self.changed()
-        self.flush()
+    def _subject(self) -> tuple:
+        return self.settings

@@ -67,6 +67,7 @@ def _implicit(scene: Scene) -> Weights:
 
 def _several(steps: int) -> Callable[[Scene], Weights]:
     def gradient(scene: Scene) -> Weights:
+        """As in `Algorithm`: the sum over the steps."""
         at, grads, total = scene.start, scene.first, scene.first
         for _ in range(steps - 1):
             at = tuple(w - column(scene.gates.theta, w) * grad for w, grad in zip(at, grads, strict=True))

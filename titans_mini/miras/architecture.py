@@ -67,6 +67,7 @@ def _cnn(config: MemoryConfig) -> Architecture:
         ]
 
     def apply(weights: Weights, x: Tensor) -> Tensor:
+        """As in `Architecture`: the features of each key are the positions."""
         x = x.unsqueeze(2)  # (n, c, 1, d)
         for layer, weight in enumerate(weights):
             windows = functional.pad(x, (TAPS // 2, TAPS // 2)).unfold(-1, TAPS, 1)  # (n, c, i, d, taps)

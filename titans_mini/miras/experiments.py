@@ -13,13 +13,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ..chunk import Fast, Tokens
+from ..chunk import Tokens
 from ..config import MemoryConfig
-from ..gates import initial_gate_state
 from .config import MirasConfig
-from .general import answer, initial_carry, miras_step
+from .general import answer, miras_step
 from .privacy import epsilon
 from .rule import make_gate, make_rule
+from .run import default_memory, start_fast
 from .streams import Pairs, make_pairs
 
 SEEDS = (0, 1, 2)
@@ -60,15 +60,11 @@ def read_streams(config: MirasConfig, streams: Sequence[Pairs], memory: MemoryCo
     The gate is one that is not learned. By default chunk 1 and no clip, or clip 1 for retention privacy.
     """
     keys, values = (torch.from_numpy(np.stack(parts)) for parts in list(zip(*streams, strict=True))[:2])
-    clip = 1.0 if config.retention == "privacy" else None
-    memory = memory or MemoryConfig(dim=keys.shape[-1], chunk=1, clip=clip)
+    memory = memory or default_memory(config, keys.shape[-1])
     with torch.inference_mode():
         gate = make_gate(memory, config).double()
         rule = make_rule(memory, config, gate)
-        starts = [rule.architecture.initial(1, torch.Generator().manual_seed(row)) for row in range(len(streams))]
-        weights = tuple(torch.cat(layer).double() for layer in zip(*starts, strict=True))
-        fast = Fast(weights, initial_carry(weights, rule), initial_gate_state(len(streams), weights[0]))
-        reads = []
+        fast, reads = start_fast(rule, range(len(streams))), []
         for piece in Tokens(keys, values, keys, gate.project(keys)).split(memory.chunk):
             said, fast, _ = miras_step(fast, piece, rule)
             reads.append(said)

@@ -83,7 +83,8 @@ def general_step(fast: Fast, tokens: Tokens, rule: GeneralRule) -> tuple[Tensor 
 
 def miras_step(fast: Fast, tokens: Tokens, rule: GeneralRule) -> tuple[Tensor | None, Fast, Record]:
     """`general_step`, by the chunk form where that applies."""
-    return general_step(fast, tokens, rule) if rule.fast is None else chunk_step(fast, tokens, rule.fast)
+    chunked = rule.fast
+    return general_step(fast, tokens, rule) if chunked is None else chunk_step(fast, tokens, chunked)
 
 
 def _gradients(weights: Weights, tokens: Tokens, rule: GeneralRule) -> tuple[Tensor, Weights]:

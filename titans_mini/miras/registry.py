@@ -88,6 +88,30 @@ def check(combination: Combination) -> None:
         raise ConfigError(f"{why}, not {' + '.join(combination)}")
 
 
+def repairs(combination: Combination) -> list[dict[str, str]]:
+    """The smallest changes, knob -> name, that make a refused combination one that is allowed."""
+    for many in range(1, len(KNOBS) + 1):
+        found = [
+            dict(zip(knobs, picked, strict=True))
+            for knobs in itertools.combinations(KNOBS, many)
+            for picked in itertools.product(*(KNOBS[knob] for knob in knobs))
+            if reason(combination._replace(**dict(zip(knobs, picked, strict=True)))) is None
+        ]
+        if found:
+            return found
+    return []
+
+
+def single_repairs(combination: Combination) -> dict[str, list[str]]:
+    """Knob -> the names of which any one alone makes a refused combination allowed; empty if it takes two changes."""
+    by_knob: dict[str, list[str]] = {}
+    for change in repairs(combination):
+        if len(change) == 1:
+            ((knob, name),) = change.items()
+            by_knob.setdefault(knob, []).append(name)
+    return by_knob
+
+
 def combinations() -> Iterator[Combination]:
     """Every combination of names, sensible or not."""
     return (Combination(*names) for names in itertools.product(*KNOBS.values()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,8 +55,7 @@ def run(
     keys. Raises ConfigError for shapes that do not fit and for numbers that are not finite.
     """
     keys, values, queries = _series(keys, values, keys if queries is None else queries)
-    clip = 1.0 if config.retention == "privacy" else None
-    memory = memory or MemoryConfig(dim=keys.shape[-1], chunk=1, clip=clip)
+    memory = memory or default_memory(config, keys.shape[-1])
     if (memory.dim, memory.heads) != (keys.shape[-1], 1):
         raise ConfigError(f"memory must have dim {keys.shape[-1]} and 1 head, not {memory.dim} and {memory.heads}")
     check_integer("seed", seed, 0, 2**31 - 1)
@@ -63,7 +63,7 @@ def run(
         torch.manual_seed(seed)  # of a learned gate's first weights
         gate = make_gate(memory, config, gate).double()
         rule = make_rule(memory, config, gate, architecture=architecture, norms=True)
-        fast = start_fast(rule, seed=seed)
+        fast = start_fast(rule, [seed])
         tokens = Tokens(*(part * memory.norm for part in (keys, values, queries)), gate.project(keys))
         columns, fast = _columns(tokens, fast, rule, memory.chunk)
         columns["recalled"] = answer(fast.weights, tokens.queries, rule)
@@ -73,11 +73,16 @@ def run(
     return MirasTrace(config, **arrays, fast=rule.fast is not None, diverged_at=_blank(arrays))
 
 
-def start_fast(rule: GeneralRule, *, rows: int = 1, seed: int = 0) -> Fast:
-    """A memory that has read nothing, in float64: the same seeded start weights in each row."""
-    start = rule.architecture.initial(1, torch.Generator().manual_seed(seed))
-    weights = tuple(weight.double().repeat(rows, *[1] * (weight.dim() - 1)) for weight in start)
-    return Fast(weights, initial_carry(weights, rule, seed), initial_gate_state(rows, weights[0]))
+def default_memory(config: MirasConfig, dim: int) -> MemoryConfig:
+    """Chunk 1 and no clip, or clip 1 for retention privacy."""
+    return MemoryConfig(dim=dim, chunk=1, clip=1.0 if config.retention == "privacy" else None)
+
+
+def start_fast(rule: GeneralRule, seeds: Sequence[int]) -> Fast:
+    """Memories that have read nothing, in float64: a row for each seed of start weights; the first is the noise's."""
+    starts = [rule.architecture.initial(1, torch.Generator().manual_seed(seed)) for seed in seeds]
+    weights = tuple(torch.cat(layer).double() for layer in zip(*starts, strict=True))
+    return Fast(weights, initial_carry(weights, rule, seeds[0]), initial_gate_state(len(seeds), weights[0]))
 
 
 def _series(*series: np.ndarray | Tensor) -> list[Tensor]:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..chunk import Fast, Record, Tokens
 from ..config import SimulationConfig
-from ..data.encode import BLANK, CONTEXT, encode
+from ..data.encode import BLANK, CONTEXT, Encoder
 from ..data.scenarios import Stream, to_bytes
 from ..data.text import bundled_text
 from ..errors import ConfigError
@@ -176,7 +176,7 @@ class RecipeEngine:
         self.config = config = config or SimulationConfig()
         if config.gate != "surprise" or config.memory.chunk != 1:
             raise ConfigError("a recipe's stream needs gate surprise and chunk 1")
-        self.reference = to_bytes(bundled_text())
+        self.encoder = Encoder(to_bytes(bundled_text()), config.memory.dim, config.seed)
         self.width = config.memory.dim
 
     @torch.no_grad()
@@ -189,8 +189,7 @@ class RecipeEngine:
         """Writes each byte; nothing is asked, so there is no output."""
         memory = self.config.memory
         ids = torch.cat([state.context, piece])
-        series = encode(ids, self.reference, memory.dim, self.config.seed)
-        keys, values = (part[CONTEXT:] for part in series)  # (t, dim)
+        keys, values = (part[CONTEXT:] for part in self.encoder(ids))  # (t, dim)
         fast, record = run_stream([self.config], Stream(piece, keys, values, ()), state.fast)
         state = RecipeState(fast, ids[-CONTEXT:].clone(), state.tokens_seen + len(piece))
         return _reading(None, state, _numbers(record, memory.norm), True)

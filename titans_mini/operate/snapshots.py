@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +22,8 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from ..errors import ConfigError, check_integer
+from ..fastweights import mlp_shapes
+from ..files import write_whole
 from .engine import Engine
 
 SCHEMA = "titans_mini.snapshot/1"
@@ -233,32 +234,9 @@ class Snapshots:
             raise SnapshotError(f"snapshot not written to {str(self.folder)!r}: {error.strerror or error}") from None
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """The file whole or not at all, also where the process or the machine stops halfway."""
-    temporary = path.with_suffix(".part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-    if os.name != "nt":  # the rename itself; Windows has no folder to flush
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
 def memory_bytes(*, width: int, layers: int = 1, depth: int = 2, expansion: int = 4, bytes_per_weight: int = 4) -> int:
     """Bytes of the fast weights of a model, one memory of width `width` a layer; momentum is as much again.
 
     Recipe: 5.2 says less than 30 MB. At 760M (width 1536, 24 layers) one layer alone has 18.9 million weights.
     """
-    hidden = width * expansion
-    sizes = [width, *[hidden] * (depth - 1), width]
-    return layers * bytes_per_weight * sum(a * b for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+    return layers * bytes_per_weight * sum(o * i for o, i in mlp_shapes(width, depth, expansion))
