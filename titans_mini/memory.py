@@ -179,7 +179,7 @@ class NeuralMemory(nn.Module):
         """x (b, t, dim) -> tokens (n, t, d) and the convolution's next tail, after `count` (b,) real tokens."""
         config, dtype = self.config, self._memory_dtype()
         series = torch.cat([tail, self.to_qkv(x)], dim=1)  # (b, taps - 1 + t, 3 dim)
-        mixed = functional.silu(self.conv(series.mT).mT)  # (b, t, 3 dim)
+        mixed = functional.silu(_convolve(series, self.conv))  # (b, t, 3 dim)
         q, k, v = (self._rows(part).to(dtype) for part in mixed.chunk(3, dim=-1))
         q, k = (functional.normalize(part, dim=-1, eps=1e-6) * config.norm for part in (q, k))
         features = self._rows(self.gate.project(x), self.gate.features).to(dtype)
@@ -233,6 +233,16 @@ def _bind_neighbours(conv: nn.Conv1d) -> None:
         conv.weight[..., -1] += 1.0
         if conv.kernel_size[0] > 1:
             conv.weight[dim : 2 * dim, :, -2] += 1.0
+
+
+def _convolve(series: Tensor, conv: nn.Conv1d) -> Tensor:
+    """The depthwise convolution along the tokens, (b, taps - 1 + t, f) -> (b, t, f), without turning its layout."""
+    taps = conv.weight.squeeze(1).unbind(-1)  # each (f,)
+    length = series.shape[1] - len(taps) + 1
+    total = torch.addcmul(conv.bias, series[:, :length], taps[0])
+    for shift, tap in enumerate(taps[1:], start=1):
+        total = torch.addcmul(total, series[:, shift : shift + length], tap)
+    return total
 
 
 def _waiting(pending: Pending) -> Tensor:
