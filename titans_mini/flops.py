@@ -1,6 +1,6 @@
 """Floating-point operations of the memory, counted by formula: a multiplication and an addition are two.
 
-Matrix products and the convolution alone, as is usual; what is done number by number is left out. Per chunk of c
+Matrix products alone, as is usual; what is done number by number, the convolution too, is left out. Per chunk of c
 tokens, with P = sum of o i over the layers' matrices (o outputs, i inputs) of one head:
 
     forward of the keys 2 c P, backward 2 c (P - P_1), write 2 c P for the weights and as much for the momentum,
@@ -32,10 +32,10 @@ def chunk_flops(config: MemoryConfig, tokens: int) -> dict[str, int]:
 
 
 def projection_flops(config: MemoryConfig, tokens: int) -> int:
-    """Operations of everything around the fast weights, per sequence: q k v, convolution, gates, output."""
+    """Operations of everything around the fast weights, per sequence: q k v, gates, output."""
     dim = config.dim
     gates = 3 * config.heads if config.gate == "learned" else 0
-    return 2 * tokens * (dim * 3 * dim + 3 * dim * config.conv + dim * gates + 2 * dim * dim)
+    return 2 * tokens * (dim * 3 * dim + dim * gates + 2 * dim * dim)
 
 
 def memory_flops(config: MemoryConfig, batch: int, tokens: int) -> int:
