@@ -20,10 +20,10 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope
 found = $(shell $(SHELL) tools/check_python.sh "$(PYTHON)" 2>&1)
 usable = $(if $(filter titans_mini:,$(firstword $1)),$(error $1),$1)
 
-.PHONY: help setup app lab test bench lint
+.PHONY: help setup app lab test bench lint exercises
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## make the environment in VENV (.venv) and install the tested versions
 
@@ -39,6 +39,9 @@ test: lint ## check everything: style, tests, notebooks
 
 bench: $(STAMP) ## measure speed and memory beside a peer (an hour), and write BENCHMARKS.md
 	$(BIN)/python -m benchmarks
+
+exercises: $(STAMP) ## make the student and solution copies of the classroom exercises from their sources
+	$(BIN)/python tools/exercises.py
 
 lint: $(STAMP) ## check the style alone
 	$(BIN)/python -m ruff check $(CODE)

@@ -1,0 +1,22 @@
+# The simulator as a container: docker build -t titans-mini . && docker run --rm -p 8501:8501 titans-mini
+# DEPLOY.md says how several of them stand behind one address.
+FROM python:3.11-slim
+
+# The CPU build of torch is a tenth of PyPI's CUDA build.
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 OMP_NUM_THREADS=1 PYTHONUNBUFFERED=1
+
+WORKDIR /srv/titans_mini
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY titans_mini titans_mini
+COPY app app
+COPY .streamlit .streamlit
+RUN pip install -c constraints.txt --no-deps --index-url "$TORCH_INDEX" torch \
+    && pip install -c constraints.txt -e '.[app]' \
+    && useradd --create-home --uid 1000 reader
+USER reader
+
+EXPOSE 8501
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://localhost:8501/_stcore/health', timeout=4)"]
+CMD ["streamlit", "run", "app/streamlit_app.py", "--server.address", "0.0.0.0", "--server.port", "8501"]

@@ -1,0 +1,39 @@
+"""Lesson 01."""
+
+import torch
+
+from . import BOTH, PROPERTY, VALUE, Mutant
+
+
+def in_place(M, k, v, theta):
+    M -= 2 * theta * torch.outer(M @ k - v, k)
+    return M
+
+
+def cosine_nan(M, keys, values):
+    said = keys @ M.T
+    return (said * values).sum(-1) / said.norm(dim=-1) / values.norm(dim=-1)
+
+
+MUTANTS = {
+    "rank_one_gradient": [
+        Mutant(lambda M, k, v: torch.outer(M @ k - v, k), VALUE, "factor 2"),
+        Mutant(lambda M, k, v: 2 * torch.outer(v - M @ k, k), BOTH, "other way"),
+        Mutant(lambda M, k, v: 2 * torch.outer(M @ k, k), BOTH, "not the prediction alone"),
+        Mutant(lambda M, k, v: 2 * torch.outer(k, M @ k - v), BOTH, "transposed"),
+        Mutant(lambda M, k, v: 2 * (M @ k - v), BOTH, r"must have the shape \(3, 5\), not \(3,\)"),
+    ],
+    "delta_step": [
+        Mutant(in_place, PROPERTY, "argument number 1 in place"),
+        Mutant(lambda M, k, v, theta: M + 2 * theta * torch.outer(M @ k - v, k), BOTH, "goes up the loss"),
+        Mutant(lambda M, k, v, theta: M - theta * torch.outer(M @ k - v, k), BOTH, "factor 2"),
+        Mutant(lambda M, k, v, theta: M + 2 * theta * torch.outer(v, k), BOTH, "Hebbian"),
+        Mutant(lambda M, k, v, theta: -2 * theta * torch.outer(M @ k - v, k), BOTH, "add it to M"),
+    ],
+    "recall_cosine": [
+        Mutant(cosine_nan, PROPERTY, "NaN at 0"),
+        Mutant(lambda M, keys, values: (keys @ M.T * values).sum(-1), BOTH, "both lengths"),
+        Mutant(lambda M, keys, values: cosine_nan(M, keys, values).mean(), BOTH, r"shape \(7,\), not \(\)"),
+        Mutant(lambda M, keys, values: torch.cosine_similarity(keys @ M.T, values, dim=0), BOTH, "shape"),
+    ],
+}

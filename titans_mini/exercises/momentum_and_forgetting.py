@@ -1,0 +1,122 @@
+"""Lesson 02: the two loops of the rule, half-lives, and products of gates."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from .check import Answer, Draw, Exercise, Wrong, agree, as_tensor, require
+
+
+def _both(answer: Answer, shape: tuple[int, int], *args: object):
+    M, S = answer.several(2, *args)
+    return as_tensor(M, shape, "the new M"), as_tensor(S, shape, "the new S")
+
+
+def _loops_value(answer: Answer, draw: Draw) -> None:
+    M, S, grad = (draw.normal(3, 4) for _ in range(3))
+    theta, eta, alpha = draw.number(0.1, 0.5), draw.number(0.3, 0.9), draw.number(0.1, 0.4)
+    new = eta * S - theta * grad
+    said, pushed = _both(answer, (3, 4), M, S, grad, theta, eta, alpha)
+    slips = {
+        "the gradient is subtracted": eta * S + theta * grad,
+        "there is no 1 - eta in front of the gradient; that is the recipe's smoothing of a number": eta * S
+        - (1 - eta) * theta * grad,
+        "S carries the share eta of itself on": S - theta * grad,
+    }
+    agree(pushed, new, "the new S", slips)
+    slips = {
+        "it adds the S from before this token": (1 - alpha) * M + S,
+        "forgetting acts on the old M alone, not on the S that is added": (1 - alpha) * (M + new),
+        "1 - alpha is kept, alpha is forgotten": alpha * M + new,
+    }
+    agree(said, (1 - alpha) * M + new, "the new M", slips)
+
+
+def _loops_property(answer: Answer, draw: Draw) -> None:
+    M, S, grad = (draw.normal(3, 4) for _ in range(3))
+    answer.untouched(M, S, grad, 0.1, 0.5, 0.1)
+    kept, _ = _both(answer, (3, 4), M, S, grad, 0.0, 0.0, 0.25)
+    agree(kept, 0.75 * M, "without step and momentum three quarters of M must be left at alpha = 0.25; an entry")
+    pushed = torch.zeros_like(S)
+    for _ in range(200):
+        _, pushed = _both(answer, (3, 4), M, pushed, grad, 0.1, 0.8, 0.0)
+    agree(pushed, -0.5 * grad, "under the same gradient S must end at -theta / (1 - eta) times it; an entry")
+
+
+def _half_value(answer: Answer, draw: Draw) -> None:
+    for alpha in (1e-4, draw.number(0.01, 0.1), 0.5, draw.number(0.6, 0.9)):
+        wanted = math.log(0.5) / math.log1p(-alpha)
+        slips = {
+            "ln 2 / alpha holds for small alpha alone; solve (1 - alpha)^n = 1/2": math.log(2) / alpha,
+            "1 / alpha is the time after which 37% is left; a half is left earlier": 1 / alpha,
+            "a number of tokens is positive": -wanted,
+            "it is the half-life of a share kept, not forgotten": math.log(0.5) / math.log(alpha),
+        }
+        agree(answer.number(alpha), wanted, f"the half-life at alpha = {alpha:.4g}", slips)
+
+
+def _half_property(answer: Answer, draw: Draw) -> None:
+    never = answer.number(0.0)
+    require(never == math.inf, f"at alpha = 0 nothing is ever forgotten: the half-life is math.inf, not {never:g}")
+    agree(answer.number(1.0), 0.0, "at alpha = 1 all is gone at once, so the half-life")
+    tiny = answer.number(1e-18)
+    agree(
+        tiny / 1e18,
+        math.log(2),
+        "1 - alpha rounds a tiny alpha away, math.log1p(-alpha) does not: at alpha = 1e-18 the half-life / 1e18",
+    )
+
+
+def _kept_value(answer: Answer, draw: Draw) -> None:
+    alpha = draw.between(0.0, 0.5, 9)
+    keep = 1 - alpha
+    slips = {
+        "it starts a token late: token 0 forgets as well": torch.cat([torch.ones(1).double(), keep.cumprod(0)[:-1]]),
+        "shares multiply, they do not add": 1 - alpha.cumsum(0),
+        "it multiplies what is forgotten, not what is kept": alpha.cumprod(0),
+    }
+    agree(answer.tensor((9,), alpha), keep.cumprod(0), "the share left", slips)
+
+
+def _kept_property(answer: Answer, draw: Draw) -> None:
+    alpha = draw.between(0.1, 0.5, 8)
+    alpha[3] = 1.0
+    said = answer.tensor((8,), alpha)
+    require(bool((said[3:] == 0).all()), "alpha = 1 at token 3 clears the memory: from there on exactly 0 is left")
+    require(bool((answer.tensor((5,), torch.zeros(5).double()) == 1).all()), "at alpha = 0 exactly all is left")
+    leaf = alpha.clone().requires_grad_()
+    out = answer.along(leaf)
+    if not isinstance(out, torch.Tensor) or not out.requires_grad:
+        raise Wrong("the gates are learned: the result must stay a tensor through which gradients flow")
+    (grad,) = torch.autograd.grad(out.sum(), leaf)
+    require(bool(grad.isfinite().all()), "the gradient is NaN where alpha is 1: the logarithm of 0 is not finite")
+
+
+check_two_loops = Exercise(
+    "two_loops", 2, "momentum and forgetting in one step", (2, 1), 2, 6, _loops_value, _loops_property,
+    (
+        "First S, then M: M adds the S of this very token.",
+        "S <- eta S - theta grad. M <- (1 - alpha) M + S.",
+        "`S = eta * S - theta * grad`, then `return (1 - alpha) * M + S, S`.",
+    ),
+)  # fmt: skip
+check_half_life = Exercise(
+    "half_life", 2, "the half-life of a memory", (2, 2), 2, 8, _half_value, _half_property,
+    (
+        "After n tokens (1 - alpha)^n is left. For which n is that 1/2?",
+        "n = ln(1/2) / ln(1 - alpha). What happens at alpha = 0 and at alpha = 1?",
+        "`math.log1p(-alpha)` is ln(1 - alpha) without rounding; return math.inf at 0 and 0.0 at 1 before you divide.",
+    ),
+)  # fmt: skip
+check_kept_share = Exercise(
+    "kept_share", 2, "what is left of the start", (1, 2), 3, 8, _kept_value, _kept_property,
+    (
+        "Token t leaves the share 1 - alpha_t of what token t - 1 left.",
+        "It is a running product. A sum of logarithms does not do: ln 0 is not finite.",
+        "`torch.cumprod(1 - alpha, dim=0)`.",
+    ),
+)  # fmt: skip
+
+EXERCISES = (check_two_loops, check_half_life, check_kept_share)

@@ -1,0 +1,160 @@
+"""Lesson 08: an alarm that waits, a snapshot that knows when it is damaged, and when to serve the shadow."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+from .check import Answer, Draw, Exercise, agree, article, require
+
+
+def _alarms(frequency: list[float], low: float, high: float, hold: int) -> list[int]:
+    fired, outside = [], 0
+    for token, value in enumerate(frequency):
+        outside = 0 if low <= value <= high else outside + 1
+        if outside == hold:
+            fired.append(token)
+    return fired
+
+
+def _fired(answer: Answer, *args: object) -> list[int]:
+    said = answer(*args)
+    require(isinstance(said, (list, tuple)), f"the alarms must be a list of token numbers, not {article(said)}")
+    require(all(isinstance(token, int) for token in said), "the alarms must be whole token numbers")
+    return list(said)
+
+
+def _alarm_value(answer: Answer, draw: Draw) -> None:
+    frequency = (
+        [50.0] * 6 + [draw.number(90, 200) for _ in range(8)] + [60.0] * 5 + [draw.number(0, 20) for _ in range(6)]
+    )
+    said, wanted = _fired(answer, frequency, 30.0, 80.0, 4), _alarms(frequency, 30.0, 80.0, 4)
+    require(
+        said != _alarms(frequency, 30.0, 80.0, 1),
+        "it fires at the first token outside; it must wait for the 4th in a row",
+    )
+    require(said != [token + 1 for token in wanted], "it fires a token late: the 4th token in a row sets it off")
+    require(len(said) <= 2, f"it fires {len(said)} times; once for each stay outside is enough")
+    require(said == wanted, f"alarms at tokens {said}, but should be at {wanted}: too many writes, and later too few")
+
+
+def _alarm_property(answer: Answer, draw: Draw) -> None:
+    flicker = [draw.number(100, 200) if token % 3 else 50.0 for token in range(30)]
+    require(
+        _fired(answer, flicker, 30.0, 80.0, 4) == [], "a token inside the range starts the count anew: here no alarm"
+    )
+    edges = [30.0, 80.0] * 5
+    require(_fired(answer, edges, 30.0, 80.0, 2) == [], "30 and 80 themselves are inside the range: here no alarm")
+    broken = [50.0] * 3 + [math.nan] * 5
+    require(_fired(answer, broken, 30.0, 80.0, 3) == [5], "NaN is in no range: `not low <= x <= high` sees that")
+
+
+def _seal(payload: bytes) -> bytes:
+    return hashlib.sha256(payload).hexdigest().encode() + payload
+
+
+def _payload(draw: Draw, size: int) -> bytes:
+    return bytes(draw.whole(0, 255) for _ in range(size))
+
+
+def _opened(answer: Answer, data: bytes) -> bytes:
+    said = answer(data)
+    require(isinstance(said, bytes), f"unseal must return bytes, not {article(said)}")
+    return said
+
+
+def _refused(answer: Answer, data: bytes, what: str) -> None:
+    error = answer.raised(data)
+    require(error is not None, f"{what} must be refused with ValueError; yours is accepted")
+    kind = type(error).__name__
+    require(type(error) is ValueError, f"{what} must be refused with ValueError, not {kind}: compare bytes with bytes")
+
+
+def _unseal_value(answer: Answer, draw: Draw) -> None:
+    payload = _payload(draw, 100)
+    said = _opened(answer, _seal(payload))
+    require(said != _seal(payload), "the first 64 bytes are the digest: return what comes after them")
+    require(said == payload, f"what comes back has {len(said)} bytes and is not the payload of 100 bytes")
+    damaged = bytearray(_seal(payload))
+    damaged[64 + draw.whole(0, 99)] ^= 1
+    _refused(answer, bytes(damaged), "a payload in which one bit has changed")
+
+
+def _unseal_property(answer: Answer, draw: Draw) -> None:
+    require(_opened(answer, _seal(b"")) == b"", "an empty payload with its digest is whole")
+    sealed = _seal(_payload(draw, 5000))
+    for place, what in ((0, "a digest whose first byte has changed"), (-1, "a payload whose last byte has changed")):
+        damaged = bytearray(sealed)
+        damaged[place] ^= 0x80
+        _refused(answer, bytes(damaged), what)
+    for length in (len(sealed) - 1, 64, 10, 0):
+        _refused(answer, sealed[:length], f"a file cut off after {length} bytes")
+
+
+def _degraded(main: list[float], shadow: list[float], threshold: float, patience: int) -> int:
+    streak = 0
+    for step, (a, b) in enumerate(zip(main, shadow, strict=True)):
+        streak = streak + 1 if a / b - 1 > threshold else 0
+        if streak == patience:
+            return step
+    return -1
+
+
+def _degrade_value(answer: Answer, draw: Draw) -> None:
+    shadow = [draw.number(8, 12) for _ in range(40)]
+    bad = (5, 6, *range(20, 40))
+    main = [b * (1.2 if step in bad else 1.0) for step, b in enumerate(shadow)]
+    wanted = _degraded(main, shadow, 0.05, 6)
+    slips = {
+        "it counts bad steps in all; they must come in a row": 23,
+        "it changes at the first bad step; wait for `patience` of them": 5,
+        "it changes a step late: the 6th bad step in a row is the one": wanted + 1,
+        "it changes where the bad steps begin, before anyone can know": wanted - 5,
+        "it changes where main is better": 5 + 7,
+    }
+    agree(answer.number(main, shadow, 0.05, 6), wanted, "the step of the change", slips)
+
+
+def _degrade_property(answer: Answer, draw: Draw) -> None:
+    patience = draw.whole(3, 6)
+    almost = ([1.2] * (patience - 1) + [1.0]) * 5
+    agree(
+        answer.number(almost, [1.0] * len(almost), 0.05, patience),
+        -1,
+        "one good step starts the count anew, so the answer",
+    )
+    agree(
+        answer.number([1.25] * 9, [1.0] * 9, 0.25, 2),
+        -1,
+        "a difference of exactly the threshold is not above it, so the answer",
+    )
+    agree(answer.number([90.0] * 9, [100.0] * 9, 0.05, 2), -1, "where main is better nothing changes, so the answer")
+    agree(answer.number([120.0] * 9, [100.0] * 9, 0.05, 2), 1, "20% worse is above 5% whatever the size, so the answer")
+
+
+check_write_alarm = Exercise(
+    "write_alarm", 8, "an alarm on how often it writes", (2, 2), 2, 10, _alarm_value, _alarm_property,
+    (
+        "Keep a counter: one more for each token outside low..high, back to 0 inside.",
+        "The alarm belongs to the token at which the counter reaches `hold`, and to no later one of that stay.",
+        "`outside = 0 if low <= x <= high else outside + 1`, then `if outside == hold: fired.append(token)`.",
+    ),
+)  # fmt: skip
+check_unseal = Exercise(
+    "unseal", 8, "a snapshot that knows when it is damaged", (2, 2), 3, 10, _unseal_value, _unseal_property,
+    (
+        "Split the data: 64 bytes of digest, the rest is payload. Compute the payload's digest and compare.",
+        "`hashlib.sha256(payload).hexdigest()` is text; `.encode()` makes bytes of it, which compare with any bytes.",
+        "Do not decode what may be damaged. If the two differ: `raise ValueError('damaged')`.",
+    ),
+)  # fmt: skip
+check_degrade_step = Exercise(
+    "degrade_step", 8, "when the shadow takes over", (2, 2), 2, 10, _degrade_value, _degrade_property,
+    (
+        "At each step: is main's perplexity more than `threshold` above the shadow's? Count such steps in a row.",
+        "main / shadow - 1 > threshold adds one to the streak, anything else sets it to 0.",
+        "Return the step at which the streak reaches `patience`, and -1 after the loop.",
+    ),
+)  # fmt: skip
+
+EXERCISES = (check_write_alarm, check_unseal, check_degrade_step)

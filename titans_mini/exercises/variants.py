@@ -1,0 +1,196 @@
+"""Lesson 05: who may see whom, how two branches are joined, and what a memory is worth."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import layer_norm, rms_norm, silu
+
+from .check import Answer, Draw, Exercise, agree, article, require
+
+
+def _mask(answer: Answer, shape: tuple[int, int], *args: int) -> Tensor:
+    said = answer(*args)
+    require(isinstance(said, Tensor), f"the mask must be a tensor, not {article(said)}")
+    require(
+        said.dtype == torch.bool, f"the mask must be of dtype torch.bool, true where a token may look, not {said.dtype}"
+    )
+    answer.tensor(shape, *args)
+    return said
+
+
+def _grid(t: int) -> tuple[Tensor, Tensor]:
+    places = torch.arange(t)
+    return places[:, None], places[None, :]  # i, j
+
+
+def _window_value(answer: Answer, draw: Draw) -> None:
+    t, w = draw.whole(9, 12), draw.whole(3, 5)
+    i, j = _grid(t)
+    said = _mask(answer, (t, t), t, w)
+    slips = {
+        "w counts the token itself: it sees w - 1 tokens before it, yours sees w": (j <= i) & (j >= i - w),
+        "tokens before the window must be shut out": j <= i,
+        "it also looks ahead": (i - j).abs() < w,
+        "it is turned round: true is where a token may look": ~((j <= i) & (j > i - w)),
+        "a token sees itself": (j < i) & (j > i - w),
+    }
+    agree(said.double(), ((j <= i) & (j > i - w)).double(), "the mask", _numbers(slips))
+
+
+def _numbers(slips: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {sentence: mask.double() for sentence, mask in slips.items()}
+
+
+def _window_property(answer: Answer, draw: Draw) -> None:
+    t = draw.whole(5, 8)
+    for w in (1, 2, t, t + 3):
+        said = _mask(answer, (t, t), t, w)
+        ahead = said.triu(1)
+        require(not ahead.any(), f"with t = {t} and w = {w} token {_first(ahead)} looks at a later token")
+        counts, wanted = said.sum(1), torch.arange(1, t + 1).clamp(max=w)
+        off = counts != wanted
+        row = _first(off)
+        require(
+            not off.any(), f"with w = {w} token {row} sees {int(counts[row])} tokens, but should {int(wanted[row])}"
+        )
+
+
+def _first(mask: Tensor) -> int:
+    """The first row that has something true; 0 if there is none."""
+    found = mask.reshape(len(mask), -1).any(1).nonzero()
+    return int(found[0]) if len(found) else 0
+
+
+def _context(t: int, p: int, recalled: Tensor, own: Tensor) -> Tensor:
+    return torch.cat([torch.ones(t, p, dtype=torch.bool), recalled, own], dim=1)
+
+
+def _mac_value(answer: Answer, draw: Draw) -> None:
+    t, p = draw.whole(5, 7), draw.whole(2, 4)
+    i, j = _grid(t)
+    full, causal = torch.ones(t, t, dtype=torch.bool), j <= i
+    slips = {
+        "token i sees h_j for j <= i alone; a later h_j holds the query of a later token": _context(t, p, full, causal),
+        "a token sees itself: j <= i": _context(t, p, j < i, j < i),
+        "all tokens see all persistent tokens": torch.cat([full.tril()[:, :p], causal, causal], 1),
+    }
+    said = _mask(answer, (t, p + 2 * t), t, p)
+    agree(said.double(), _context(t, p, causal, causal).double(), "the mask", _numbers(slips))
+
+
+def _mac_property(answer: Answer, draw: Draw) -> None:
+    t, p = draw.whole(4, 6), draw.whole(2, 3)
+    said = _mask(answer, (t, p + 2 * t), t, p)
+    for start, name in ((p, "h"), (p + t, "x")):
+        ahead = said[:, start : start + t].triu(1)
+        where = ahead.nonzero()
+        seen = where[0].tolist() if len(where) else [0, 0]
+        require(not ahead.any(), f"token {seen[0]} sees {name}_{seen[1]}: it would change when token {seen[1]} does")
+    counts = said.sum(1)
+    require(
+        bool((counts == p + 2 * torch.arange(1, t + 1)).all()),
+        "token i must see p persistent tokens, i + 1 of h and i + 1 of x",
+    )
+    require(
+        bool(_mask(answer, (1, 2), 1, 0).all()), "a segment of one token without persistent ones sees its h and itself"
+    )
+
+
+def _gated(y: Tensor, m: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    width = y.shape[-1:]
+    return rms_norm(y, width, a, eps=1e-6) * silu(rms_norm(m, width, b, eps=1e-6))
+
+
+def _product_value(answer: Answer, draw: Draw) -> None:
+    y, m, a, b = draw.normal(5, 4), draw.normal(5, 4), draw.between(0.5, 2.0, 4), draw.between(0.5, 2.0, 4)
+    slips = {
+        "the memory is the gate: silu acts on norm(m), not on norm(y)": _gated(m, y, b, a),
+        "both branches are normed, m as well": rms_norm(y, (4,), a, eps=1e-6) * silu(m * b),
+        "the gate is silu(x) = x * sigmoid(x), not a sigmoid": rms_norm(y, (4,), a, eps=1e-6)
+        * torch.sigmoid(rms_norm(m, (4,), b, eps=1e-6)),
+        "an RMS norm does not subtract the mean": layer_norm(y, (4,), a) * silu(layer_norm(m, (4,), b)),
+        "the learned vectors are missing": _gated(y, m, torch.ones(4).double(), torch.ones(4).double()),
+    }
+    agree(answer.tensor((5, 4), y, m, a, b), _gated(y, m, a, b), "the product", slips, tolerance=1e-5)
+
+
+def _product_property(answer: Answer, draw: Draw) -> None:
+    y, m, one = draw.normal(5, 4), draw.normal(5, 4), torch.ones(4, dtype=torch.float64)
+    said = answer.tensor((5, 4), y, m, one, one)
+    agree(
+        answer.tensor((5, 4), 100 * y, m, one, one),
+        said,
+        "a norm forgets size, so 100 y gives the same; it",
+        tolerance=1e-4,
+    )
+    changed = y.clone()
+    changed[4] = 3 * changed[4] + 1
+    after = answer.tensor((5, 4), changed, m, one, one)
+    moved = ((said - after).abs().amax(1) > 1e-12)[:4]
+    require(
+        not moved.any(), f"token {_first(moved)} changed when token 4 did: norm each token over its features (dim=-1)"
+    )
+    silent = answer.tensor((5, 4), y, torch.zeros_like(m), one, one)
+    agree(silent, torch.zeros(5, 4), "a memory that says 0 shuts the gate, so the product")
+
+
+def _gain_value(answer: Answer, draw: Draw) -> None:
+    on, off = draw.between(0.5, 2.0, 30), draw.between(2.0, 4.0, 30)
+    wanted = (off.mean() - on.mean()).item() / math.log(2)
+    slips = {
+        "it is in nats; a bit is ln 2 nats": wanted * math.log(2),
+        "what is gained is off minus on": -wanted,
+        "a nat is more than a bit: divide by ln 2": wanted * math.log(2) ** 2,
+        "it is a sum; the gain is per byte": wanted * 30,
+    }
+    agree(answer.number(on, off), wanted, "the gain", slips)
+
+
+def _gain_property(answer: Answer, draw: Draw) -> None:
+    on = draw.between(0.5, 2.0, 12)
+    agree(answer.number(on, on), 0.0, "a memory that changes nothing gains 0; yours")
+    agree(answer.number(on + math.log(2), on), -1.0, "a memory that costs ln 2 nats a byte loses a bit; its gain")
+    agree(
+        answer.number(on, torch.cat([on, on]) + math.log(2)),
+        1.0,
+        "texts may differ in length: take each mean by itself; the gain",
+    )
+
+
+check_window_mask = Exercise(
+    "window_mask", 5, "the mask of a sliding window", (2, 2), 2, 8, _window_value, _window_property,
+    (
+        "Make two ranges, one as a column (i, the token that looks) and one as a row (j, the one looked at).",
+        "i may see j if j <= i and j > i - w. Compare the two ranges; the comparison gives the whole matrix.",
+        "`i = torch.arange(t)[:, None]; j = torch.arange(t); return (j <= i) & (j > i - w)`.",
+    ),
+)  # fmt: skip
+check_mac_mask = Exercise(
+    "mac_mask", 5, "what a token of MAC may see", (2, 2), 3, 10, _mac_value, _mac_property,
+    (
+        "Columns are [persistent | h | x]. Which of the three depend on a later token?",
+        "h_j is what memory said to token j, so it knows token j: h and x have the same causal mask.",
+        "`torch.cat([torch.ones(t, p, dtype=torch.bool), causal, causal], dim=1)`.",
+    ),
+)  # fmt: skip
+check_gated_product = Exercise(
+    "gated_product", 5, "MAG's gated product", (2, 2), 3, 12, _product_value, _product_property,
+    (
+        "norm(x) = weight * x / sqrt(mean of x^2 over the features + 1e-6); the output is norm(y) * silu(norm(m)).",
+        "The mean runs over dim=-1 with keepdim=True, so that every token is normed by itself.",
+        "`rms_norm(y, y.shape[-1:], weight_y, eps=1e-6) * silu(rms_norm(m, m.shape[-1:], weight_m, eps=1e-6))`.",
+    ),
+)  # fmt: skip
+check_memory_gain = Exercise(
+    "memory_gain", 5, "what a memory is worth", (1, 1), 1, 5, _gain_value, _gain_property,
+    (
+        "Compare means: what a byte costs without the memory, minus what it costs with it.",
+        "One bit is ln 2 nats.",
+        "`((nats_off.mean() - nats_on.mean()) / math.log(2)).item()`.",
+    ),
+)  # fmt: skip
+
+EXERCISES = (check_window_mask, check_mac_mask, check_gated_product, check_memory_gain)

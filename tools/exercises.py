@@ -1,0 +1,129 @@
+"""Makes the copies of the classroom exercises: `python tools/exercises.py`, which is `make exercises`.
+
+An instructor edits notebooks/exercises/source, one nbgrader notebook a lesson. From it come student/ (what `nbgrader
+generate_assignment` would release) and solution/ (for reading, without hidden tests and nbgrader's marks).
+`--course DIR --seed N` lays out a course of its own, whose hidden tests draw other inputs than the published ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import random
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+FOLDER = Path(__file__).resolve().parents[1] / "notebooks" / "exercises"
+CONFIG = "nbgrader_config.py"
+HIDDEN_SEED = re.compile(r"\bseed=\d+")
+MARK = re.compile(r"^\s*# (BEGIN|END) SOLUTION\n?", flags=re.MULTILINE)
+
+
+def student(source: NotebookNode) -> NotebookNode:
+    """The copy for students, by nbgrader's own preprocessors; RuntimeError for a mark that is not closed."""
+    from nbgrader import preprocessors as steps
+
+    clear = (steps.ClearHiddenTests, steps.ClearMarkScheme, steps.ComputeChecksums, steps.CheckCellMetadata)
+    notebook = copy.deepcopy(source)
+    for step in (steps.LockCells, steps.ClearSolutions, steps.ClearOutput, steps.CheckCellMetadata, *clear):
+        notebook, _ = step().preprocess(notebook, {})
+    return notebook
+
+
+def solution(source: NotebookNode) -> NotebookNode:
+    """The copy with solutions, without hidden tests and without nbgrader's metadata."""
+    from nbgrader import preprocessors as steps
+
+    notebook = copy.deepcopy(source)
+    for step in (steps.ClearOutput, steps.ClearHiddenTests):
+        notebook, _ = step().preprocess(notebook, {})
+    for cell in notebook.cells:
+        cell.source = MARK.sub("", cell.source).rstrip("\n")
+        cell.metadata.pop("nbgrader", None)
+    return notebook
+
+
+COPIES = {"student": student, "solution": solution}
+
+
+def sources(folder: Path = FOLDER) -> list[Path]:
+    """The instructor's notebooks, in the order of the lessons."""
+    return sorted((folder / "source").glob("*/*.ipynb"))
+
+
+def copies(folder: Path = FOLDER) -> dict[Path, str]:
+    """What must stand in each generated file."""
+    made = {}
+    for path in sources(folder):
+        source = nbformat.read(path, as_version=4)
+        for kind, make in COPIES.items():
+            made[folder / kind / path.relative_to(folder / "source")] = nbformat.writes(make(source)) + "\n"
+    return made
+
+
+def stale(folder: Path = FOLDER) -> list[Path]:
+    """Generated files that are missing, out of date, or left over from a source that is gone."""
+    made = copies(folder)
+    old = [path for path, text in made.items() if not path.is_file() or path.read_text("utf-8") != text]
+    return old + [path for kind in COPIES for path in sorted((folder / kind).glob("*/*.ipynb")) if path not in made]
+
+
+def write(folder: Path = FOLDER) -> int:
+    """Brings every copy up to date; returns how many there are."""
+    made = copies(folder)
+    for kind in COPIES:
+        for path in (folder / kind).glob("*/*.ipynb"):
+            if path not in made:
+                path.unlink()
+    for path, text in made.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    return len(made)
+
+
+def course(target: Path, seed: int, lessons: list[str] | None = None) -> None:
+    """A new course directory for nbgrader; its hidden tests draw their inputs from `seed`. FileExistsError if there."""
+    draw = random.Random(seed)
+    target.mkdir(parents=True)
+    shutil.copy(FOLDER / CONFIG, target / CONFIG)
+    for path in sources():
+        if lessons is None or path.stem in lessons:
+            notebook = nbformat.read(path, as_version=4)
+            for cell in notebook.cells:  # a seed stands in hidden tests alone
+                cell.source = HIDDEN_SEED.sub(lambda _: f"seed={draw.randrange(10**5, 10**9)}", cell.source)
+            place = target / path.relative_to(FOLDER)
+            place.parent.mkdir(parents=True)
+            nbformat.write(notebook, place)
+
+
+def main() -> int:
+    """The command line; 2 and one line where the target is taken or nbgrader is missing."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--course", type=Path, metavar="DIR", help="lay out a course in a new folder")
+    parser.add_argument("--seed", type=int, help="of the course's hidden tests; left out: one that nobody knows")
+    options = parser.parse_args()
+    try:
+        if options.course:
+            course(options.course, random.SystemRandom().getrandbits(32) if options.seed is None else options.seed)
+            print(f"course in {options.course}: nbgrader runs from there")
+        else:
+            print(f"{write()} copies of {len(sources())} sources")
+    except FileExistsError:
+        print(
+            f"titans_mini: course must be a folder that does not exist yet, not {str(options.course)!r}",
+            file=sys.stderr,
+        )
+        return 2
+    except ImportError:
+        print("titans_mini: nbgrader is not installed; run: pip install 'titans-mini[classroom]'", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
