@@ -16,6 +16,8 @@ PAGES = {
     "anatomy": ":material/grid_on:",
     "variants": ":material/account_tree:",
     "miras": ":material/tune:",
+    "tuning": ":material/query_stats:",
+    "operations": ":material/monitor_heart:",
 }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 from texts_miras import ENGLISH as MIRAS
+from texts_operations import ENGLISH as OPERATIONS
+from texts_tuning import ENGLISH as TUNING
 from texts_variants import ENGLISH as VARIANTS
 
 LANGUAGE = "en"
@@ -212,6 +214,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "alt=curve": "The loss after the write against theta, with this write marked",
         **VARIANTS,
         **MIRAS,
+        **TUNING,
+        **OPERATIONS,
     },
 }
 

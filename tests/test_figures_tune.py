@@ -51,6 +51,16 @@ def test_one_parameter_makes_no_map():
         figures_tune.heat_maps(search(replace(CONFIG, lam=(1e-4,), depth=(1,))).table(), "loss")
 
 
+def test_a_map_alone_has_the_colours_and_cells_of_all():
+    lines = search().table("coarse")
+    every, one = figures_tune.heat_maps(lines, "loss"), figures_tune.heat_maps(lines, "loss", pairs=[("tau", "depth")])
+    for end in ("cmin", "cmax"):
+        assert one.layout.coloraxis[end] == every.layout.coloraxis[end]
+    assert len([trace for trace in one.data if trace.type == "heatmap"]) == 1
+    np.testing.assert_array_equal(one.data[0].z, figures_tune.cells(lines, "tau", "depth", "loss")[2])
+    assert figures_tune.varied(lines) == ["tau", "lam", "depth"]
+
+
 def test_noise_is_drawn_per_seed_and_ties_stand_out():
     noisy = lambda s, seed: score(s, seed) + (0.2 * seed if s.tau == 0.1 else 0.0)  # noqa: E731
     found = search(replace(CONFIG, lam=(1e-4,), depth=(1,)), noisy)
@@ -64,6 +74,31 @@ def test_noise_is_drawn_per_seed_and_ties_stand_out():
     expected = [figures_tune.TIE if line["tie"] else figures_tune.BEHIND for line in lines]
     assert list(means.marker.color) == expected and len(set(expected)) == 2
     assert list(means.y) == [str(setting_of(line)) for line in lines]
+
+
+def test_short_labels_name_what_varies_alone():
+    found = search(replace(CONFIG, depth=(1,)))
+    figure = figures_tune.noise_figure(found, short=True)
+    assert list(figure.data[0].y)[:2] == ["0.2, 0.0001", "0.2, 0.001"]
+    assert figure.layout.yaxis.title.text == "tau, lambda" and figure.layout.xaxis.title.text == "loss"
+    alone = search(replace(CONFIG, tau=(0.2,), lam=(1e-4,), depth=(1,)))
+    assert list(figures_tune.noise_figure(alone, short=True).data[0].y) == ["0.2, 0.5, 0.0001, 0.001, 1"]
+
+
+def test_stages_are_laid_against_each_other():
+    short, long = search(), search(scored=lambda s, seed: -score(s, seed))
+    pick = setting_of(short.table()[4])
+    kept, left, best, mark = figures_tune.stages_figure(short, long, 3, pick=pick).data
+    assert len(kept.x) == 3 and len(left.x) == 9 and max(kept.x) <= min(left.x)
+    np.testing.assert_allclose([*kept.y, *left.y], [-x for x in (*kept.x, *left.x)])
+    assert best.x[0] == pytest.approx(max(left.x)) and mark.x[0] == pytest.approx(short.table()[4]["mean"])
+    assert len(figures_tune.stages_figure(short, long, 3).data) == 3
+
+
+def test_a_grid_of_ones_own_is_marked():
+    figure = figures_tune.saving_figure(10_000, 100_000, 3, own=12)
+    assert figure.data[-1].x[0] == 12 and figure.data[-1].y[0] == pytest.approx(0.65)
+    assert figures_tune.saving_figure(10_000, 100_000, 3, own=2).data[-1].y[0] == 0
 
 
 def test_the_saving_reaches_80_percent_at_30_settings():

@@ -41,10 +41,9 @@ def add_tune(commands) -> None:
     default = TuneConfig()
     for field in fields(TuneConfig):
         value, many = getattr(default, field.name), field.name in Setting._fields
-        flags = ["--lam", "--lambda"] if field.name == "lam" else ["--" + field.name.replace("_", "-")]
         shown = " ".join(f"{number:g}" for number in value) if many else value
         command.add_argument(
-            *flags,
+            *_flags(field.name),
             dest=field.name,
             type=type(value[0] if many else value),
             nargs="+" if many else None,
@@ -57,6 +56,20 @@ def add_tune(commands) -> None:
     command.add_argument("--maps", action="store_true", help="also write maps.html to the folder (needs plotly)")
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def command(config: TuneConfig) -> str:
+    """The shell command that runs this search on the bundled text."""
+    words = ["titans-mini tune"]
+    for field in fields(TuneConfig):
+        value = getattr(config, field.name)
+        numbers = value if isinstance(value, tuple) else (value,)
+        words += [_flags(field.name)[-1], *(f"{number}" for number in numbers)]
+    return " ".join(words)
+
+
+def _flags(name: str) -> list[str]:
+    return ["--lam", "--lambda"] if name == "lam" else ["--" + name.replace("_", "-")]
 
 
 def _tune(options: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from .figures import COLOURS, TAU
 from .tune import Tuning
 from .tune_objectives import OBJECTIVES
 from .tune_store import Setting, cost, setting_of, settings_needed
+from .tune_study import means, order
 
 NAMES = {"tau": "tau", "beta": "beta", "lam": "lambda", "eta": "eta", "depth": "depth"}
 TIE, BEHIND = COLOURS["g_write"], COLOURS["pinned"]
@@ -32,14 +33,22 @@ def cells(lines: list[dict], x: str, y: str, objective: str) -> tuple[list, list
     return across, down, grid
 
 
-def heat_maps(lines: list[dict], objective: str, *, height: int = 300) -> go.Figure:
+def varied(lines: list[dict]) -> list[str]:
+    """The parameters of which a table's lines have more than one value."""
+    return [name for name in Setting._fields if len({line[name] for line in lines}) > 1]
+
+
+def heat_maps(
+    lines: list[dict], objective: str, *, pairs: list[tuple[str, str]] | None = None, height: int = 300
+) -> go.Figure:
     """A map for each pair of parameters that vary in a table's lines; `height` is that of one row of maps.
 
     A cell shows the best score that its two values reach with any values of the others; a ring marks the best one.
-    Raises ConfigError if fewer than two parameters vary.
+    `pairs` draws some of them alone, (across, upright), in the colours of all. Raises ConfigError if fewer than two
+    parameters vary.
     """
-    varied = [name for name in Setting._fields if len({line[name] for line in lines}) > 1]
-    pairs = list(itertools.combinations(varied, 2))
+    every = list(itertools.combinations(varied(lines), 2))
+    pairs = every if pairs is None else pairs
     if not pairs:
         raise ConfigError("maps need at least 2 parameters that vary, with a finished first stage")
     columns = min(ACROSS, len(pairs))
@@ -48,14 +57,26 @@ def heat_maps(lines: list[dict], objective: str, *, height: int = 300) -> go.Fig
     for index, (x, y) in enumerate(pairs):
         _add_map(figure, lines, x, y, objective, row=index // columns + 1, col=index % columns + 1)
     scale = {"colorscale": "Viridis", "reversescale": OBJECTIVES[objective].sign < 0}
-    figure.update_layout(coloraxis={**scale, "colorbar": {"title": {"text": objective}}})
+    shown = np.concatenate([cells(lines, x, y, objective)[2].ravel() for x, y in every])
+    if np.isfinite(shown).any():
+        scale |= {"cmin": np.nanmin(shown), "cmax": np.nanmax(shown)}
+    bar = {"showscale": len(pairs) > 1, "colorbar": {"title": {"text": objective}}}
+    figure.update_layout(coloraxis={**scale, **bar})
     return _finish(figure, height * rows)
 
 
-def noise_figure(found: Tuning, stage: str = "final", *, most: int = 12, height: int = 320) -> go.Figure:
-    """The best settings of a stage, at most `most`: mean, spread and each seed; ties with the best in blue."""
+def noise_figure(
+    found: Tuning, stage: str = "final", *, most: int = 12, short: bool = False, height: int = 320
+) -> go.Figure:
+    """The best settings of a stage, at most `most`: mean, spread and each seed; ties with the best in blue.
+
+    `short` has brief labels, for a narrow screen: of a setting, the values of what the search varies.
+    """
     lines = [line for line in found.table(stage) if line["mean"] is not None][:most]
+    names = [name for name in Setting._fields if len(getattr(found.config, name)) > 1] or list(Setting._fields)
     labels = [str(setting_of(line)) for line in lines]
+    if short:
+        labels = [", ".join(f"{line[name]:g}" for name in names) for line in lines]
     spread = {"type": "data", "array": [line["spread"] or 0.0 for line in lines], "color": TAU}
     colours = [BEHIND if line["tie"] is False else TIE for line in lines]
     figure = go.Figure(
@@ -72,15 +93,23 @@ def noise_figure(found: Tuning, stage: str = "final", *, most: int = 12, height:
         text=[row["seed"] for row in seeds], mode="markers", name="one seed", marker=look,
         hovertemplate="seed %{text}: %{x:.4g}<extra></extra>",
     )  # fmt: skip
-    figure.update_yaxes(autorange="reversed", automargin=True)
-    figure.update_xaxes(title_text=OBJECTIVES[found.config.objective].title)
+    figure.update_yaxes(autorange="reversed", automargin=True, type="category")
+    title = OBJECTIVES[found.config.objective].title
+    if short:
+        title = found.config.objective
+        figure.update_yaxes(title_text=", ".join(NAMES[name] for name in names))
+    figure.update_xaxes(title_text=title)
     return _finish(figure, height)
 
 
 def saving_figure(
-    tokens: int, final_tokens: int, keep: int, *, saved: float = 0.8, most: int = 120, height: int = 300
-) -> go.Figure:
-    """Share of token updates saved against the number of settings; where it reaches `saved` is marked."""
+    tokens: int, final_tokens: int, keep: int, *, saved: float = 0.8, own: int | None = None, most: int = 120,
+    height: int = 300,
+) -> go.Figure:  # fmt: skip
+    """Share of token updates saved against the number of settings; where it reaches `saved` is marked.
+
+    `own` marks another number of settings. Below 0, where two stages cost more than the full grid, 0 is drawn.
+    """
     counts = np.arange(1, most + 1)
     shares = [max(0.0, cost(int(count), tokens, final_tokens, keep).saved) for count in counts]
     line = {"color": COLOURS["g_write"], "width": 2}
@@ -94,9 +123,45 @@ def saving_figure(
             x=[needed], y=[shares[needed - 1]], mode="markers+text", text=[note], textposition="bottom right",
             name=f"{saved:.0%} saved", marker={"size": 10, "color": COLOURS["surprise"]},
         )  # fmt: skip
+    if own is not None:
+        share = max(0.0, cost(own, tokens, final_tokens, keep).saved)
+        mark = {"size": 13, "color": MARK, "symbol": "circle-open", "line": {"width": 2.5}}
+        figure.add_scatter(x=[own], y=[share], mode="markers", marker=mark, name="this grid", hovertemplate=told)
     figure.update_xaxes(title_text="settings in the grid")
     figure.update_yaxes(title_text="token updates saved", tickformat=".0%", range=[0, 1])
     return _finish(figure, height)
+
+
+def stages_figure(
+    short: Tuning, long: Tuning, keep: int, *, pick: Setting | None = None, height: int = 360
+) -> go.Figure:
+    """A full grid's settings by their mean on a short stream, across, and on a long one, upright.
+
+    Blue: the `keep` best of the short stream. A ring marks the best of the long one, a cross `pick`.
+    """
+    coarse, final = means(short), means(long)
+    kept = set(order(short)[:keep])
+    groups = {"kept": [s for s in coarse if s in kept], "left behind": [s for s in coarse if s not in kept]}
+    figure = go.Figure()
+    for (name, settings), colour in zip(groups.items(), (TIE, BEHIND), strict=True):
+        figure.add_scatter(
+            x=[coarse[setting] for setting in settings], y=[final[setting] for setting in settings], mode="markers",
+            name=name, text=[str(setting) for setting in settings], marker={"size": 9, "color": colour},
+            hovertemplate="%{text}<br>short %{x:.4g}, long %{y:.4g}<extra></extra>",
+        )  # fmt: skip
+    marks = {"best on the long stream": (order(long)[0], "circle-open", 18)}
+    if pick is not None:
+        marks["your pick"] = (pick, "x-thin-open", 14)
+    for name, (setting, symbol, size) in marks.items():
+        look = {"symbol": symbol, "size": size, "color": MARK, "line": {"width": 2.5}}
+        spot = {"x": [coarse[setting]], "y": [final[setting]]}
+        figure.add_scatter(**spot, mode="markers", name=name, marker=look, hoverinfo="skip")
+    objective = long.config.objective
+    figure.update_xaxes(title_text=f"{objective} at {short.config.tokens:,} tokens")
+    figure.update_yaxes(title_text=f"{objective} at {long.config.tokens:,} tokens")
+    _finish(figure, height)
+    legend = {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"}
+    return figure.update_layout(showlegend=True, legend=legend)
 
 
 def _add_map(figure: go.Figure, lines: list[dict], x: str, y: str, objective: str, **place) -> None:
@@ -115,8 +180,9 @@ def _add_map(figure: go.Figure, lines: list[dict], x: str, y: str, objective: st
         figure.add_trace(
             go.Scatter(x=corner[0], y=corner[1], mode="markers", marker=ring, hoverinfo="skip", name="best"), **place
         )
-    figure.update_xaxes(title_text=NAMES[x], type="category", **place)
-    figure.update_yaxes(title_text=NAMES[y], type="category", **place)
+    spans = [[-0.5, len(values) - 0.5] for values in (across, down)]  # else the ring makes room for itself
+    figure.update_xaxes(title_text=NAMES[x], type="category", range=spans[0], **place)
+    figure.update_yaxes(title_text=NAMES[y], type="category", range=spans[1], **place)
 
 
 def _finish(figure: go.Figure, height: int) -> go.Figure:

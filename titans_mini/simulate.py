@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -34,8 +34,13 @@ def simulate(config: SimulationConfig, text: str | None = None) -> Trace:
     return simulate_many([config], text)[0]
 
 
-def simulate_many(configs: Sequence[SimulationConfig], text: str | None = None) -> list[Trace]:
-    """Runs settings that differ in tau, beta, lam, eta and softness alone as one batch: a row each."""
+def simulate_many(
+    configs: Sequence[SimulationConfig], text: str | None = None, *, beat: Callable[[int], None] | None = None
+) -> list[Trace]:
+    """Runs settings that differ in tau, beta, lam, eta and softness alone as one batch: a row each.
+
+    `beat` is called now and then with the number of tokens read; what it raises ends the run.
+    """
     if not configs:
         raise ConfigError("configs must hold at least 1 SimulationConfig, not 0")
     first = configs[0]
@@ -45,7 +50,7 @@ def simulate_many(configs: Sequence[SimulationConfig], text: str | None = None) 
     with torch.inference_mode(), one_thread():
         stream = make_stream(first.scenario, first.tokens, memory.dim, first.seed, text)
         start = start_fast(first, rows=len(configs))
-        fast, record = run_stream(configs, stream, start)
+        fast, record = run_stream(configs, stream, start, beat)
         columns = _columns(configs, stream, fast, record)
     seconds = (time.perf_counter() - began) / len(configs)
     norm_start = float(weight_norm(start.weights)[0])
@@ -63,20 +68,25 @@ def start_fast(config: SimulationConfig, rows: int = 1) -> Fast:
     return Fast(weights, momentum, initial_gate_state(rows, weights[0]))
 
 
-def run_stream(configs: Sequence[SimulationConfig], stream: Stream, fast: Fast) -> tuple[Fast, Record]:
+def run_stream(
+    configs: Sequence[SimulationConfig], stream: Stream, fast: Fast, beat: Callable[[int], None] | None = None
+) -> tuple[Fast, Record]:
     """Writes every token of the stream; returns the final memory and the record of all tokens, (rows, t)."""
     memory = configs[0].memory
     floats = len(configs) == memory.chunk == 1 and configs[0].gate == "surprise"
     rule = Rule(make_gate(configs), ACTIVATIONS[memory.activation], memory.clip, norms=True, floats=floats)
     if floats:
         fast = fast._replace(gate=map_tensors(Tensor.item, fast.gate))
-    blocks = []
+    blocks, read = [], 0
     for block in _tokens(stream, memory.norm, len(configs)).split(BLOCK * memory.chunk):
         records = []
         for piece in block.split(memory.chunk):
             _, fast, record = chunk_step(fast, piece, rule)
             records.append(record)
         blocks.append(join(records))
+        read += block.keys.shape[1]
+        if beat:
+            beat(read)
     if floats:
         fast = fast._replace(gate=GateState(*(record.raw.new_tensor([[value]]) for value in fast.gate)))
     return fast, join(blocks)

@@ -95,16 +95,20 @@ class Job(NamedTuple):
     text: str | None  # None: the bundled text
 
 
-def run_job(job: Job) -> list[dict]:
+Beat = Callable[[Job, int], None]  # told of a batch and of the tokens it has read so far
+
+
+def run_job(job: Job, beat: Beat | None = None) -> list[dict]:
     """A row per setting: the setting, seed, tokens, score (None: diverged), writes_per_1k, norm_end, diverged_at,
-    seconds (its share of the batch's compute time)."""
+    seconds (its share of the batch's compute time). `beat` is called now and then with the batch and the tokens read.
+    """
     objective = OBJECTIVES[job.objective]
     text, judged = objective.prepare(_source(job.text, job.tokens), job.tokens, job.seed)
     memory = MemoryConfig.preset("recipe", dim=job.width, depth=job.settings[0].depth)
     base = SimulationConfig(tokens=job.tokens, seed=job.seed, memory=memory)
     configs = [replace(base, tau=s.tau, beta=s.beta, lam=s.lam, eta=s.eta) for s in job.settings]
-    rows = []
-    for setting, trace in zip(job.settings, simulate_many(configs, text), strict=True):
+    rows, told = [], beat and (lambda read: beat(job, read))
+    for setting, trace in zip(job.settings, simulate_many(configs, text, beat=told), strict=True):
         score = objective.score(trace, text, judged) if trace.diverged_at is None else math.inf
         row = {
             **setting._asdict(),
@@ -183,6 +187,16 @@ class Tuning:
         return f"{told}; the first stage kept {kept} of {cut} that tied" if by_chance else told
 
 
+class Step(NamedTuple):
+    """Where a search stands."""
+
+    stage: str  # "coarse" or "final"
+    left: int  # batches of this stage that are still to run
+    done: int  # token updates
+    total: int
+    found: Tuning
+
+
 def tune(
     config: TuneConfig,
     *,
@@ -208,58 +222,52 @@ def tune(
     digest = hashlib.sha256((bundled_text() if text is None else text).encode("utf-8", "replace")).hexdigest()
     about = {"objective": config.objective, "width": config.width, "text": digest[:16]}
     store = Store(None if folder is None else Path(folder) / ROWS_FILE, about)
-    search = _Search(config, store, text, workers, progress, stop)
-    with store.held():
-        return search.run()
+    with store.held(), contextlib.closing(steps(config, store, text=text, workers=workers)) as search:
+        for step in search:
+            if progress:
+                progress(step.done, step.total, step.stage)
+            if step.left and stop and stop():
+                break
+    return step.found
 
 
-@dataclass
-class _Search:
-    """The arguments of `tune`."""
+def steps(
+    config: TuneConfig, store: Store, *, text: str | None = None, workers: int = 1, beat: Beat | None = None
+) -> Iterator[Step]:
+    """The search a batch at a time: a Step as each stage begins and after each of its batches.
 
-    config: TuneConfig
-    store: Store
-    text: str | None
-    workers: int
-    progress: Callable[[int, int, str], None] | None
-    stop: Callable[[], bool] | None
-
-    def run(self) -> Tuning:
-        """Both stages, or as far as `stop` lets them go."""
-        config, grid = self.config, self.config.settings()
-        result = self._stage("coarse", grid, config.tokens, [])
-        if result.complete and config.two_stages:
-            chosen = [setting_of(line) for line in result.table("coarse")[: config.keep]]
-            result = self._stage("final", chosen, config.final_tokens, result.rows)
-        return result
-
-    def _stage(self, name: str, settings: list[Setting], tokens: int, before: list[dict]) -> Tuning:
-        """Runs what the store lacks; the search's rows so far are `before` and those of this stage."""
-        wanted = [Key(s, seed, tokens) for s in settings for seed in range(self.config.seeds)]
-        jobs = plan_jobs(self.config, settings, tokens, self.store.rows, self.text)
-        self._report(name, wanted, before)
-        complete = not jobs
-        if jobs and not (self.stop and self.stop()):
-            with contextlib.closing(_work(jobs, self.workers)) as batches:
-                for rows in batches:
-                    self.store.add(rows)
-                    self._report(name, wanted, before)
-                    complete = all(key in self.store.rows for key in wanted)
-                    if not complete and self.stop and self.stop():
-                        break
-        rows = [self.store.rows[key] for key in wanted if key in self.store.rows]
-        return Tuning(self.config, before + rows, complete)
-
-    def _report(self, name: str, wanted: list[Key], before: list[dict]) -> None:
-        if self.progress:
-            done = sum(row["tokens"] for row in before) + sum(key.tokens for key in wanted if key in self.store.rows)
-            self.progress(done, self.config.cost().two_stage, name)
+    What `store` holds is not run again, so a search that was left goes on with the same store, which must belong to
+    this objective, width and text. `beat`: see run_job; with 1 worker alone.
+    """
+    settings, before = config.settings(), []
+    for stage, tokens in (("coarse", config.tokens), ("final", config.final_tokens))[: 1 + config.two_stages]:
+        wanted = [Key(setting, seed, tokens) for setting in settings for seed in range(config.seeds)]
+        jobs = plan_jobs(config, settings, tokens, store.rows, text)
+        yield _stand(config, stage, len(jobs), before, wanted, store)
+        with contextlib.closing(_work(jobs, workers, beat)) as batches:
+            for left, rows in zip(reversed(range(len(jobs))), batches, strict=True):
+                store.add(rows)
+                yield _stand(config, stage, left, before, wanted, store)
+        found = _stand(config, stage, 0, before, wanted, store).found
+        before, settings = found.rows, [setting_of(line) for line in found.table("coarse")[: config.keep]]
 
 
-def _work(jobs: list[Job], workers: int) -> Iterator[list[dict]]:
+def so_far(config: TuneConfig, store: Store) -> Tuning:
+    """What the rows of a store say of a search; nothing is run. On the bundled text."""
+    return next(step for step in steps(config, store) if step.left or step.found.complete).found
+
+
+def _stand(config: TuneConfig, stage: str, left: int, before: list[dict], wanted: list[Key], store: Store) -> Step:
+    rows = before + [store.rows[key] for key in wanted if key in store.rows]
+    last = stage == "final" or not config.two_stages
+    done = sum(row["tokens"] for row in rows)
+    return Step(stage, left, done, config.cost().two_stage, Tuning(config, rows, last and not left))
+
+
+def _work(jobs: list[Job], workers: int, beat: Beat | None) -> Iterator[list[dict]]:
     """The rows of each job, in the order in which they are done."""
     if workers == 1:
-        yield from map(run_job, jobs)
+        yield from (run_job(job) if beat is None else run_job(job, beat) for job in jobs)
         return
     try:
         import joblib

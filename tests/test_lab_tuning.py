@@ -1,0 +1,112 @@
+"""The tuning lab without a browser: what it says is what the full grids say, and nothing is run."""
+
+import itertools
+from dataclasses import replace
+
+import ipywidgets
+import plotly.graph_objects as go
+import pytest
+
+from titans_mini.errors import ConfigError
+from titans_mini.lab.tuning import VIEWS, TuningLab
+from titans_mini.tune import TuneConfig, Tuning
+from titans_mini.tune_store import Setting, cost
+from titans_mini.tune_study import means, order, stand
+
+CONFIG = TuneConfig(
+    "recall", 100, 100, seeds=3, tau=(0.1, 0.2, 0.3, 0.4), beta=(0.5, 0.9), lam=(1e-4,), eta=(1e-3,), depth=(1,)
+)
+
+
+def grid(tokens: int) -> Tuning:
+    """Short streams like a low tau, long ones a high one; seeds move all settings alike."""
+    numbers = {"tokens": tokens, "writes_per_1k": 1.0, "norm_end": 1.0, "diverged_at": None, "seconds": 0.1}
+    like = (tokens - 500) / 1000
+    rows = [
+        {**s._asdict(), "seed": seed, "score": like * s.tau + 0.01 * s.beta + 0.1 * seed, **numbers}
+        for s, seed in itertools.product(CONFIG.settings(), range(3))
+    ]
+    return Tuning(replace(CONFIG, tokens=tokens, final_tokens=tokens), rows, True)
+
+
+GRIDS = {tokens: grid(tokens) for tokens in (100, 400, 1000)}
+
+
+def open_lab(**settings) -> TuningLab:
+    return TuningLab(GRIDS, predict=None, **settings)
+
+
+def test_the_plot_stays_closed_until_a_place_is_predicted():
+    lab = TuningLab(GRIDS)
+    assert not lab.figure.data and lab.found is None and "saved" not in lab.message.value
+    lab.guess.value = "first"
+    lab.reveal.click()
+    assert "must be a number" in lab.message.value and not lab.figure.data
+    lab.guess.value = "1"
+    lab.reveal.click()
+    assert isinstance(lab.figure, go.FigureWidget) and lab.figure.data
+    place = 1 + order(GRIDS[1000]).index(order(GRIDS[100])[0])
+    assert place > 1 and lab.figure.layout.title.text == f"You predicted 1; this run gives {place}."
+    lab.pick.value = order(GRIDS[1000])[0]
+    assert lab.figure.layout.title.text is None and lab.found.place == 1
+
+
+def test_it_says_what_the_full_grids_say():
+    lab = open_lab(keep=2)
+    assert lab.found.stand == stand(GRIDS[100], GRIDS[1000], 2) and not lab.found.stand.kept
+    assert lab.found.price == cost(8, 100, 1000, 2, 3)
+    assert f"{lab.found.price.saved:.0%} saved" in lab.message.value and "is not among" in lab.message.value
+    lab.keep.value = lab.found.stand.needed
+    lab.flush()
+    assert lab.found.stand.kept and "is among" in lab.message.value
+
+
+def test_the_figure_holds_both_means_and_marks_the_pick():
+    lab = open_lab()
+    kept, left, best, pick = lab.figure.data
+    short, long = means(GRIDS[100]), means(GRIDS[1000])
+    assert len(kept.x) == 3 and len(left.x) == 5
+    assert sorted([*kept.x, *left.x]) == pytest.approx(sorted(short.values()))
+    assert best.y[0] == pytest.approx(max(long.values())) and pick.x[0] == pytest.approx(max(short.values()))
+    lab.view.value = VIEWS[1]
+    assert lab.figure.data[-1].x[0] == 8 and lab.figure.data[-1].y[0] == pytest.approx(lab.found.price.saved)
+
+
+def test_a_smaller_grid_fewer_seeds_and_other_lengths_act():
+    lab = open_lab()
+    lab.settings.value, lab.seeds.value, lab.short.value = 4, 1, 400
+    lab.flush()
+    assert len(lab.pick.options) == 4 and lab.found.price == cost(4, 400, 1000, 3, 1)
+    assert sum(len(lab.figure.data[group].x) for group in (0, 1)) == 4
+    lab.keep.value = 8
+    lab.flush()
+    assert lab.found.stand.kept and lab.found.price.two_stage == 4 * 400 + 4 * 1000
+
+
+def test_the_pick_stays_while_it_is_in_the_grid():
+    lab = open_lab()
+    last = lab.pick.options[-1][1]
+    assert isinstance(last, Setting)
+    lab.pick.value = last
+    lab.short.value = 1000
+    lab.long.value = 400
+    lab.flush()
+    assert lab.pick.value == last and "long must be more than short, 1000 tokens, not 400" in lab.message.value
+    lab.short.value = 100
+    lab.flush()
+    assert "saved" in lab.message.value
+
+
+@pytest.mark.parametrize(("option", "value"), [("keep", 0), ("keep", 9), ("view", "top")])
+def test_wrong_options_are_named_at_once(option, value):
+    with pytest.raises(ConfigError, match=f"{option} must be"):
+        open_lab(**{option: value})
+    with pytest.raises(ConfigError, match="number of lengths"):
+        TuningLab({100: GRIDS[100]})
+
+
+def test_every_control_says_what_it_does():
+    lab = TuningLab(GRIDS)
+    shown = [widget for child in lab.panel.children for widget in getattr(child, "children", (child,))]
+    for widget in (*lab.controls.values(), lab.guess, lab.reveal):
+        assert isinstance(widget, ipywidgets.DOMWidget) and widget.tooltip and widget in shown

@@ -1,0 +1,152 @@
+"""TuningLab: a grid measured at several stream lengths; what two stages would save, and whether a pick stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import ipywidgets as w
+import numpy as np
+
+from ..errors import ConfigError, check_choice, check_integer
+from ..figures_tune import saving_figure, stages_figure
+from ..tune import Tuning
+from ..tune_store import Cost, Setting, cost
+from ..tune_study import Stand, order, part, stand
+from .prediction import Prediction, PredictionPanel
+
+VIEWS = ("who stands", "what it saves")
+HELP = {
+    "pick": "a setting of the short stage, best first: will it stand?",
+    "settings": "size of the grid: so many settings, drawn once from those measured",
+    "short": "tokens of the first stage, which runs every setting",
+    "long": "tokens of the second stage",
+    "keep": "settings that go on to the second stage",
+    "seeds": "runs of each setting",
+    "view": "the settings on both streams, or the saving against the size of the grid",
+}
+
+
+class Found(NamedTuple):
+    """What two stages give with the controls as they are, and where the pick stands."""
+
+    place: int  # of the pick on the long stream, 1 is the best
+    stand: Stand
+    price: Cost
+
+
+QUESTION = Prediction("Place of your pick on the long stream (1: the best)?", lambda found: float(found.place))
+
+
+class TuningLab(PredictionPanel):
+    """Choose a grid's size, two lengths, how many go on and the seeds; see who stands, and what it saves.
+
+    `grids` are full grids by stream length, as `tune_study.full_grids` makes them: nothing is run here. With `predict`
+    the plot stays closed until the place of a pick is predicted. Each control is an attribute: `lab.keep.value = 5`.
+    Raises ConfigError for fewer than two lengths.
+    """
+
+    what = "two stages of a measured grid"
+
+    def __init__(
+        self,
+        grids: Mapping[int, Tuning],
+        *,
+        keep: int = 3,
+        view: str = VIEWS[0],
+        predict: Prediction | None = QUESTION,
+    ) -> None:
+        super().__init__(predict)
+        check_integer("number of lengths in grids", len(grids), 2, 100)
+        self.grids = dict(sorted(grids.items()))
+        first = next(iter(self.grids.values()))
+        drawn = np.random.default_rng(0).permutation(len(order(first)))
+        self._drawn = [first.config.settings()[place] for place in drawn]
+        self.found: Found | None = None
+        self._make_controls(check_integer("keep", keep, 1, len(drawn)), check_choice("view", view, VIEWS))
+        self._offer_picks()
+        self._arrange()
+        self.changed()
+        self.flush()
+
+    def _make_controls(self, keep: int, view: str) -> None:
+        lengths, count = list(self.grids), len(self._drawn)
+        seeds = next(iter(self.grids.values())).config.seeds
+        sliders = {"settings": (2, count, count), "keep": (1, count, keep), "seeds": (1, seeds, seeds)}
+        wide = w.Layout(width="30rem", max_width="100%")
+        self.controls = {"pick": w.Dropdown(description="pick", tooltip=HELP["pick"], layout=wide)}
+        for name, (low, high, value) in sliders.items():
+            self.controls[name] = w.IntSlider(
+                min=low, max=high, value=value, continuous_update=False, description=name, tooltip=HELP[name]
+            )
+        for name, value, options in (
+            ("short", lengths[0], lengths),
+            ("long", lengths[-1], lengths),
+            ("view", view, VIEWS),
+        ):
+            texts = {"description": name, "tooltip": HELP[name]}
+            self.controls[name] = w.Dropdown(options=options, value=value, **texts)
+        for name, control in self.controls.items():
+            setattr(self, name, control)
+            control.observe(self._moved if name in ("settings", "short", "seeds") else self.changed, "value")
+        self._make_guess(placeholder="a place, from 1", tooltip="then press the button")
+
+    def _arrange(self) -> None:
+        controls = w.Box([self.controls[name] for name in HELP], layout=w.Layout(flex_flow="row wrap"))
+        shown = [self.message, self.stage.box] if self.is_open else [self.message]
+        self.panel.children = (controls, *self._question(), *shown)
+
+    def _moved(self, _=None) -> None:
+        self._offer_picks()
+        self.changed()
+
+    def _offer_picks(self) -> None:
+        """The settings in the order of the short stage; the pick stays where it is still among them."""
+        before = self.pick.value
+        ordered = order(self._grid(self.short.value))
+        self.pick.options = [(f"{place}. {setting}", setting) for place, setting in enumerate(ordered, start=1)]
+        self.pick.value = before if before in ordered else ordered[0]
+
+    def _grid(self, length: int) -> Tuning:
+        settings = self._drawn[: self.settings.value]
+        return part(self.grids[length], settings=settings, seeds=range(self.seeds.value))
+
+    @property
+    def choices(self) -> tuple[Setting, int, int, int, int]:
+        """What a prediction is about: the pick, the grid, both lengths and the seeds; ConfigError for bad lengths."""
+        short, long = self.short.value, self.long.value
+        if short >= long:
+            raise ConfigError(f"long must be more than short, {short} tokens, not {long}")
+        return self.pick.value, self.settings.value, short, long, self.seeds.value
+
+    def compute(self) -> None:
+        """Judges two stages by the full grid; while closed, only checks the lengths."""
+        pick, count, short, long, seeds = self.choices
+        if not self.is_open:
+            self.say("")
+            return
+        coarse, final, keep = self._grid(short), self._grid(long), min(self.keep.value, count)
+        price = cost(count, short, long, keep, seeds)
+        self.found = Found(1 + order(final).index(pick), stand(coarse, final, keep), price)
+        if self.view.value == VIEWS[0]:
+            figure = stages_figure(coarse, final, keep, pick=pick)
+        else:
+            figure = saving_figure(short, long, keep, own=count, most=max(60, count))
+        if self.answer is not None and self._asked == self.choices:
+            self._title(figure, self.found, top=90)
+        self.stage.draw(figure)
+        self._report(order(final)[0], count, keep)
+
+    def _report(self, best: Setting, count: int, keep: int) -> None:
+        found, price = self.found.stand, self.found.price
+        kept = "is among" if found.kept else "is not among"
+        self.say(
+            f"{price.two_stage:,} token updates instead of {price.full:,}: {price.saved:.0%} saved.",
+            f"Best on the long stream: {best}. It {kept} the {keep} that go on; the short stage has it in place "
+            f"{found.needed} of {count}.",
+            f"Your pick: place {self.found.place}. The short stage's best: place {found.place}.",
+            f"Two stages end {found.behind:.3f} behind the full grid. Rank correlation {found.correlation:.2f}.",
+        )
+
+    def _subject(self) -> tuple:
+        return self.choices
