@@ -1,0 +1,69 @@
+"""The Operations page's controls, and what its link may set and hide."""
+
+from __future__ import annotations
+
+from controls import Control, steps
+from links import Page
+
+from titans_mini.errors import ConfigError
+from titans_mini.operate import Limits, RunConfig, ShadowConfig
+from titans_mini.operate.drill import INCIDENTS, LONGEST, SCALED, DrillConfig
+
+ENGINES = ("language", "recipe")
+DEFAULT = DrillConfig()
+LIMITS, RULE = DEFAULT.run.limits, ShadowConfig()
+MAX_DELAY = 10_000
+ENGINE = Control("engine", "buttons", ENGINES[0], options=ENGINES)
+INCIDENT = Control("incident", "choice", DEFAULT.incident, options=INCIDENTS)
+AT = Control("at", "slider", DEFAULT.at, 0, MAX_DELAY, 100)
+DURATION = Control("duration", "slider", DEFAULT.duration, 100, 5000, 100)
+FACTOR = steps("factor", DEFAULT.factor, (1.1, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 20.0, 50.0))
+STREAM = (
+    Control("stream_tokens", "number", DEFAULT.tokens, 100, LONGEST, 1000),
+    Control("from_place", "number", DEFAULT.offset, 0, 16_000, 1000),
+    Control("noise_seed", "number", DEFAULT.seed, 0, 2**31 - 1),
+)
+WRITES = (
+    Control("writes_low", "slider", int(LIMITS.writes[0]), 0, 500, 5),
+    Control("writes_high", "slider", int(LIMITS.writes[1]), 5, 1000, 5),
+)
+THRESHOLDS = (
+    *WRITES,
+    Control("hold", "number", LIMITS.hold, 0, MAX_DELAY, 500),
+    Control("warmup", "number", LIMITS.warmup, 1000, MAX_DELAY, 500),
+    Control("times", "slider", LIMITS.times, 1.0, 20.0, 0.5),
+    Control("worse", "slider", RULE.threshold, 0.0, 1.0, 0.01),
+    Control("patience", "slider", RULE.patience, 10, 1000, 10),
+    Control("snapshot_every", "number", DEFAULT.run.snapshot_every, 100, LONGEST, 500),
+)
+ALL = (ENGINE, INCIDENT, AT, DURATION, FACTOR, *STREAM, *THRESHOLDS)
+PAGE = Page(
+    "operations",
+    {control.name: control for control in ALL},
+    ("thresholds", "player", "gauges", "chart", "snapshots", "events", "sessions", "rounding", "downloads"),
+    {"thresholds": tuple(control.name for control in THRESHOLDS)},
+)
+
+
+def lasts(incident: str) -> bool:
+    """Whether an incident has a duration."""
+    return incident not in ("none", "broken_weight")
+
+
+def grows(incident: str) -> bool:
+    """Whether an incident has a factor."""
+    return incident == SCALED
+
+
+def to_config(values: dict) -> DrillConfig:
+    """The drill that the controls ask for."""
+    low, high = values["writes_low"], values["writes_high"]
+    if low > high:
+        raise ConfigError(f"writes_low must be at most writes_high, not {low} and {high}")
+    numbers = {name: values[name] for name in ("hold", "warmup", "times")}
+    limits = Limits(writes=(float(low), float(high)), **numbers)
+    shadow = ShadowConfig(threshold=values["worse"], patience=values["patience"])
+    run = RunConfig(snapshot_every=values["snapshot_every"], keep=4, limits=limits, shadow=shadow)
+    same = {name: values[name] for name in ("incident", "at", "duration", "factor")}
+    renamed = {"tokens": values["stream_tokens"], "offset": values["from_place"], "seed": values["noise_seed"]}
+    return DrillConfig(**same, **renamed, run=run)

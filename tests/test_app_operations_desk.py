@@ -1,0 +1,100 @@
+"""What a session of the Operations page holds: its folder, the files it takes in, and the drill of its controls."""
+
+import gc
+import os
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+
+pytest.importorskip("streamlit")
+
+from pages import ENTRY  # noqa: E402
+
+# isort: split
+import operations_controls as own  # noqa: E402
+import operations_keep  # noqa: E402, F401
+import operations_live  # noqa: E402, F401
+from operations_desk import Desk  # noqa: E402
+
+from titans_mini import ConfigError, SimulationConfig  # noqa: E402
+from titans_mini.operate import RecipeEngine, fingerprint, flatten, unflatten  # noqa: E402
+from titans_mini.operate.drill import Drill, DrillConfig  # noqa: E402
+from titans_mini.operate.snapshots import encode_state  # noqa: E402
+from titans_mini.state import tensors  # noqa: E402
+
+VALUES = {control.name: control.default for control in own.ALL}
+
+
+@pytest.fixture
+def desk():
+    """A desk at which 300 tokens of the recipe's memory are read."""
+    made = Desk()
+    made.engine, made._engine_key = RecipeEngine(), ("recipe", None)
+    made.drill = Drill(made.engine, own.to_config(VALUES | {"snapshot_every": 100}), made.folder / "snapshots")
+    made.drill.advance(300)
+    return made
+
+
+def refusal(desk: Desk, data: bytes) -> str:
+    before = desk.drill.runner.state
+    desk.attempt(desk.from_file, data)
+    assert desk.drill.runner.state is before and "\n" not in desk.note
+    return desk.note
+
+
+def test_files_that_are_damaged_foreign_or_lie_about_their_shapes_are_one_line(desk):
+    data = desk.to_file()
+    assert "not a whole file" in refusal(desk, b"") and "checksum" in refusal(desk, data[:-1])
+    other = RecipeEngine(replace(SimulationConfig(), seed=1))
+    assert "another model" in refusal(desk, encode_state(other.start(), fingerprint(other)))
+    named = flatten(desk.drill.runner.state)
+    wrong = unflatten({**named, "fast.weights.0": named["fast.weights.0"][:, :3]}, other.start())
+    assert "another memory" in refusal(desk, encode_state(wrong, fingerprint(desk.engine)))
+    state = [tensor.clone() for tensor in tensors(desk.drill.runner.state)]
+    desk.drill.advance(100)
+    desk.attempt(desk.from_file, data)
+    assert desk.note is None and all(map(torch.equal, tensors(desk.drill.runner.state), state))
+
+
+def test_a_sessions_folder_is_private_bounded_and_goes_with_it(desk):
+    folder = desk.folder
+    desk.drill.advance(900)
+    assert os.stat(folder).st_mode & 0o077 == 0
+    assert len(list((folder / "snapshots").glob("*.safetensors"))) == desk.drill.config.run.keep
+    made = Desk()
+    own_folder = made.folder
+    assert own_folder != folder and own_folder.exists()
+    del made
+    gc.collect()
+    assert not own_folder.exists() and folder.exists()
+
+
+def test_no_message_names_the_folder_and_snapshots_have_numbers(desk):
+    assert desk.words(f"not written to '{desk.folder}/x'") == "not written to '…/x'"
+    assert desk.words("back to 00000012-000000001000-auto.safetensors: by hand") == "back to snapshot 12: by hand"
+
+
+def test_a_failed_click_is_noted_until_the_next_one(desk):
+    def fail():
+        raise ConfigError(f"*no* {desk.folder}")
+
+    desk.attempt(fail)
+    assert desk.note == "\\*no\\* …"
+    desk.attempt(desk.drill.rollback)
+    assert desk.note is None and desk.drill.events[-2].action == "rollback"
+
+
+def test_the_controls_make_the_drill_of_their_defaults():
+    made, default = own.to_config(VALUES), DrillConfig()
+    assert replace(made, run=default.run) == default
+    assert made.run.limits == default.run.limits and made.run.shadow == default.run.shadow
+    with pytest.raises(ConfigError, match="writes_low must be at most writes_high"):
+        own.to_config(VALUES | {"writes_low": 200})
+
+
+def test_no_tensor_lives_at_module_level():
+    modules = [m for m in list(sys.modules.values()) if str(ENTRY.parent) in (getattr(m, "__file__", 0) or "")]
+    assert {"operations_desk", "operations_keep", "operations_live"} <= {module.__name__ for module in modules}
+    assert not any(isinstance(value, torch.Tensor) for module in modules for value in vars(module).values())
