@@ -133,6 +133,10 @@ def test_checked_cells_print_and_assert_something(path):
 
 
 LOST = 'lambda v: (r := read_card(f"text-{v}")["results"])[1]["bits"] - r[0]["bits"]'
+ADDED = (  # what a write adds, with and without forgetting
+    "lambda m: (lambda M, k, t: same(m.write(M, k, k, t, t)[0] - m.write(M, k, k, 0 * t, t)[0], "
+    "m.write(M, k, k, t, 0 * t)[0] - M[0]))(m.start(1), series(batch=1)[:, 0], torch.tensor(0.2))"
+)
 SOLUTIONS = {
     "00_tour": [
         ("token", "int(100 + trace.raw[100:].argmax())", "150"),
@@ -154,6 +158,19 @@ SOLUTIONS = {
         ("tau", "search(4000, 0.9)", "0.3"),
         ("lam", "1 - 0.9 ** 1e-5", "1e-4"),
     ],
+    "04_in_parallel": [
+        ("theta", "1 / 32", "0.5"),
+        (
+            "coef_20",
+            "lambda t, e, a: t[0] * ((1 - a[1]) * (1 - a[2]) + e[1] * (1 - a[2]) + e[1] * e[2])",
+            "lambda t, e, a: t[0] * (1 - a[1]) * (1 - a[2])",
+        ),
+        (
+            "linear_attention",
+            "lambda q, k, v, theta: 2 * theta * (q @ k.T).tril() @ v",
+            "lambda q, k, v, theta: 2 * theta * (q @ k.T) @ v",
+        ),
+    ],
     "05_three_variants": [
         ("reach", "30", "16"),
         ("count", "lambda w: w * (w + 3)", "lambda w: 2 * w * (w + 1)"),
@@ -163,6 +180,35 @@ SOLUTIONS = {
         ("p", "1 + math.log(4) / math.log(3)", "3.0"),
         ("sigma", "10.0", "1.0"),
         ("config", 'MirasConfig("mlp", "huber", "none", "gd", "constant", theta=0.05)', "PLAIN"),
+    ],
+    "07_tuning": [
+        ("settings", "60", "54"),
+        ("short", "600", "700"),
+        (
+            "tie",
+            "lambda a, b: statistics.fmean(g := [x - y for x, y in zip(a, b)]) <= "
+            "T_95[len(g) - 2] * statistics.stdev(g) / len(g) ** 0.5",
+            "lambda a, b: statistics.fmean(a) - statistics.fmean(b) <= statistics.stdev(a)",
+        ),
+    ],
+    "08_operations": [
+        ("rms", "100 / 24**0.5", "100 / 8**0.5"),
+        ("limit", "15", "100"),
+        (
+            "taken_over",
+            "lambda d, t, n: next((i + n for i in range(len(d) - n + 1) if min(d[i : i + n]) > t), None)",
+            "lambda d, t, n: next((i + 1 for i in range(len(d)) if sum(x > t for x in d[: i + 1]) >= n), None)",
+        ),
+    ],
+    "10_frontiers": [
+        ("size", "16_384 + 4 * 320", "16_384"),
+        ("cost", "7 / 64", "1 / 8"),
+        ("decide", "lambda seen: ((seen[:, 2] > 0.3) & (seen[:, 2] < 0.45)).float()", "threshold(0.3)"),
+    ],
+    "11_bug_hunt": [
+        ("repair", '("torch.exp(-alpha)", "1 - alpha")', '("torch.exp(-alpha)", "torch.exp(-2 * alpha)")'),
+        ("repair", '(".mean(dim=0, keepdim=True)", "")', '(".mean(dim=0, keepdim=True)", ".sum(dim=0, keepdim=True)")'),
+        ("eighth", ADDED, "lambda m: same(m.start(1)[0], m.start(1)[0])"),
     ],
 }
 PREPARE = """

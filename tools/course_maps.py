@@ -133,6 +133,107 @@ def map_miras() -> str:
     return _svg(boxes, arrows, 290, back)
 
 
+def map_parallel() -> str:
+    """The token loop, one write after the other, and the chunk form, all of a chunk at once."""
+    memory, surprise, momentum = COLOURS["memory_norm"], COLOURS["surprise"], COLOURS["momentum"]
+    boxes = {
+        "M0": Box(100, 60, ("M₀, S₀", "起点"), memory, 150),
+        **{f"M{t}": Box(100 + 218 * t, 60, (f"write {t}, read {t}", f"M{'₀₁₂₃'[t]}"), memory, 150) for t in (1, 2, 3)},
+        "pairs": Box(100, 190, ("C pairs k, v", "一块的键与值"), width=150),
+        "gates": Box(100, 300, ("C gates θ, η, α", "一块的门"), COLOURS["g_write"], 150),
+        "once": Box(345, 190, ("one pass: a, δ of C tokens", "at the start weights · 块首权重处"), surprise, 240),
+        "coef": Box(345, 300, ("D, E → Coef", "C × C numbers · 系数矩阵"), momentum, 240),
+        "reads": Box(690, 190, ("C reads", "each after its own write · 各自写入后读出"), COLOURS["loss"], 280),
+        "next": Box(690, 300, ("M, S of the next chunk", "下一块的起点"), memory, 280),
+    }
+    arrows = [("M0", "M1"), ("M1", "M2"), ("M2", "M3"), ("pairs", "once"), ("gates", "coef")]
+    arrows += [("once", "reads"), ("coef", "next"), ("once", "next"), ("coef", "reads")]
+    heads = ((18, "token loop · 逐词元循环"), (146, "chunk form · 分块形式"))
+    more = "".join(f'<text x="25" y="{y}" fill="{INK}" font-size="13">{head}</text>' for y, head in heads)
+    return _svg(boxes, arrows, 340, more)
+
+
+def map_operations() -> str:
+    """Two tracks, what watches them, and the ways back."""
+    memory, write, forget = COLOURS["memory_norm"], COLOURS["g_write"], COLOURS["g_forget"]
+    boxes = {
+        "stream": Box(90, 150, ("stream", "token by token", "数据流"), width=140),
+        "main": Box(310, 70, ("main memory", "reads and writes", "主记忆"), memory, 170),
+        "shadow": Box(310, 235, ("shadow", "reads the last snapshot", "影子"), forget, 190),
+        "monitor": Box(560, 70, ("monitor", "writes, norm, loss, drift", "监控与告警"), COLOURS["surprise"], 200),
+        "snapshots": Box(790, 150, ("snapshots", "whole, checked", "快照"), COLOURS["momentum"], 130),
+        "compare": Box(560, 235, ("5% worse, 200 tokens?", "perplexity of both", "比较"), write, 200),
+    }
+    arrows = [("main", "monitor"), ("shadow", "compare")]
+    line = f'fill="none" stroke="{INK}" stroke-width="1.6" marker-end="url(#tip)"'
+    text = f'text-anchor="middle" fill="{INK}" font-size="12"'
+    more = f'<path d="M160,135 L222,85" {line}/><path d="M160,165 L212,220" {line}/>'
+    more += f'<path d="M660,85 C720,90 755,100 765,110" {line}/><path d="M370,108 L470,194" {line}/>'
+    more += f'<path d="M800,112 C800,10 700,12 560,12 C430,12 340,12 320,29" {line}/>'
+    more += f'<path d="M800,188 C800,300 700,302 560,302 C430,302 340,302 320,276" {line}/>'
+    more += f'<text x="735" y="62" {text}>rollback 回滚</text>'
+    more += f'<text x="738" y="222" {text}>the last healthy</text><text x="738" y="239" {text}>最近的健康快照</text>'
+    return _svg(boxes, arrows, 325, more)
+
+
+def map_tuning() -> str:
+    """The two stages, and the full grid that judges them."""
+    memory, write, surprise = COLOURS["memory_norm"], COLOURS["g_write"], COLOURS["surprise"]
+    boxes = {
+        "grid": Box(90, 75, ("n settings", "τ, β, λ, depth", "网格"), width=140),
+        "short": Box(280, 75, ("short stage", "all n on T₁ tokens", "短阶段"), write, 165),
+        "keep": Box(465, 75, ("ranking", "the best k go on", "排名取前 k"), COLOURS["momentum"], 145),
+        "long": Box(645, 75, ("long stage", "k on T₂ tokens", "长阶段"), write, 145),
+        "best": Box(795, 75, ("best, or tie", "over seeds", "最佳或并列"), memory, 115),
+        "full": Box(280, 210, ("full grid", "all n on T₂ tokens", "完整网格"), COLOURS["loss"], 165),
+        "judge": Box(645, 210, ("which place? how far behind?", "does the order hold?", "排序一致吗"), surprise, 265),
+    }
+    arrows = [("grid", "short"), ("short", "keep"), ("keep", "long"), ("long", "best"), ("full", "judge")]
+    line = f'fill="none" stroke="{INK}" stroke-width="1.6" marker-end="url(#tip)"'
+    more = f'<path d="M90,113 V210 H194" {line}/><path d="M795,113 V210 H782" {line}/>'
+    more += f'<path d="M480,113 L560,169" {line}/>'
+    return _svg(boxes, arrows, 265, more)
+
+
+def map_frontiers() -> str:
+    """A gate that is paid for what the memory answers; the memory in few bits, kept as a session."""
+    memory, gate, earned = COLOURS["memory_norm"], COLOURS["g_write"], COLOURS["momentum"]
+    boxes = {
+        "token": Box(85, 70, ("token", "its surprise", "词元与惊喜"), COLOURS["surprise"], 130),
+        "gate": Box(275, 70, ("write gate", "fixed τ, or a policy", "固定阈值或策略"), gate, 165),
+        "memory": Box(490, 70, ("memory M", "32-bit floats", "记忆"), memory, 160),
+        "answer": Box(715, 70, ("questions", "what comes back", "提问与回忆"), COLOURS["loss"], 160),
+        "reward": Box(715, 220, ("reward", "recall − cost × writes", "奖励"), earned, 180),
+        "codes": Box(490, 220, ("8 or 4 bits", "code × scale", "量化"), memory, 150),
+        "session": Box(285, 220, ("session", "user, name: a file", "会话"), memory, 160),
+    }
+    arrows = [("token", "gate"), ("gate", "memory"), ("memory", "answer"), ("answer", "reward")]
+    arrows += [("memory", "codes"), ("codes", "session")]
+    line = f'fill="none" stroke="{INK}" stroke-width="1.6" stroke-dasharray="5 4" marker-end="url(#tip)"'
+    paid = f'<path d="M715,258 V285 H165 V165 L205,112" {line}/>'
+    label = f'<text x="440" y="279" text-anchor="middle" fill="{INK}" font-size="12">trains the policy 训练策略</text>'
+    return _svg(boxes, arrows, 300, paid + label)
+
+
+def map_bug_hunt() -> str:
+    """A patient, seven checks, a diagnosis, a mended line; and the test of the test."""
+    memory, check, wrong = COLOURS["memory_norm"], COLOURS["g_write"], COLOURS["surprise"]
+    boxes = {
+        "patient": Box(95, 70, ("patient A..G", "runs, looks right", "病人"), memory, 145),
+        "checks": Box(310, 70, ("seven checks", "5-10 lines each", "七项性质检查"), check, 170),
+        "pattern": Box(530, 70, ("pattern", "which of them fail", "失败的模式"), wrong, 160),
+        "line": Box(750, 70, ("faulty line", "one of some twenty", "出错的一行"), wrong, 160),
+        "control": Box(95, 220, ("control", "healthy: passes all", "健康对照"), memory, 150),
+        "test": Box(310, 220, ("can a check fail?", "equal rows cannot", "检查的检查"), COLOURS["momentum"], 170),
+        "mended": Box(750, 220, ("mended", "all checks again", "修复后重查"), memory, 160),
+    }
+    arrows = [("patient", "checks"), ("checks", "pattern"), ("pattern", "line"), ("line", "mended")]
+    arrows += [("test", "checks")]
+    line = f'fill="none" stroke="{INK}" stroke-width="1.6" marker-end="url(#tip)"'
+    back = f'<path d="M670,220 H520 L398,112" {line}/><path d="M120,182 L225,112" {line}/>'
+    return _svg(boxes, arrows, 275, back)
+
+
 def _svg(boxes: dict[str, Box], arrows: list[tuple[str, str]], height: int, more: str = "") -> str:
     tip = f'<path d="M0,0 L8,4 L0,8 z" fill="{INK}"/>'
     marker = f'<marker id="tip" markerWidth="8" markerHeight="8" refX="7" refY="4" orient="auto">{tip}</marker>'

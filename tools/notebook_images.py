@@ -13,27 +13,48 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import plotly.graph_objects as go
 import torch
-from course_maps import map_memory, map_miras, map_momentum, map_recipe, map_tour, map_variants
+from bug_hunt_images import bug_hunt_future, bug_hunt_table
+from course_maps import (
+    map_bug_hunt,
+    map_frontiers,
+    map_memory,
+    map_miras,
+    map_momentum,
+    map_operations,
+    map_parallel,
+    map_recipe,
+    map_tour,
+    map_tuning,
+    map_variants,
+)
+from frontiers_images import frontiers_bits, frontiers_life, frontiers_tau
+from pictures_operations import operations_drill, operations_norm, operations_writes
 from playwright.sync_api import Page, sync_playwright
 from plotly.offline import get_plotlyjs
+from tuning_images import tuning_loss, tuning_maps, tuning_noise, tuning_saving, tuning_stages, tuning_tau
 
-from titans_mini import MemoryConfig, SimulationConfig, TitansConfig, simulate, simulate_many
+from titans_mini import MemoryConfig, NeuralMemory, SimulationConfig, TitansConfig, simulate, simulate_many
 from titans_mini.anatomy import dissect
 from titans_mini.capacity import best_matrix, best_two_layers, random_pairs, recall_by_age
 from titans_mini.checkpoint import load_model
 from titans_mini.evaluate import evaluate
 from titans_mini.figures import coloured_text, recall_figure, single_figure, time_figure
 from titans_mini.figures_anatomy import curve_figure, step_figure
+from titans_mini.figures_parallel import coefficient_figure, tradeoff_figure
 from titans_mini.figures_spread import spread_figure
 from titans_mini.figures_variants import attention_figure, distance_figure
 from titans_mini.miras import experiments
 from titans_mini.model import MODES
+from titans_mini.parallel import chunk_cost, chunk_sizes, gate_matrices
 from titans_mini.tasks import make_batch
+from titans_mini.threads import one_thread
+from titans_mini.timing import medians
 from titans_mini.train import TrainConfig, Trainer
 from titans_mini.visibility import measure
 
@@ -184,6 +205,22 @@ def miras_privacy() -> go.Figure:
     return spread_figure(rows, "recall", x="epsilon", x_title=title, y_title="recall").update_xaxes(type="log")
 
 
+def parallel_coef() -> go.Figure:
+    theta, eta, alpha = torch.full((16,), 0.1), torch.full((16,), 0.5), torch.full((16,), 0.1)
+    alpha[8] = 1.0
+    return coefficient_figure(gate_matrices(theta, eta, alpha)["Coef"], 15)
+
+
+def parallel_tradeoff() -> go.Figure:
+    config, sizes = MemoryConfig(dim=64), (1, 2, 4, 8, 16, 32, 64, 128, 256)
+    costs = {name: {c: chunk_cost(config, c)[i] / c for c in sizes} for name, i in (("operations", 1), ("products", 0))}
+    x = torch.randn(1, 256, 64)
+    with torch.inference_mode(), one_thread():
+        memories = {chunk: NeuralMemory(MemoryConfig(dim=64, chunk=chunk)) for chunk in sizes}
+        costs["time"] = medians({chunk: partial(memory, x) for chunk, memory in memories.items()}, rounds=15)
+    return tradeoff_figure(chunk_sizes(), costs)
+
+
 def _answers(eta: float, theta: float = 0.1, tokens: int = 60) -> list[float]:
     """A pair with a key of length 1, reread at each token, under momentum: what is answered along v."""
     m, s, out = 0.0, 0.0, []
@@ -209,6 +246,11 @@ PICTURES: dict[str, Callable[[], go.Figure | str]] = {
         recipe_tau, recipe_beta, recipe_lambda, recipe_rules,
         map_variants, variants_mac, variants_train, variants_recall, variants_gates,
         map_miras, miras_outliers, miras_coins, miras_ages, miras_privacy,
+        map_parallel, parallel_coef, parallel_tradeoff,
+        map_frontiers, frontiers_bits, frontiers_life, frontiers_tau,
+        map_tuning, tuning_saving, tuning_noise, tuning_maps, tuning_tau, tuning_loss, tuning_stages,
+        map_operations, operations_writes, operations_norm, operations_drill,
+        map_bug_hunt, bug_hunt_future, bug_hunt_table,
     )
 }  # fmt: skip
 
