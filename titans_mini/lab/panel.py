@@ -60,6 +60,8 @@ class Stage:
                 properties = new.to_plotly_json()
                 properties.pop("type")
                 old.update(properties, overwrite=True)
+        if not figure.layout.title.text:
+            live.layout.title.text = ""  # a browser keeps what the next layout does not name
         live.layout = figure.layout
 
 
