@@ -70,6 +70,18 @@ def run(case: dict) -> dict:
     return {"case": case, "result": json.loads(done.stdout)}
 
 
+def write(out: Path | None, results: list[dict], rounds: int, *, missing: int, quick: bool) -> str:
+    """The page of what is measured so far; with `out` it is kept there, beside the numbers."""
+    report = {"quick": quick, "rounds": rounds, "missing": missing, "machine": describe(), "results": results}
+    place = "results.json" if out not in (None, ROOT) else "benchmarks/results.json"
+    text = markdown(report, place)
+    if out is not None:
+        (out / place).parent.mkdir(parents=True, exist_ok=True)
+        (out / place).write_text(json.dumps(report, indent=1) + "\n")
+        (out / "BENCHMARKS.md").write_text(text)
+    return text
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs all cases; prints the table and writes results.json and BENCHMARKS.md."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -78,15 +90,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     name = "quick" if options.quick else "full"
     size = SIZES[name]
-    results = [run(case) for case in tqdm(cases(size), unit="case", disable=None)]
-    report = {"quick": options.quick, "rounds": size.rounds, "machine": describe(), "results": results}
+    planned, results = cases(size), []
     out = options.out or (None if options.quick else ROOT)
-    place = "benchmarks/results.json" if options.out is None else "results.json"
-    text = markdown(report, place)
-    if out is not None:
-        (out / place).parent.mkdir(parents=True, exist_ok=True)
-        (out / place).write_text(json.dumps(report, indent=1) + "\n")
-        (out / "BENCHMARKS.md").write_text(text)
+    for case in tqdm(planned, unit="case", disable=None):
+        results.append(run(case))
+        text = write(out, results, size.rounds, missing=len(planned) - len(results), quick=options.quick)
     print(text)
     return int(any("error" in item and item["error"] != "out of memory" for item in results))
 

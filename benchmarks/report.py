@@ -130,7 +130,9 @@ def markdown(report: dict, json_name: str) -> str:
     machine = report["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     quick = "\n\n**Quick sizes: a check that the runner works, not figures to keep.**" if report["quick"] else ""
-    text = HEAD.format(**{**machine, "versions": versions}, json=json_name, rounds=report["rounds"], quick=quick)
+    left = f"\n\n**Stopped with {report['missing']} cases to go.**" if report["missing"] else ""
+    head = {**machine, "versions": versions, "json": json_name, "rounds": report["rounds"], "quick": quick + left}
+    text = HEAD.format(**head)
     for title, introduction, columns, rows in SECTIONS:
         text += f"\n## {title}\n\n{introduction}\n\n" if title else ""
         text += _table(columns, rows(report["results"]))

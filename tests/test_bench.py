@@ -106,7 +106,7 @@ def test_contestants_are_of_equal_shape(name, size):
 def page(results, quick=True):
     machine = dict(processor="P", cores=2, threads=1, memory_gb=4.0, system="S", python="3", device="CPU")
     return markdown(
-        {"quick": quick, "rounds": 1, "machine": {**machine, "versions": {"torch": "2"}}, "results": results}, "r"
+        {"quick": quick, "rounds": 1, "missing": 0, "machine": {**machine, "versions": {"torch": "2"}}, "results": results}, "r"
     )
 
 
