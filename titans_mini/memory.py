@@ -18,6 +18,7 @@ from .fastweights import ACTIVATIONS, apply_memory, initial_weights
 from .gates import LearnedGate, SurpriseGate, initial_gate_state
 from .state import MemoryState, Pending, choose, front, pack, take
 
+BLOCK = 16  # chunks that are projected at once where no gradient is wanted: what a long sequence needs stays constant
 STRETCH = 0.1  # lets a trained gate close fully, so that nothing leaks over tens of thousands of tokens
 
 
@@ -63,6 +64,19 @@ class NeuralMemory(nn.Module):
         """Writes each token, reads after each write. See the class."""
         self._check(x, state, mask)
         state = state or self.initial_state(len(x))
+        if torch.is_grad_enabled() or mask is not None or state.pending.valid is not None:
+            return self._pass(x, state, mask)
+        reach = BLOCK * self.config.chunk
+        held = state.pending.keys.shape[1]
+        outs = []
+        for start in range(-held, x.shape[1], reach):  # blocks end where chunks do
+            first = max(start, 0)
+            out, state = self._pass(x[:, first : start + reach], state, None, first)
+            outs.append(out)
+        return outs[0] if len(outs) == 1 else torch.cat(outs, dim=1), state
+
+    def _pass(self, x: Tensor, state: MemoryState, mask: Tensor | None, first: int = 0) -> tuple[Tensor, MemoryState]:
+        """All of x at once; it begins with token `first` of the call."""
         inner = x.to(self.to_qkv.weight.dtype)
         if mask is not None:
             inner = inner.masked_fill(~mask.unsqueeze(-1), 0)  # even NaN in padding changes nothing
@@ -71,7 +85,7 @@ class NeuralMemory(nn.Module):
         else:
             reads, state = self._ragged(inner, state, mask)
         out = self._finish(inner, reads, mask).to(x.dtype)
-        _check_finite(out, inner)
+        _check_finite(out, inner, first)
         return out, state
 
     def recall(self, x: Tensor, state: MemoryState) -> Tensor:
@@ -268,8 +282,10 @@ def _after(pending: Pending, tokens: Tokens) -> Tokens:
     return Tokens(*join)
 
 
-def _check_finite(out: Tensor, x: Tensor) -> None:
+def _check_finite(out: Tensor, x: Tensor, first: int = 0) -> None:
     """Raises DivergenceError for the first token of the input, else of `out`, that is not finite.
+
+    x begins with token `first` of the call.
 
     The input goes first: a token that is not finite spoils the reads of its whole chunk.
     """
@@ -280,4 +296,4 @@ def _check_finite(out: Tensor, x: Tensor) -> None:
         if bool(bad.any()):
             token = int(bad.any(0).nonzero()[0])
             row = int(bad[:, token].nonzero()[0])
-            raise DivergenceError(f"{cause} at token {token} of row {row}", token)
+            raise DivergenceError(f"{cause} at token {first + token} of row {row}", first + token)
