@@ -8,6 +8,7 @@ A lesson's exercises stand in its module's `EXERCISES`; the notebooks around the
 """
 
 from . import (
+    bug_hunt,
     frontiers,
     memory_that_learns,
     miras,
@@ -18,6 +19,7 @@ from . import (
     tuning,
     variants,
 )
+from .bug_hunt import check_loses_state, check_mixes_rows, check_sees_future, check_silence_left
 from .check import PARTS, Exercise, Wrong
 from .frontiers import check_advantage, check_quantize_rows, check_read_sessions
 from .limits import cap_memory, grading
@@ -40,6 +42,7 @@ LESSONS = {
     "07_tuning": tuning,
     "08_operations": operations,
     "10_frontiers": frontiers,
+    "11_bug_hunt": bug_hunt,
 }
 EXERCISES: dict[str, Exercise] = {made.name: made for module in LESSONS.values() for made in module.EXERCISES}
 
@@ -63,15 +66,19 @@ __all__ = [
     "check_is_tie",
     "check_kept_share",
     "check_kl_retention",
+    "check_loses_state",
     "check_lp_slope",
     "check_lq_weights",
     "check_mac_mask",
     "check_memory_gain",
+    "check_mixes_rows",
     "check_quantize_rows",
     "check_rank_one_gradient",
     "check_read_sessions",
     "check_recall_cosine",
     "check_recipe_gate",
+    "check_sees_future",
+    "check_silence_left",
     "check_two_loops",
     "check_two_stage_cost",
     "check_unseal",

@@ -1,0 +1,95 @@
+"""BugHuntLab: name the check that a patient fails, then see token by token what moved and should not have."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import ipywidgets as w
+from torch import Tensor
+
+from ..bug_hunt import CHECKS, LOOKS, PATIENTS, TOKENS, build, failed, moved
+from ..bug_hunt.checks import CLOSE
+from ..errors import check_choice, check_integer
+from ..figures_bug_hunt import moved_figure
+from .prediction import Prediction, PredictionPanel
+
+NONE = "none of them"
+HELP = {
+    "patient": "a small memory; the control is healthy",
+    "look": "future: other tokens from here on; rows: the row without its batch; parts: two calls instead of one",
+    "token": "the first token that is another, or the first of the second call",
+}
+
+
+class Examined(NamedTuple):
+    """What is known of a patient: the check that it fails (`NONE`: all are passed), and how far each read moved."""
+
+    patient: str
+    failed: str
+    moved: Tensor  # (t,)
+
+
+QUESTION = Prediction("Which check does this patient fail?", lambda found: found.failed, choices=(*CHECKS, NONE))
+
+
+class BugHuntLab(PredictionPanel):
+    """Choose a patient, predict the check that it fails, then look at its reads; each patient asks anew.
+
+    Each control is an attribute: `lab.patient.value = "C"`, `lab.look.value = "parts"`, `lab.token.value = 4`.
+    """
+
+    what = "bug hunt"
+
+    def __init__(
+        self, patient: str = "A", *, look: str = "future", token: int = 6, predict: Prediction | None = QUESTION
+    ) -> None:
+        super().__init__(predict)
+        self.found: Examined | None = None
+        check_choice("patient", patient, PATIENTS)
+        check_choice("look", look, LOOKS)
+        check_integer("token", token, 1, TOKENS - 1)
+        texts = {name: {"description": name, "tooltip": text} for name, text in HELP.items()}
+        self.patient = w.Dropdown(options=list(PATIENTS), value=patient, **texts["patient"])
+        self.look = w.Dropdown(options=list(LOOKS), value=look, **texts["look"])
+        self.token = w.IntSlider(token, 1, TOKENS - 1, continuous_update=False, **texts["token"])
+        self.controls = {"patient": self.patient, "look": self.look, "token": self.token}
+        self._make_guess(placeholder="", tooltip="then press the button")
+        self.patient.observe(self._close, "value")
+        for control in self.controls.values():
+            control.observe(self.changed, "value")
+        self._arrange()
+        self.changed()
+        self.flush()
+
+    def _close(self, _=None) -> None:
+        """Another patient: what was seen of the last one goes, and the question comes back."""
+        if self.predict is None:
+            return
+        self.is_open, self.answer, self.guess.value, self.found = False, None, None, None
+        self.stage.draw(type(self.stage.figure)())
+        self.say()
+        self._arrange()
+
+    def _arrange(self) -> None:
+        pickers = w.Box(list(self.controls.values()), layout=w.Layout(flex_flow="row wrap"))
+        shown = [self.message, self.stage.box] if self.is_open else [self.message]
+        self.panel.children = (pickers, *self._question(), *shown)
+
+    def compute(self) -> None:
+        """Runs all checks on the patient and the chosen look at its reads; while closed, nothing."""
+        if not self.is_open:
+            return
+        name, look, token = (control.value for control in self.controls.values())
+        memory = build(name)
+        wrong = failed(memory)
+        self.found = Examined(name, wrong[0] if wrong else NONE, moved(memory, look, token))
+        figure = moved_figure(self.found.moved.numpy(), look, token)
+        if self.answer is not None and self._asked == name:
+            self._title(figure, self.found, top=80)
+        self.stage.draw(figure)
+        early = self.found.moved[:token] if look == "future" else self.found.moved
+        tokens = (early > CLOSE).nonzero().flatten().tolist()
+        self.say(f"Patient {name}: tokens that moved and should not have: {', '.join(map(str, tokens)) or 'none'}.")
+
+    def _subject(self) -> str:
+        return self.patient.value
