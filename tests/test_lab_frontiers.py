@@ -2,10 +2,10 @@
 
 import asyncio
 
-import ipywidgets
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+from labs import check_controls
 
 from titans_mini import ConfigError
 from titans_mini.frontiers import TAUS, sweep
@@ -120,12 +120,4 @@ def test_wrong_options_are_named_at_once(option, value):
 def test_every_control_says_what_it_does():
     lab = FrontiersLab(tau=0.33)  # a value without a mark gets one
     assert lab.tau.value == 0.33 and set(lab.controls) == set(HELP)
-    for widget in (*lab.controls.values(), lab.guess, lab.reveal):
-        assert isinstance(widget, ipywidgets.DOMWidget) and widget.tooltip and widget in _all(lab.panel)
-
-
-def _all(widget):
-    found = [widget]
-    for child in getattr(widget, "children", ()):
-        found += _all(child)
-    return found
+    check_controls(lab)

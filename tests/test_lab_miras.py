@@ -1,9 +1,9 @@
 """The MIRAS lab without a browser: what it draws is the run of its pickers, and a refusal is explained."""
 
-import ipywidgets
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+from labs import check_controls
 
 from titans_mini.asking import ask, judge
 from titans_mini.errors import ConfigError
@@ -116,12 +116,4 @@ def test_wrong_options_are_named_at_once(option, value):
 
 def test_every_control_says_what_it_does():
     lab = MirasLab()
-    for widget in (*lab.controls.values(), lab.guess, lab.reveal):
-        assert isinstance(widget, ipywidgets.DOMWidget) and widget.tooltip and widget in _all(lab.panel)
-
-
-def _all(widget):
-    found = [widget]
-    for child in getattr(widget, "children", ()):
-        found += _all(child)
-    return found
+    check_controls(lab)

@@ -1,10 +1,10 @@
 """The drill lab without a browser: the alarm it names is the drill's, and nothing is shown before a prediction."""
 
-import ipywidgets
 import numpy as np
 import plotly.graph_objects as go
 import pytest
 import torch
+from labs import check_controls
 
 from titans_mini import TitansConfig, TitansLM
 from titans_mini.errors import ConfigError
@@ -107,12 +107,4 @@ def test_wrong_options_are_named_at_once(name):
 def test_every_control_says_what_it_does():
     lab = DrillLab(SHORT, engine="recipe")
     assert list(lab.controls) == list(HELP)
-    for widget in (*lab.controls.values(), lab.guess, lab.reveal):
-        assert isinstance(widget, ipywidgets.DOMWidget) and widget.tooltip and widget in _all(lab.panel)
-
-
-def _all(widget):
-    found = [widget]
-    for child in getattr(widget, "children", ()):
-        found += _all(child)
-    return found
+    check_controls(lab)

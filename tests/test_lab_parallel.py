@@ -2,11 +2,11 @@
 
 import asyncio
 
-import ipywidgets
 import numpy as np
 import plotly.graph_objects as go
 import pytest
 import torch
+from labs import check_controls
 
 from titans_mini import ConfigError, MemoryConfig
 from titans_mini.lab import parallel as module
@@ -139,12 +139,4 @@ def test_wrong_options_are_named_at_once(option, value):
 def test_every_control_says_what_it_does():
     lab = ParallelLab(chunk=24)  # a size without a mark gets one
     assert lab.chunk.value == 24 and set(lab.controls) == set(HELP)
-    for widget in (*lab.controls.values(), lab.guess, lab.reveal):
-        assert isinstance(widget, ipywidgets.DOMWidget) and widget.tooltip and widget in _all(lab.panel)
-
-
-def _all(widget):
-    found = [widget]
-    for child in getattr(widget, "children", ()):
-        found += _all(child)
-    return found
+    check_controls(lab)

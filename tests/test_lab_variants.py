@@ -1,10 +1,10 @@
 """The recall lab without a browser: each pair's answer is the model's, and nothing is shown before a prediction."""
 
-import ipywidgets
 import numpy as np
 import plotly.graph_objects as go
 import pytest
 import torch
+from labs import check_controls
 
 from titans_mini.checkpoint import load_model
 from titans_mini.errors import ConfigError
@@ -122,12 +122,4 @@ def test_wrong_options_are_named_at_once(option, value):
 
 def test_every_control_says_what_it_does():
     lab = RecallLab(gap=8)
-    for widget in (*lab.controls, lab.guess, lab.reveal):
-        assert isinstance(widget, ipywidgets.DOMWidget) and widget.tooltip and widget in _all(lab.panel)
-
-
-def _all(widget):
-    found = [widget]
-    for child in getattr(widget, "children", ()):
-        found += _all(child)
-    return found
+    check_controls(lab)

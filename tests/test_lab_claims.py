@@ -1,0 +1,72 @@
+"""The claims lab without a browser: closed until a verdict is predicted, then the row as it was measured."""
+
+import ipywidgets
+import pytest
+
+from titans_mini.claims import CLAIMS, VERDICTS
+from titans_mini.claims.finding import FAILS, HOLDS, Finding, Spread
+from titans_mini.claims.report import Result
+from titans_mini.errors import ConfigError
+from titans_mini.lab.claims import ClaimsLab
+
+FOUND = {
+    key: Result(Finding(verdict, figures, f"{key} as told"), "full", 2.0, "a machine")
+    for key, verdict, figures in (
+        ("share", FAILS, {"part": 0.025, "bytes": 75}),
+        ("beta", HOLDS, {"loss": Spread.of([1.0, 2.0])}),
+    )
+}
+
+
+def texts(lab: ClaimsLab) -> list[list[str]]:
+    (cells,) = lab.figure.data
+    return [list(row) for row in cells.text]
+
+
+def test_it_stays_closed_until_a_verdict_is_predicted_and_each_claim_asks_anew():
+    lab = ClaimsLab(results=FOUND)
+    assert not lab.figure.data and lab.found is None and tuple(lab.guess.options) == VERDICTS
+    assert "as told" not in lab.message.value and CLAIMS["share"].claim_zh in lab.words.value
+    lab.reveal.click()
+    assert "choose one of the answers first" in lab.message.value and not lab.figure.data
+    lab.guess.value = HOLDS
+    lab.reveal.click()
+    assert lab.found == FOUND["share"] and texts(lab) == [["0.025", "", "", ""], ["75", "", "", ""]]
+    assert lab.figure.layout.title.text == f"You predicted “{HOLDS}”; this run gives “{FAILS}”."
+    assert f"{FAILS}: share as told." in lab.message.value and CLAIMS["share"].rule in lab.message.value
+    lab.claim.value = "beta"
+    assert not lab.figure.data and lab.guess.value is None and "as told" not in lab.message.value
+    lab.guess.value = HOLDS
+    lab.reveal.click()
+    assert texts(lab) == [["1.5", "1", "2", "2"]] and "gives “holds”" in lab.figure.layout.title.text
+
+
+def test_without_a_question_each_claim_is_shown_at_once():
+    lab = ClaimsLab("beta", results=FOUND, predict=None)
+    assert texts(lab) == [["1.5", "1", "2", "2"]] and lab.figure.layout.title.text is None
+    lab.claim.value = "share"
+    assert len(texts(lab)) == 2 and "share as told" in lab.message.value
+
+
+def test_a_row_that_is_not_measured_says_so_and_names_its_commands():
+    lab = ClaimsLab("order", results=FOUND)
+    lab.guess.value = FAILS
+    lab.reveal.click()
+    assert "not measured yet" in lab.message.value and not lab.figure.data
+    assert CLAIMS["order"].command in lab.message.value and "titans-mini train" in lab.message.value
+
+
+def test_it_reads_the_results_of_the_package():
+    lab = ClaimsLab(predict=None)
+    assert lab.found == lab.results["share"] and lab.found.finding.verdict in VERDICTS
+
+
+def test_a_claim_that_is_not_there_is_named():
+    with pytest.raises(ConfigError, match="claim must be"):
+        ClaimsLab("gamma")
+
+
+def test_every_control_says_what_it_does():
+    lab = ClaimsLab(results=FOUND)
+    for widget in (lab.claim, lab.guess, lab.reveal, lab.words):
+        assert isinstance(widget, ipywidgets.DOMWidget) and widget.tooltip and widget in lab.panel.children
