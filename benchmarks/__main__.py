@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from .cases import KINDS
 from .contestants import present
 from .machine import describe
 from .report import markdown
@@ -49,6 +50,7 @@ def cases(size: Size) -> list[dict]:
                 shape = dict(mode=mode, dim=dim, chunk=size.chunk, batch=batch, tokens=tokens)
                 found.append(dict(kind="speed", **shape, rounds=size.rounds))
                 found += [dict(kind="memory", name=name, **shape) for name in present()]
+                found.append(dict(kind="profile", **shape))
         found.append(dict(kind="decode", dim=dim, chunk=size.chunk, rounds=size.rounds))
     settings, sample, tokens = size.settings
     for dim, chunk in size.simulated:
@@ -70,14 +72,27 @@ def run(case: dict) -> dict:
     return {"case": case, "result": json.loads(done.stdout)}
 
 
+def place(out: Path | None) -> str:
+    """Where the numbers lie below the folder of the results."""
+    return "benchmarks/results.json" if out in (None, ROOT) else "results.json"
+
+
+def kept(out: Path | None, anew: set[str]) -> list[dict]:
+    """The results that are there already, but for those of kinds that are measured anew."""
+    file = None if out is None else out / place(out)
+    if file is None or not file.exists():
+        return []
+    return [item for item in json.loads(file.read_text())["results"] if item["case"]["kind"] not in anew]
+
+
 def write(out: Path | None, results: list[dict], rounds: int, *, missing: int, quick: bool) -> str:
     """The page of what is measured so far; with `out` it is kept there, beside the numbers."""
     report = {"quick": quick, "rounds": rounds, "missing": missing, "machine": describe(), "results": results}
-    place = "results.json" if out not in (None, ROOT) else "benchmarks/results.json"
-    text = markdown(report, place)
+    text = markdown(report, place(out))
     if out is not None:
-        (out / place).parent.mkdir(parents=True, exist_ok=True)
-        (out / place).write_text(json.dumps(report, indent=1) + "\n")
+        file = out / place(out)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(report, indent=1) + "\n")
         (out / "BENCHMARKS.md").write_text(text)
     return text
 
@@ -87,14 +102,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes: a check that it works, no figures to keep")
     parser.add_argument("--out", type=Path, help="folder of the results; default: the project's, none for --quick")
+    parser.add_argument("--only", nargs="+", choices=KINDS, metavar="KIND", help="measure these kinds of cases anew")
     options = parser.parse_args(arguments)
     name = "quick" if options.quick else "full"
     size = SIZES[name]
-    planned, results = cases(size), []
+    planned = [case for case in cases(size) if case["kind"] in (options.only or KINDS)]
     out = options.out or (None if options.quick else ROOT)
-    for case in tqdm(planned, unit="case", disable=None):
+    results = kept(out, set(options.only or KINDS))
+    for done, case in enumerate(tqdm(planned, unit="case", disable=None), start=1):
         results.append(run(case))
-        text = write(out, results, size.rounds, missing=len(planned) - len(results), quick=options.quick)
+        text = write(out, results, size.rounds, missing=len(planned) - done, quick=options.quick)
     print(text)
     return int(any("error" in item and item["error"] != "out of memory" for item in results))
 

@@ -18,9 +18,10 @@ from titans_mini.flops import memory_flops, training_flops
 from titans_mini.stream import Reader, StreamConfig, peak_memory
 from titans_mini.timing import medians, seconds
 
-from .contestants import Contestant, make, present
+from .contestants import OURS, Contestant, make, present
 from .machine import total_memory
 
+PRODUCTS = {"mm", "bmm", "addmm", "baddbmm", "matmul"}
 PEAK_SIZES = (512, 1024, 2048)  # widths of square matrix products; the fastest one is the machine's peak
 
 
@@ -71,6 +72,21 @@ def memory(*, mode: str, name: str, dim: int, chunk: int, batch: int, tokens: in
     return {"peak_mb": peak_memory() - before}
 
 
+def profile(*, mode: str, dim: int, chunk: int, batch: int, tokens: int, most: int = 6) -> dict:
+    """Share of the processor's time in matrix products, and of the `most` operations that take the most, in ours."""
+    contestant, run = make(OURS, dim, chunk), PASSES[mode]
+    x = torch.randn(batch, tokens, dim)
+    run(contestant, x)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
+        run(contestant, x)
+    taken = {event.key: event.self_cpu_time_total for event in seen.key_averages()}
+    total = sum(taken.values())
+    shares = {name.removeprefix("aten::"): time / total for name, time in taken.items()}
+    largest = sorted(shares, key=shares.get, reverse=True)[:most]
+    products = sum(share for name, share in shares.items() if name.rstrip("_") in PRODUCTS)
+    return {"products": products, "largest": {name: shares[name] for name in largest}}
+
+
 def decode(*, dim: int, chunk: int, rounds: int) -> dict:
     """Seconds a token, one token at a time, batch 1, over two whole chunks after a first one."""
     x = torch.randn(1, chunk, dim)
@@ -112,7 +128,7 @@ def bound_memory(share: float = 0.85) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (int(total_memory() * share), hard))
 
 
-KINDS = {"speed": speed, "memory": memory, "decode": decode, "settings": settings, "stream": stream}
+KINDS = {"speed": speed, "memory": memory, "profile": profile, "decode": decode, "settings": settings, "stream": stream}
 
 
 if __name__ == "__main__":

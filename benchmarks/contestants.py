@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from titans_mini import MemoryConfig, NeuralMemory
 
+OURS = "titans_mini"
 EXPANSION, DEPTH = 4, 2
 
 
@@ -45,7 +46,7 @@ def _peer(dim: int, chunk: int, **settings) -> nn.Module:
 
 
 CONTESTANTS: dict[str, Callable[[int, int], nn.Module]] = {
-    "titans_mini": _ours,
+    OURS: _ours,
     "titans-pytorch, by chunks": lambda dim, chunk: _peer(dim, chunk, batch_size=chunk),
     "titans-pytorch, as it comes": lambda dim, chunk: _peer(dim, chunk),
 }
@@ -54,7 +55,7 @@ CONTESTANTS: dict[str, Callable[[int, int], nn.Module]] = {
 def present() -> list[str]:
     """Those that can run here."""
     has_peer = importlib.util.find_spec("titans_pytorch") is not None
-    return [name for name in CONTESTANTS if has_peer or name == "titans_mini"]
+    return [name for name in CONTESTANTS if has_peer or name == OURS]
 
 
 def make(name: str, dim: int, chunk: int) -> Contestant:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-OURS = "titans_mini"
+from .contestants import OURS
+
 HEAD = """# Benchmarks
 
 Written by `make bench` (`titans-mini bench`, `python -m benchmarks`); the numbers are in `{json}`. {rounds} runs of
@@ -70,6 +71,18 @@ def decode_rows(results: list[dict]) -> list[list[str]]:
     ]
 
 
+def profile_rows(results: list[dict]) -> list[list[str]]:
+    """A row for each pass and shape of ours."""
+    rows = []
+    for item in results:
+        case, result = item["case"], item.get("result", {})
+        if case["kind"] == "profile" and result:
+            largest = ", ".join(f"{name} {share:.0%}" for name, share in result["largest"].items())
+            shape = [case["mode"], str(case["dim"]), f"{case['batch']} x {case['tokens']:,}"]
+            rows.append([*shape, f"{result['products']:.0%}", largest])
+    return rows
+
+
 def settings_rows(results: list[dict]) -> list[list[str]]:
     """A row for each shape of the simulator's memory."""
     rows = []
@@ -113,6 +126,12 @@ def notes(results: list[dict]) -> str:
 # title, introduction, columns, rows; the first table belongs to the head of the page
 SECTIONS = (
     ("", "", ["pass", "width", "batch x tokens", "contestant", "s", "times ours", "MB", "share of peak"], memory_rows),
+    (
+        "Where our time goes",
+        "Share of the pass, under the profiler; products are all matrix products together.",
+        ["pass", "width", "batch x tokens", "products", "the largest operations"],
+        profile_rows,
+    ),
     ("One token at a time", "Batch 1, with state.", ["width", "contestant", "ms a token"], decode_rows),
     (
         "Many settings at once",

@@ -60,6 +60,7 @@ CASES = {
         f"memory of {name}": dict(kind="memory", mode="training", name=name, batch=2, tokens=12, **TINY)
         for name in contestants.present()
     },
+    "profile": dict(kind="profile", mode="training", batch=2, tokens=12, **TINY),
     "decode": dict(kind="decode", rounds=1, **TINY),
     "settings": dict(kind="settings", settings=4, sample=2, tokens=12, **TINY),
     "stream": dict(kind="stream", checkpoint="recall-lmm", tokens=64),
@@ -85,6 +86,10 @@ def test_every_kind_of_case_gives_numbers_that_can_be(results):
             assert result["share"] == pytest.approx(result["flops"] / result["seconds"]["titans_mini"] / result["peak"])
         if case["kind"] == "memory":
             assert 0 <= result["peak_mb"] < 1000
+        if case["kind"] == "profile":
+            shares = list(result["largest"].values())
+            assert shares == sorted(shares, reverse=True) and len(shares) == 6 and sum(shares) < 1
+            assert 0 < result["products"] < 1
         if case["kind"] == "settings":
             assert result["each_seconds"] == pytest.approx(4 * result["one_seconds"]) and result["batch_seconds"] > 0
     by_mode = {item["case"]["mode"]: item["result"] for item in results if item["case"]["kind"] == "speed"}
@@ -138,6 +143,20 @@ def test_the_runner_writes_the_page_and_the_numbers(tmp_path, monkeypatch, capsy
     assert [item["case"]["kind"] for item in report["results"]] == ["stream"]
     assert report["machine"]["versions"]["torch"] == torch.__version__
     assert (tmp_path / "BENCHMARKS.md").read_text() + "\n" == capsys.readouterr().out
+
+
+def test_kinds_that_are_not_measured_anew_are_kept(tmp_path, monkeypatch):
+    numbers = tmp_path / "results.json"
+    old = [{"case": {"kind": kind, "checkpoint": "c"}, "error": "old"} for kind in ("decode", "stream")]
+    numbers.write_text(json.dumps({"results": old}))
+    monkeypatch.setattr(runner, "run", lambda case: {"case": case, "error": "new"})
+    assert runner.main(["--quick", "--only", "stream", "--out", str(tmp_path)]) == 1
+    found = json.loads(numbers.read_text())
+    assert [(item["case"]["kind"], item["error"]) for item in found["results"]] == [
+        ("decode", "old"),
+        ("stream", "new"),
+    ]
+    assert found["missing"] == 0
 
 
 def test_a_case_that_breaks_is_an_error_and_not_a_number(monkeypatch):
