@@ -13,6 +13,8 @@ STAMP := $(VENV)/.installed
 
 CODE = $(wildcard titans_mini app tests notebooks tools benchmarks)
 NOTEBOOKS = $(wildcard notebooks/*.ipynb notebooks/*/*.ipynb)
+# Of `make claims`: the folder of training runs text-VARIANT-SEED, for the row on the variants' order.
+RUNS ?=
 # One thread in each worker: the workers already fill the cores.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope
 
@@ -20,7 +22,7 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope
 found = $(shell $(SHELL) tools/check_python.sh "$(PYTHON)" 2>&1)
 usable = $(if $(filter titans_mini:,$(firstword $1)),$(error $1),$1)
 
-.PHONY: help setup app lab test bench lint exercises
+.PHONY: help setup app lab test bench claims lint exercises
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -42,6 +44,9 @@ bench: $(STAMP) ## measure speed and memory beside a peer (an hour), and write B
 
 exercises: $(STAMP) ## make the student and solution copies of the classroom exercises from their sources
 	$(BIN)/python tools/exercises.py
+
+claims: $(STAMP) ## measure in full each claim that has no full result yet (an hour), and write CLAIMS.md
+	$(BIN)/titans-mini claims --size full $(if $(RUNS),--runs $(RUNS))
 
 lint: $(STAMP) ## check the style alone
 	$(BIN)/python -m ruff check $(CODE)

@@ -106,12 +106,15 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     name = "quick" if options.quick else "full"
     size = SIZES[name]
-    planned = [case for case in cases(size) if case["kind"] in (options.only or KINDS)]
+    every, anew = cases(size), set(options.only or KINDS)
+    planned = [case for case in every if case["kind"] in anew]
     out = options.out or (None if options.quick else ROOT)
-    results = kept(out, set(options.only or KINDS))
-    for done, case in enumerate(tqdm(planned, unit="case", disable=None), start=1):
+    results = kept(out, anew)
+    for case in tqdm(planned, unit="case", disable=None):
         results.append(run(case))
-        text = write(out, results, size.rounds, missing=len(planned) - done, quick=options.quick)
+        measured = [item["case"] for item in results]
+        missing = sum(case not in measured for case in every)
+        text = write(out, results, size.rounds, missing=missing, quick=options.quick)
     print(text)
     return int(any("error" in item and item["error"] != "out of memory" for item in results))
 

@@ -13,6 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from .checkpoint import bundled_names, load_model, read_card
+from .cli_claims import add_claims
 from .cli_speed import add_bench, add_stream
 from .cli_tune import add_tune
 from .config import (
@@ -65,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     add_tune(commands)
     add_stream(commands)
     add_bench(commands)
+    add_claims(commands)
     _add_miras(commands)
     for name, run, text in (
         ("app", _app, "open the simulator in the browser"),

@@ -1,0 +1,226 @@
+"""The report of the claims: rows kept, a run that goes on, runs of training, and one line for what is wrong."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from titans_mini import ConfigError, LearnedGate, cli
+from titans_mini.checkpoint import BUNDLED, load_model
+from titans_mini.claims import CLAIMS, SIZES, load_results, report
+from titans_mini.claims.counting import PARAMETERS, count, layers_for
+from titans_mini.claims.finding import FAILS, HOLDS, PART, UNTESTED, Finding, Spread
+from titans_mini.claims.models import ORDER, TiedGate, tie
+from titans_mini.claims.operations import in_fresh_process
+from titans_mini.claims.report import Result, due, examine, markdown, merge, to_json
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def result(size="full", verdict=HOLDS, told="as it should be"):
+    figures = {"count": 3, "share": Spread.of([0.1, 0.2])}
+    return Result(Finding(verdict, figures, told), size, 1.5, "a machine")
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """The keys that were measured, of a report whose measurements cost nothing."""
+    keys = []
+
+    def quick(key, size):
+        keys.append(key)
+        return result(size.name, told=f"{key}, run {len(keys)}")
+
+    monkeypatch.setattr(report, "examine", quick)
+    return keys
+
+
+def claims(*arguments):
+    return cli.main(["claims", "--quiet", *map(str, arguments)])
+
+
+def test_a_report_is_read_as_it_was_written(tmp_path):
+    results = {"beta": result(), "order": result("small", UNTESTED), "sessions": result(verdict=FAILS)}
+    (tmp_path / "r.json").write_text(to_json(results))
+    assert load_results(tmp_path / "r.json") == results
+    rows = json.loads(to_json(results))["rows"]
+    assert rows["order"]["before"].startswith("for v in") and rows["beta"]["claim_zh"] == CLAIMS["beta"].claim_zh
+    assert "before" not in rows["beta"] and rows["beta"]["figures"]["share"]["seeds"] == 2
+    assert not re.search(r"\b20\d\d-\d\d", to_json(results))  # no date
+
+
+def test_the_page_has_each_row_its_rule_and_its_machine():
+    results = {"beta": result(told="a | b"), "share": result("small", PART)}
+    text = markdown(results)
+    table = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len(table) == 3 and all(len(re.findall(r"(?<!\\)\|", line)) == 6 for line in table)
+    assert "a \\| b" in table[1] and table[1].endswith(f"| {HOLDS} | `{CLAIMS['beta'].command}` |")
+    assert f"| {PART} (small size) |" in table[2]
+    assert f"{HOLDS}: 1, {PART}: 1." in text and "- a machine: beta, share" in text
+    assert f"- `share`: {CLAIMS['share'].rule}" in text
+
+
+def test_a_small_row_never_takes_the_place_of_a_full_one():
+    kept = {"beta": result("full"), "tau": result("small")}
+    assert merge(kept, "beta", result("small", FAILS)) == kept
+    assert merge(kept, "tau", result("full", FAILS))["tau"].finding.verdict == FAILS
+    assert merge(kept, "beta", result("full", FAILS))["beta"].finding.verdict == FAILS
+    assert list(merge(kept, "surprise", result())) == ["surprise", "beta", "tau"]  # the order of the table
+
+
+def test_what_is_due():
+    kept = {"beta": result("full"), "tau": result("small")}
+    keys = ["beta", "tau", "share"]
+    assert due(keys, SIZES["small"], kept) == ["share"]
+    assert due(keys, SIZES["full"], kept) == ["tau", "share"]
+    assert due(keys, SIZES["full"], kept, again=True) == keys
+
+
+def test_a_stopped_run_goes_on(tmp_path, measured, monkeypatch, capsys):
+    quick = report.examine
+
+    def stops(key, size):
+        if len(measured) == 2:
+            raise KeyboardInterrupt
+        return quick(key, size)
+
+    monkeypatch.setattr(report, "examine", stops)
+    assert claims("--out", tmp_path) == 130
+    assert "stopped after 2 of 22 claims; run the same command to go on" in capsys.readouterr().err
+    assert list(load_results(tmp_path / "results.json")) == list(CLAIMS)[:2]
+    monkeypatch.setattr(report, "examine", quick)
+    assert claims("--out", tmp_path) == 0
+    assert measured == list(CLAIMS)
+    assert list(load_results(tmp_path / "results.json")) == list(CLAIMS)
+    assert (tmp_path / "CLAIMS.md").read_text() == markdown(load_results(tmp_path / "results.json"))
+
+
+def test_rows_are_kept_unless_asked_for_again(tmp_path, measured, capsys):
+    arguments = ("--out", tmp_path, "--only", "beta", "tau")
+    assert claims(*arguments) == claims(*arguments, "--size", "full") == 0
+    assert measured == ["beta", "tau"] * 2
+    before = (tmp_path / "results.json").read_text()
+    capsys.readouterr()
+    assert claims(*arguments) == claims(*arguments, "--size", "full") == 0
+    assert len(measured) == 4 and capsys.readouterr().out.count("(full, kept)") == 4
+    assert claims(*arguments, "--again") == 0  # small: measured, told, and not written
+    assert len(measured) == 6 and capsys.readouterr().out.count("(small)") == 2
+    assert (tmp_path / "results.json").read_text() == before
+    assert claims(*arguments, "--again", "--size", "full") == 0
+    assert "run 8" in (tmp_path / "results.json").read_text()
+
+
+def test_a_small_run_without_a_folder_writes_nothing(measured, capsys):
+    shipped = [path.read_bytes() if path.exists() else None for path in (report.RESULTS, ROOT / "CLAIMS.md")]
+    assert claims("--only", "beta", "--json") == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert list(printed) == ["beta"] and printed["beta"]["verdict"] == HOLDS and printed["beta"]["size"] == "small"
+    assert shipped == [path.read_bytes() if path.exists() else None for path in (report.RESULTS, ROOT / "CLAIMS.md")]
+
+
+def test_the_list_measures_nothing(tmp_path, measured, capsys):
+    (tmp_path / "results.json").write_text(to_json({"tau": result(verdict=PART)}))
+    assert claims("--list", "--out", tmp_path) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(CLAIMS) and measured == []
+    assert lines[2].split(maxsplit=1)[0] == "tau" and PART in lines[2] and "not measured" in lines[3]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--only", "nothing"), "only must be one of surprise"),
+        (("--size", "huge"), "size must be one of small, full"),
+        (("--only", "order", "--runs", "nowhere"), "runs must be a folder"),
+        (("--only", "order", "--out", "FILE"), "FILE.* cannot be written"),
+        (("--only", "order", "--out", "BROKEN"), "not a report of claims"),
+    ],
+)
+def test_what_cannot_be_used_ends_in_one_line(arguments, named, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("FILE").write_text("")
+    Path("BROKEN").mkdir()
+    Path("BROKEN/results.json").write_text('{"format": "titans_mini.claims", "rows": {"tau": {}}}')
+    assert claims(*arguments) == 2
+    assert re.fullmatch(f"titans-mini: .*{named}.*\n", capsys.readouterr().err)
+
+
+def test_outside_of_a_clone_a_full_run_needs_a_folder(tmp_path, monkeypatch, measured, capsys):
+    monkeypatch.setattr("titans_mini.cli_claims.ROOT", tmp_path)
+    assert claims("--size", "full", "--only", "beta") == 2
+    assert "out must be a folder" in capsys.readouterr().err and measured == []
+
+
+def make_runs(folder, bits, **changes):
+    """Finished runs of two more seeds, whose bits per byte are given by variant."""
+    for variant in ORDER:
+        for seed in (1, 2):
+            card = json.loads((BUNDLED / f"text-{variant}.json").read_text())
+            card["training"] |= {"seed": seed, **changes}
+            for row in card["results"]:
+                row["bits"] = bits[variant] + seed / 1000
+            (folder / f"text-{variant}-{seed}").mkdir(parents=True)
+            (folder / f"text-{variant}-{seed}" / "model.json").write_text(json.dumps(card))
+
+
+def test_the_order_is_judged_over_the_seeds_of_training_runs(tmp_path, capsys):
+    make_runs(tmp_path, {"mac": 2.1, "mag": 2.2, "mal": 2.3})
+    (tmp_path / "text-mac-3").mkdir()  # not finished
+    assert claims("--only", "order", "--runs", tmp_path, "--json") == 0
+    row = json.loads(capsys.readouterr().out)["order"]
+    assert row["figures"]["seeds"] == 3 and row["figures"]["bits_mal"]["high"] == pytest.approx(2.302)
+    assert row["verdict"] == PART  # the bundled seed 0 has another order
+    shutil.rmtree(tmp_path)
+    make_runs(tmp_path, {"mac": 2.3, "mag": 2.2, "mal": 2.1})
+    assert claims("--only", "order", "--runs", tmp_path, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["order"]["verdict"] == FAILS
+
+
+def test_runs_that_were_trained_otherwise_are_refused(tmp_path, capsys):
+    make_runs(tmp_path, dict.fromkeys(ORDER, 2.0), lr=0.1)
+    assert claims("--only", "order", "--runs", tmp_path) == 2
+    assert "was trained otherwise than the bundled text models" in capsys.readouterr().err
+    (tmp_path / "text-mac-1" / "model.json").write_text("{}")
+    assert claims("--only", "order", "--runs", tmp_path) == 2
+    assert "is not the card of a text model" in capsys.readouterr().err
+
+
+def test_one_seed_proves_no_order():
+    assert examine("order", SIZES["full"]).finding.verdict == UNTESTED
+
+
+def test_the_model_of_760m_is_counted_by_hand():
+    """A memory of depth 2 has two matrices of 1536 x 6144, and each further layer adds the same."""
+    totals = [count(layers, (0,)) for layers in (2, 3, 4)]
+    assert {fast for _, fast in totals} == {2 * 1536 * 6144} and count(3)[1] == 3 * 2 * 1536 * 6144
+    step = totals[1][0] - totals[0][0]
+    assert totals[2][0] - totals[1][0] == step
+    layers = layers_for(PARAMETERS, (0,))
+    assert abs(totals[0][0] + (layers - 2) * step - PARAMETERS) <= step / 2
+
+
+def test_a_tied_gate_forgets_what_it_does_not_write():
+    gate = LearnedGate(4)
+    features = gate.project(torch.randn(2, 5, 4))
+    own, _ = gate(None, features, None)
+    tied, _ = TiedGate(gate, 0.01)(None, features, None)
+    assert torch.equal(tied.theta, own.theta) and torch.allclose(tied.alpha, 0.01 * (1 - own.g_write))
+    lm = load_model("recall-lmm")
+    kinds = {type(layer.mixer.memory.gate) for layer in tie(lm, 0.01).layers}
+    assert kinds == {TiedGate} and {type(layer.mixer.memory.gate) for layer in lm.layers} == {LearnedGate}
+
+
+def test_a_process_that_fails_says_why():
+    with pytest.raises(ConfigError, match="read_stream failed: .*tokens must be a whole number"):
+        in_fresh_process("read_stream", 0)
+
+
+def test_what_is_shipped_is_whole_and_in_full():
+    results = load_results()
+    assert list(results) == list(CLAIMS) and {result.size for result in results.values()} == {"full"}
+    assert (ROOT / "CLAIMS.md").read_text("utf-8") == markdown(results)
+    for key, (finding, *_) in results.items():
+        assert CLAIMS[key].judge(finding.figures) == finding, key  # no verdict is older than its rule

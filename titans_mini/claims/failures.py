@@ -1,0 +1,82 @@
+"""Claims on how wrong settings fail: the rows of the failure gallery, over seeds."""
+
+from __future__ import annotations
+
+from ..config import MemoryConfig, SimulationConfig
+from ..gallery import FAILURES, examine
+from ..operate import RecipeEngine
+from ..state import tensors
+from ..tasks import text_bytes
+from ..threads import one_thread
+from .finding import Figures, Finding, Size, Spread, grade
+
+TOKENS = 2000  # of a run of the gallery, whose rules are made for this length
+
+
+def measure_failures(names: tuple[str, ...], size: Size) -> Figures:
+    """For each row of the gallery its number, the default's, and the share of seeds in which it was seen."""
+    figures: Figures = {}
+    for name in names:
+        found = [examine(name, tokens=TOKENS, seed=seed) for seed in size.all_seeds]
+        figures[name] = Spread.of(finding.value for finding in found)
+        figures[f"{name}_default"] = Spread.of(finding.default_value for finding in found)
+        figures[f"{name}_seen"] = sum(finding.outcome == "seen" for finding in found) / len(found)
+    return figures
+
+
+def _told(figures: Figures, name: str) -> str:
+    failure = FAILURES[name]
+    (setting, value), *_ = failure.changes.items()
+    return (
+        f"{setting} {value:g}: {failure.number} {figures[name]}, at the default {figures[f'{name}_default']}, so "
+        f"{failure.claim} was seen in {figures[f'{name}_seen']:.0%} of the runs"
+    )
+
+
+def judge_failures(names: tuple[str, ...], figures: Figures) -> Finding:
+    """A part each: seen in most of the seeds."""
+    seen = [figures[f"{name}_seen"] > 0.5 for name in names]
+    return Finding(grade(*seen), figures, "; ".join(_told(figures, name) for name in names))
+
+
+def measure_tau(size: Size) -> Figures:
+    """The gallery's rows on tau."""
+    return measure_failures(("tau_low", "tau_high"), size)
+
+
+def judge_tau(figures: Figures) -> Finding:
+    """Parts: memory explosion below, hollow memory above."""
+    return judge_failures(("tau_low", "tau_high"), figures)
+
+
+def measure_beta(size: Size) -> Figures:
+    """The gallery's rows on beta."""
+    return measure_failures(("beta_small", "beta_large"), size)
+
+
+def judge_beta(figures: Figures) -> Finding:
+    """Parts: jitter below, lag above."""
+    return judge_failures(("beta_small", "beta_large"), figures)
+
+
+def measure_lambda(size: Size) -> Figures:
+    """The gallery's rows on lambda, and the bytes of a memory without decay before and after a text."""
+    engine = RecipeEngine(SimulationConfig(lam=0.0, memory=MemoryConfig.preset("recipe", dim=size.width)))
+    start = engine.start()
+    with one_thread():
+        after = engine.read(text_bytes()[:TOKENS], start).state
+    bytes_of = [sum(part.nbytes for part in tensors(state)) for state in (start, after)]
+    found = measure_failures(("lam_small", "lam_large"), size)
+    found.pop("lam_small_seen")  # the gallery holds it for impossible; here the bytes decide
+    return found | {"bytes_start": bytes_of[0], "bytes_end": bytes_of[1]}
+
+
+def judge_lambda(figures: Figures) -> Finding:
+    """Parts: bytes grow without decay; forgetting is seen above."""
+    grows = figures["bytes_end"] > 1.01 * figures["bytes_start"]
+    told = (
+        f"without decay the memory has {figures['bytes_start']:,} bytes before and {figures['bytes_end']:,} after "
+        f"{TOKENS:,} tokens, while its norm grows to {figures['lam_small']} times the start (at the default "
+        f"{figures['lam_small_default']}); " + _told(figures, "lam_large")
+    )
+    return Finding(grade(grows, figures["lam_large_seen"] > 0.5), figures, told)

@@ -1,0 +1,124 @@
+"""What a claim's measurement gives: figures with their spread over seeds, a verdict by rule, and a sentence."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..errors import ConfigError
+
+HOLDS, PART, FAILS, UNTESTED = "holds", "holds in part", "does not hold", "cannot be tested here"
+VERDICTS = (HOLDS, PART, FAILS, UNTESTED)
+LONG = 2_000_000  # tokens to which the recipe's claims go
+LOST = 1e9  # stands for a number that is not finite, with its sign
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is run for a verdict."""
+
+    name: str
+    seeds: int  # runs of each setting
+    tokens: int  # of a simulated stream
+    width: int  # of a simulated memory
+    stages: tuple[int, int]  # tokens of the two stages of a grid search
+    gap: int  # tokens between telling and asking
+    rows: int  # sequences of an evaluation
+    rounds: int  # calls of which a time is the median
+    stream: int  # tokens of the long stream
+    training: int  # steps of a small training
+    large: int  # width of the memory whose snapshots and reads are timed
+    runs: str | None = None  # folder of training runs, see models.order
+
+    @property
+    def all_seeds(self) -> range:
+        """0, 1, 2 ..."""
+        return range(self.seeds)
+
+
+SIZES: dict[str, Size] = {
+    "small": Size("small", 2, 1000, 32, (100, 600), 512, 8, 16, 32_768, 30, 256),
+    "full": Size("full", 5, 10_000, 64, (1000, 10_000), 16_384, 8, 200, 2_000_000, 100, 1536),
+}
+
+
+Number = float | int
+
+
+class Spread(NamedTuple):
+    """One number a seed, as their mean and range."""
+
+    mean: float
+    low: float
+    high: float
+    seeds: int
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Spread:
+        """Of one value a seed; what is not finite counts as plus or minus LOST."""
+        kept = [finite(value) for value in values]
+        return cls(statistics.fmean(kept), min(kept), max(kept), len(kept))
+
+    def __format__(self, spec: str) -> str:
+        mean, low, high = (format(number, spec) if spec else show(number) for number in self[:3])
+        if self.seeds == 1:
+            return f"{mean} (one seed)"
+        return f"{mean} ({low} to {high})" if low != high else f"{mean} (every seed)"
+
+    def __str__(self) -> str:
+        return format(self, "")
+
+
+def show(number: Number) -> str:
+    """Three significant digits, or a whole number with its thousands set apart."""
+    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.3g}"
+
+
+Figures = dict[str, Number | Spread]
+
+
+def finite(value: Number) -> float:
+    """The number, or LOST with its sign where it is infinite; NaN counts as plus LOST."""
+    if math.isnan(value):
+        return LOST
+    return float(max(-LOST, min(LOST, value)))
+
+
+class Finding(NamedTuple):
+    """What became of a claim."""
+
+    verdict: str  # one of VERDICTS
+    figures: Figures
+    told: str  # one sentence made of the figures
+
+    def to_dict(self) -> dict:
+        """Plain JSON types; a Spread becomes an object."""
+        figures = {
+            name: value._asdict() if isinstance(value, Spread) else value for name, value in self.figures.items()
+        }
+        return {"verdict": self.verdict, "figures": figures, "told": self.told}
+
+    @classmethod
+    def from_dict(cls, content: Mapping) -> Finding:
+        """The inverse of `to_dict`; ConfigError where it is none."""
+        try:
+            figures = {
+                name: Spread(**value) if isinstance(value, dict) else value
+                for name, value in content["figures"].items()
+            }
+            found = cls(content["verdict"], figures, content["told"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ConfigError(f"not a finding: {error}") from None
+        if found.verdict not in VERDICTS:
+            raise ConfigError(f"verdict must be one of {', '.join(VERDICTS)}, not {found.verdict!r}")
+        return found
+
+
+def grade(*parts: bool) -> str:
+    """HOLDS where all parts of a claim do, PART where some do, FAILS where none does."""
+    if all(parts):
+        return HOLDS
+    return PART if any(parts) else FAILS
