@@ -18,6 +18,7 @@ PAGES = {
     "miras": ":material/tune:",
     "tuning": ":material/query_stats:",
     "operations": ":material/monitor_heart:",
+    "claims": ":material/fact_check:",
 }
 
 

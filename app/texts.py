@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from texts_claims import ENGLISH as CLAIMS
 from texts_miras import ENGLISH as MIRAS
 from texts_operations import ENGLISH as OPERATIONS
 from texts_tuning import ENGLISH as TUNING
@@ -216,6 +217,7 @@ TEXTS: dict[str, dict[str, str]] = {
         **MIRAS,
         **TUNING,
         **OPERATIONS,
+        **CLAIMS,
     },
 }
 

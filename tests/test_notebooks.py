@@ -200,6 +200,15 @@ SOLUTIONS = {
             "lambda d, t, n: next((i + 1 for i in range(len(d)) if sum(x > t for x in d[: i + 1]) >= n), None)",
         ),
     ],
+    "09_claims_audit": [
+        ("bits", "12", "8"),
+        ("changed", '{"log10_left": -1.0}', '{"half_life_formula": 10.0}'),
+        (
+            "judge",
+            'lambda f: grade(f["share_one"] <= 0.003, f["snapshot_mb_one"] / 4 < 30)',
+            'lambda f: grade(f["share_one"] <= 0.003, f["snapshot_mb_one"] < 30)',
+        ),
+    ],
     "10_frontiers": [
         ("size", "16_384 + 4 * 320", "16_384"),
         ("cost", "7 / 64", "1 / 8"),

@@ -220,7 +220,7 @@ def map_bug_hunt() -> str:
     memory, check, wrong = COLOURS["memory_norm"], COLOURS["g_write"], COLOURS["surprise"]
     boxes = {
         "patient": Box(95, 70, ("patient A..G", "runs, looks right", "病人"), memory, 145),
-        "checks": Box(310, 70, ("seven checks", "5-10 lines each", "七项性质检查"), check, 170),
+        "checks": Box(310, 70, ("seven checks", "10 lines at most", "七项性质检查"), check, 170),
         "pattern": Box(530, 70, ("pattern", "which of them fail", "失败的模式"), wrong, 160),
         "line": Box(750, 70, ("faulty line", "one of some twenty", "出错的一行"), wrong, 160),
         "control": Box(95, 220, ("control", "healthy: passes all", "健康对照"), memory, 150),
@@ -232,6 +232,30 @@ def map_bug_hunt() -> str:
     line = f'fill="none" stroke="{INK}" stroke-width="1.6" marker-end="url(#tip)"'
     back = f'<path d="M670,220 H520 L398,112" {line}/><path d="M120,182 L225,112" {line}/>'
     return _svg(boxes, arrows, 275, back)
+
+
+def map_claims() -> str:
+    """A claim, the rule that is written first, four ways to figures, one of four verdicts."""
+    ways, rule, verdict = COLOURS["g_write"], COLOURS["momentum"], COLOURS["memory_norm"]
+    boxes = {
+        "claim": Box(90, 165, ("claim", "a sentence", "说法"), width=130),
+        "question": Box(265, 165, ("question", "can come out wrong", "可推翻的命题"), COLOURS["surprise"], 160),
+        "paper": Box(475, 45, ("by paper 查论文", "what is printed"), ways, 160),
+        "count": Box(475, 125, ("by count 计数", "weights, bytes"), ways, 160),
+        "form": Box(475, 205, ("by closed form 闭式解", "half-life"), ways, 200),
+        "measure": Box(475, 285, ("by measurement 测量", "mean and spread"), ways, 200),
+        "figures": Box(670, 165, ("figures", "over seeds", "数字"), COLOURS["loss"], 115),
+        "verdict": Box(790, 285, ("verdict", "one of four", "判定"), verdict, 120),
+        "rule": Box(790, 45, ("rule", "written first", "规则"), rule, 120),
+    }
+    line = f'fill="none" stroke="{INK}" stroke-width="1.6" marker-end="url(#tip)"'
+    more = "".join(
+        f'<path d="M345,165 L{475 - boxes[name].width // 2 - 3},{boxes[name].y}" {line}/>'
+        f'<path d="M{475 + boxes[name].width // 2},{boxes[name].y} L609,165" {line}/>'
+        for name in ("paper", "count", "form", "measure")
+    )
+    more += f'<path d="M790,83 V243" {line}/><path d="M727,185 L760,243" {line}/>'
+    return _svg(boxes, [("claim", "question")], 330, more)
 
 
 def _svg(boxes: dict[str, Box], arrows: list[tuple[str, str]], height: int, more: str = "") -> str:

@@ -20,8 +20,10 @@ import numpy as np
 import plotly.graph_objects as go
 import torch
 from bug_hunt_images import bug_hunt_future, bug_hunt_table
+from claims_images import claims_beta, claims_life, claims_rule, claims_share
 from course_maps import (
     map_bug_hunt,
+    map_claims,
     map_frontiers,
     map_memory,
     map_miras,
@@ -246,11 +248,10 @@ PICTURES: dict[str, Callable[[], go.Figure | str]] = {
         recipe_tau, recipe_beta, recipe_lambda, recipe_rules,
         map_variants, variants_mac, variants_train, variants_recall, variants_gates,
         map_miras, miras_outliers, miras_coins, miras_ages, miras_privacy,
-        map_parallel, parallel_coef, parallel_tradeoff,
-        map_frontiers, frontiers_bits, frontiers_life, frontiers_tau,
+        map_parallel, parallel_coef, parallel_tradeoff, map_frontiers, frontiers_bits, frontiers_life, frontiers_tau,
         map_tuning, tuning_saving, tuning_noise, tuning_maps, tuning_tau, tuning_loss, tuning_stages,
         map_operations, operations_writes, operations_norm, operations_drill,
-        map_bug_hunt, bug_hunt_future, bug_hunt_table,
+        map_bug_hunt, bug_hunt_future, bug_hunt_table, map_claims, claims_life, claims_beta, claims_rule, claims_share,
     )
 }  # fmt: skip
 

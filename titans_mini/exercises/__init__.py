@@ -9,6 +9,7 @@ A lesson's exercises stand in its module's `EXERCISES`; the notebooks around the
 
 from . import (
     bug_hunt,
+    claims_audit,
     frontiers,
     memory_that_learns,
     miras,
@@ -21,6 +22,7 @@ from . import (
 )
 from .bug_hunt import check_loses_state, check_mixes_rows, check_sees_future, check_silence_left
 from .check import PARTS, Exercise, Wrong
+from .claims_audit import check_memory_share, check_spread_of, check_verdict
 from .frontiers import check_advantage, check_quantize_rows, check_read_sessions
 from .limits import cap_memory, grading
 from .memory_that_learns import check_delta_step, check_rank_one_gradient, check_recall_cosine
@@ -41,6 +43,7 @@ LESSONS = {
     "06_miras": miras,
     "07_tuning": tuning,
     "08_operations": operations,
+    "09_claims_audit": claims_audit,
     "10_frontiers": frontiers,
     "11_bug_hunt": bug_hunt,
 }
@@ -71,6 +74,7 @@ __all__ = [
     "check_lq_weights",
     "check_mac_mask",
     "check_memory_gain",
+    "check_memory_share",
     "check_mixes_rows",
     "check_quantize_rows",
     "check_rank_one_gradient",
@@ -79,9 +83,11 @@ __all__ = [
     "check_recipe_gate",
     "check_sees_future",
     "check_silence_left",
+    "check_spread_of",
     "check_two_loops",
     "check_two_stage_cost",
     "check_unseal",
+    "check_verdict",
     "check_window_mask",
     "check_write_alarm",
     "check_writes_per_1k",

@@ -1,0 +1,54 @@
+"""The Claims page's filters, and what its link may set and hide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import links
+import streamlit as st
+from controls import Control
+from links import Page
+from texts import say
+
+from titans_mini.claims import CLAIMS
+from titans_mini.claims.finding import FAILS, HOLDS, PART, UNTESTED
+from titans_mini.claims.view import ANY, MISSING, sections
+
+VERDICT_NAMES = {ANY: ANY, "holds": HOLDS, "part": PART, "fails": FAILS, "untested": UNTESTED, "missing": MISSING}
+NAMES = {verdict: name for name, verdict in VERDICT_NAMES.items()}  # verdict -> its name in links and texts
+NOTHING = "none"  # no row is open
+
+JUDGED = Control("judged", "choice", ANY, options=tuple(VERDICT_NAMES))
+SECTION = Control("section", "choice", ANY, options=(ANY, *sections()))
+ROW = Control("row", "choice", NOTHING, options=(NOTHING, *CLAIMS))
+ALL = (JUDGED, SECTION, ROW)
+PAGE = Page(
+    "claims",
+    {control.name: control for control in ALL},
+    ("counts", "verdicts", "papers", "measured", "figures", "rule", "command", "measure", "downloads"),
+    {},
+)
+
+
+def show_choice(control: Control, hidden: frozenset[str], labels: Callable[[str], str]) -> str:
+    """Draws a choice under its labels, unless the link hides it; returns it, and keeps the link as it is.
+
+    A widget that is bound to the link would put its labels there.
+    """
+    value = links.values()[control.name]
+    if control.name in hidden:
+        return value
+    st.session_state[control.name] = value
+    value = st.selectbox(
+        say(control.name), control.options, key=control.name, help=say(control.name + "?"), format_func=labels
+    )
+    keep_in_link(control, value)
+    return value
+
+
+def keep_in_link(control: Control, value: str) -> None:
+    """The link holds the value, unless it is the page's own."""
+    if value != control.default:
+        st.query_params[control.name] = value
+    elif control.name in st.query_params:
+        del st.query_params[control.name]
