@@ -48,7 +48,7 @@ class Tokens(NamedTuple):
 
     keys: Tensor
     values: Tensor
-    queries: Tensor | None = None  # none: nothing is read
+    queries: Tensor | None = None  # none: nothing is read; may be shorter: the last tokens ask
     features: Tensor | None = None  # the gate's
     valid: Tensor | None = None  # bool; none: all are
 
@@ -110,13 +110,15 @@ def coefficients(gates: Gates, valid: Tensor | None = None) -> Coefficients:
 
 
 def read(fast: Fast, activity: Activity, coef: Coefficients, queries: Tensor, rule: Rule) -> Tensor:
-    """queries (n, c, d) -> (n, c, d): query t is answered by the memory as it stands after write t."""
-    x = queries
+    """queries (n, q, d) of the last q tokens -> (n, q, d): each is answered by the memory after its token's write."""
+    x, asked = queries, slice(activity.loss.shape[1] - queries.shape[1], None)
+    start, write = coef.start[:, asked], coef.write[:, asked]
+    carry = None if coef.carry is None else coef.carry[:, asked]
     for layer, (weight, a, delta) in enumerate(zip(fast.weights, activity.inputs, activity.deltas, strict=True)):
-        z = torch.bmm(x, weight.mT) * coef.start.unsqueeze(-1)  # (n, c, o)
-        if coef.carry is not None:
-            z = z + torch.bmm(x, fast.momentum[layer].mT) * coef.carry.unsqueeze(-1)
-        similarity = torch.bmm(x, a.mT) * coef.write  # (n, c, c), [t, i]
+        z = torch.bmm(x, weight.mT) * start.unsqueeze(-1)  # (n, q, o)
+        if carry is not None:
+            z = z + torch.bmm(x, fast.momentum[layer].mT) * carry.unsqueeze(-1)
+        similarity = torch.bmm(x, a.mT) * write  # (n, q, c), [t, i]
         z = torch.baddbmm(z, similarity, delta, alpha=-1)
         x = rule.activation.value(z) if layer + 1 < len(fast.weights) else z
     return x
@@ -171,8 +173,11 @@ def _decide(rule: Rule, raw: Tensor, tokens: Tokens, state: GateState) -> tuple[
     return Gates(theta, None, alpha, *rest), state
 
 
-def chunk_step(fast: Fast, tokens: Tokens, rule: Rule) -> tuple[Tensor | None, Fast, Record]:
-    """One chunk: (reads (n, c, d) or None, the memory after it, the record of its tokens)."""
+def chunk_step(fast: Fast, tokens: Tokens, rule: Rule, *, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
+    """One chunk: (reads (n, q, d) or None, the memory after it, the record of its tokens).
+
+    Where the chunk does not end yet, `ends` false spares the weights after it: those of its start are returned.
+    """
     activity = gradients(fast.weights, tokens.keys, tokens.values, rule.activation, rule.bias, tokens.features)
     norm = gradient_norm(activity)  # (n, c)
     raw = norm * tokens.keys.shape[-1] ** -0.5
@@ -182,7 +187,7 @@ def chunk_step(fast: Fast, tokens: Tokens, rule: Rule) -> tuple[Tensor | None, F
         clipped = gates._replace(theta=gates.theta * (rule.clip / norm).clamp(max=1))
     coef = coefficients(clipped, tokens.valid)
     reads = None if tokens.queries is None else read(fast, activity, coef, tokens.queries, rule)
-    weights, momentum = write(fast, activity, coef)
+    weights, momentum = write(fast, activity, coef) if ends else fast[:2]
     after = None
     if rule.norms:
         single = raw.shape[-1] == 1

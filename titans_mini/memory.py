@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from .chunk import Fast, Record, Rule, Tokens, chunk_step
 from .config import MemoryConfig
+from .convolution import bind_neighbours, convolve
 from .errors import ConfigError, DivergenceError
 from .fastweights import ACTIVATIONS, apply_memory, initial_weights
 from .gates import LearnedGate, SurpriseGate, initial_gate_state
@@ -38,7 +39,7 @@ class NeuralMemory(nn.Module):
         self.gate = gate or (LearnedGate(dim, heads, stretch=STRETCH) if config.gate == "learned" else SurpriseGate())
         self.to_qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.conv = nn.Conv1d(3 * dim, 3 * dim, config.conv, groups=3 * dim)
-        _bind_neighbours(self.conv)
+        bind_neighbours(self.conv)
         self.start = nn.ParameterList(self._initial_weights())  # W_0, per layer (heads, o, i)
         self.norm = nn.RMSNorm(config.head_dim, eps=1e-6)
         self.to_gate = nn.Linear(dim, dim)
@@ -119,13 +120,16 @@ class NeuralMemory(nn.Module):
         m = state.pending.keys.shape[1]
         tokens = _after(state.pending, tokens)
         fast, reads, rest = Fast(state.weights, state.momentum, state.gate), [], None
-        for rest in tokens.split(self.config.chunk):
-            out, after, _ = self._step(fast, rest)
+        pieces = tokens.split(self.config.chunk)
+        pieces[0] = pieces[0]._replace(queries=pieces[0].queries[:, m:])  # what is pending was answered before
+        for rest in pieces:
+            full = rest.keys.shape[1] == self.config.chunk
+            out, after, _ = self._step(fast, rest, ends=full)
             reads.append(out)
-            if rest.keys.shape[1] == self.config.chunk:
+            if full:
                 fast, rest = after, None
         pending = self._no_pending(fast) if rest is None else Pending(*rest[:2], rest.features, None)
-        reads = torch.cat(reads, dim=1)[:, m:]  # (n, t, d)
+        reads = torch.cat(reads, dim=1)  # (n, t, d)
         return reads, MemoryState(*fast, pending, conv, state.tokens_seen + x.shape[1])
 
     def _ragged(self, x: Tensor, state: MemoryState, mask: Tensor | None) -> tuple[Tensor, MemoryState]:
@@ -162,13 +166,13 @@ class NeuralMemory(nn.Module):
     def _initial_momentum(self, weights: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return tuple(torch.zeros_like(weight) for weight in weights)
 
-    def _step(self, fast: Fast, tokens: Tokens) -> tuple[Tensor | None, Fast, Record]:
+    def _step(self, fast: Fast, tokens: Tokens, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
         """One chunk in the memory's own dtype, also under autocast."""
         with torch.autocast(tokens.keys.device.type, enabled=False):
-            return self._chunk(fast, tokens)
+            return self._chunk(fast, tokens, ends)
 
-    def _chunk(self, fast: Fast, tokens: Tokens) -> tuple[Tensor | None, Fast, Record]:
-        return chunk_step(fast, tokens, self.rule)
+    def _chunk(self, fast: Fast, tokens: Tokens, ends: bool) -> tuple[Tensor | None, Fast, Record]:
+        return chunk_step(fast, tokens, self.rule, ends=ends)
 
     def _no_pending(self, fast: Fast) -> Pending:
         like = fast.weights[0]
@@ -193,7 +197,7 @@ class NeuralMemory(nn.Module):
         """x (b, t, dim) -> tokens (n, t, d) and the convolution's next tail, after `count` (b,) real tokens."""
         config, dtype = self.config, self._memory_dtype()
         series = torch.cat([tail, self.to_qkv(x)], dim=1)  # (b, taps - 1 + t, 3 dim)
-        mixed = functional.silu(_convolve(series, self.conv))  # (b, t, 3 dim)
+        mixed = functional.silu(convolve(series, self.conv))  # (b, t, 3 dim)
         q, k, v = (self._rows(part).to(dtype) for part in mixed.chunk(3, dim=-1))
         q, k = (functional.normalize(part, dim=-1, eps=1e-6) * config.norm for part in (q, k))
         features = self._rows(self.gate.project(x), self.gate.features).to(dtype)
@@ -232,31 +236,6 @@ class NeuralMemory(nn.Module):
             raise ConfigError("state belongs to a memory of another shape")
         if mask is not None and (mask.dtype != torch.bool or mask.shape != x.shape[:2]):
             raise ConfigError(f"mask must be bool {tuple(x.shape[:2])}, not {mask.dtype} {tuple(mask.shape)}")
-
-
-def _bind_neighbours(conv: nn.Conv1d) -> None:
-    """Starts the convolution near the identity, with each key made of its token and the one before.
-
-    So "a, then b" is written as a pair from the first step on, which training would else have to discover: 8-pair
-    recall is learnt in a quarter of the steps. Channels are queries, keys, values in thirds.
-    """
-    dim = conv.out_channels // 3
-    with torch.no_grad():
-        conv.weight.mul_(0.3)
-        conv.bias.zero_()
-        conv.weight[..., -1] += 1.0
-        if conv.kernel_size[0] > 1:
-            conv.weight[dim : 2 * dim, :, -2] += 1.0
-
-
-def _convolve(series: Tensor, conv: nn.Conv1d) -> Tensor:
-    """The depthwise convolution along the tokens, (b, taps - 1 + t, f) -> (b, t, f), without turning its layout."""
-    taps = conv.weight.squeeze(1).unbind(-1)  # each (f,)
-    length = series.shape[1] - len(taps) + 1
-    total = torch.addcmul(conv.bias, series[:, :length], taps[0])
-    for shift, tap in enumerate(taps[1:], start=1):
-        total = torch.addcmul(total, series[:, shift : shift + length], tap)
-    return total
 
 
 def _waiting(pending: Pending) -> Tensor:

@@ -155,8 +155,8 @@ class QuantizedMemory(NeuralMemory):
         state = super().initial_state(batch)
         return state._replace(weights=self._round(state.weights))
 
-    def _chunk(self, fast: Fast, tokens: Tokens) -> tuple[Tensor | None, Fast, Record]:
-        reads, after, record = super()._chunk(fast, tokens)
+    def _chunk(self, fast: Fast, tokens: Tokens, ends: bool) -> tuple[Tensor | None, Fast, Record]:
+        reads, after, record = super()._chunk(fast, tokens, ends)
         if tokens.keys.shape[1] == self.config.chunk:  # an unfinished chunk is written from its start again
             momentum = self._round(after.momentum) if self.rounds_momentum else after.momentum
             after = Fast(self._round(after.weights), momentum, after.gate)

@@ -56,7 +56,7 @@ def answer(weights: Weights, queries: Tensor, rule: GeneralRule) -> Tensor:
 
 
 def general_step(fast: Fast, tokens: Tokens, rule: GeneralRule) -> tuple[Tensor | None, Fast, Record]:
-    """One chunk: (reads (n, c, d) or None, the memory after it, the record of its tokens)."""
+    """One chunk: (reads (n, q, d) or None, the memory after it, the record of its tokens)."""
     n, c, d = tokens.keys.shape
     start = tuple(weight.repeat_interleave(c, 0) for weight in fast.weights)  # (n c, ...)
     loss, first = _gradients(start, tokens, rule)
@@ -76,15 +76,19 @@ def general_step(fast: Fast, tokens: Tokens, rule: GeneralRule) -> tuple[Tensor 
     after = tuple(map(rule.retention.primal, (part.flatten(0, 1) for part in series)))  # (n c, ...)
     reads = None
     if tokens.queries is not None:
-        reads = rule.architecture.apply(after, tokens.queries.reshape(n * c, 1, d)).view(n, c, d)
+        q = tokens.queries.shape[1]  # the last q tokens ask
+        asked = tuple(part.unflatten(0, (n, c))[:, c - q :].flatten(0, 1) for part in after)  # (n q, ...)
+        reads = rule.architecture.apply(asked, tokens.queries.reshape(n * q, 1, d)).view(n, q, d)
     record = Record(raw, loss, gates, _norm(after).view(n, c) if rule.norms else None)
     return reads, Fast(weights, carry, gate_state), record
 
 
-def miras_step(fast: Fast, tokens: Tokens, rule: GeneralRule) -> tuple[Tensor | None, Fast, Record]:
+def miras_step(
+    fast: Fast, tokens: Tokens, rule: GeneralRule, *, ends: bool = True
+) -> tuple[Tensor | None, Fast, Record]:
     """`general_step`, by the chunk form where that applies."""
     chunked = rule.fast
-    return general_step(fast, tokens, rule) if chunked is None else chunk_step(fast, tokens, chunked)
+    return general_step(fast, tokens, rule) if chunked is None else chunk_step(fast, tokens, chunked, ends=ends)
 
 
 def _gradients(weights: Weights, tokens: Tokens, rule: GeneralRule) -> tuple[Tensor, Weights]:

@@ -52,5 +52,5 @@ class MirasMemory(NeuralMemory):
     def _initial_momentum(self, weights: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return initial_carry(weights, self.rule, self.seed)
 
-    def _chunk(self, fast: Fast, tokens: Tokens) -> tuple[Tensor | None, Fast, Record]:
-        return miras_step(fast, tokens, self.rule)
+    def _chunk(self, fast: Fast, tokens: Tokens, ends: bool) -> tuple[Tensor | None, Fast, Record]:
+        return miras_step(fast, tokens, self.rule, ends=ends)

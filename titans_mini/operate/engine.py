@@ -53,8 +53,8 @@ class Watching:
         self.log[before:] = [torch.cat(self.log[before:], dim=-1)[..., held:]]
         return result
 
-    def _step(self, fast: Fast, tokens: Tokens) -> tuple[Tensor | None, Fast, Record]:
-        result = super()._step(fast, tokens)
+    def _step(self, fast: Fast, tokens: Tokens, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
+        result = super()._step(fast, tokens, ends)
         self.log.append(_numbers(result[2], self.config.norm))
         return result
 
