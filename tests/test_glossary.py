@@ -1,0 +1,42 @@
+"""The glossary is whole: every lesson has its words, in two languages, and each word is met where it says."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+ROWS = re.findall(
+    r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \| \[(\d\d)\]\(([^)]+)\) \|$",
+    (NOTEBOOKS / "GLOSSARY.md").read_text("utf8"),
+    re.M,
+)
+NAMES = {
+    "fast weights, memory M": "memory",
+    "rounded weights": "rounded",
+    "MAC, MAG, MAL, LMM": "MAC",
+    "writes per 1,000": "writes",
+}
+
+
+def test_every_lesson_has_words():
+    lessons = {path.name for path in NOTEBOOKS.glob("*.ipynb")}
+    assert {row[4] for row in ROWS} == lessons and all(row[4].startswith(row[3]) for row in ROWS)
+
+
+def test_no_word_stands_twice_and_each_is_in_two_languages():
+    terms = [row[0] for row in ROWS]
+    assert len(set(terms)) == len(terms) > 30
+    for term, chinese, meaning, *_ in ROWS:
+        assert re.search(r"[\u4e00-\u9fff]", chinese), term
+        assert not re.search(r"[\u4e00-\u9fff]", term + meaning), term
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_a_word_is_met_in_its_lesson(row):
+    cells = json.loads((NOTEBOOKS / row[4]).read_text("utf8"))["cells"]
+    text = "".join("".join(cell["source"]) for cell in cells).lower()
+    word = NAMES.get(row[0], row[0].split(",")[0].removesuffix(" S"))
+    word = re.sub(r" [τβλαθη]$", "", word)
+    assert word.lower() in text, word
