@@ -131,7 +131,7 @@ def _measure(key: str) -> None:
     """The button, and the measurement itself, which another click ends."""
     with st.container(horizontal=True, vertical_alignment="center"):
         icon = ":material/science:"
-        asked = st.button(say("measure"), key=f"measure_{key}", help=say("measure?"), icon=icon)
+        asked = st.button(say("claims_measure"), key=f"measure_{key}", help=say("claims_measure?"), icon=icon)
         st.button(say("stop"), key=f"stop_{key}", help=say("stop_measure?"), icon=":material/stop:")
     if asked:
         claims_runs.measure(key)

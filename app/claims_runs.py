@@ -31,7 +31,7 @@ def measure(key: str) -> None:
     """Measures one row, small, under a line with its seconds; a click elsewhere cuts it short and ends its process."""
     note = st.empty()
     try:
-        small()[key] = measure_apart(key, beat=lambda seconds: note.info(say("measuring", seconds=seconds)))
+        small()[key] = measure_apart(key, beat=lambda seconds: note.info(say("claims_measuring", seconds=seconds)))
     except ConfigError as error:
         note.error(plain(error))
         return

@@ -61,10 +61,10 @@ ENGLISH: dict[str, str] = {
     "claims_command?": "Writes the figures and CLAIMS.md; with --again it measures a row anew that is there already.",
     "claims_machine": "{size} size, {seconds:,.1f} s on {machine}.",
     # a small measurement
-    "measure": "Measure this row now, small",
-    "measure?": "Short streams and 2 seeds, in this session alone; nothing is written. Some rows take seconds, some a "
-    "minute.",
-    "measuring": "Measuring, {seconds:.0f} s so far. Another click anywhere else, or Stop, ends it.",
+    "claims_measure": "Measure this row now, small",
+    "claims_measure?": "Short streams and 2 seeds, in this session alone; nothing is written. Some rows take seconds, "
+    "some a minute.",
+    "claims_measuring": "Measuring, {seconds:.0f} s so far. Another click anywhere else, or Stop, ends it.",
     "stop_measure?": "Ends the measurement; what was measured before stays.",
     "small_told": ":{colour}-badge[{verdict}] **Here, small:** {told}.",
     "small_note": "{size} size, {seconds:.1f} s on {machine}. It is noisier and shorter than the full one, so the "

@@ -42,7 +42,7 @@ def memory_flops(config: MemoryConfig, batch: int, tokens: int) -> int:
     """Operations of `NeuralMemory` on (batch, tokens, dim), forward, from an empty state."""
     full, rest = divmod(tokens, config.chunk)
     chunks = full * sum(chunk_flops(config, config.chunk).values())
-    chunks += sum(chunk_flops(config, rest).values()) if rest else 0
+    chunks += sum(count for part, count in chunk_flops(config, rest).items() if part != "write") if rest else 0
     return batch * (config.heads * chunks + projection_flops(config, tokens))
 
 
