@@ -85,6 +85,11 @@ def kept(out: Path | None, anew: set[str]) -> list[dict]:
     return [item for item in json.loads(file.read_text())["results"] if item["case"]["kind"] not in anew]
 
 
+def has(results: list[dict], case: dict) -> bool:
+    """Whether a case is among the results."""
+    return any(item["case"] == case for item in results)
+
+
 def write(out: Path | None, results: list[dict], rounds: int, *, missing: int, quick: bool) -> str:
     """The page of what is measured so far; with `out` it is kept there, beside the numbers."""
     report = {"quick": quick, "rounds": rounds, "missing": missing, "machine": describe(), "results": results}
@@ -103,17 +108,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="small sizes: a check that it works, no figures to keep")
     parser.add_argument("--out", type=Path, help="folder of the results; default: the project's, none for --quick")
     parser.add_argument("--only", nargs="+", choices=KINDS, metavar="KIND", help="measure these kinds of cases anew")
+    parser.add_argument("--missing", action="store_true", help="measure what a stopped run has left")
     options = parser.parse_args(arguments)
     name = "quick" if options.quick else "full"
     size = SIZES[name]
-    every, anew = cases(size), set(options.only or KINDS)
-    planned = [case for case in every if case["kind"] in anew]
+    every, anew = cases(size), set() if options.missing else set(options.only or KINDS)
     out = options.out or (None if options.quick else ROOT)
     results = kept(out, anew)
+    planned = [case for case in every if case["kind"] in anew or options.missing and not has(results, case)]
     for case in tqdm(planned, unit="case", disable=None):
         results.append(run(case))
-        measured = [item["case"] for item in results]
-        missing = sum(case not in measured for case in every)
+        results.sort(key=lambda item: every.index(item["case"]) if item["case"] in every else -1)
+        missing = sum(not has(results, case) for case in every)
         text = write(out, results, size.rounds, missing=missing, quick=options.quick)
     print(text)
     return int(any("error" in item and item["error"] != "out of memory" for item in results))

@@ -187,3 +187,14 @@ def test_the_command_starts_the_runner(monkeypatch, tmp_path):
     options = parser.parse_args(["bench", "--quick", "--out", str(tmp_path)])
     assert options.run(options) == 0
     assert started[0][1:] == ["-m", "benchmarks", "--quick", "--out", str(tmp_path)]
+
+
+def test_a_stopped_run_goes_on_with_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setitem(runner.SIZES, "quick", runner.Size(widths=(), shapes=(), simulated=((8, 4),), stream=32))
+    ran = []
+    monkeypatch.setattr(runner, "run", lambda case: ran.append(case) or {"case": case, "error": "new"})
+    whole = runner.cases(runner.SIZES["quick"])
+    (tmp_path / "results.json").write_text(json.dumps({"results": [{"case": whole[0], "error": "old"}]}))
+    runner.main(["--quick", "--missing", "--out", str(tmp_path)])
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert ran == whole[1:] and [item["error"] for item in found["results"]] == ["old", "new"] and not found["missing"]
