@@ -19,6 +19,7 @@ PICTURES = {  # file: (colour scheme, what follows the address, viewport, the bu
     "anatomy-light.png": ("light", "anatomy?auto=false", DESK, None),
     "variants-light.png": ("light", "variants", DESK, None),
     "miras-light.png": ("light", "miras", DESK, None),
+    "operations-light.png": ("light", "operations", DESK, None),
 }
 
 
