@@ -9,7 +9,7 @@ from texts import say
 
 from titans_mini.threads import one_thread
 from titans_mini.tune import TuneConfig, Tuning, so_far, steps
-from titans_mini.tune_store import Store, setting_of
+from titans_mini.tune_store import Store
 from titans_mini.tune_time import Clock, Speed, measure, seconds_left
 
 KEPT = 4000  # rows of a session; a row takes 1 kB
@@ -50,9 +50,7 @@ def speeds(config: TuneConfig) -> dict[int, Speed]:
 
 def seconds(config: TuneConfig, known: Tuning) -> float:
     """What is still to run of a search, in seconds."""
-    coarse = known.table("coarse")
-    chosen = [setting_of(line) for line in coarse[: config.keep]] if len(coarse) == len(config.settings()) else None
-    return seconds_left(config, speeds(config), store_of(config.objective).rows, chosen)
+    return seconds_left(config, speeds(config), store_of(config.objective).rows, known.chosen)
 
 
 def run(config: TuneConfig) -> None:

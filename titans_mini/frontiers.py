@@ -21,7 +21,7 @@ from .operate.engine import LanguageEngine
 from .quantize import QuantizedMemory, quantized_model
 from .reward import FOR_TAU, UNSEEN, Decide, Episode, RewardConfig, advance, begin, is_over, observe, play, threshold
 from .state import map_tensors
-from .tasks import RECALL_FILLER, RECALL_KEYS, RECALL_PAIRS, RECALL_VALUES
+from .tasks import RECALL_KEYS, RECALL_PAIRS, RECALL_VALUES, recall_filler, recall_pairs
 from .threads import one_thread
 
 FULL = 32  # bits of a float, which is not rounded
@@ -79,7 +79,7 @@ def tell(engine: LanguageEngine, state: ModelState, facts: Mapping[int, int], *,
             check_integer(name, number, 0, top - 1)
     keys, values = (torch.tensor([list(part)], dtype=torch.int64) for part in (facts.keys(), facts.values()))
     random = torch.Generator().manual_seed(int(state.tokens_seen))
-    return engine.read(torch.cat([_told(keys, values), _talk(1, talk, random)], dim=1)[0], state).state
+    return engine.read(torch.cat([recall_pairs(keys, values), recall_filler(1, talk, random)], dim=1)[0], state).state
 
 
 def ask(engine: LanguageEngine, state: ModelState, keys: Iterable[int]) -> dict[int, int]:
@@ -89,15 +89,6 @@ def ask(engine: LanguageEngine, state: ModelState, keys: Iterable[int]) -> dict[
         logits, _ = engine.recall(torch.tensor([check_integer("key", key, 0, RECALL_KEYS - 1)]), state)
         said[key] = int(logits[0, -1].argmax()) - RECALL_KEYS
     return said
-
-
-def _told(keys: Tensor, values: Tensor) -> Tensor:
-    """(b, n), (b, n) -> ids (b, 2 n): key, value, key, value ..."""
-    return torch.stack([keys, values + RECALL_KEYS], dim=-1).flatten(1)
-
-
-def _talk(rows: int, tokens: int, random: torch.Generator) -> Tensor:
-    return torch.randint(0, RECALL_FILLER, (rows, tokens), generator=random) + RECALL_KEYS + RECALL_VALUES
 
 
 class Known(NamedTuple):
@@ -132,7 +123,7 @@ def lifetime(lm: TitansLM, sessions: int = 8, *, talk: int = TALK, rows: int = 3
             before.scatter_(1, keys, value.gather(1, keys))
             value.scatter_(1, keys, values)
             told.scatter_(1, keys, session)
-            _, state = lm(torch.cat([_told(keys, values), _talk(rows, talk, random)], dim=1), state)
+            _, state = lm(torch.cat([recall_pairs(keys, values), recall_filler(rows, talk, random)], dim=1), state)
         asked = (lm(torch.full((rows, 1), key), state, memory="frozen")[0] for key in range(RECALL_KEYS))
         said = torch.stack([logits[:, -1].argmax(-1) - RECALL_KEYS for logits in asked], dim=1)
     seen = told >= 0

@@ -64,6 +64,16 @@ def pieces(source: Tensor, rows: int, length: int, generator: torch.Generator) -
     return source[(start + torch.arange(length)) % len(source)]
 
 
+def recall_pairs(keys: Tensor, values: Tensor) -> Tensor:
+    """keys and values (b, n), each 0..31 -> ids (b, 2 n) of the recall task: key, value, key, value ..."""
+    return torch.stack([keys, values + RECALL_KEYS], dim=-1).flatten(1)
+
+
+def recall_filler(rows: int, tokens: int, generator: torch.Generator) -> Tensor:
+    """(rows, tokens) random ids that are neither keys nor values."""
+    return torch.randint(0, RECALL_FILLER, (rows, tokens), generator=generator) + RECALL_KEYS + RECALL_VALUES
+
+
 def recall(rows: int, gap: int, generator: torch.Generator, held_out: bool = False) -> Batch:
     """Eight key-value pairs, `gap` filler tokens, then the keys again in another order, each with its value to name.
 
@@ -71,11 +81,11 @@ def recall(rows: int, gap: int, generator: torch.Generator, held_out: bool = Fal
     """
     shuffled = [torch.randperm(RECALL_KEYS, generator=generator)[:RECALL_PAIRS] for _ in range(rows)]
     keys = torch.stack(shuffled)  # (b, pairs)
-    values = torch.randint(0, RECALL_VALUES, keys.shape, generator=generator) + RECALL_KEYS
+    values = torch.randint(0, RECALL_VALUES, keys.shape, generator=generator)
     order = torch.stack([torch.randperm(RECALL_PAIRS, generator=generator) for _ in range(rows)])
-    filler = torch.randint(0, RECALL_FILLER, (rows, gap), generator=generator) + RECALL_KEYS + RECALL_VALUES
-    told = torch.stack([keys, values], dim=-1).flatten(1)  # (b, 2 pairs)
-    asked = torch.stack([keys.gather(1, order), values.gather(1, order)], dim=-1).flatten(1)
+    filler = recall_filler(rows, gap, generator)
+    told = recall_pairs(keys, values)  # (b, 2 pairs)
+    asked = recall_pairs(keys.gather(1, order), values.gather(1, order))
     ids = torch.cat([told, filler, asked], dim=1)
     ask = torch.zeros_like(ids, dtype=torch.bool)
     ask[:, told.shape[1] + gap + 1 :: 2] = True

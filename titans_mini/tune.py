@@ -163,6 +163,13 @@ class Tuning:
         return table(whole, OBJECTIVES[self.config.objective].sign)
 
     @property
+    def chosen(self) -> list[Setting] | None:
+        """The settings that go on to the second stage; None until the first one is whole."""
+        lines = self.table("coarse")
+        whole = len(lines) == len(self.config.settings())
+        return [setting_of(line) for line in lines[: self.config.keep]] if whole else None
+
+    @property
     def best(self) -> dict | None:
         """The best line of the last stage that has one; None if there is none, or if all runs diverged."""
         line = next(iter(self.table("final") or self.table("coarse")), None)
@@ -249,7 +256,7 @@ def steps(
                 store.add(rows)
                 yield _stand(config, stage, left, before, wanted, store)
         found = _stand(config, stage, 0, before, wanted, store).found
-        before, settings = found.rows, [setting_of(line) for line in found.table("coarse")[: config.keep]]
+        before, settings = found.rows, found.chosen
 
 
 def so_far(config: TuneConfig, store: Store) -> Tuning:

@@ -6,10 +6,11 @@ import time
 from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple
 
+from . import timing
 from .config import MemoryConfig, SimulationConfig
 from .simulate import simulate_many
 from .tune import Job, Step, TuneConfig, plan_jobs
-from .tune_store import Key, Setting, setting_of
+from .tune_store import Key, Setting
 
 TOKENS, ROWS = 128, 8  # of the run that measures
 TRUSTED = 0.1  # share of a search after which its own pace is trusted
@@ -35,9 +36,7 @@ def measure(width: int, depth: int) -> Speed:
 
 
 def _timed(configs: list[SimulationConfig]) -> float:
-    began = time.perf_counter()
-    simulate_many(configs)
-    return time.perf_counter() - began
+    return timing.seconds(lambda: simulate_many(configs))
 
 
 def job_seconds(job: Job, speeds: Mapping[int, Speed]) -> float:
@@ -76,8 +75,8 @@ class Clock:
         """After each step of the search, with the rows that are there."""
         left = seconds_left(self.config, self.speeds, done, self._chosen)
         self.spent, self.left = self.spent + self.left - left, left
-        if self._chosen is None and step.stage == "coarse" and not step.left:
-            self._chosen = [setting_of(line) for line in step.found.table("coarse")[: self.config.keep]]
+        if self._chosen is None and not step.left:
+            self._chosen = step.found.chosen
             self.left = seconds_left(self.config, self.speeds, done, self._chosen)
 
     def now(self, job: Job | None = None, read: int = 0) -> tuple[float, float]:

@@ -36,7 +36,7 @@ from course_maps import (
     map_variants,
 )
 from frontiers_images import frontiers_bits, frontiers_life, frontiers_tau
-from pictures_operations import operations_drill, operations_norm, operations_writes
+from operations_images import operations_drill, operations_norm, operations_writes
 from playwright.sync_api import Page, sync_playwright
 from plotly.offline import get_plotlyjs
 from tuning_images import tuning_loss, tuning_maps, tuning_noise, tuning_saving, tuning_stages, tuning_tau

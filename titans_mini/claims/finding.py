@@ -74,7 +74,8 @@ class Spread(NamedTuple):
 
 def show(number: Number) -> str:
     """Three significant digits, or a whole number with its thousands set apart."""
-    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.3g}"
+    rounded = float(f"{number:.3g}")  # 999.6 is 1,000
+    return f"{number:,.0f}" if abs(rounded) >= 1000 else f"{number:.3g}"
 
 
 Figures = dict[str, Number | Spread]

@@ -51,7 +51,7 @@ def spell(value: float) -> str:
     """A number of a finding in three digits; what stands for a number that is not finite as infinity."""
     if abs(value) >= LOST:
         return "∞" if value > 0 else "−∞"
-    return show(value if abs(value) >= 1000 else float(f"{value:.3g}"))  # 999.6 is 1,000
+    return show(value)
 
 
 def figure_rows(finding: Finding) -> dict[str, dict[str, str]]:
