@@ -116,6 +116,7 @@ def main(arguments: list[str] | None = None) -> int:
     out = options.out or (None if options.quick else ROOT)
     results = kept(out, anew)
     planned = [case for case in every if case["kind"] in anew or options.missing and not has(results, case)]
+    text = "Nothing is missing."
     for case in tqdm(planned, unit="case", disable=None):
         results.append(run(case))
         results.sort(key=lambda item: every.index(item["case"]) if item["case"] in every else -1)

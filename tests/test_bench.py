@@ -198,3 +198,5 @@ def test_a_stopped_run_goes_on_with_what_is_missing(tmp_path, monkeypatch):
     runner.main(["--quick", "--missing", "--out", str(tmp_path)])
     found = json.loads((tmp_path / "results.json").read_text())
     assert ran == whole[1:] and [item["error"] for item in found["results"]] == ["old", "new"] and not found["missing"]
+    runner.main(["--quick", "--missing", "--out", str(tmp_path)])
+    assert ran == whole[1:]  # a whole run has nothing left

@@ -173,3 +173,14 @@ def test_clipping_bounds_the_step_and_leaves_surprise_alone():
     check_close(moves[0], free[2].raw[:, 0] * WIDTH**0.5)
     check_close(moves[1], torch.full((ROWS,), 0.5).double())
     assert torch.equal(free[2].raw, clipped[2].raw)
+
+
+@pytest.mark.parametrize("length", [1, 4])
+def test_fewer_queries_and_an_unfinished_chunk_change_nothing_else(length):
+    stream = make_stream(length)
+    rule, start = Rule(GivenGate(), clip=1.0, norms=True), fresh(stream.weights)
+    reads, _, record = chunk_step(start, stream.tokens, rule)
+    last = stream.tokens._replace(queries=stream.tokens.queries[:, -1:])
+    asked, kept, again = chunk_step(start, last, rule, ends=False)
+    check_close((asked, again.raw, again.loss, again.norm), (reads[:, -1:], record.raw, record.loss, record.norm))
+    assert all(a is b for a, b in zip(kept.weights + kept.momentum, start.weights + start.momentum, strict=True))

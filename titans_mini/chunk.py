@@ -190,7 +190,7 @@ def chunk_step(fast: Fast, tokens: Tokens, rule: Rule, *, ends: bool = True) -> 
     weights, momentum = write(fast, activity, coef) if ends else fast[:2]
     after = None
     if rule.norms:
-        single = raw.shape[-1] == 1
+        single = raw.shape[-1] == 1 and ends
         after = weight_norm(weights).unsqueeze(-1) if single else norms_after_writes(fast, activity, coef)
     record = Record(raw, activity.loss, gates, after)
     return reads, Fast(weights, momentum, gate_state), record
