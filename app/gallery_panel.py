@@ -10,7 +10,7 @@ from sources import Source
 from texts import say
 
 from titans_mini import SimulationConfig, Trace
-from titans_mini.gallery import FAILURES, examine, failure_settings
+from titans_mini.studies.gallery import FAILURES, examine, failure_settings
 
 KEEP = ("tokens", "seed")  # of the settings, when a row is opened
 

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import streamlit as st
 from texts import plain, say
 
-from titans_mini import TitansLM, checkpoint
+from titans_mini import TitansLM
 from titans_mini.errors import ConfigError
-from titans_mini.tasks import TASKS
+from titans_mini.training import checkpoint
+from titans_mini.training.tasks import TASKS
 
 
 class Weights(NamedTuple):

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from titans_mini import ConstantGate, LearnedGate, MemoryConfig, NeuralMemory, SurpriseGate
-from titans_mini.chunk import Fast, Tokens
-from titans_mini.fastweights import initial_weights
-from titans_mini.gates import NORMALISERS, Gates, initial_gate_state
+from titans_mini.memory.chunk import Fast, Tokens
+from titans_mini.memory.fastweights import initial_weights
+from titans_mini.memory.gates import NORMALISERS, Gates, initial_gate_state
 from titans_mini.reference import Gate, RecipeGate
 
 ROWS, WIDTH = 2, 6

@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from titans_mini import ConstantGate, LearnedGate, SurpriseGate, kernels
-from titans_mini.chunk import Fast, Rule, Tokens
-from titans_mini.gates import NORMALISERS, initial_gate_state
+from titans_mini.memory.chunk import Fast, Rule, Tokens
+from titans_mini.memory.gates import NORMALISERS, initial_gate_state
 
 CUT = 4  # the tokens come in two parts, so that the state is carried over
 WIDTH, HIDDEN = 8, 16

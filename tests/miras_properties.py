@@ -14,13 +14,13 @@ from properties import check_close
 from torch import Tensor, nn
 
 from titans_mini import MemoryConfig
-from titans_mini.chunk import Fast, Tokens
-from titans_mini.fastweights import Bias
-from titans_mini.gates import Gates, initial_gate_state
+from titans_mini.memory.chunk import Fast, Tokens
+from titans_mini.memory.fastweights import Bias
+from titans_mini.memory.gates import Gates, initial_gate_state
+from titans_mini.memory.state import map_tensors, tensors
 from titans_mini.miras import Combination, MirasConfig
 from titans_mini.miras.general import GeneralRule, initial_carry, miras_step
 from titans_mini.miras.rule import make_gate, make_rule
-from titans_mini.state import map_tensors, tensors
 
 WIDTH, LENGTH, CHUNK, CHANGED = 4, 3, 2, 1
 STREAM, TWIN, OTHER, REPEAT = range(4)  # the rows of a block

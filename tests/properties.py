@@ -14,11 +14,11 @@ from builders import PAIRINGS, ROWS, Changed, Pairing, PlainSurprise, Stream, fr
 from torch import Tensor
 
 from titans_mini import MemoryState, NeuralMemory, SurpriseGate
-from titans_mini.chunk import Fast, Rule, Tokens
-from titans_mini.fastweights import ACTIVATIONS, apply_memory
-from titans_mini.gates import initial_gate_state
+from titans_mini.memory.chunk import Fast, Rule, Tokens
+from titans_mini.memory.fastweights import ACTIVATIONS, apply_memory
+from titans_mini.memory.gates import initial_gate_state
+from titans_mini.memory.state import map_tensors, tensors
 from titans_mini.reference import token_loop
-from titans_mini.state import map_tensors, tensors
 
 Step = Callable[[Fast, Tokens, Rule], tuple]
 TOLERANCE = 1e-10

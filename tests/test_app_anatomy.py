@@ -10,7 +10,7 @@ testing = pytest.importorskip("streamlit.testing.v1")
 import pages  # noqa: E402
 from pages import ENTRY, PASTED, lines, sound, start, trace_of  # noqa: E402
 
-from titans_mini.anatomy import dissect  # noqa: E402
+from titans_mini.studies.anatomy import dissect  # noqa: E402
 
 CHARTS = 6  # vectors, gradient, before, change, after, loss against theta
 
@@ -168,7 +168,7 @@ def test_a_teacher_hides_controls_and_what_the_link_set_still_holds():
     assert picture(app)[1:3] == picture(open_page(**LINK))[1:3]
     app.button(key="anatomy_defaults").click()
     assert shown(whole(app.run()))["theta"] != "0.004"
-    from anatomy_controls import PAGE
+    from anatomy.controls import PAGE
 
     bare = open_page(hide=",".join(PAGE.names - {"maps"}))
     assert len(sound(bare).get("plotly_chart")) == 4 and not bare.slider and not bare.metric

@@ -12,10 +12,10 @@ from pages import lines, open_page  # noqa: E402
 from pages import unbroken as sound  # noqa: E402
 
 # isort: split
-import claims_controls as own  # noqa: E402
-import claims_runs  # noqa: E402
-import texts_claims  # noqa: E402
+from claims import controls as own  # noqa: E402
+from claims import runs as claims_runs  # noqa: E402
 from texts import TEXTS, plain  # noqa: E402
+from texts import claims as texts_claims  # noqa: E402
 
 from titans_mini.claims import CLAIMS  # noqa: E402
 from titans_mini.claims.finding import FAILS, HOLDS, LOST, PART, UNTESTED, Finding, Spread  # noqa: E402

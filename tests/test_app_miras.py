@@ -12,10 +12,10 @@ from pages import chart_ending, lines, open_page  # noqa: E402
 from pages import unbroken as sound  # noqa: E402
 
 # isort: split
-import miras_controls as own  # noqa: E402
-import miras_rules  # noqa: E402
-import texts_miras  # noqa: E402
+from miras import controls as own  # noqa: E402
+from miras import rules as miras_rules  # noqa: E402
 from texts import TEXTS  # noqa: E402
+from texts import miras as texts_miras  # noqa: E402
 
 from titans_mini.errors import ConfigError  # noqa: E402
 from titans_mini.miras import KNOBS, PRESETS, Combination, MirasConfig, allowed, refused  # noqa: E402

@@ -12,13 +12,14 @@ from pages import chart_ending, lines, open_page  # noqa: E402
 from pages import unbroken as sound  # noqa: E402
 
 # isort: split
-import operations_controls as own  # noqa: E402
-import operations_desk  # noqa: E402
-import texts_operations  # noqa: E402
+from operations import controls as own  # noqa: E402
+from operations import desk as operations_desk  # noqa: E402
 from texts import TEXTS  # noqa: E402
+from texts import operations as texts_operations  # noqa: E402
 
-from titans_mini import TitansConfig, TitansLM, checkpoint  # noqa: E402
-from titans_mini.state import tensors  # noqa: E402
+from titans_mini import TitansConfig, TitansLM
+from titans_mini.memory.state import tensors  # noqa: E402
+from titans_mini.training import checkpoint
 
 QUICK = {"stream_tokens": "500", "at": "300", "duration": "100", "snapshot_every": "200"}
 REAL = checkpoint.BUNDLED
@@ -226,7 +227,7 @@ def test_rounding_is_measured_and_says_of_what(engine):
 
 
 def test_what_is_downloaded():
-    import operations_keep
+    from operations import keep as operations_keep
 
     app = to_end(start(incident="broken_weight"))
     assert {button.proto.label for button in app.get("download_button")} == {"Events", "Metrics", "Memory"}

@@ -13,16 +13,16 @@ pytest.importorskip("streamlit")
 from pages import ENTRY  # noqa: E402
 
 # isort: split
-import operations_controls as own  # noqa: E402
-import operations_keep  # noqa: E402, F401
-import operations_live  # noqa: E402, F401
-from operations_desk import Desk  # noqa: E402
+from operations import controls as own  # noqa: E402
+from operations import keep as operations_keep  # noqa: E402, F401
+from operations import live as operations_live  # noqa: E402, F401
+from operations.desk import Desk  # noqa: E402
 
-from titans_mini import ConfigError, SimulationConfig  # noqa: E402
+from titans_mini import ConfigError, SimulationConfig
+from titans_mini.memory.state import tensors  # noqa: E402
 from titans_mini.operate import RecipeEngine, fingerprint, flatten, unflatten  # noqa: E402
 from titans_mini.operate.drill import Drill, DrillConfig  # noqa: E402
 from titans_mini.operate.snapshots import encode_state  # noqa: E402
-from titans_mini.state import tensors  # noqa: E402
 
 VALUES = {control.name: control.default for control in own.ALL}
 
@@ -96,5 +96,5 @@ def test_the_controls_make_the_drill_of_their_defaults():
 
 def test_no_tensor_lives_at_module_level():
     modules = [m for m in list(sys.modules.values()) if str(ENTRY.parent) in (getattr(m, "__file__", 0) or "")]
-    assert {"operations_desk", "operations_keep", "operations_live"} <= {module.__name__ for module in modules}
+    assert {"operations.desk", "operations.keep", "operations.live"} <= {module.__name__ for module in modules}
     assert not any(isinstance(value, torch.Tensor) for module in modules for value in vars(module).values())

@@ -14,16 +14,17 @@ from pages import chart_ending, lines, open_page  # noqa: E402
 from pages import unbroken as sound  # noqa: E402
 
 # isort: split
-import texts_tuning  # noqa: E402
-import tuning_controls as own  # noqa: E402
-import tuning_panels  # noqa: E402
-import tuning_runs  # noqa: E402
 from texts import TEXTS  # noqa: E402
+from texts import tuning as texts_tuning  # noqa: E402
+from tuning import controls as own  # noqa: E402
+from tuning import panels as tuning_panels  # noqa: E402
+from tuning import runs as tuning_runs  # noqa: E402
 
-from titans_mini import simulate, tune_time  # noqa: E402
-from titans_mini.cli_tune import add_tune  # noqa: E402
+from titans_mini import simulate
+from titans_mini.cli.tune import add_tune  # noqa: E402
 from titans_mini.config import MemoryConfig, SimulationConfig  # noqa: E402
 from titans_mini.tune import TuneConfig, tune  # noqa: E402
+from titans_mini.tune import duration as tune_time
 
 QUICK = {"taus": "0.1,0.5", "betas": "0.5", "lams": "0.0001,0.001", "depths": "1", "coarse_tokens": "100",
          "final_tokens": "200", "keep": "2", "seeds": "2"}  # fmt: skip
@@ -133,7 +134,7 @@ def _values(app) -> dict:
 
 
 def test_a_stop_keeps_what_is_done_and_go_on_runs_the_rest_alone(monkeypatch):
-    from titans_mini import tune as engine
+    from titans_mini.tune import search as engine
 
     whole, jobs, run_job = picture(searched(start())), [], engine.run_job
 
@@ -163,7 +164,7 @@ def test_a_stop_keeps_what_is_done_and_go_on_runs_the_rest_alone(monkeypatch):
 
 
 def test_a_stop_inside_the_first_batch_says_so(monkeypatch):
-    from titans_mini import tune as engine
+    from titans_mini.tune import search as engine
 
     app = start()
     monkeypatch.setattr(engine, "run_job", lambda job, beat=None: 1 / 0)

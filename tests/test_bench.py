@@ -10,8 +10,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import __main__ as runner
 from benchmarks import cases, contestants
 from benchmarks.report import markdown
-from titans_mini import MemoryConfig, NeuralMemory, cli_speed
-from titans_mini.cli_speed import add_bench
+from titans_mini import MemoryConfig, NeuralMemory
+from titans_mini.cli import speed as cli_speed
+from titans_mini.cli.speed import add_bench
 from titans_mini.flops import memory_flops, training_flops
 
 CONFIGS = {

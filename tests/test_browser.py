@@ -10,7 +10,7 @@ pytest.importorskip("playwright")
 
 from browsing import open_sidebar, settle, watch  # noqa: E402
 
-from titans_mini import Trace  # noqa: E402
+from titans_mini import Trace
 
 pytestmark = pytest.mark.browser
 DESK = {"width": 1400, "height": 900}

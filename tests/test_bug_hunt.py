@@ -25,7 +25,7 @@ from titans_mini.bug_hunt import (
 )
 from titans_mini.bug_hunt.answers import FAULTS
 from titans_mini.bug_hunt.checks import CLOSE
-from titans_mini.figures_bug_hunt import DONE, moved_figure, table_figure
+from titans_mini.figures.bug_hunt import DONE, moved_figure, table_figure
 from titans_mini.lab import bug_hunt as module
 from titans_mini.lab.bug_hunt import HELP, NONE, BugHuntLab
 from titans_mini.reference import token_loop

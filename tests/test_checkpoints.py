@@ -2,8 +2,8 @@
 
 import pytest
 
-from titans_mini.checkpoint import BUNDLED, bundled_names, load_model, read_card
-from titans_mini.evaluate import evaluate
+from titans_mini.training.checkpoint import BUNDLED, bundled_names, load_model, read_card
+from titans_mini.training.evaluate import evaluate
 
 CHANCE = 1 / 32  # of naming one of the recall task's values
 

@@ -7,9 +7,9 @@ from builders import PAIRINGS, ROWS, WIDTH, GivenGate, Stream, fresh, make_strea
 from properties import around, check_close, run
 
 from titans_mini import SurpriseGate
-from titans_mini.chunk import Rule, Tokens, chunk_step
 from titans_mini.config import ACTIVATION_NAMES
-from titans_mini.fastweights import ACTIVATIONS, apply_memory, gradient_norm, gradients, weight_norm
+from titans_mini.memory.chunk import Rule, Tokens, chunk_step
+from titans_mini.memory.fastweights import ACTIVATIONS, apply_memory, gradient_norm, gradients, weight_norm
 from titans_mini.reference import RecipeGate, token_loop
 
 DEPTHS = (1, 2, 3, 4)

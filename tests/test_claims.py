@@ -12,7 +12,7 @@ from titans_mini.claims.finding import FAILS, HOLDS, LOST, PART, UNTESTED, grade
 from titans_mini.claims.models import ORDER
 from titans_mini.claims.tuning import BETAS, TAUS
 from titans_mini.config import NORMALISER_NAMES
-from titans_mini.tune_objectives import OBJECTIVES
+from titans_mini.tune.objectives import OBJECTIVES
 
 examine = functools.cache(lambda key: CLAIMS[key].examine(SIZES["small"]))
 

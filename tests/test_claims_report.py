@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from titans_mini import ConfigError, LearnedGate, cli
-from titans_mini.checkpoint import BUNDLED, load_model
+from titans_mini import ConfigError, LearnedGate
 from titans_mini.claims import CLAIMS, SIZES, load_results, report
 from titans_mini.claims.counting import PARAMETERS, count, layers_for
 from titans_mini.claims.finding import FAILS, HOLDS, PART, UNTESTED, Finding, Spread
 from titans_mini.claims.models import ORDER, TiedGate, tie
 from titans_mini.claims.operations import in_fresh_process
 from titans_mini.claims.report import Result, due, examine, markdown, merge, to_json
+from titans_mini.cli import commands as cli
+from titans_mini.training.checkpoint import BUNDLED, load_model
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -149,7 +150,7 @@ def test_what_cannot_be_used_ends_in_one_line(arguments, named, tmp_path, monkey
 
 
 def test_outside_of_a_clone_a_full_run_needs_a_folder(tmp_path, monkeypatch, measured, capsys):
-    monkeypatch.setattr("titans_mini.cli_claims.ROOT", tmp_path)
+    monkeypatch.setattr("titans_mini.cli.claims.ROOT", tmp_path)
     assert claims("--size", "full", "--only", "beta") == 2
     assert "out must be a folder" in capsys.readouterr().err and measured == []
 

@@ -11,7 +11,7 @@ from titans_mini.claims.finding import FAILS, HOLDS, LOST, PART, UNTESTED, Findi
 from titans_mini.claims.live import measure_apart
 from titans_mini.claims.report import Result
 from titans_mini.claims.view import ANY, MISSING, counts, figure_rows, pick, sections, sections_of, spell
-from titans_mini.figures_claims import VERDICT_COLOURS, counts_figure, finding_figure, rule_figure
+from titans_mini.figures.claims import VERDICT_COLOURS, counts_figure, finding_figure, rule_figure
 
 
 def result(verdict: str) -> Result:

@@ -8,7 +8,7 @@ import torch
 
 from titans_mini import ConfigError
 from titans_mini.data.dna import genome, markov_bits, read_fasta, to_bases
-from titans_mini.tasks import dna_bases, make_batch
+from titans_mini.training.tasks import dna_bases, make_batch
 
 
 def test_the_genome_is_phage_lambda():

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from titans_mini import MemoryConfig, SimulationConfig
-from titans_mini.anatomy import dissect
-from titans_mini.figures_anatomy import (
+from titans_mini.figures.anatomy import (
     curve_figure,
     gradient_figure,
     losses,
@@ -16,6 +15,7 @@ from titans_mini.figures_anatomy import (
     weights_figures,
     write_figure,
 )
+from titans_mini.studies.anatomy import dissect
 
 
 def test_each_matrix_is_drawn_upright_around_zero():

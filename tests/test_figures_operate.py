@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from titans_mini import TitansConfig, TitansLM
-from titans_mini.figures import COLOURS, DIVERGED
-from titans_mini.figures_gauges import CALM, WARN, Gauge, gauges_figure, make_gauges
-from titans_mini.figures_operate import CLIP, draw_timeline
-from titans_mini.figures_operate import timeline_figure as timeline
+from titans_mini.figures import COLOURS
+from titans_mini.figures.gauges import CALM, WARN, Gauge, gauges_figure, make_gauges
+from titans_mini.figures.operate import CLIP, draw_timeline
+from titans_mini.figures.operate import timeline_figure as timeline
+from titans_mini.figures.trace import DIVERGED
 from titans_mini.operate import Event, Limits, RecipeEngine, RunConfig
 from titans_mini.operate.drill import Drill, DrillConfig, Sample
 from titans_mini.operate.engine import LanguageEngine

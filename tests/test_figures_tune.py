@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from titans_mini import ConfigError, figures_tune
-from titans_mini.tune import TuneConfig, Tuning, setting_of
-from titans_mini.tune_store import Setting
+from titans_mini import ConfigError
+from titans_mini.figures import tune as figures_tune
+from titans_mini.tune import TuneConfig, Tuning
+from titans_mini.tune.search import setting_of
+from titans_mini.tune.store import Setting
 
 CONFIG = TuneConfig(tokens=100, final_tokens=100, seeds=2, tau=(0.1, 0.2, 0.3), beta=(0.5,), lam=(1e-4, 1e-3))
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from titans_mini import figures_variants
 from titans_mini.errors import ConfigError
-from titans_mini.reading import CHANCE, smooth
+from titans_mini.figures import variants as figures_variants
+from titans_mini.studies.reading import CHANCE, smooth
+from titans_mini.studies.visibility import measure
 from titans_mini.threads import one_thread
-from titans_mini.visibility import measure
 
 VARIANTS = ("lmm", "mac", "mag", "mal")
 

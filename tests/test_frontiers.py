@@ -8,8 +8,11 @@ import torch
 from builders import make_input, make_memory
 
 from titans_mini import ConfigError
-from titans_mini.checkpoint import load_model
-from titans_mini.frontiers import (
+from titans_mini.memory.state import tensors
+from titans_mini.operate import LanguageEngine
+from titans_mini.quantize import QuantizedMemory, dequantize, quantize
+from titans_mini.reward import RewardConfig, threshold
+from titans_mini.studies.frontiers import (
     SHARED,
     TALK,
     TAUS,
@@ -25,11 +28,8 @@ from titans_mini.frontiers import (
     sweep,
     tell,
 )
-from titans_mini.operate import LanguageEngine
-from titans_mini.quantize import QuantizedMemory, dequantize, quantize
-from titans_mini.reward import RewardConfig, threshold
-from titans_mini.state import tensors
-from titans_mini.tasks import RECALL_FILLER, RECALL_KEYS, RECALL_VALUES
+from titans_mini.training.checkpoint import load_model
+from titans_mini.training.tasks import RECALL_FILLER, RECALL_KEYS, RECALL_VALUES
 
 SMALL = RewardConfig(dim=8, facts=3, filler=4, noise=2)
 FACTS = dict(zip(range(0, 32, 4), (10, 21, 5, 8, 30, 2, 17, 26), strict=True))

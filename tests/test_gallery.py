@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from titans_mini import ConfigError, MemoryConfig, SimulationConfig, measures, simulate
-from titans_mini.gallery import FAILURES, examine, failure_settings
+from titans_mini.studies.gallery import FAILURES, examine, failure_settings
 
 TRACE = simulate(SimulationConfig(scenario="novelty_burst", tokens=60, memory=MemoryConfig.preset("recipe", dim=8)))
 

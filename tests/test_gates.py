@@ -6,8 +6,8 @@ from builders import SURPRISE
 from properties import check_close, check_statistics
 
 from titans_mini import ConfigError, ConstantGate, LearnedGate, SurpriseGate
-from titans_mini.gates import NORMALISERS, GateState, initial_gate_state
-from titans_mini.state import map_tensors
+from titans_mini.memory.gates import NORMALISERS, GateState, initial_gate_state
+from titans_mini.memory.state import map_tensors
 
 
 def raws(rows: int = 2, length: int = 9) -> torch.Tensor:

@@ -5,7 +5,7 @@ import torch
 from models import make_ids, make_model
 
 from titans_mini import ConfigError
-from titans_mini.generate import choose, generate
+from titans_mini.models.generate import choose, generate
 
 
 @pytest.mark.parametrize("variant", ["lmm", "mac", "mag", "mal"])

@@ -13,8 +13,8 @@ from kernel_runs import CASES, HIDDEN, WIDTH
 from safetensors.torch import load_file, save_file
 
 from titans_mini import ConfigError, MemoryConfig, kernels
-from titans_mini.chunk import Rule, chunk_step
-from titans_mini.fastweights import ACTIVATIONS, initial_weights
+from titans_mini.memory.chunk import Rule, chunk_step
+from titans_mini.memory.fastweights import ACTIVATIONS, initial_weights
 from titans_mini.reference import token_loop
 
 ROWS, TOKENS = 2, 9

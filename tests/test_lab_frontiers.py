@@ -8,10 +8,10 @@ import pytest
 from labs import check_controls
 
 from titans_mini import ConfigError
-from titans_mini.frontiers import TAUS, sweep
 from titans_mini.lab import frontiers as module
 from titans_mini.lab.frontiers import HELP, FrontiersLab
 from titans_mini.reward import RewardConfig
+from titans_mini.studies.frontiers import TAUS, sweep
 
 
 def open_lab(**settings) -> FrontiersLab:

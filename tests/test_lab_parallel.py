@@ -11,7 +11,7 @@ from labs import check_controls
 from titans_mini import ConfigError, MemoryConfig
 from titans_mini.lab import parallel as module
 from titans_mini.lab.parallel import HELP, ODD, ParallelLab
-from titans_mini.parallel import MATRICES, chunk_cost, gate_matrices, loop_cost
+from titans_mini.studies.parallel import MATRICES, chunk_cost, gate_matrices, loop_cost
 
 
 def open_lab(**settings) -> ParallelLab:

@@ -10,8 +10,8 @@ import pytest
 from titans_mini.errors import ConfigError
 from titans_mini.lab.tuning import VIEWS, TuningLab
 from titans_mini.tune import TuneConfig, Tuning
-from titans_mini.tune_store import Setting, cost
-from titans_mini.tune_study import means, order, stand
+from titans_mini.tune.store import Setting, cost
+from titans_mini.tune.study import means, order, stand
 
 CONFIG = TuneConfig(
     "recall", 100, 100, seeds=3, tau=(0.1, 0.2, 0.3, 0.4), beta=(0.5, 0.9), lam=(1e-4,), eta=(1e-3,), depth=(1,)

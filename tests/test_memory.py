@@ -10,9 +10,9 @@ from properties import around, check_close, check_same_state, feed
 from torch.nn.functional import silu
 
 from titans_mini import MemoryConfig, NeuralMemory, SurpriseGate
-from titans_mini.fastweights import apply_memory
+from titans_mini.memory.fastweights import apply_memory
+from titans_mini.memory.state import map_tensors, tensors
 from titans_mini.reference import token_loop
-from titans_mini.state import map_tensors, tensors
 
 every_memory = pytest.mark.parametrize("kind", MEMORIES)
 

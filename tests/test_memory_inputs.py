@@ -9,7 +9,7 @@ from properties import check_close, check_same_state, feed
 from torch import nn
 
 from titans_mini import ConfigError, DivergenceError, NeuralMemory
-from titans_mini.state import map_tensors, tensors
+from titans_mini.memory.state import map_tensors, tensors
 
 every_memory = pytest.mark.parametrize("kind", MEMORIES)
 

@@ -10,10 +10,10 @@ from mutants import miras as mutants
 from properties import check_close
 
 from titans_mini import ConfigError
-from titans_mini.chunk import chunk_step
+from titans_mini.memory.chunk import chunk_step
+from titans_mini.memory.state import tensors
 from titans_mini.miras import KNOBS, Combination, MirasConfig, allowed, check, refused
 from titans_mini.miras.general import general_step, miras_step
-from titans_mini.state import tensors
 
 GROUPS: dict[tuple, list[Combination]] = defaultdict(list)  # architecture, retention, algorithm -> all biases, gates
 for combination in allowed():

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from titans_mini import ConfigError
-from titans_mini.figures_spread import spread_figure
+from titans_mini.figures.spread import spread_figure
 from titans_mini.miras import MirasConfig, experiments, make_pairs, run
 from titans_mini.miras.experiments import SEEDS, Spread, ages, capacity, coins, outliers, privacy, read_streams, speed
-from titans_mini.next_base import MODEL, build, fit, frozen, held_out_bits, swap
+from titans_mini.models.next_base import MODEL, build, fit, frozen, held_out_bits, swap
 from titans_mini.threads import one_thread
 
 
@@ -143,7 +143,7 @@ def test_a_source_without_the_lines_is_refused():
 
 def test_training_is_seeded_and_lowers_the_bits_of_a_repeating_text(monkeypatch):
     bases = torch.tensor([0, 1, 2, 3, 3, 1]).repeat(200)
-    monkeypatch.setattr("titans_mini.next_base.dna_bases", lambda held_out=False: bases)
+    monkeypatch.setattr("titans_mini.models.next_base.dna_bases", lambda held_out=False: bases)
     runs = [fit(build(MODEL, seed), steps=20, seed=seed) for seed in (0, 0, 1)]
     assert runs[0] == runs[1] != runs[2]
     assert np.mean(runs[0][-3:]) < np.mean(runs[0][:3]) - 0.3

@@ -9,7 +9,7 @@ from properties import check_close
 from torch.nn import functional
 
 from titans_mini import MemoryConfig
-from titans_mini.chunk import Tokens
+from titans_mini.memory.chunk import Tokens
 from titans_mini.miras import PRESETS, MirasConfig, make_pairs, run
 from titans_mini.miras.algorithm import orthogonalise
 from titans_mini.miras.bias import BIASES

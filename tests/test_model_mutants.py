@@ -4,7 +4,7 @@ import pytest
 from models import check_future, check_parts, check_reach, check_rows, check_writes, make_model
 from mutants import models as mutants
 
-from titans_mini.variants import VARIANTS
+from titans_mini.models.variants import VARIANTS
 
 CAUGHT = [
     (mutants.LeakyMAC, "mac", check_future),

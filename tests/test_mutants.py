@@ -8,7 +8,7 @@ from builders import PAIRINGS, make_memory
 from mutants import gates, memories, steps
 
 from titans_mini import NeuralMemory, SurpriseGate
-from titans_mini.chunk import chunk_step
+from titans_mini.memory.chunk import chunk_step
 
 # Which check catches which step, and with what arguments.
 STEPS = {

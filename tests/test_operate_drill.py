@@ -7,13 +7,13 @@ import torch
 from builders import make_memory
 
 from titans_mini import ConfigError, SimulationConfig, TitansConfig, TitansLM, simulate
+from titans_mini.memory.state import tensors
 from titans_mini.operate import Event, Limits, MemoryEngine, RecipeEngine, RunConfig, Runner, SnapshotError, drill
 from titans_mini.operate.drill import Drill, DrillConfig, clean_drill, delays, flip_byte, make_drill_stream
 from titans_mini.operate.engine import LanguageEngine
 from titans_mini.operate.incidents import STREAM_INCIDENTS, scaled_weight
 from titans_mini.operate.rounding import bits_ahead, recall_of, rounded
-from titans_mini.state import tensors
-from titans_mini.tasks import text_bytes
+from titans_mini.training.tasks import text_bytes
 
 RUN = RunConfig(snapshot_every=200, limits=Limits(window=100, warmup=200, hold=100))
 SHORT = {"at": 400, "duration": 200, "tokens": 1000, "run": RUN}

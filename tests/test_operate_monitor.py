@@ -13,6 +13,7 @@ from drills.healthy import healthy_model
 from models import VARIANTS, make_ids, make_model
 
 from titans_mini import ConfigError, SimulationConfig, simulate
+from titans_mini.memory.state import tensors
 from titans_mini.operate import (
     ALARMS,
     Event,
@@ -37,8 +38,7 @@ from titans_mini.operate.incidents import (
     splice,
 )
 from titans_mini.operate.monitor import measure
-from titans_mini.state import tensors
-from titans_mini.tasks import text_bytes
+from titans_mini.training.tasks import text_bytes
 
 WARM = 4100  # tokens of clean text before a drill
 

@@ -11,6 +11,7 @@ from drills.healthy import healthy_model
 from models import VARIANTS, make_ids, make_model
 
 from titans_mini import ConfigError
+from titans_mini.memory.state import tensors
 from titans_mini.operate import (
     LanguageEngine,
     MemoryEngine,
@@ -24,8 +25,7 @@ from titans_mini.operate import (
     soak,
 )
 from titans_mini.operate.incidents import broken_weight, random_bytes
-from titans_mini.state import tensors
-from titans_mini.tasks import text_bytes
+from titans_mini.training.tasks import text_bytes
 
 POISON = 37
 

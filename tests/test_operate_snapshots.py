@@ -11,9 +11,9 @@ from builders import make_memory
 from drills.processes import Child, run_with_file_limit, save_forever, small_engine, start
 from models import KINDS, make_ids, make_model
 
-from titans_mini.checkpoint import bundled_names, load_model
 from titans_mini.config import ConfigError
 from titans_mini.files import write_whole
+from titans_mini.memory.state import tensors
 from titans_mini.operate import (
     LanguageEngine,
     MemoryEngine,
@@ -25,7 +25,7 @@ from titans_mini.operate import (
     unflatten,
 )
 from titans_mini.operate.snapshots import encode_state
-from titans_mini.state import tensors
+from titans_mini.training.checkpoint import bundled_names, load_model
 
 KILLS = 100
 

@@ -5,12 +5,20 @@ import pytest
 import torch
 
 from titans_mini import ConfigError, MemoryConfig, TitansConfig, TitansLM
-from titans_mini.fastweights import ACTIVATIONS, gradients, initial_weights
+from titans_mini.memory.fastweights import ACTIVATIONS, gradients, initial_weights
 from titans_mini.miras.experiments import SEEDS, Spread
 from titans_mini.miras.streams import make_pairs
-from titans_mini.parallel import chunk_cost, chunk_sizes, count, gate_matrices, loop_cost, one_chunk, read_in_chunks
-from titans_mini.parallel import resized as with_chunk
 from titans_mini.reference import token_loop
+from titans_mini.studies.parallel import (
+    chunk_cost,
+    chunk_sizes,
+    count,
+    gate_matrices,
+    loop_cost,
+    one_chunk,
+    read_in_chunks,
+)
+from titans_mini.studies.parallel import resized as with_chunk
 
 CONFIGS = {
     "usual": MemoryConfig(dim=8),

@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from titans_mini import ConfigError, TitansConfig, TitansLM
-from titans_mini.checkpoint import load_model
-from titans_mini.evaluate import evaluate
+from titans_mini.memory.state import tensors
 from titans_mini.quantize import (
     LIMITS,
     READERS,
@@ -25,7 +24,8 @@ from titans_mini.quantize import (
     step,
     unpack_pairs,
 )
-from titans_mini.state import tensors
+from titans_mini.training.checkpoint import load_model
+from titans_mini.training.evaluate import evaluate
 
 
 def make_weight(*shape, seed=0):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from titans_mini import ConfigError
-from titans_mini.reward import (
+from titans_mini.reward.policy import (
     FEATURES,
     RewardConfig,
     Rollout,
@@ -234,7 +234,7 @@ def test_a_missing_gymnasium_ends_in_one_line(monkeypatch):
     real = builtins.__import__
 
     def without(name, *arguments, **keywords):
-        if name.endswith("reward_env"):
+        if name.endswith("environment"):
             raise ImportError(name)
         return real(name, *arguments, **keywords)
 

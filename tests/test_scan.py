@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from properties import check_close
 
-from titans_mini.scan import average_scan, before, decay_matrix, last, linear_scan
+from titans_mini.memory.scan import average_scan, before, decay_matrix, last, linear_scan
 
 EXACT = torch.tensor([[1.0, 0.0, 0.5, 1.0], [0.0, 0.0, 1.0, 0.25]], dtype=torch.float64)
 

@@ -13,8 +13,8 @@ from properties import padded
 from safetensors.torch import load_file, save_file
 
 from titans_mini import MemoryState
-from titans_mini.gates import GateState
-from titans_mini.state import Pending, choose, front, map_tensors, pack, take, tensors
+from titans_mini.memory.gates import GateState
+from titans_mini.memory.state import Pending, choose, front, map_tensors, pack, take, tensors
 
 
 def flatten(state: MemoryState) -> dict[str, torch.Tensor]:

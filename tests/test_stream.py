@@ -9,10 +9,10 @@ import torch
 
 from titans_mini import ConfigError
 from titans_mini import stream as streams
-from titans_mini.cli_speed import add_stream
-from titans_mini.state import tensors
+from titans_mini.cli.speed import add_stream
+from titans_mini.memory.state import tensors
 from titans_mini.stream import PLANTS, SNAPSHOT, Reader, StreamConfig, make_fact, make_piece, peak_memory, slope
-from titans_mini.tasks import RECALL_KEYS, RECALL_VALUES
+from titans_mini.training.tasks import RECALL_KEYS, RECALL_VALUES
 
 TIMES = {"seconds", "tokens_per_second", "slope", "marks", "memory_ratio"}  # what differs from run to run
 QUICK = dict(tokens=900, piece=64)

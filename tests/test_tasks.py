@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from titans_mini import ConfigError
-from titans_mini.stories import STORIES, read_babi, read_babilong
-from titans_mini.tasks import RECALL_KEYS, RECALL_PAIRS, RECALL_VALUES, TASKS, make_batch, text_bytes
+from titans_mini.training.stories import STORIES, read_babi, read_babilong
+from titans_mini.training.tasks import RECALL_KEYS, RECALL_PAIRS, RECALL_VALUES, TASKS, make_batch, text_bytes
 
 
 def generator(seed=0):

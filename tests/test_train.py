@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from titans_mini import ConfigError, TitansConfig, TitansLM
-from titans_mini.checkpoint import load_model, read_card, save_model
 from titans_mini.cli import main
-from titans_mini.evaluate import evaluate
-from titans_mini.tasks import TASKS, make_batch
-from titans_mini.train import TrainConfig, Trainer, backward, learning_rate, step_size
+from titans_mini.training.checkpoint import load_model, read_card, save_model
+from titans_mini.training.evaluate import evaluate
+from titans_mini.training.tasks import TASKS, make_batch
+from titans_mini.training.train import TrainConfig, Trainer, backward, learning_rate, step_size
 
 MODEL = TitansConfig(variant="mag", vocab_size=TASKS["recall"].vocab_size, dim=16, heads=2, window=4, chunk=4)
 SHORT = TrainConfig(steps=6, rows=2, size=8, start_size=4, save_every=2)

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from titans_mini import ConfigError, MemoryConfig, SimulationConfig, simulate
-from titans_mini import tune as tuning
-from titans_mini.cli_tune import add_tune
+from titans_mini.cli.tune import add_tune
 from titans_mini.data import bundled_text, make_stream
-from titans_mini.tune import Key, Setting, TuneConfig, run_job, tune
-from titans_mini.tune_objectives import ANSWER, CUE, plant_facts
-from titans_mini.tune_store import Store, cost, settings_needed, table, to_csv
+from titans_mini.tune import TuneConfig, run_job, tune
+from titans_mini.tune import search as tuning
+from titans_mini.tune.objectives import ANSWER, CUE, plant_facts
+from titans_mini.tune.search import Key, Setting
+from titans_mini.tune.store import Store, cost, settings_needed, table, to_csv
 
 SMALL = TuneConfig(
     tokens=100, final_tokens=200, keep=2, seeds=2, tau=(0.1, 0.9), beta=(0.5,), lam=(1e-4, 0.5), depth=(1, 2), width=4

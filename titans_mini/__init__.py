@@ -24,11 +24,11 @@ In settings `eta` is the recipe's step size; in `Gates` it is the paper's moment
 
 from .config import MemoryConfig, SimulationConfig, TitansConfig
 from .errors import ConfigError, DivergenceError
-from .gates import ConstantGate, LearnedGate, SurpriseGate
 from .memory import NeuralMemory
-from .model import TitansLM
+from .memory.gates import ConstantGate, LearnedGate, SurpriseGate
+from .memory.state import MemoryState
+from .models.model import TitansLM
 from .simulate import simulate, simulate_many
-from .state import MemoryState
 from .trace import Trace
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .errors import ConfigError
-from .fastweights import layer_shapes
+from .memory.fastweights import layer_shapes
 from .trace import WRITE_LEVEL, Trace
 
 STEP_WINDOW = 300  # tokens after an event in which the gate is expected to open

@@ -14,16 +14,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .chunk import Fast, Record, Tokens
 from .errors import ConfigError, check_choice, check_integer
-from .evaluate import evaluate
 from .memory import NeuralMemory
-from .model import ModelState, TitansLM
-from .state import MemoryState
-from .tasks import TASKS, check_vocabulary, make_batch
+from .memory.chunk import Fast, Record, Tokens
+from .memory.state import MemoryState
+from .models.model import ModelState, TitansLM
+from .models.variants import LayerState
 from .threads import one_thread
 from .timing import medians
-from .variants import LayerState
+from .training.evaluate import evaluate
+from .training.tasks import TASKS, check_vocabulary, make_batch
 
 LIMITS = {"int8": 127, "int4": 7}  # largest code
 KINDS = ("fp32", *LIMITS)

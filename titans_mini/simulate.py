@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .chunk import Fast, Record, Rule, Tokens, chunk_step
 from .config import SimulationConfig
 from .data import Stream, make_stream
 from .errors import ConfigError
-from .fastweights import ACTIVATIONS, apply_memory, initial_weights, weight_norm
-from .gates import ConstantGate, GateState, SurpriseGate, initial_gate_state
-from .state import join, map_tensors
+from .memory.chunk import Fast, Record, Rule, Tokens, chunk_step
+from .memory.fastweights import ACTIVATIONS, apply_memory, initial_weights, weight_norm
+from .memory.gates import ConstantGate, GateState, SurpriseGate, initial_gate_state
+from .memory.state import join, map_tensors
 from .threads import one_thread
 from .trace import COLUMNS, Trace
 

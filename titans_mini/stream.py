@@ -22,11 +22,12 @@ from safetensors.torch import load_file
 from torch import Tensor
 from tqdm import tqdm
 
-from .checkpoint import load_model, read_card, save_tensors
 from .errors import ConfigError, DivergenceError, check_choice, check_integer, check_number
-from .model import ModelState, TitansLM
-from .state import map_tensors, tensors
-from .tasks import (
+from .memory.state import map_tensors, tensors
+from .models.model import ModelState, TitansLM
+from .threads import one_thread
+from .training.checkpoint import load_model, read_card, save_tensors
+from .training.tasks import (
     RECALL_FILLER,
     RECALL_KEYS,
     RECALL_PAIRS,
@@ -36,7 +37,6 @@ from .tasks import (
     make_batch,
     text_bytes,
 )
-from .threads import one_thread
 
 MARKS = (16_384, 131_072, 1_048_576)  # tokens after which time and memory are noted, and at the end
 SAVE_EVERY = 250_000  # tokens between snapshots

@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from titans_mini.bug_hunt import PATIENTS, build, diagnose, moved
-from titans_mini.figures_bug_hunt import moved_figure, table_figure
+from titans_mini.figures.bug_hunt import moved_figure, table_figure
 
 
 def bug_hunt_future() -> go.Figure:

@@ -9,9 +9,9 @@ from titans_mini import SimulationConfig, simulate
 from titans_mini.claims import CLAIMS, SIZES
 from titans_mini.claims.finding import LONG
 from titans_mini.claims.tuning import BETAS
-from titans_mini.figures_anatomy import curve_figure
-from titans_mini.figures_claims import finding_figure, rule_figure
-from titans_mini.figures_spread import spread_figure
+from titans_mini.figures.anatomy import curve_figure
+from titans_mini.figures.claims import finding_figure, rule_figure
+from titans_mini.figures.spread import spread_figure
 
 SMALL = SIZES["small"]
 

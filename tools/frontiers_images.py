@@ -6,12 +6,12 @@ import itertools
 
 import plotly.graph_objects as go
 
-from titans_mini.checkpoint import load_model
-from titans_mini.evaluate import evaluate
-from titans_mini.figures_anatomy import curve_figure
-from titans_mini.figures_frontiers import sweep_figure
-from titans_mini.frontiers import SHARED, TAUS, lifetime, rounded_model, sweep
+from titans_mini.figures.anatomy import curve_figure
+from titans_mini.figures.frontiers import sweep_figure
 from titans_mini.reward import RewardConfig
+from titans_mini.studies.frontiers import SHARED, TAUS, lifetime, rounded_model, sweep
+from titans_mini.training.checkpoint import load_model
+from titans_mini.training.evaluate import evaluate
 
 
 def frontiers_bits() -> go.Figure:

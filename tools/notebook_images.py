@@ -42,23 +42,23 @@ from plotly.offline import get_plotlyjs
 from tuning_images import tuning_loss, tuning_maps, tuning_noise, tuning_saving, tuning_stages, tuning_tau
 
 from titans_mini import MemoryConfig, NeuralMemory, SimulationConfig, TitansConfig, simulate, simulate_many
-from titans_mini.anatomy import dissect
-from titans_mini.capacity import best_matrix, best_two_layers, random_pairs, recall_by_age
-from titans_mini.checkpoint import load_model
-from titans_mini.evaluate import evaluate
 from titans_mini.figures import coloured_text, recall_figure, single_figure, time_figure
-from titans_mini.figures_anatomy import curve_figure, step_figure
-from titans_mini.figures_parallel import coefficient_figure, tradeoff_figure
-from titans_mini.figures_spread import spread_figure
-from titans_mini.figures_variants import attention_figure, distance_figure
+from titans_mini.figures.anatomy import curve_figure, step_figure
+from titans_mini.figures.parallel import coefficient_figure, tradeoff_figure
+from titans_mini.figures.spread import spread_figure
+from titans_mini.figures.variants import attention_figure, distance_figure
 from titans_mini.miras import experiments
-from titans_mini.model import MODES
-from titans_mini.parallel import chunk_cost, chunk_sizes, gate_matrices
-from titans_mini.tasks import make_batch
+from titans_mini.models.model import MODES
+from titans_mini.studies.anatomy import dissect
+from titans_mini.studies.capacity import best_matrix, best_two_layers, random_pairs, recall_by_age
+from titans_mini.studies.parallel import chunk_cost, chunk_sizes, gate_matrices
+from titans_mini.studies.visibility import measure
 from titans_mini.threads import one_thread
 from titans_mini.timing import medians
-from titans_mini.train import TrainConfig, Trainer
-from titans_mini.visibility import measure
+from titans_mini.training.checkpoint import load_model
+from titans_mini.training.evaluate import evaluate
+from titans_mini.training.tasks import make_batch
+from titans_mini.training.train import TrainConfig, Trainer
 
 IMAGES = Path(__file__).resolve().parents[1] / "notebooks" / "images"
 WIDTH = 860

@@ -6,8 +6,8 @@ import functools
 
 import plotly.graph_objects as go
 
-from titans_mini.figures_anatomy import curve_figure
-from titans_mini.figures_operate import timeline_figure
+from titans_mini.figures.anatomy import curve_figure
+from titans_mini.figures.operate import timeline_figure
 from titans_mini.lab.operations import make_engine
 from titans_mini.operate.drill import Drill, DrillConfig, clean_drill
 

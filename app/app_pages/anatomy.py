@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import anatomy_controls as own
-import anatomy_panels
 import controls
 import header
 import links
 import runs
 import sources
 import streamlit as st
+from anatomy import controls as own
+from anatomy import panels as anatomy_panels
 from texts import plain, say
 
 from titans_mini import SimulationConfig

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import claims_controls as own
-import claims_panels
-import claims_runs
 import links
 import streamlit as st
+from claims import controls as own
+from claims import panels as claims_panels
+from claims import runs as claims_runs
 from texts import say
 
 from titans_mini.claims import CLAIMS

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import controls
 import links
-import miras_controls as own
-import miras_panels
-import miras_rules
-import miras_runs
 import streamlit as st
+from miras import controls as own
+from miras import panels as miras_panels
+from miras import rules as miras_rules
+from miras import runs as miras_runs
 from texts import plain, say
 
 from titans_mini.errors import ConfigError

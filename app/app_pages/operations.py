@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import controls
 import links
-import operations_controls as own
-import operations_keep
-import operations_live
 import streamlit as st
-from operations_desk import Desk, open_desk
+from operations import controls as own
+from operations import keep as operations_keep
+from operations import live as operations_live
+from operations.desk import Desk, open_desk
 from texts import plain, say
 
 from titans_mini.errors import ConfigError

@@ -5,10 +5,10 @@ from __future__ import annotations
 import controls
 import links
 import streamlit as st
-import tuning_controls as own
-import tuning_panels
-import tuning_runs
 from texts import plain, say
+from tuning import controls as own
+from tuning import panels as tuning_panels
+from tuning import runs as tuning_runs
 
 from titans_mini.errors import ConfigError
 from titans_mini.tune import TuneConfig

@@ -5,10 +5,10 @@ from __future__ import annotations
 import controls
 import links
 import streamlit as st
-import variants_controls as own
-import variants_mask
-import variants_panels as panels
 from texts import say
+from variants import controls as own
+from variants import mask as variants_mask
+from variants import panels as panels
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """The drills' language model."""
 
 from titans_mini import TitansLM
-from titans_mini.checkpoint import load_model
+from titans_mini.training.checkpoint import load_model
 
 
 def healthy_model() -> TitansLM:

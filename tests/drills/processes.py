@@ -14,9 +14,9 @@ from typing import NamedTuple
 import torch
 
 from titans_mini import MemoryConfig, NeuralMemory
-from titans_mini.checkpoint import load_model
 from titans_mini.operate import LanguageEngine, MemoryEngine, Runner, Sessions, Snapshots, snapshots
-from titans_mini.tasks import make_batch
+from titans_mini.training.checkpoint import load_model
+from titans_mini.training.tasks import make_batch
 
 CONTEXT = multiprocessing.get_context("forkserver")  # children of a server that has imported torch once
 CONTEXT.set_forkserver_preload(["titans_mini.operate"])

@@ -3,8 +3,8 @@
 import torch
 
 from titans_mini import TitansLM
-from titans_mini.attention import SlidingWindow
-from titans_mini.variants import LMM, MAC, MAG, LayerState
+from titans_mini.models.attention import SlidingWindow
+from titans_mini.models.variants import LMM, MAC, MAG, LayerState
 
 
 class LeakyMAC(MAC):

@@ -3,8 +3,8 @@
 import torch
 from builders import Changed
 
-from titans_mini.chunk import chunk_step
-from titans_mini.fastweights import apply_memory
+from titans_mini.memory.chunk import chunk_step
+from titans_mini.memory.fastweights import apply_memory
 
 
 def _changed(rule, **changes):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from ..config import TitansConfig
-from ..fastweights import mlp_shapes
-from ..model import TitansLM
+from ..memory.fastweights import mlp_shapes
+from ..models.model import TitansLM
 from ..operate import memory_bytes
 from .finding import Figures, Finding, Size, grade
 

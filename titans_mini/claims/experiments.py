@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ..checkpoint import load_model
 from ..data.dna import markov_bits
-from ..next_base import MODEL, build, fit, held_out_bits, swap
+from ..models.next_base import MODEL, build, fit, held_out_bits, swap
 from ..quantize import LIMITS, read_latencies, report
 from ..reward import FOR_TAU, UNSEEN, RewardConfig, greedy, play, threshold, train_policy
-from ..tasks import dna_bases
 from ..threads import one_thread
 from ..timing import seconds
+from ..training.checkpoint import load_model
+from ..training.tasks import dna_bases
 from .finding import Figures, Finding, Size, Spread, grade
 
 LAYERS = 3  # of the claimed CNN; recipe: section 4

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ..config import MemoryConfig, SimulationConfig
-from ..gallery import FAILURES, examine
+from ..memory.state import tensors
 from ..operate import RecipeEngine
-from ..state import tensors
-from ..tasks import text_bytes
+from ..studies.gallery import FAILURES, examine
 from ..threads import one_thread
+from ..training.tasks import text_bytes
 from .finding import Figures, Finding, Size, Spread, grade
 
 TOKENS = 2000  # of a run of the gallery, whose rules are made for this length

@@ -11,15 +11,15 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ..checkpoint import BUNDLED, load_model
 from ..config import SimulationConfig
 from ..errors import ConfigError
-from ..evaluate import evaluate
-from ..gates import Gates
-from ..model import TitansLM
-from ..tasks import make_batch
+from ..memory.gates import Gates
+from ..models.model import TitansLM
 from ..threads import one_thread
 from ..timing import medians
+from ..training.checkpoint import BUNDLED, load_model
+from ..training.evaluate import evaluate
+from ..training.tasks import make_batch
 from .finding import UNTESTED, Figures, Finding, Size, Spread, grade
 
 ORDER = ("mac", "mag", "mal")  # best first, and slowest first; recipe: 2.3

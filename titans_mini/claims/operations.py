@@ -11,7 +11,6 @@ from dataclasses import replace
 
 import torch
 
-from ..checkpoint import load_model
 from ..config import MemoryConfig
 from ..errors import ConfigError
 from ..memory import NeuralMemory
@@ -19,6 +18,7 @@ from ..operate import LanguageEngine, MemoryEngine, Runner, Sessions, memory_byt
 from ..operate.drill import NONE, SCALED, SHORT_RUN, Drill, DrillConfig, delays
 from ..stream import Reader, StreamConfig, make_fact, recall_fact
 from ..timing import seconds
+from ..training.checkpoint import load_model
 from .counting import LARGEST, WIDTH
 from .finding import LONG, Figures, Finding, Size, Spread, grade
 

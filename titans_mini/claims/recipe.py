@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..checkpoint import load_model
 from ..config import NORMALISER_NAMES, SCALE_NAMES, MemoryConfig, SimulationConfig
-from ..evaluate import evaluate
 from ..measures import write_frequency, writes_per_1k
 from ..operate import Limits, RecipeEngine
 from ..operate.incidents import STREAM_INCIDENTS
 from ..simulate import simulate, simulate_many
-from ..tasks import text_bytes
 from ..trace import WRITE_LEVEL, Trace
+from ..training.checkpoint import load_model
+from ..training.evaluate import evaluate
+from ..training.tasks import text_bytes
 from .finding import LONG, Figures, Finding, Size, Spread, grade
 from .tuning import standing
 

@@ -12,8 +12,8 @@ from ..config import MemoryConfig, SimulationConfig
 from ..data import bundled_text
 from ..simulate import simulate_many
 from ..tune import TuneConfig, Tuning, tune
-from ..tune_objectives import OBJECTIVES
-from ..tune_store import setting_of, settings_needed
+from ..tune.objectives import OBJECTIVES
+from ..tune.store import setting_of, settings_needed
 from .finding import Figures, Finding, Size, Spread, finite, grade
 
 DEFAULT = dict(tau=(0.3,), beta=(0.7,), lam=(1e-4,), eta=(1e-3,), depth=(2,))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..parallel import gate_matrices
+from ..memory.scan import decay_matrix
 from ..reference import token_loop
-from ..scan import decay_matrix
+from ..studies.parallel import gate_matrices
 from .check import Answer, Draw, Exercise, agree, require, unmoved
 
 

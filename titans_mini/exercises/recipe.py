@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..gates import SurpriseGate, initial_gate_state
+from ..memory.gates import SurpriseGate, initial_gate_state
 from .check import Answer, Draw, Exercise, agree, as_number, require, unmoved
 
 

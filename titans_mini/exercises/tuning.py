@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 
-from ..tune_store import T_95, cost, settings_needed
+from ..tune.store import T_95, cost, settings_needed
 from .check import Answer, Draw, Exercise, Wrong, agree, article, as_number, require
 
 

@@ -9,11 +9,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..chunk import Fast, Record, Rule, Tokens
 from ..errors import ConfigError, check_choice
-from ..fastweights import ACTIVATIONS, squared_error
-from ..gates import ConstantGate, LearnedGate, SurpriseGate
-from ..state import tensors
+from ..memory.chunk import Fast, Record, Rule, Tokens
+from ..memory.fastweights import ACTIVATIONS, squared_error
+from ..memory.gates import ConstantGate, LearnedGate, SurpriseGate
+from ..memory.state import tensors
 from .eager import token_loop
 
 STATE_ON_CHIP = 131_072  # bytes of weights and momentum that one program holds in registers

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..chunk import Fast, Record, Rule, Tokens, chunk_step
-from ..state import join
+from ..memory.chunk import Fast, Record, Rule, Tokens, chunk_step
+from ..memory.state import join
 
 
 def token_loop(fast: Fast, tokens: Tokens, rule: Rule) -> tuple[Tensor | None, Fast, Record]:

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from ..chunk import Fast, Record, Rule, Tokens
-from ..gates import Gates, GateState, SurpriseGate
+from ..memory.chunk import Fast, Record, Rule, Tokens
+from ..memory.gates import Gates, GateState, SurpriseGate
 from .recurrence import NORMALISERS, SETTINGS, TRACE, recurrence
 
 PER_WARP = 4096  # bytes of one matrix in a warp: 32 registers of each thread

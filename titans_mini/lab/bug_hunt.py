@@ -10,7 +10,7 @@ from torch import Tensor
 from ..bug_hunt import CHECKS, LOOKS, PATIENTS, TOKENS, build, failed, moved
 from ..bug_hunt.checks import CLOSE
 from ..errors import check_choice, check_integer
-from ..figures_bug_hunt import moved_figure
+from ..figures.bug_hunt import moved_figure
 from .prediction import Prediction, PredictionPanel
 
 NONE = "none of them"

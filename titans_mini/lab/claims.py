@@ -8,7 +8,7 @@ from ..claims import CLAIMS, VERDICTS, load_results
 from ..claims.report import Result
 from ..claims.view import MISSING
 from ..errors import check_choice
-from ..figures_claims import finding_figure
+from ..figures.claims import finding_figure
 from .prediction import Prediction, PredictionPanel
 
 QUESTION = Prediction(

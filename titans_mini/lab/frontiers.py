@@ -7,9 +7,9 @@ from typing import NamedTuple
 import ipywidgets as w
 
 from ..errors import check_choice, check_number
-from ..figures_frontiers import sweep_figure
-from ..frontiers import FULL, SHARED, TAUS, Outcome, rounded_bytes, sweep
+from ..figures.frontiers import sweep_figure
 from ..reward import FEATURES, RewardConfig
+from ..studies.frontiers import FULL, SHARED, TAUS, Outcome, rounded_bytes, sweep
 from .prediction import Prediction, PredictionPanel
 
 BITS = (FULL, 8, 4, 3, 2)

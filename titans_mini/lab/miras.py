@@ -8,14 +8,14 @@ from typing import NamedTuple
 import ipywidgets as w
 import numpy as np
 
-from .. import asking
-from ..asking import Answers
 from ..errors import ConfigError, check_choice, check_integer
-from ..figures_miras import age_figure, mark_blow_up, stream_figure
+from ..figures.miras import age_figure, mark_blow_up, stream_figure
 from ..miras import KNOBS, Combination, MirasConfig, Pairs, make_pairs
 from ..miras.registry import reason, single_repairs
 from ..miras.run import MirasTrace
 from ..miras.streams import KINDS
+from ..studies import asking
+from ..studies.asking import Answers
 from ..threads import one_thread
 from .prediction import Prediction, PredictionPanel
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import ipywidgets as w
 
-from ..checkpoint import load_model
 from ..errors import ConfigError, check_choice
-from ..figures_operate import timeline_figure
+from ..figures.operate import timeline_figure
 from ..operate import ALARMS, LanguageEngine, RecipeEngine, ShadowConfig
 from ..operate.drill import INCIDENTS, Drill, DrillConfig, clean_drill, delays
+from ..training.checkpoint import load_model
 from .prediction import Answer, Prediction, PredictionPanel
 
 ENGINES = ("language", "recipe")

@@ -10,8 +10,8 @@ import torch
 
 from ..config import MemoryConfig
 from ..errors import check_choice, check_integer, check_number
-from ..figures_parallel import coefficient_figure
-from ..parallel import MATRICES, Cost, chunk_cost, gate_matrices, loop_cost
+from ..figures.parallel import coefficient_figure
+from ..studies.parallel import MATRICES, Cost, chunk_cost, gate_matrices, loop_cost
 from .prediction import Prediction, PredictionPanel
 
 CHUNKS = (1, 2, 4, 8, 16, 32, 64)

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import ipywidgets as w
 
-from .. import figures
 from ..config import NORMALISER_NAMES, SCENARIO_NAMES, SIMULATION_GATE_NAMES, SimulationConfig
 from ..errors import check_choice
 from ..export import to_code
-from ..gallery import FAILURES, Finding, examine
+from ..figures import trace as figures
 from ..simulate import simulate
+from ..studies.gallery import FAILURES, Finding, examine
 from ..trace import COLUMNS, Trace
 from .panel import Panel, button
 from .prediction import Prediction, PredictionPanel

@@ -9,10 +9,10 @@ import ipywidgets as w
 import numpy as np
 
 from ..errors import ConfigError, check_choice, check_integer
-from ..figures_tune import saving_figure, stages_figure
+from ..figures.tune import saving_figure, stages_figure
 from ..tune import Tuning
-from ..tune_store import Cost, Setting, cost
-from ..tune_study import Stand, order, part, stand
+from ..tune.store import Cost, Setting, cost
+from ..tune.study import Stand, order, part, stand
 from .prediction import Prediction, PredictionPanel
 
 VIEWS = ("who stands", "what it saves")
@@ -41,7 +41,7 @@ QUESTION = Prediction("Place of your pick on the long stream (1: the best)?", la
 class TuningLab(PredictionPanel):
     """Choose a grid's size, two lengths, how many go on and the seeds; see who stands, and what it saves.
 
-    `grids` are full grids by stream length, as `tune_study.full_grids` makes them: nothing is run here. With `predict`
+    `grids` are full grids by stream length, as `tune.study.full_grids` makes them: nothing is run here. With `predict`
     the plot stays closed until the place of a pick is predicted. Each control is an attribute: `lab.keep.value = 5`.
     Raises ConfigError for fewer than two lengths.
     """

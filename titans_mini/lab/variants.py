@@ -9,14 +9,14 @@ import numpy as np
 import plotly.graph_objects as go
 import torch
 
-from ..checkpoint import bundled_names, load_model
 from ..errors import check_choice, check_integer
-from ..evaluate import answer_logits
 from ..figures import COLOURS
-from ..model import MODES, TitansLM
-from ..reading import CHANCE
-from ..tasks import RECALL_KEYS, RECALL_VALUES, make_batch
-from ..tasks import RECALL_PAIRS as PAIRS
+from ..models.model import MODES, TitansLM
+from ..studies.reading import CHANCE
+from ..training.checkpoint import bundled_names, load_model
+from ..training.evaluate import answer_logits
+from ..training.tasks import RECALL_KEYS, RECALL_VALUES, make_batch
+from ..training.tasks import RECALL_PAIRS as PAIRS
 from .prediction import Prediction, PredictionPanel
 
 GAPS = (0, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)

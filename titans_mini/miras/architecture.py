@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..config import MemoryConfig
-from ..fastweights import ACTIVATIONS, Activation, Weights, apply_memory, initial_weights
+from ..memory.fastweights import ACTIVATIONS, Activation, Weights, apply_memory, initial_weights
 from .choice import Choice
 
 CHANNELS, TAPS = 8, 5  # of the convolutional memory's hidden layers, and of each filter

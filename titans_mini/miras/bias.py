@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..fastweights import Bias, squared_error
+from ..memory.fastweights import Bias, squared_error
 from .choice import Choice, Number
 
 STEEP = 1e3  # of the smooth sign tanh(STEEP r): the slope of r / |r| at zero

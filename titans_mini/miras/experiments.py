@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ..chunk import Tokens
 from ..config import MemoryConfig
+from ..memory.chunk import Tokens
 from .config import MirasConfig
 from .general import answer, miras_step
 from .privacy import epsilon

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ..gates import ConstantGate, GateState, LearnedGate, SurpriseGate
+from ..memory.gates import ConstantGate, GateState, LearnedGate, SurpriseGate
 from .choice import Choice
 
 # Each takes dim, heads, theta, eta, alpha.

@@ -13,10 +13,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..chunk import Fast, Record, Rule, Tokens, chunk_step
-from ..fastweights import Bias, Weights
-from ..gates import Gates
-from ..state import choose
+from ..memory.chunk import Fast, Record, Rule, Tokens, chunk_step
+from ..memory.fastweights import Bias, Weights
+from ..memory.gates import Gates
+from ..memory.state import choose
 from .algorithm import Algorithm, Scene, Slots, column
 from .architecture import Architecture
 from .privacy import add_noise, noise_keys

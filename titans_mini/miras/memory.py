@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ..chunk import Fast, Record, Tokens
 from ..config import MemoryConfig
 from ..errors import check_integer
 from ..memory import NeuralMemory
+from ..memory.chunk import Fast, Record, Tokens
 from .architecture import ARCHITECTURES, Architecture
 from .config import MirasConfig
 from .general import GeneralRule, answer, initial_carry, miras_step

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ConfigError, check_integer, check_number
-from ..fastweights import Weights
+from ..memory.fastweights import Weights
 
 ORDERS = (1 + np.geomspace(1e-8, 1e7, 1500)).tolist()  # of the Renyi divergence; the best one is taken
 

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..chunk import Fast, Tokens
 from ..config import MemoryConfig
 from ..errors import ConfigError, check_integer
-from ..gates import initial_gate_state
+from ..memory.chunk import Fast, Tokens
+from ..memory.gates import initial_gate_state
 from .architecture import Architecture
 from .config import MirasConfig
 from .general import GeneralRule, answer, initial_carry, miras_step

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ConfigError, check_choice, check_integer, check_number
-from ..tasks import text_bytes
+from ..training.tasks import text_bytes
 from .engine import Engine
 from .incidents import STREAM_INCIDENTS, broken_weight, scaled_weight, splice
 from .monitor import Event, Limits, measure

@@ -16,18 +16,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..chunk import Fast, Record, Tokens
 from ..config import SimulationConfig
 from ..data.encode import BLANK, CONTEXT, Encoder
 from ..data.scenarios import Stream, to_bytes
 from ..data.text import bundled_text
 from ..errors import ConfigError
-from ..fastweights import Weights
-from ..gates import SurpriseGate
 from ..memory import NeuralMemory
-from ..model import ModelState, TitansLM
+from ..memory.chunk import Fast, Record, Tokens
+from ..memory.fastweights import Weights
+from ..memory.gates import SurpriseGate
+from ..memory.state import MemoryState
+from ..models.model import ModelState, TitansLM
 from ..simulate import run_stream, start_fast
-from ..state import MemoryState
 
 
 class Reading(NamedTuple):

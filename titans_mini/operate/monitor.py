@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ConfigError, check_integer, check_number
-from ..gates import GateState, SurpriseGate, initial_gate_state
+from ..memory.gates import GateState, SurpriseGate, initial_gate_state
 from ..trace import WRITE_LEVEL
 from .engine import Engine, Reading
 

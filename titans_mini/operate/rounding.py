@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from ..data.encode import CONTEXT
 from ..errors import ConfigError
-from ..fastweights import ACTIVATIONS, Weights, apply_memory
-from ..model import ModelState
+from ..memory.fastweights import ACTIVATIONS, Weights, apply_memory
+from ..models.model import ModelState
 from ..quantize import KINDS, compress, dequantize, memory_bytes, quantize, quantized_model, restore
 from ..threads import one_thread
 from .engine import LanguageEngine, RecipeEngine, RecipeState

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..errors import DivergenceError, check_integer
-from ..state import tensors
+from ..memory.state import tensors
 from ..threads import one_thread
 from .engine import Engine, Reading
 from .monitor import Event, Limits, Monitor, measure

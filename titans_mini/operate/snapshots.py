@@ -22,8 +22,8 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from ..errors import ConfigError, check_integer
-from ..fastweights import mlp_shapes
 from ..files import write_whole
+from ..memory.fastweights import mlp_shapes
 from .engine import Engine
 
 SCHEMA = "titans_mini.snapshot/1"

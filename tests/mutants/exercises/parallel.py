@@ -2,7 +2,7 @@
 
 import torch
 
-from titans_mini.scan import decay_matrix
+from titans_mini.memory.scan import decay_matrix
 
 from . import BOTH, PROPERTY, VALUE, Mutant
 

@@ -3,7 +3,7 @@
 import math
 import statistics
 
-from titans_mini.tune_store import cost
+from titans_mini.tune.store import cost
 
 from . import BOTH, PROPERTY, VALUE, Mutant
 

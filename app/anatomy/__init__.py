@@ -1,0 +1,1 @@
+"""The page Anatomy: one token's write taken apart."""

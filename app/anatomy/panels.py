@@ -1,0 +1,210 @@
+"""One token on the Anatomy page: stepper, text, vectors, gate, numbers, heat maps. A fragment: no run is repeated."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+
+import controls
+import links
+import runs
+import streamlit as st
+from header import character
+from runs import Run
+from texts import say
+
+from anatomy import controls as own
+from titans_mini.figures import anatomy as figures_anatomy
+from titans_mini.figures import trace as figures
+from titans_mini.studies.anatomy import Step, dissect
+from titans_mini.threads import one_thread
+
+PAGE = 320  # bytes of text shown at once
+KEPT = 8  # steps; one of the widest memory takes 0.8 MB
+BARE = {"displayModeBar": False}
+
+
+@st.fragment
+def show(run: Run, hidden: frozenset[str]) -> None:
+    """All that belongs to one token."""
+    last = last_token(run)
+    token = _place(run, last, hidden)
+    if "player" not in hidden:
+        _show_stepper(run, token, last, hidden)
+        token = _place(run, last, hidden)
+    _put_into_link(run, token, last)
+    if run.trace.diverged_at is not None:
+        st.caption(say("anatomy_end", token=run.trace.diverged_at))
+    reading, vectors = "text" not in hidden, "vectors" not in hidden
+    gate, step = _steps(run, token)
+    if reading or vectors:
+        columns = iter(st.columns([11, 9] if reading and vectors else 1, gap="medium"))
+        if reading:
+            with next(columns):
+                _show_text(run, token)
+        if vectors:
+            with next(columns):
+                _guide("vectors", hidden)
+                _chart(figures_anatomy.vector_figure(step), "vectors")
+    if "hand" not in hidden:
+        _show_hand(hidden)
+        gate, step = _steps(run, token)
+    _show_step(run, gate, step, hidden)
+    links.keep()
+
+
+def last_token(run: Run) -> int:
+    """The last token that has numbers."""
+    end = len(run.trace) if run.trace.diverged_at is None else run.trace.diverged_at
+    return max(end - 1, 0)
+
+
+def _show_step(run: Run, gate: Step, step: Step, hidden: frozenset[str]) -> None:
+    if not math.isfinite(step.loss_after) or not math.isfinite(step.norm_after):
+        st.error(say("anatomy_overflow", theta=f"{step.theta:g}"))
+    if "numbers" not in hidden:
+        _show_numbers(gate, step)
+    if "maps" not in hidden:
+        _show_maps(step, hidden)
+    formula, curve = "formula" not in hidden, "curve" not in hidden
+    if formula or curve:
+        columns = iter(st.columns([11, 9] if formula and curve else 1, gap="medium"))
+        if formula:
+            with next(columns):
+                _show_formula(run, step)
+        if curve:
+            with next(columns):
+                _guide("curve", hidden)
+                _chart(figures_anatomy.write_figure(step), "curve")
+
+
+def _place(run: Run, last: int, hidden: frozenset[str]) -> int:
+    """The token for this run: the chosen one, or else the first write; never past the end."""
+    state = st.session_state
+    token = state[controls.HIDDEN].get("token") if "token" in hidden else state.get("token")
+    token = min(runs.first_write(run.trace) if token is None else token, last)
+    if "token" not in hidden and (token != state.get("token") or state.get("token_last") != last):
+        state.token, state.token_last = token, last
+    return token
+
+
+def _put_into_link(run: Run, token: int, last: int) -> None:
+    """Not left to the slider: where its end moves, it would take an older token out of the link again."""
+    wanted = None if token == min(runs.first_write(run.trace), last) else str(token)
+    if wanted is None:
+        st.query_params.pop("token", None)
+    elif st.query_params.get("token") != wanted:
+        st.query_params["token"] = wanted
+
+
+def _go(token: int) -> None:
+    links.put({"token": token})
+
+
+def _show_stepper(run: Run, token: int, last: int, hidden: frozenset[str]) -> None:
+    write = min(runs.first_write(run.trace, token), last)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="stepper"):
+        for name, icon, target, label in (
+            ("back", ":material/skip_previous:", max(token - 1, 0), ""),
+            ("forward", ":material/skip_next:", min(token + 1, last), ""),
+            ("next", ":material/edit_note:", write, say("next")),
+        ):
+            about = say("next?") if name == "next" else say(name)
+            st.button(label, icon=icon, key=f"token_{name}", help=about, on_click=_go, args=(target,))
+        if last > 0 and "token" not in hidden:
+            st.slider(say("token"), 0, last, token, key="token", help=say("anatomy_token?"))
+
+
+def _steps(run: Run, token: int) -> tuple[Step, Step]:
+    """(the step as the gate decides it, the step that is shown)."""
+    chosen, gate = links.values(), _dissect(run, token)
+    return gate, gate if chosen["auto"] else _dissect(run, token, chosen["theta"], chosen["alpha"])
+
+
+def _dissect(run: Run, token: int, theta: float | None = None, alpha: float | None = None) -> Step:
+    """The step, taken apart unless the session still has it."""
+    kept: OrderedDict[tuple, Step] = st.session_state.setdefault("steps", OrderedDict())
+    key = (run.key, token, theta, alpha)
+    if key not in kept:
+        with one_thread():
+            kept[key] = dissect(run.trace.settings, token, text=run.source.text, theta=theta, alpha=alpha)
+    kept.move_to_end(key)
+    while len(kept) > KEPT:
+        kept.popitem(last=False)
+    return kept[key]
+
+
+def _show_text(run: Run, token: int) -> None:
+    start, length = figures.page_of(run.trace, token, PAGE)
+    st.caption(say("legend"))
+    st.html(f'<div class="reading">{figures.coloured_text(run.trace, start=start, length=length, cursor=token)}</div>')
+
+
+def _show_hand(hidden: frozenset[str]) -> None:
+    first, *rest = st.columns([2, 3, 3], gap="medium", vertical_alignment="center")
+    with first:
+        auto = controls.show(own.AUTO, hidden)
+    for column, control in zip(rest, own.HAND, strict=True):
+        with column:
+            controls.show(control, hidden, disabled=auto)
+
+
+def _show_numbers(gate: Step, step: Step) -> None:
+    numbers = {
+        "raw": _short(step.raw),
+        "theta_now": _short(step.theta),
+        "alpha_now": _short(step.alpha),
+        "loss_now": say("arrow", start=_short(step.loss_before), end=_short(step.loss_after)),
+        "norm_now": say("arrow", start=_short(step.norm_before), end=_short(step.norm_after)),
+    }
+    decided = {
+        "theta_now": _short(gate.theta),
+        "alpha_now": _short(gate.alpha),
+        "loss_now": say("arrow_end", end=_short(gate.loss_after)),
+        "norm_now": say("arrow_end", end=_short(gate.norm_after)),
+    }
+    with st.container(horizontal=True, gap="medium", key="anatomy_numbers"):
+        for name, value in numbers.items():
+            below = say("gate_says", value=decided[name]) if name in decided and step is not gate else None
+            st.metric(
+                say(name), value, below, help=say(name + "?"), delta_arrow="off", delta_color="off", width="content"
+            )
+
+
+def _show_maps(step: Step, hidden: frozenset[str]) -> None:
+    depth = len(step.before)
+    layer = min(links.values()["layer"], depth)
+    if depth > 1 and "layer" not in hidden:
+        if st.session_state.get("layer", 1) > depth:
+            st.session_state.layer = depth
+        layer = st.segmented_control(
+            say("layer"), range(1, depth + 1), default=1, required=True, key="layer", help=say("layer?"),
+            bind="query-params",
+        )  # fmt: skip
+    _guide("maps", hidden)
+    charts = {"gradient": figures_anatomy.gradient_figure(step, layer - 1)}
+    charts |= figures_anatomy.weights_figures(step, layer - 1)
+    for column, (name, figure) in zip(st.columns(len(charts), gap="small"), charts.items(), strict=True):
+        with column:
+            _chart(figure, name)
+
+
+def _show_formula(run: Run, step: Step) -> None:
+    settings = run.trace.settings
+    st.caption(say("formula", token=step.token, character=character(run.trace, step.token)))
+    st.latex(
+        figures_anatomy.step_formula(step, settings.eta, settings.lam, by_hand=not links.values()["auto"]),
+    )
+
+
+def _guide(name: str, hidden: frozenset[str]) -> None:
+    if "guide" not in hidden:
+        st.caption(say(f"guide={name}"))
+
+
+def _chart(figure, name: str) -> None:
+    st.plotly_chart(figure, key=f"{name}_chart", config=BARE, alt=say(f"alt={name}"))
+
+
+def _short(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) else say("infinite")

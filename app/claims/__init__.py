@@ -1,0 +1,1 @@
+"""The page Claims: each claim of the recipe with its figures and verdict."""

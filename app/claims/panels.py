@@ -1,0 +1,137 @@
+"""What the Claims page shows: counts, downloads, and each row with its papers, figures, rule and command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+from texts import plain, say
+
+from claims import controls as own
+from claims import runs as claims_runs
+from titans_mini.claims import CLAIMS, Claim, Finding
+from titans_mini.claims import view as views
+from titans_mini.claims.report import Result, to_json
+
+COLOURS = {"holds": "green", "part": "orange", "fails": "red", "untested": "violet", "missing": "gray"}
+FILE = "titans_mini_claims"
+HEADS = ("value", "low", "high", "seeds")
+LONG = 1000  # characters of a sentence that are shown
+
+
+def counts(results: Mapping[str, Result]) -> None:
+    """How many rows have each verdict."""
+    with st.container(horizontal=True, gap="medium", key="claims_counts"):
+        for verdict, count in views.counts(results).items():
+            name = own.NAMES[verdict]
+            st.metric(say(f"judged={name}"), count, help=say(f"count={name}?"), width="content")
+
+
+def downloads(results: dict[str, Result]) -> None:
+    """The audit as files."""
+    makers = {
+        "csv": ("text/csv", lambda: views.to_csv(results)),
+        "json": ("application/json", lambda: to_json(results)),
+    }
+    with st.container(horizontal=True, vertical_alignment="center", key="claims_downloads"):
+        for name, (mime, make) in makers.items():
+            st.download_button(
+                say(f"claims_{name}"), make, f"{FILE}.{name}", mime, key=f"save_claims_{name}",
+                help=say(f"claims_{name}?"), on_click="ignore", icon=":material/download:",
+            )  # fmt: skip
+        st.caption(say("claims_link"), width="content")
+
+
+def label(key: str, result: Result | None, hidden: frozenset[str]) -> str:
+    """The head of a row: its verdict as a badge, and the claim; the claim alone where verdicts are hidden."""
+    if "verdicts" in hidden:
+        return plain(CLAIMS[key].claim, LONG)
+    verdict = views.MISSING if result is None else result.finding.verdict
+    name = own.NAMES[verdict]
+    text = say(f"judged={name}")
+    if result is not None and result.size != "full":
+        text += say("claims_small", size=result.size)
+    return say("claims_row", colour=COLOURS[name], verdict=text, claim=plain(CLAIMS[key].claim, LONG))
+
+
+def row(key: str, result: Result | None, hidden: frozenset[str]) -> None:
+    """All of an open row that the link does not hide."""
+    claim, here = CLAIMS[key], claims_runs.small().get(key)
+    st.markdown(say("claims_zh", claim=plain(claim.claim_zh, LONG)))
+    st.caption(say("claims_section", section=claim.section))
+    _words(claim, result, hidden)
+    if "measure" not in hidden and here is not None:
+        _small(here, hidden, alone=result is None)
+    if "figures" not in hidden and (result or here):
+        st.markdown(f"**{say('claims_figures')}**", help=say("claims_figures?"))
+        _table(key, result and result.finding, None if here is None or "measure" in hidden else here.finding)
+    if "rule" not in hidden:
+        st.markdown(f"**{say('claims_rule')}**", help=say("claims_rule?"))
+        st.markdown(plain(claim.rule, LONG))
+    if "command" not in hidden:
+        st.markdown(f"**{say('claims_command')}**", help=say("claims_command?"))
+        commands = [claim.before, claim.command] if claim.before else [claim.command]
+        st.code("\n".join(commands), language="bash", wrap_lines=True)
+        if result is not None:
+            st.caption(_made("claims_machine", result))
+    if "measure" not in hidden:
+        _measure(key)
+
+
+def _words(claim: Claim, result: Result | None, hidden: frozenset[str]) -> None:
+    """The papers and the measurement side by side."""
+    left, right = st.columns(2, gap="medium")
+    if "papers" not in hidden:
+        with left:
+            st.markdown(f"**{say('claims_papers')}**", help=say("claims_papers?"))
+            st.markdown(_papers(claim))
+    if "measured" not in hidden:
+        with right:
+            st.markdown(f"**{say('claims_measured')}**", help=say("claims_measured?"))
+            st.markdown(say("claims_missing") if result is None else plain(f"{result.finding.told}.", LONG))
+
+
+def _papers(claim: Claim) -> str:
+    if claim.source != "none":
+        return say("claims_source", papers=plain(claim.papers, LONG), source=plain(claim.source))
+    if claim.papers == "none":
+        return say("claims_source=none")
+    return say("claims_source=own", papers=plain(claim.papers, LONG))
+
+
+def _small(here: Result, hidden: frozenset[str], *, alone: bool) -> None:
+    """What was measured in this session."""
+    name = own.NAMES[here.finding.verdict]
+    words = {"colour": COLOURS[name], "verdict": say(f"judged={name}"), "told": plain(here.finding.told, LONG)}
+    st.markdown(say("small_told", **words) if "verdicts" not in hidden else f"{words['told']}.")
+    st.caption(_made("small_note=alone" if alone else "small_note", here))
+
+
+def _made(key: str, result: Result) -> str:
+    return say(key, size=result.size, seconds=result.seconds, machine=plain(result.machine))
+
+
+def _table(key: str, full: Finding | None, here: Finding | None) -> None:
+    """The figures of the full measurement, and beside them those of this session."""
+    tables = {"claims_column={head}": full, "claims_column=here_{head}": here}
+    rows = {form: views.figure_rows(finding) for form, finding in tables.items() if finding is not None}
+    lines = [
+        {say("claims_column=figure"): figure}
+        | {
+            say(form.format(head=head)): table.get(figure, {}).get(head, "")
+            for form, table in rows.items()
+            for head in HEADS
+        }
+        for figure in dict.fromkeys(name for table in rows.values() for name in table)
+    ]
+    st.dataframe(lines, hide_index=True, width="stretch", key=f"figures_{key}")
+
+
+def _measure(key: str) -> None:
+    """The button, and the measurement itself, which another click ends."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        icon = ":material/science:"
+        asked = st.button(say("claims_measure"), key=f"measure_{key}", help=say("claims_measure?"), icon=icon)
+        st.button(say("stop"), key=f"stop_{key}", help=say("stop_measure?"), icon=":material/stop:")
+    if asked:
+        claims_runs.measure(key)

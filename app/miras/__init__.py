@@ -1,0 +1,1 @@
+"""The page MIRAS: a memory built from four parts, and run."""

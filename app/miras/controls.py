@@ -1,0 +1,104 @@
+"""The MIRAS page's controls, and what its link may set and hide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from controls import CONTROLS, Control, decades, steps
+from links import Page
+
+from miras import rules as miras_rules
+from titans_mini.miras import KNOBS, PRESETS, MirasConfig
+from titans_mini.miras.choice import Number
+
+NOTHING = "nothing"
+MAX_LENGTH = 1000
+DEFAULT = miras_rules.Rule(MirasConfig("matrix", "huber", "none", "gd", "constant"))
+VERSUS_DEFAULT = miras_rules.spell(miras_rules.Rule(MirasConfig("matrix", "l2", "none", "gd", "constant")))
+
+
+@dataclass(frozen=True)
+class RuleControl(Control):
+    """Rule B, spelled as `miras_rules.spell` does, or nothing."""
+
+    longest: int = 300
+
+    def read(self, text: str) -> str:
+        """The text that a link gives, or ConfigError."""
+        return NOTHING if text == NOTHING else miras_rules.spell(miras_rules.read(text))
+
+
+def _numbered(knob: str, choice: str, number: Number) -> Control:
+    """The control of a choice's number, on a scale that suits its range."""
+    name, low, high = miras_rules.number_control(knob, choice), number.low, number.high
+    if name in SCALES:
+        return replace(steps(name, number.default, SCALES[name]), low=low, high=high)
+    if number.whole:
+        return Control(name, "slider", int(number.default), int(low), int(high))
+    return Control(name, "slider", float(number.default), low, high, 0.05)
+
+
+WIDE = decades(-3, 3, (1, 2, 5))[1:]
+SCALES = {
+    "huber_delta": WIDE, "huber_norm_delta": WIDE, "switch_delta": WIDE, "yaad_delta": WIDE,
+    "shift_delta": decades(-2, 3, (1, 2, 5)), "decay_alpha": decades(-4, 0, (1, 2, 5)), "kl_mass": WIDE[3:],
+    "elastic_gamma": decades(-5, 1, (1, 2, 5)), "privacy_sigma": WIDE,
+    "adam_beta2": (0.0, 0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999),
+    "rmsprop_rho": (0.0, 0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999),
+}  # fmt: skip
+PRESET = Control("preset", "choice", "own", options=("own", *PRESETS))
+PICKERS = {
+    knob: Control(name, "choice", getattr(DEFAULT.config, knob), options=tuple(KNOBS[knob]))
+    for knob, name in miras_rules.KNOB_CONTROLS.items()
+}
+NUMBERS = {
+    (knob, choice): _numbered(knob, choice, entry.number)
+    for knob, choices in KNOBS.items()
+    for choice, entry in choices.items()
+    if entry.number is not None
+}
+STEPS = (
+    steps("write", DEFAULT.config.theta, decades(-5, 1)),
+    steps("forget", DEFAULT.config.alpha, decades(-6, 0, (1, 2, 5))),
+)
+SIZES = (
+    replace(CONTROLS["chunk"], default=DEFAULT.chunk),
+    Control("clip", "switch", DEFAULT.clip),
+    replace(CONTROLS["scale"], default=DEFAULT.scale),
+    replace(CONTROLS["depth"], default=DEFAULT.depth),
+)
+KIND = Control("kind", "buttons", "outliers", options=("clean", "outliers", "noise", "overload", "drift"))
+AMOUNTS = {
+    "outliers": Control("outlier_share", "slider", 0.1, 0.0, 1.0, 0.01),
+    "noise": Control("noise_size", "slider", 0.3, 0.0, 10.0, 0.1),
+    "overload": Control("load", "slider", 3.0, 1.0, 8.0, 0.5),
+    "drift": Control("drift_angle", "slider", 0.02, 0.0, 1.0, 0.01),
+}
+PAIRS = Control("pairs", "slider", 6, 1, 64)
+RUN = (
+    Control("features", "slider", 8, 4, 32, 4),
+    Control("length", "number", 160, 1, MAX_LENGTH, 60),
+    CONTROLS["seed"],
+)
+VERSUS = RuleControl("versus", "rule", VERSUS_DEFAULT)
+MORE = (*SIZES, *RUN)
+# Drawn only where the choices ask for them: their values outlive the time in between.
+COMING = (*NUMBERS.values(), *AMOUNTS.values(), PAIRS, SIZES[-1])
+ALL = (PRESET, *PICKERS.values(), *STEPS, *MORE, KIND, VERSUS, *COMING[:-1])
+PAGE = Page(
+    "miras",
+    {control.name: control for control in ALL},
+    ("more", "stream", "numbers", "recall", "curves", "formula", "code", "table", "pin"),
+    {"more": tuple(control.name for control in MORE), "stream": ("kind", *(c.name for c in AMOUNTS.values()), "pairs")},
+)
+
+
+def stream_of(values: dict) -> dict:
+    """What `make_pairs` is asked for."""
+    kind, dim = values["kind"], values["features"]
+    stream = {"kind": kind, "tokens": values["length"], "dim": dim, "pairs": values["pairs"], "seed": values["seed"]}
+    if kind == "overload":
+        return {**stream, "kind": "clean", "pairs": max(1, round(values["load"] * dim))}
+    if kind in AMOUNTS:
+        stream["amount"] = values[AMOUNTS[kind].name]
+    return stream

@@ -1,0 +1,162 @@
+"""What the MIRAS page shows of a run: numbers, curves, the formula, the code and the table of all choices."""
+
+from __future__ import annotations
+
+import math
+
+import links
+import streamlit as st
+from player import THEMED
+from texts import plain, say
+
+from miras import rules as miras_rules
+from miras.runs import Run
+from titans_mini.figures import miras as figures_miras
+from titans_mini.miras import KNOBS, allowed, table
+from titans_mini.miras.registry import repairs, single_repairs
+
+CHART = {"displayModeBar": False}
+WORDS = {"write": "theta", "forget": "alpha", "gating": "gate"}  # controls by the name of what they set
+
+
+def show(run: Run, other: Run | None, hidden: frozenset[str], stream: dict) -> None:
+    """All that the link does not hide."""
+    runs = {"this_rule": run} | ({} if other is None else {"B": other})
+    _banners(runs)
+    if "numbers" not in hidden:
+        _numbers(runs)
+    if other is not None:
+        st.markdown(_difference(run, other))
+    _charts(runs, hidden)
+    if "formula" not in hidden:
+        _formula(run.rule)
+    if "code" not in hidden:
+        st.markdown(f"##### {say('two_lines')}", help=say("two_lines?"))
+        st.code(miras_rules.to_code(run.rule, stream, stream["seed"]), language="python")
+    if "table" not in hidden:
+        _table()
+
+
+def _banners(runs: dict[str, Run]) -> None:
+    for name, run in runs.items():
+        if run.ended is None:
+            continue
+        cause, words = run.cause, say("cause=other")
+        if cause is not None:
+            kind = "write" if cause.name == "write" else "eta"
+            words = say(f"cause={kind}", old=f"{cause.old:g}", new=f"{cause.new:g}")
+        st.error(say("blew_up", who=say(f"whose={name}"), token=run.ended, cause=words))
+        if cause is not None and name == "this_rule":
+            label = say("miras_mend", name=_word(cause.name), new=f"{cause.new:g}")
+            change = {cause.name: cause.new}
+            st.button(label, key="miras_mend", help=say("mend?"), on_click=links.put, args=(change,))
+
+
+def _numbers(runs: dict[str, Run]) -> None:
+    shown = {name: _values(run) for name, run in runs.items()}
+    with st.container(horizontal=True, gap="medium", key="miras_numbers"):
+        for name, value in shown["this_rule"].items():
+            below = say("in_B", value=shown["B"][name]) if "B" in shown else None
+            st.metric(
+                say(name), value, below, help=say(name + "?"), delta_arrow="off", delta_color="off", width="content"
+            )
+
+
+def _values(run: Run) -> dict[str, str]:
+    start, end = run.norms
+    return {
+        "end_recall": _short(float(run.answers.end_recall.mean())),
+        "end_error": _short(run.answers.end_error),
+        "miras_norm": say("arrow", start=_short(start), end=_short(end)),
+    }
+
+
+def _short(value: float) -> str:
+    if not math.isfinite(value):
+        return say("none")
+    return f"{value:.2f}" if abs(value) < 100 else f"{value:,.0f}" if abs(value) < 1e6 else f"{value:.1e}"
+
+
+def _difference(run: Run, other: Run) -> str:
+    found = miras_rules.differences(run.rule, other.rule)
+    changes = (say("miras_change", name=_word(name), old=_spell(old), new=_spell(new)) for name, old, new in found)
+    return say("miras_differs", changes=", ".join(changes)) if found else say("miras_same")
+
+
+def _word(name: str) -> str:
+    return plain(WORDS.get(name, name))
+
+
+def _spell(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else plain(value)
+
+
+def _charts(runs: dict[str, Run], hidden: frozenset[str]) -> None:
+    drawn = {say(name): (run.trace, run.answers) for name, run in runs.items()}
+    panels = [name for name in ("curves", "recall") if name not in hidden]
+    for name, column in zip(panels, st.columns([3, 2][: len(panels)], gap="medium") if panels else (), strict=True):
+        with column:
+            if name == "recall":
+                st.markdown(f"##### {say('recall_by_age')}", help=say("recall_by_age?"))
+                _draw(figures_miras.age_figure(drawn), "by_age")
+                continue
+            st.markdown(f"##### {say('along')}", help=say("along?"))
+            figure = figures_miras.stream_figure(drawn, marked=runs["this_rule"].stream.marked)
+            for label, run in runs.items():
+                if run.ended is not None:
+                    figures_miras.mark_blow_up(figure, run.ended, say(label))
+            _draw(figure, "along")
+
+
+def _draw(figure, name: str) -> None:
+    """Streamlit puts the theme's colours in the place of those of `THEMED`."""
+    for line in figure.data:
+        line.line.color = THEMED.get(line.line.color, line.line.color)
+        line.marker.color = THEMED.get(line.marker.color, line.marker.color)
+    st.plotly_chart(figure, key=f"{name}_chart", config=CHART, alt=say(f"alt={name}"))
+
+
+def _formula(rule: miras_rules.Rule) -> None:
+    st.markdown(f"##### {say('the_formula')}", help=say("the_formula?"))
+    rows = say("head")
+    for knob, name in rule.config.combination._asdict().items():
+        choice = KNOBS[knob][name]
+        number = ""
+        if knob in miras_rules.NUMBERED and choice.number is not None:
+            number = say("a_number", name=choice.number.name, value=rule.config.number(knob))
+        if knob == "gate":
+            number = say("gate_numbers", theta=rule.config.theta, alpha=rule.config.alpha)
+        words = {"formula": choice.formula.replace("|", "\\|"), "reference": plain(choice.reference)}
+        rows += say("row", knob=say(f"head={knob}"), name=plain(name), number=number, **words)
+    st.markdown(rows)
+
+
+@st.cache_data(show_spinner=False)
+def _counts() -> tuple[int, int]:
+    return len(allowed()), math.prod(len(choices) for choices in KNOBS.values())
+
+
+def _table() -> None:
+    with st.expander(say("all_choices"), icon=":material/table:", key="all_choices", on_change="rerun") as panel:
+        if panel.open:
+            count, every = _counts()
+            st.caption(say("all_choices?", count=count, all=every))
+            rows = table()
+            columns = {name: say(f"column={name}") for name in rows[0]}
+            st.dataframe(rows, hide_index=True, width="stretch", height=420, key="choices", column_config=columns)
+
+
+def allowed_line(values: dict) -> str:
+    """What could be chosen in the place of a refused combination, as Markdown."""
+    chosen = miras_rules.names(values)
+    if not (alone := single_repairs(chosen)):
+        pairs = (f"{knob} {_bold(name)}" for knob, name in repairs(chosen)[0].items())
+        return say("allowed_together", choices=say("and").join(pairs))
+    choices = (f"{knob} {', '.join(map(_bold, names))}" for knob, names in alone.items())
+    return say("allowed", choices=say("or").join(choices))
+
+
+def _bold(name: str) -> str:
+    return f"**{plain(name)}**"

@@ -1,0 +1,174 @@
+"""A rule of the design space as a value: from the pickers and back, spelled for a link, and as the code that makes it.
+
+Session-free: nothing here draws or remembers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from titans_mini import MemoryConfig
+from titans_mini.errors import ConfigError, check_integer
+from titans_mini.miras import KNOBS, PRESETS, Combination, MirasConfig
+
+KNOB_CONTROLS = {knob: knob for knob in KNOBS} | {"gate": "gating"}  # knob -> its control
+NUMBERED = ("bias", "retention", "algorithm")
+CLIP = 1.0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The inner rule and the sizes that go with it; what makes no difference has one spelling."""
+
+    config: MirasConfig
+    chunk: int = 1
+    clip: bool = False
+    scale: str = "unit"
+    depth: int = 2
+
+    def memory(self, dim: int) -> MemoryConfig:
+        """Sizes, chunk and clip over `dim` features."""
+        clip = CLIP if self.clip else None
+        return MemoryConfig(dim=dim, chunk=self.chunk, clip=clip, scale=self.scale, depth=self.depth)
+
+
+def make_rule(config: MirasConfig, **sizes: object) -> Rule:
+    """A rule without what makes no difference: a number that is the default, a depth that is not used."""
+    for knob in NUMBERED:
+        number = KNOBS[knob][getattr(config, knob)].number
+        if number is not None and config.number(knob) == number.default:
+            config = replace(config, **{f"{knob}_number": None})
+    if config.architecture != "mlp":
+        sizes["depth"] = 2
+    if config.retention == "privacy":  # needs a bound on each token's gradient
+        sizes["clip"] = True
+    return Rule(config, **sizes)
+
+
+def preset(name: str) -> Rule:
+    """A published rule."""
+    config, sizes = PRESETS[name].config, PRESETS[name].memory_config()
+    return make_rule(config, chunk=sizes.chunk, clip=sizes.clip is not None, scale=sizes.scale, depth=sizes.depth)
+
+
+def number_control(knob: str, choice: str) -> str | None:
+    """The control that holds a choice's number, as in lq_q."""
+    number = KNOBS[knob][choice].number
+    return None if number is None else f"{choice}_{number.name}"
+
+
+def names(values: dict) -> Combination:
+    """The five names that the pickers show."""
+    return Combination(*(values[control] for control in KNOB_CONTROLS.values()))
+
+
+def from_values(values: dict) -> Rule:
+    """The rule that the controls ask for; raises ConfigError for names that do not go together."""
+    chosen = names(values)
+    controls = {knob: number_control(knob, getattr(chosen, knob)) for knob in NUMBERED}
+    numbers = {f"{knob}_number": values[name] for knob, name in controls.items() if name is not None}
+    config = MirasConfig(*chosen, theta=values["write"], alpha=values["forget"], **numbers)
+    return make_rule(config, **{name: values[name] for name in ("chunk", "clip", "scale", "depth")})
+
+
+def to_values(rule: Rule) -> dict:
+    """The inverse: what fills the controls. Numbers of other choices stay as they are."""
+    config = rule.config
+    values = {control: getattr(config, knob) for knob, control in KNOB_CONTROLS.items()}
+    for knob in NUMBERED:
+        if (name := number_control(knob, getattr(config, knob))) is not None:
+            values[name] = config.number(knob)
+    sizes = {name: getattr(rule, name) for name in ("chunk", "clip", "scale", "depth")}
+    return values | {"write": config.theta, "forget": config.alpha} | sizes
+
+
+def name_of(rule: Rule) -> str | None:
+    """The preset that this rule is."""
+    return next((name for name in PRESETS if preset(name) == rule), None)
+
+
+def spell(rule: Rule) -> str:
+    """The rule as a link has it: a preset's name, or as in `matrix.l2.none.gd.constant,theta=0.5,chunk=16`."""
+    return name_of(rule) or ",".join([".".join(rule.config.combination), *_details(rule)])
+
+
+def _details(rule: Rule) -> list[str]:
+    plain = Rule(MirasConfig(*rule.config.combination))
+    found = {
+        name: getattr(rule.config, name)
+        for name in ("theta", "alpha", *(f"{knob}_number" for knob in NUMBERED))
+        if getattr(rule.config, name) != getattr(plain.config, name)
+    }
+    found |= {
+        name: getattr(rule, name)
+        for name in ("chunk", "clip", "scale", "depth")
+        if getattr(rule, name) != getattr(plain, name)
+    }
+    return [f"{name}={value:.9g}" if isinstance(value, float) else f"{name}={value}" for name, value in found.items()]
+
+
+READERS = {
+    "theta": float, "alpha": float, "bias_number": float, "retention_number": float, "algorithm_number": float,
+    "chunk": int, "depth": int, "scale": str, "clip": lambda text: {"True": True, "False": False}[text],
+}  # fmt: skip
+
+
+def read(text: str, chunks: int = 64) -> Rule:
+    """The inverse of `spell`; raises ConfigError."""
+    if text in PRESETS:
+        return preset(text)
+    combination, *details = text.split(",")
+    given = {}
+    for detail in details:
+        name, _, value = detail.partition("=")
+        try:
+            given[name] = READERS[name](value)
+        except (KeyError, ValueError):
+            raise ConfigError(f"versus has {detail!r}, which is no detail of a rule") from None
+    parts = combination.split(".")
+    if len(parts) != len(KNOBS):
+        raise ConfigError(f"versus must be nothing, a preset or five names with dots between, not {combination!r}")
+    sizes = {name: given.pop(name) for name in ("chunk", "clip", "scale", "depth") if name in given}
+    check_integer("chunk", sizes.get("chunk", 1), 1, chunks)
+    for name, number in given.items():
+        if name == "algorithm_number" and parts[3] == "multistep" and number.is_integer():
+            given[name] = int(number)
+    config = MirasConfig(*parts, **given)
+    Rule(config, **sizes).memory(8)  # checks the sizes
+    return make_rule(config, **sizes)
+
+
+def differences(rule: Rule, other: Rule) -> list[tuple[str, object, object]]:
+    """(name, in `other`, in `rule`) of each setting that the two do not share; numbers of unlike choices left out."""
+    now, then = to_values(rule), to_values(other)
+    return [(name, then[name], now[name]) for name in now if name in then and now[name] != then[name]]
+
+
+def to_code(rule: Rule, stream: dict, seed: int) -> str:
+    """Python whose two middle lines make the rule, and whose rest repeats its run over make_pairs(**stream)."""
+    name, sizes = name_of(rule), [f"dim={stream['dim']}", f"chunk={rule.chunk}"]
+    sizes += [] if rule.clip else ["clip=None"]
+    sizes += [] if rule.scale == "unit" else [f"scale={rule.scale!r}"]
+    sizes += [] if rule.depth == 2 else [f"depth={rule.depth}"]
+    made = f"MirasConfig.preset({name!r})" if name else f"MirasConfig({', '.join(_arguments(rule.config))})"
+    scaled = "stream.keys" if rule.scale == "unit" else "stream.keys * config.norm"
+    return f"""from titans_mini import MemoryConfig
+from titans_mini.studies.asking import ask, judge
+from titans_mini.miras import MirasConfig, MirasMemory, make_pairs, run
+
+miras = {made}
+memory = MirasMemory(config := MemoryConfig({", ".join(sizes)}), miras)  # a layer for any network: x (b, t, dim)
+
+# The run on this page
+stream = make_pairs({", ".join(f"{name}={value!r}" for name, value in stream.items())})
+questions, keys = ask(stream.pair), {scaled}
+trace = run(miras, keys, stream.values, keys[questions.shown], memory=config, seed={seed})
+print(judge(stream, questions, trace).end_recall.mean())
+"""
+
+
+def _arguments(config: MirasConfig) -> list[str]:
+    plain = MirasConfig(*config.combination)
+    fields = ("theta", "alpha", *(f"{knob}_number" for knob in NUMBERED))
+    changes = [f"{name}={getattr(config, name)!r}" for name in fields if getattr(config, name) != getattr(plain, name)]
+    return [*(repr(name) for name in config.combination), *changes]

@@ -1,0 +1,1 @@
+"""The page Operations: a long stream with an incident, alarms, snapshots and rollback."""

@@ -1,0 +1,125 @@
+"""One session's drill, with its engine and its folder: nothing of it is seen by another session.
+
+The folder is made for the session, holds a bounded number of files, and goes when the session does.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+import weights
+from texts import plain, say
+
+from operations import controls as own
+from titans_mini.errors import ConfigError
+from titans_mini.operate import LanguageEngine, RecipeEngine, Sessions, fingerprint
+from titans_mini.operate.drill import Drill, DrillConfig
+from titans_mini.operate.snapshots import FILE, decode_state, encode_state
+
+OPENING = 2000  # tokens that are read when a drill is set up
+MAX_KEPT = 8  # memories under a name
+USER = "visitor"  # the folder itself belongs to one session
+KEY = "operations_desk"
+
+
+class Desk:
+    """What one session works with."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="titans_mini-"))
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        self.note: str | None = None  # what the last click could not do
+        self.rounding: tuple | None = None  # token and rows of the last measurement
+        self._wanted: tuple | None = None
+        self._engine_key: tuple | None = None
+        self.engine: LanguageEngine | RecipeEngine
+        self.drill: Drill
+
+    def set_up(self, name: str, config: DrillConfig, trained: weights.Weights | None) -> None:
+        """Makes engine and drill anew where they are not those that are asked for."""
+        engine_key = (name, trained and trained.key)
+        if engine_key != self._engine_key:  # an engine logs what it reads, so sessions do not share one
+            self.engine = RecipeEngine() if trained is None else LanguageEngine(trained.lm)
+            self._engine_key, self._wanted = engine_key, None
+        if self._wanted != (engine_key, config):
+            self._wanted = (engine_key, config)
+            self.restart(config)
+
+    def restart(self, config: DrillConfig | None = None) -> None:
+        """The same drill, or another one, from its first token."""
+        config = config or self.drill.config
+        place = self.folder / "snapshots"
+        shutil.rmtree(place, ignore_errors=True)
+        self.drill = Drill(self.engine, config, place)
+        self.drill.advance(OPENING)
+        self.note = self.rounding = None
+        st.session_state.drill_playing = False
+
+    @property
+    def sessions(self) -> Sessions:
+        """The memories kept by this session, those of this engine."""
+        return Sessions(self.folder / self._engine_key[0], self.engine, wait=1.0)
+
+    def kept(self) -> list[str]:
+        """Names of the memories kept."""
+        return self.sessions.list(USER)
+
+    def keep(self, name: str) -> None:
+        """Keeps the memory under a name. Raises ConfigError."""
+        if name not in (kept := self.kept()) and len(kept) >= MAX_KEPT:
+            raise ConfigError(say("too_many", count=MAX_KEPT))
+        with self.sessions.open(USER, name) as session:
+            session.state = self.drill.runner.state
+
+    def resume(self, name: str) -> None:
+        """Goes on with the memory kept under a name. Raises ConfigError."""
+        with self.sessions.open(USER, name) as session:
+            state = session.state
+        self.drill.take_over(state, f"session {name} resumed")
+
+    def forget(self, name: str) -> None:
+        """Deletes the memory kept under a name."""
+        if name in self.kept():
+            shutil.rmtree(self.folder / self._engine_key[0] / USER / name, ignore_errors=True)
+
+    def to_file(self) -> bytes:
+        """The present memory as a snapshot file."""
+        return encode_state(self.drill.runner.state, fingerprint(self.engine), cause="session")
+
+    def from_file(self, data: bytes) -> None:
+        """Goes on with the memory in a snapshot file. Raises ConfigError for one that cannot be used."""
+        state = decode_state(data, self.engine.start(), fingerprint(self.engine))
+        try:
+            self.engine.read(self.drill.ahead(40), state)
+        except (RuntimeError, ValueError, IndexError, ArithmeticError):
+            raise ConfigError(say("bad_file")) from None
+        self.drill.take_over(state, "a file resumed")
+
+    def words(self, text: object) -> str:
+        """A message without the place of the session's folder, and with snapshots by their numbers."""
+        return FILE.sub(lambda found: f"snapshot {int(found[1])}", str(text).replace(str(self.folder), "…"))
+
+    def attempt(self, action: Callable, *arguments) -> None:
+        """Callback: does it, and notes in one line where it cannot be done."""
+        self.note = None
+        try:
+            action(*arguments)
+        except ConfigError as error:
+            self.note = plain(self.words(error))
+
+
+def open_desk(name: str, config: DrillConfig) -> Desk | None:
+    """The session's desk with this drill; None, and a line on the page, where the trained weights are missing."""
+    trained = weights.find("text", "mag") if name == own.ENGINES[0] else None
+    if trained is None and name == own.ENGINES[0]:
+        return None
+    if KEY not in st.session_state:
+        st.session_state[KEY] = Desk()
+    desk: Desk = st.session_state[KEY]
+    desk.set_up(name, config, trained)
+    return desk

@@ -1,0 +1,105 @@
+"""Below the drill: memories kept under a name, the present one in 8 and 4 bits, and what can be taken away."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import streamlit as st
+from texts import plain, say
+
+from operations.desk import MAX_KEPT, Desk
+from titans_mini.operate import to_prometheus
+from titans_mini.operate.rounding import rounded
+
+MEASURED = 500  # bytes
+FILE = "titans_mini_memory.safetensors"
+
+
+def show(desk: Desk, hidden: frozenset[str]) -> None:
+    """The panels that the link does not hide."""
+    panels = [name for name in ("sessions", "rounding") if name not in hidden]
+    for name, column in zip(panels, st.columns(len(panels), gap="medium") if panels else (), strict=True):
+        with column:
+            st.markdown(f"##### {say(name)}", help=say(name + "?"))
+            _sessions(desk) if name == "sessions" else _rounding(desk)
+    if "downloads" not in hidden:
+        _downloads(desk)
+
+
+def _sessions(desk: Desk) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", key="keep_row"):
+        name = st.text_input(say("keep_name"), "my-memory", max_chars=64, key="keep_name", help=say("keep_name?"),
+                             persist_state="session")  # fmt: skip
+        icon, about = ":material/save:", say("keep_memory?", count=MAX_KEPT)
+        st.button(say("keep_memory"), key="keep_memory", icon=icon, help=about, on_click=desk.attempt,
+                  args=(desk.keep, name))  # fmt: skip
+    kept = desk.kept()
+    if not kept:
+        st.caption(say("nothing_kept"))
+    for name in kept:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{plain(name)}**")
+            st.space("stretch")
+            st.button(say("resume"), key=f"resume_{name}", help=say("resume?"), on_click=desk.attempt,
+                      args=(desk.resume, name))  # fmt: skip
+            st.button(say("forget_it"), key=f"forget_{name}", help=say("forget_it?"), on_click=desk.attempt,
+                      args=(desk.forget, name))  # fmt: skip
+    file = st.file_uploader(say("memory_file"), key="memory_file", help=say("memory_file?"), max_upload_size=2)
+    if file is not None:
+        st.button(say("resume_file"), key="resume_file", help=say("resume?"), on_click=desk.attempt,
+                  args=(desk.from_file, file.getvalue()))  # fmt: skip
+
+
+def _rounding(desk: Desk) -> None:
+    drill = desk.drill
+    st.button(say("round"), key="round", icon=":material/compress:", help=say("round?"), on_click=desk.attempt,
+              args=(_measure, desk))  # fmt: skip
+    if desk.rounding is None:
+        st.caption(say("not_rounded"))
+        return
+    token, table = desk.rounding
+    language = drill.runner.engine.predicts
+    first = table[0]
+    rows = [
+        {
+            "weights": say(f"weights={row.weights}"), "size": f"{row.bytes / 1000:.1f} kB",
+            "share": f"{row.bytes / first.bytes:.0%}", "score": f"{row.score:.3f}",
+            "change": f"{row.score - first.score:+.4f}",
+        }
+        for row in table
+    ]  # fmt: skip
+    columns = {name: say(f"rounded={name}") for name in ("weights", "size", "share", "change")}
+    columns["score"] = say("rounded=bits" if language else "rounded=recall")
+    st.dataframe(rows, hide_index=True, width="stretch", key="rounded", column_config=columns)
+    st.caption(say("rounded_bits" if language else "rounded_recall", token=token, count=MEASURED))
+
+
+def _measure(desk: Desk) -> None:
+    """Callback: the table for the memory as it stands."""
+    drill = desk.drill
+    runner, read = drill.runner, drill.read
+    ids = drill.ahead(MEASURED) if runner.engine.predicts else drill.stream[max(0, read - MEASURED) : read]
+    desk.rounding = (read, rounded(runner.engine, runner.state, ids))
+
+
+def _downloads(desk: Desk) -> None:
+    drill = desk.drill
+    makers = {
+        "json_lines": ("events.jsonl", "application/jsonl", lambda: _json_lines(desk)),
+        "prometheus": ("metrics.txt", "text/plain", lambda: to_prometheus(drill.runner.monitor)),
+        "memory_now": (FILE, "application/octet-stream", desk.to_file),
+    }
+    if importlib.util.find_spec("prometheus_client") is None:
+        del makers["prometheus"]
+    with st.container(horizontal=True, vertical_alignment="center", key="drill_downloads"):
+        st.markdown(say("downloads"), width="content")
+        for name, (file, mime, make) in makers.items():
+            st.download_button(say(name), make, file, mime, key=f"save_{name}", help=say(name + "?"),
+                               on_click="ignore", icon=":material/download:")  # fmt: skip
+        if "prometheus" not in makers:
+            st.caption(say("no_prometheus"))
+        st.caption(say("link"), width="content")
+
+
+def _json_lines(desk: Desk) -> str:
+    return "".join(event._replace(cause=desk.words(event.cause)).to_json() + "\n" for event in desk.drill.events)

@@ -1,0 +1,178 @@
+"""The drill as it plays: controls, gauges, time line, snapshots with one-click rollback, events. One fragment."""
+
+from __future__ import annotations
+
+import math
+
+import streamlit as st
+from player import THEMED
+from texts import plain, say
+
+from operations.desk import Desk
+from titans_mini.figures import gauges as figures_gauges
+from titans_mini.figures import operate as figures_operate
+from titans_mini.operate import Event, SnapshotError
+from titans_mini.operate.drill import delays, flip_byte
+from titans_mini.operate.snapshots import Snapshot
+
+BEAT = 0.8  # seconds from step to step in play
+PACES = (100, 500, 1000)  # tokens
+BY_HAND = "by-hand"
+CHART = {"displayModeBar": False}
+
+
+def show(desk: Desk, hidden: frozenset[str]) -> None:
+    """Draws the drill; it goes on by itself while it plays."""
+    beat = BEAT if st.session_state.get("drill_playing") else None
+    st.fragment(_live, run_every=beat)(desk, hidden, beat is not None)
+
+
+def _live(desk: Desk, hidden: frozenset[str], beating: bool) -> None:
+    if beating and st.session_state.get("drill_playing"):
+        desk.drill.advance(st.session_state.get("drill_pace") or PACES[1])
+        st.session_state.drill_playing = not desk.drill.done
+    if bool(st.session_state.get("drill_playing")) != beating:
+        st.rerun()  # the beat is set where the fragment is called
+    if "player" not in hidden:
+        _controls(desk, beating)
+    if desk.note:
+        st.error(desk.note)
+    _stand(desk)
+    panels = [name for name in ("gauges", "chart") if name not in hidden]
+    for name, column in zip(panels, st.columns([4, 7][-len(panels) :], gap="medium") if panels else (), strict=True):
+        with column:
+            _gauges(desk) if name == "gauges" else _chart(desk)
+    panels = [name for name in ("snapshots", "events") if name not in hidden]
+    for name, column in zip(panels, st.columns(len(panels), gap="medium") if panels else (), strict=True):
+        with column:
+            st.markdown(f"##### {say(name)}", help=say(name + "?"))
+            _snapshots(desk, beating) if name == "snapshots" else _events(desk)
+
+
+def _controls(desk: Desk, playing: bool) -> None:
+    drill, pace = desk.drill, st.session_state.get("drill_pace") or PACES[1]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="drill_row"):
+        icon, label = (":material/pause:", "pause") if playing else (":material/play_arrow:", "play")
+        st.button(
+            say(label), icon=icon, key="drill_play", help=say("drill_play?"), on_click=_toggle, disabled=drill.done,
+            type="primary",
+        )  # fmt: skip
+        icon, about = ":material/skip_next:", say("drill_step?")
+        st.button(say("drill_step"), icon=icon, key="drill_step", help=about, on_click=drill.advance, args=(pace,),
+                  disabled=drill.done)  # fmt: skip
+        icon, about = ":material/restart_alt:", say("drill_restart?")
+        st.button(say("drill_restart"), icon=icon, key="drill_restart", help=about, on_click=desk.restart)
+        st.segmented_control(say("drill_pace"), PACES, default=PACES[1], required=True, key="drill_pace",
+                             help=say("drill_pace?"))  # fmt: skip
+        st.progress(min(1.0, drill.read / len(drill.stream)), say("drill_read", read=drill.read, all=len(drill.stream)))
+
+
+def _toggle() -> None:
+    st.session_state.drill_playing = not st.session_state.get("drill_playing")
+
+
+def _stand(desk: Desk) -> None:
+    """Who is served and which alarms are on, and the ways back."""
+    drill = desk.drill
+    runner, monitor = drill.runner, drill.runner.monitor
+    served = "shadow" if runner.compared.degraded else "main"
+    badges = [say(f"served={served}" if runner.engine.predicts else "served=alone")]
+    badges += [say("alarm_on", kind=event.kind, token=event.token) for event in monitor.active.values()]
+    badges += [] if monitor.active else [say("no_alarm")]
+    with st.container(horizontal=True, vertical_alignment="center", key="drill_stand"):
+        st.markdown(" ".join(badges))
+        if runner.compared.degraded:
+            st.button(say("promote"), key="promote", icon=":material/upgrade:", help=say("promote?"),
+                      on_click=desk.attempt, args=(drill.promote,))  # fmt: skip
+        icon, about = ":material/history:", say("rollback_last?")
+        st.button(say("rollback_last"), key="rollback", icon=icon, help=about, on_click=desk.attempt,
+                  args=(drill.rollback,))  # fmt: skip
+
+
+def _norm_line(desk: Desk) -> str:
+    """How far the recipe's limit on the norm is away, and what came first."""
+    drill = desk.drill
+    bound, norm = drill.runner.monitor.bounds["norm"], drill.samples[-1].norm
+    count = sum(part[0].numel() for part in drill.runner.engine.fast(drill.runner.state)[0])
+    found = delays(drill.events, drill.config.at)
+    line = say("norm_far", bound=bound, times=_times(bound / norm), weight=bound / math.sqrt(count))
+    if "norm" in found and "norm_rise" in found:
+        return line + " " + say("norm_late", late=found["norm"] - found["norm_rise"])
+    return line + " " + say("norm_fired" if "norm" in found else "norm_silent")
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
+
+
+def _gauges(desk: Desk) -> None:
+    st.markdown(f"##### {say('gauges')}", help=say("gauges?"))
+    figure = figures_gauges.gauges_figure(figures_gauges.make_gauges(desk.drill))
+    bars = figure.data[0].marker
+    bars.color = [THEMED.get(colour, colour) for colour in bars.color]
+    st.plotly_chart(figure, key="drill_gauges", config=CHART, alt=say("alt=gauges"))
+    st.caption(_norm_line(desk))
+
+
+def _chart(desk: Desk) -> None:
+    st.markdown(f"##### {say('drill_chart')}", help=say("drill_chart?"))
+    figure = figures_operate.timeline_figure(desk.drill, height=600 if desk.drill.runner.engine.predicts else 430)
+    for line in figure.data:
+        line.line.color = THEMED.get(line.line.color, line.line.color)
+    st.plotly_chart(figure, key="drill_timeline", config=CHART, alt=say("alt=drill"))
+
+
+def _snapshots(desk: Desk, playing: bool) -> None:
+    drill = desk.drill
+    store = drill.runner.snapshots
+    with st.container(horizontal=True, key="snapshot_buttons"):
+        icon, about = ":material/photo_camera:", say("take_snapshot?")
+        st.button(say("take_snapshot"), key="take_snapshot", icon=icon, help=about, on_click=desk.attempt,
+                  args=(drill.snapshot, BY_HAND))  # fmt: skip
+        icon, about = ":material/broken_image:", say("damage?")
+        st.button(say("damage"), key="damage", icon=icon, help=about, on_click=desk.attempt, args=(_damage, desk))
+    verdicts = {} if playing else store.verify()
+    with st.container(height=300, key="snapshot_list"):
+        for snapshot in reversed(store.list()):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(_row(snapshot, verdicts.get(snapshot.path.name, "ok")))
+                st.space("stretch")
+                st.button(say("back_to"), key=f"back_{snapshot.number}", help=say("back_to?"),
+                          on_click=desk.attempt, args=(drill.rollback, snapshot.path.name))  # fmt: skip
+
+
+def _row(snapshot: Snapshot, verdict: str) -> str:
+    try:
+        size = snapshot.path.stat().st_size / 1000
+    except OSError:
+        size = math.nan
+    kind = snapshot.label if snapshot.label in ("auto", "alarm") else "named"
+    line = say(
+        f"snapshot={kind}", number=snapshot.number, tokens=snapshot.tokens, size=size, name=plain(snapshot.label)
+    )
+    return line if verdict == "ok" else line + " " + say("snapshot_bad")
+
+
+def _damage(desk: Desk) -> None:
+    """Flips a byte of the newest snapshot that a rollback would take."""
+    healthy = [snapshot for snapshot in desk.drill.runner.snapshots.list() if snapshot.label != "alarm"]
+    if not healthy:
+        raise SnapshotError(say("nothing_to_damage"))
+    flip_byte(healthy[-1])
+
+
+def _events(desk: Desk) -> None:
+    rows = [_event_row(desk, event) for event in reversed(desk.drill.events)]
+    columns = {name: say(f"event={name}") for name in ("token", "what", "kind", "value", "limit", "cause")}
+    columns["token"] = st.column_config.NumberColumn(say("event=token"), format="localized", width="small")
+    columns["kind"] = st.column_config.TextColumn(say("event=kind"), width=95)
+    columns["cause"] = st.column_config.TextColumn(say("event=cause"), width="large")
+    st.dataframe(rows, hide_index=True, width="stretch", height=340, key="event_table", column_config=columns)
+
+
+def _event_row(desk: Desk, event: Event) -> dict:
+    numbers = {name: getattr(event, name) for name in ("value", "limit")}
+    return {
+        "token": event.token, "what": event.action, "kind": event.kind, "cause": desk.words(event.cause),
+        **{name: "" if value is None else f"{value:.4g}" for name, value in numbers.items()},
+    }  # fmt: skip

@@ -1,0 +1,170 @@
+"""What the Tuning page shows of a search: its price, the verdict, tables, maps, noise, saving, and how to repeat it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import controls
+import streamlit as st
+from controls import MAX_TOKENS
+from player import THEMED
+from texts import plain, say
+
+from titans_mini.cli.tune import command
+from titans_mini.figures import tune as figures_tune
+from titans_mini.tune import TuneConfig, Tuning
+from titans_mini.tune.store import setting_of, settings_needed, to_csv
+from tuning import runs as tuning_runs
+
+CHART = {"displayModeBar": False}
+FILE = "titans_mini_tuning.csv"
+IN_A_ROW = 3  # maps
+CLAIM = 0.8  # saved, says the recipe article
+ROW, MOST_ROWS = 35, 11  # pixels of a table's row, and rows shown at once, its head among them
+
+
+def plan(config: TuneConfig, known: Tuning) -> None:
+    """The price of the search against that of the full grid, in numbers, before it runs."""
+    price, settings = config.cost(), len(config.settings())
+    words = {
+        "settings": settings, "tokens": config.tokens, "final": config.final_tokens, "seeds": config.seeds,
+        "keep": min(config.keep, settings), "two": price.two_stage, "full": price.full, "saved": price.saved,
+    }  # fmt: skip
+    left = tuning_runs.seconds(config, known)
+    numbers = {
+        "tuning_updates": f"{price.two_stage:,}",
+        "tuning_full": f"{price.full:,}",
+        "tuning_saved": f"{price.saved:.0%}",
+        "tuning_time": tuning_runs.spell(left) if left else say("time=none"),
+    }
+    with st.container(horizontal=True, gap="medium", key="tuning_numbers"):
+        for name, value in numbers.items():
+            st.metric(say(name), value, help=say(name + "?"), width="content")
+    st.markdown(say("cost" if config.two_stages else "cost=one", **words))
+
+
+def show(known: Tuning, hidden: frozenset[str]) -> None:
+    """All of a search that was started, but for what the link hides."""
+    if known.complete:
+        st.success(say("verdict=done", verdict=plain(known.verdict(), 400)))
+    elif known.table("coarse"):
+        st.info(say("verdict=part", verdict=plain(known.verdict(), 400)))
+    else:
+        st.info(say("verdict=none", count=len(known.rows)))
+        return
+    if "tables" not in hidden:
+        _tables(known)
+    if "maps" not in hidden:
+        _maps(known)
+    if "noise" not in hidden:
+        _noise(known)
+
+
+def below(config: TuneConfig, known: Tuning | None, hidden: frozenset[str]) -> None:
+    """What needs no result: when two stages save how much, and the command; and the download of one."""
+    if "saving" not in hidden and config.two_stages:
+        st.markdown(f"##### {say('saving')}", help=say("saving?"))
+        settings, keep = len(config.settings()), config.keep
+        needed = settings_needed(CLAIM, config.tokens, config.final_tokens, keep)
+        words = {"needed": needed, "limit": 1 - config.tokens / config.final_tokens, "claim": CLAIM}
+        st.caption(say("saving=never" if needed is None else "saving=from", **words))
+        most = max(60, math.ceil(1.2 * max(settings, needed or 0)))
+        _draw(
+            figures_tune.saving_figure(
+                config.tokens, config.final_tokens, keep, saved=CLAIM, own=settings, most=most, height=280
+            ),
+            "saving",
+        )
+    if "command" not in hidden:
+        st.markdown(f"##### {say('tuning_command')}", help=say("tuning_command?"))
+        st.code(command(config), language="bash", wrap_lines=True)
+    if "downloads" not in hidden and known is not None and known.table("coarse"):
+        st.download_button(
+            say("tuning_csv"), lambda: to_csv(known.table("final") + known.table("coarse")), FILE, "text/csv",
+            key="save_tuning", help=say("tuning_csv?"), on_click="ignore", icon=":material/download:",
+        )  # fmt: skip
+
+
+def _tables(known: Tuning) -> None:
+    stages = {"final": known.config.final_tokens, "coarse": known.config.tokens}
+    for stage in stages if known.config.two_stages else ("final",):
+        lines = known.table(stage)
+        if not lines:
+            continue
+        words = {"count": len(lines), "tokens": stages[stage], "all": len(known.config.settings())}
+        st.markdown(f"##### {say(f'table={stage}', **words)}", help=say("table?"))
+        rows = [_row(place, line) for place, line in enumerate(lines, start=1)]
+        height = 3 + ROW * min(MOST_ROWS, len(rows) + 1)
+        st.dataframe(
+            rows, hide_index=True, width="stretch", height=height, key=f"{stage}_table", column_config=_columns()
+        )
+
+
+def _row(place: int, line: dict) -> dict:
+    """A line of a table with its place and the Simulator's link of its setting."""
+    tie = say("tie=best") if place == 1 else say(f"tie={line['tie']}")
+    numbers = {name: line[name] for name in ("mean", "spread", "behind")}
+    work = {name: line[name] for name in ("writes_per_1k", "seconds")}
+    return {"place": place, **setting_of(line)._asdict(), **numbers, "tie": tie, **work, "open": simulator(line)}
+
+
+def simulator(line: dict) -> str:
+    """The link of the Simulator with a line's setting, on as much of its stream as fits there."""
+    setting = setting_of(line)._asdict()
+    values = {**setting, "tokens": min(line["tokens"], MAX_TOKENS)}
+    named = controls.CONTROLS
+    parts = (f"{name}={named[name].spell(value)}" for name, value in values.items() if value != named[name].default)
+    return "simulator?" + "&".join(parts)
+
+
+def _columns() -> dict:
+    number = lambda name, form: st.column_config.NumberColumn(  # noqa: E731
+        say(f"column={name}"), format=form, help=say(f"column={name}?")
+    )
+    forms = {name: "%.4f" for name in ("mean", "spread", "behind")}
+    forms |= {"writes_per_1k": "%.1f", "seconds": "%.1f", "place": "%d", "depth": "%d", "lam": "%.1e"}
+    columns = {name: number(name, form) for name, form in forms.items()}
+    columns["tie"] = st.column_config.TextColumn(say("column=tie"), help=say("column=tie?"))
+    columns["open"] = st.column_config.LinkColumn(
+        say("column=open"), help=say("column=open?"), display_text=say("open_simulator")
+    )
+    return columns
+
+
+def _maps(known: Tuning) -> None:
+    lines, objective = known.table("coarse"), known.config.objective
+    names = figures_tune.varied(lines)
+    st.markdown(f"##### {say('maps')}", help=say("maps?"))
+    if len(names) < 2:
+        st.caption(say("no_maps"))
+        return
+    pairs = list(itertools.combinations(names, 2))
+    for start in range(0, len(pairs), IN_A_ROW):
+        for column, pair in zip(st.columns(IN_A_ROW, gap="medium"), pairs[start : start + IN_A_ROW], strict=False):
+            with column:
+                _draw(figures_tune.heat_maps(lines, objective, pairs=[pair], height=270), "_".join(("map", *pair)))
+
+
+def _noise(known: Tuning) -> None:
+    stages = ("final", "coarse") if known.config.two_stages else ("final",)
+    drawn = [stage for stage in stages if known.table(stage)]
+    if not drawn:
+        return
+    st.markdown(f"##### {say('noise_title')}", help=say("noise_title?"))
+    for stage, column in zip(drawn, st.columns(len(drawn), gap="medium"), strict=True):
+        with column:
+            tokens = known.config.tokens if stage == "coarse" else known.config.final_tokens
+            st.caption(say("noise_stage", tokens=tokens))
+            _draw(figures_tune.noise_figure(known, stage, short=True, height=320), f"noise_{stage}")
+
+
+def _draw(figure, name: str) -> None:
+    """Streamlit puts the theme's colours in the place of those of `THEMED`."""
+    for curve in figure.data:
+        if curve.type == "scatter":
+            curve.line.color = THEMED.get(curve.line.color, curve.line.color)
+            if isinstance(curve.marker.color, str):
+                curve.marker.color = THEMED.get(curve.marker.color, curve.marker.color)
+    alt = name.split("_")[0]
+    st.plotly_chart(figure, key=f"{name}_chart", config=CHART, alt=say(f"alt=tuning_{alt}", name=name))

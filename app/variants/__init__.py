@@ -1,0 +1,1 @@
+"""The page Variants: trained models with the memory on, frozen and off."""

@@ -1,0 +1,231 @@
+"""The panels of trained models: loss per byte, recall against distance, generation.
+
+Results live in the session under their settings, so nothing is computed twice and a stop loses nothing finished.
+"""
+
+from __future__ import annotations
+
+import codecs
+import html
+import math
+from collections import OrderedDict
+
+import controls
+import numpy as np
+import sources
+import streamlit as st
+import torch
+import weights
+from player import THEMED
+from texts import plain, say
+
+from titans_mini.data.scenarios import to_bytes
+from titans_mini.errors import ConfigError, DivergenceError
+from titans_mini.figures import variants as figures_variants
+from titans_mini.models.model import MODES
+from titans_mini.studies import reading
+from titans_mini.threads import one_thread
+from titans_mini.training.tasks import text_bytes
+from variants import controls as own
+
+KEPT = 8  # readings; one of 10,000 bytes takes 240 kB
+GAPS, LONG_GAPS = (64, 256, 1024, 4096), (16_384, 65_536)
+CHART = {"displayModeBar": False}
+MAX_PROMPT = 2000  # characters
+
+
+def _controls(group: tuple, hidden: frozenset[str]) -> dict:
+    """A group of controls in one row that wraps on a phone."""
+    values = {}
+    columns = st.columns(len(group), gap="medium") if len(group) > 1 else [st.container(width=340)]
+    for column, control in zip(columns, group, strict=True):
+        with column:
+            values[control.name] = controls.show(control, hidden)
+    return values
+
+
+def _buttons(*names: str) -> list[bool]:
+    """Buttons in a row, the last of them stops what runs: which of the others was pressed."""
+    with st.container(horizontal=True):
+        pressed = [st.button(say(name), key=f"{name}_button", help=say(name + "?")) for name in names]
+        st.button(say("stop"), key=f"{names[0]}_stop", help=say("stop?"), icon=":material/stop:")
+    return pressed
+
+
+def _draw(figure, name: str) -> None:
+    for line in figure.data:
+        line.line.color = THEMED.get(line.line.color, line.line.color)
+    st.plotly_chart(figure, key=f"{name}_chart", config=CHART, alt=say(f"alt={name}"))
+
+
+def bits(variant: str, hidden: frozenset[str]) -> None:
+    """Bits per byte with the memory on, frozen and off."""
+    trained = weights.find("text", variant)
+    if trained is None:
+        return
+    values = _controls(own.BITS, hidden)
+    ids, name, note = _text(values)
+    if note:
+        st.warning(note)
+    key = (trained.key, ids.numpy().tobytes())
+    kept: OrderedDict[tuple, dict] = st.session_state.setdefault("bits_kept", OrderedDict())
+    long = len(ids) > own.AT_ONCE
+    if long and not any(_buttons("read")) and key not in kept:
+        st.info(say("read_first", count=len(ids)))
+        return
+    try:
+        found = kept[key] if key in kept else kept.setdefault(key, _read(trained.lm, ids))
+    except (ConfigError, DivergenceError) as error:
+        st.error(plain(error))
+        return
+    kept.move_to_end(key)
+    while len(kept) > KEPT:
+        kept.popitem(last=False)
+    st.caption(say("read_source", name=name, count=len(ids)))
+    _show_bits(found, values["window"], trained.trained_on)
+
+
+def _text(values: dict) -> tuple[torch.Tensor, str, str | None]:
+    """(ids, their source as Markdown, a line if that is not the one asked for)."""
+    if values["reading"] == "paste":
+        source, note = sources.choose("paste")
+        if source.text is not None:
+            return to_bytes(source.text)[: values["read_bytes"]], source.name, note
+    else:
+        note = None
+    start = values["from_byte"]
+    return text_bytes(True)[start:][: values["read_bytes"]], say("held_out", start=start), note
+
+
+def _read(lm, ids: torch.Tensor) -> dict[str, np.ndarray]:
+    bar, found = st.progress(0.0), {}
+    with one_thread():
+        for place, mode in enumerate(MODES):
+            parts: list[np.ndarray] = []
+            for part in reading.read_bits(lm, ids, memory=mode):
+                parts.append(part)
+                share = sum(map(len, parts)) / (len(ids) - 1)
+                bar.progress((place + share) / len(MODES), say("reading_now", mode=mode, share=share))
+            found[mode] = np.concatenate(parts)
+    bar.empty()
+    return found
+
+
+def _show_bits(found: dict[str, np.ndarray], window: int, trained: int | None) -> None:
+    against = {mode: reading.compare(found["on"], found[mode]) for mode in ("frozen", "off")}
+    with st.container(horizontal=True, gap="medium", key="bits_numbers"):
+        for mode, values in found.items():
+            below = None
+            if mode in against:
+                by = against[mode]
+                words = {"value": by.mean, "error": 2 * by.error}
+                below = say("against" if math.isfinite(by.error) else "against_short", **words)
+            st.metric(
+                say(f"bits={mode}"), f"{values.mean():.3f}", below, help=say(f"bits={mode}?"), delta_arrow="off",
+                delta_color="off", width="content",
+            )  # fmt: skip
+    lines = {mode: say(f"{mode}={by.sign}", value=abs(by.mean)) for mode, by in against.items()}
+    st.markdown(say("sign", length=_by_length(found, trained), **lines))
+    _draw(figures_variants.bits_figure(found, window, trained=trained), "bits")
+
+
+def _by_length(found: dict[str, np.ndarray], trained: int | None) -> str:
+    """What writing is worth within the length of the training sequences, and past it."""
+    gain = found["frozen"] - found["on"]
+    if trained is None or trained >= len(gain):
+        return ""
+    return say("by_length", size=trained, within=gain[: trained - 1].mean(), past=gain[trained - 1 :].mean())
+
+
+def distance(variant: str, hidden: frozenset[str]) -> None:
+    """Recall accuracy over longer and longer gaps, memory on and off."""
+    trained = weights.find("recall", variant)
+    if trained is None:
+        return
+    rows = _controls(own.DISTANCE, hidden)["rows"]
+    pressed = _buttons("measure", "longer")
+    kept = st.session_state.setdefault("distance_kept", {}).setdefault((trained.key, rows), {})
+    gaps = [gap for ask, some in zip(pressed, (GAPS, LONG_GAPS), strict=True) if ask for gap in some]
+    try:
+        _recall(trained.lm, rows, [(gap, mode) for gap in gaps for mode in ("on", "off")], kept)
+    except (ConfigError, DivergenceError) as error:
+        st.error(plain(error))
+    found = {mode: {gap: value for (gap, m), value in kept.items() if m == mode} for mode in ("on", "off")}
+    both = sorted(set(found["on"]) & set(found["off"]))
+    if not both:
+        st.info(say("not_measured"))
+        return
+    _draw(figures_variants.distance_figure(found), "distance")
+    last = both[-1]
+    words = {"gap": last, "answers": 8 * rows, "on": found["on"][last], "off": found["off"][last]}
+    line = "recalled_lmm" if variant == "lmm" else "recalled"
+    st.markdown(say(line, chance=reading.CHANCE, window=trained.lm.config.window, **words))
+
+
+def _recall(lm, rows: int, wanted: list[tuple[int, str]], kept: dict) -> None:
+    """Fills `kept`, (gap, mode) -> accuracy, one after the other."""
+    wanted = [pair for pair in wanted if pair not in kept]
+    if not wanted:
+        return
+    bar, total, done = st.progress(0.0), sum(gap for gap, _ in wanted), 0
+    with one_thread():
+        for gap, mode in wanted:
+            for share, accuracy in reading.recall_at(lm, gap, rows=rows, memory=mode):
+                words = say("measuring", gap=gap, mode=mode, share=share)
+                bar.progress(min(1.0, (done + share * gap) / total), words)
+                if accuracy is not None:
+                    kept[gap, mode] = accuracy
+            done += gap
+    bar.empty()
+
+
+def generation(variant: str, hidden: frozenset[str]) -> None:
+    """Text from a prompt, byte by byte."""
+    trained = weights.find("text", variant)
+    if trained is None:
+        return
+    prompt = st.text_area(
+        say("prompt"), say("prompt_sample"), height=80, max_chars=MAX_PROMPT, key="prompt", help=say("prompt?"),
+        persist_state="session",
+    )  # fmt: skip
+    values = _controls(own.GENERATION, hidden)
+    (asked,) = _buttons("generate")
+    state, settings = st.session_state, (trained.key, prompt, tuple(values.items()))
+    box, below = st.empty(), st.empty()
+    if asked and not prompt:
+        st.error(say("no_prompt"))
+    elif asked:
+        state.said = (settings, b"")
+        try:
+            _generate(trained.lm, settings, box)
+        except (ConfigError, DivergenceError) as error:
+            st.error(plain(error))
+    said = state.get("said")
+    if said is not None and said[0][0] == trained.key:
+        _say(box, said[0][1], said[1])
+        words = {"count": len(said[1]), **{name: dict(said[0][2])[name] for name in ("memory", "temperature", "dice")}}
+        below.caption(f"{say('said' if said[0] == settings else 'said_before', **words)} {say('small')}")
+
+
+def _generate(lm, settings: tuple, box) -> None:
+    """Streams into `box`; the session holds what is there so far, should it be stopped."""
+    _, prompt, values = settings
+    values = dict(values)
+    sampling = {"temperature": values["temperature"], "top_k": values["top_k"], "min_p": values["min_p"]}
+    made = bytearray()
+    with one_thread():
+        given = to_bytes(prompt)
+        for token in reading.stream(
+            lm, given, values["new_bytes"], memory=values["memory"], seed=values["dice"], **sampling
+        ):
+            made.append(token)
+            st.session_state.said = (settings, bytes(made))
+            _say(box, prompt, bytes(made))
+
+
+def _say(box, prompt: str, made: bytes) -> None:
+    """The prompt, faint, and what was made; a character that is still incomplete waits."""
+    text = codecs.getincrementaldecoder("utf-8")("replace").decode(made)
+    look = "height:auto;max-height:24rem;white-space:pre-wrap;font-family:monospace"
+    shown = f'<span style="opacity:0.6">{html.escape(prompt)}</span>{html.escape(text)}'
+    box.html(f'<div class="reading" dir="auto" style="{look}">{shown}</div>')

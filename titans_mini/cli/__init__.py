@@ -1,0 +1,5 @@
+"""The command titans-mini."""
+
+from .commands import main
+
+__all__ = ["main"]

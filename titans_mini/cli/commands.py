@@ -1,0 +1,250 @@
+"""`titans-mini`: the commands. Bad input ends in one line on stderr and exit code 2, never in a traceback."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+from ..config import (
+    NORMALISER_NAMES,
+    SCALE_NAMES,
+    SCENARIO_NAMES,
+    SIMULATION_GATE_NAMES,
+    MemoryConfig,
+    SimulationConfig,
+    TitansConfig,
+)
+from ..data import read_text
+from ..errors import ConfigError, check_choice, check_integer
+from ..models.model import MODES
+from ..simulate import simulate
+from ..training.checkpoint import bundled_names, load_model, read_card
+from ..training.evaluate import evaluate
+from ..training.tasks import TASKS, check_vocabulary
+from ..training.train import TrainConfig, Trainer
+from .claims import add_claims
+from .speed import add_bench, add_stream
+from .tune import add_tune
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # argparse's own would print the usage as well
+        raise ConfigError(message)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; returns the exit code: 0, or 2 for input that cannot be used."""
+    try:
+        options = _parser().parse_args(arguments)
+        return options.run(options)
+    except ConfigError as error:
+        print(f"titans-mini: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        with contextlib.suppress(BrokenPipeError):
+            sys.stdout.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="titans-mini", description="A neural memory that learns while it reads.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+    _add_simulate(commands)
+    _add_train(commands)
+    _add_eval(commands)
+    add_tune(commands)
+    add_stream(commands)
+    add_bench(commands)
+    add_claims(commands)
+    _add_miras(commands)
+    for name, run, text in (
+        ("app", _app, "open the simulator in the browser"),
+        ("lab", _lab, "open the notebooks in JupyterLab"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--port", type=int, default=None, help="port of the local server")
+        command.add_argument("--no-browser", action="store_true", help="do not open a browser window")
+        command.set_defaults(run=run)
+    return parser
+
+
+def _add_simulate(commands) -> None:
+    text = "run a stream through a memory and print the summary"
+    command = commands.add_parser("simulate", help=text, description=text)
+    command.set_defaults(run=_simulate)
+    default = SimulationConfig()
+    command.add_argument("--scenario", default=default.scenario, help=", ".join(SCENARIO_NAMES))
+    command.add_argument("--file", help="read this UTF-8 text file instead of the bundled text")
+    command.add_argument("--tokens", type=int, default=default.tokens, help="bytes to read, at least 1")
+    for name, meaning in (
+        ("tau", "surprise threshold, 0..1"),
+        ("beta", "momentum of surprise, 0..1"),
+        ("lam", "decay per silent token (lambda), 0..1"),
+        ("eta", "step size, 0..10"),
+        ("softness", "width of the threshold, 0.0001..10"),
+    ):
+        flags = ["--lam", "--lambda"] if name == "lam" else [f"--{name}"]
+        command.add_argument(*flags, dest=name, type=float, default=getattr(default, name), help=meaning)
+    command.add_argument("--normaliser", default=default.normaliser, help=", ".join(NORMALISER_NAMES))
+    command.add_argument("--gate", default=default.gate, help=", ".join(SIMULATION_GATE_NAMES))
+    command.add_argument("--seed", type=int, default=default.seed, help="of start weights, keys and values")
+    command.add_argument("--width", dest="dim", type=int, default=default.memory.dim, help="features, 1..8192")
+    command.add_argument("--depth", type=int, default=default.memory.depth, help="matrices of the memory, 1..4")
+    command.add_argument("--chunk", type=int, default=default.memory.chunk, help="tokens per chunk, 1..1024")
+    command.add_argument("--scale", default=default.memory.scale, help=", ".join(SCALE_NAMES))
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.add_argument("--out", help="also write the trace to this .json or .csv file")
+
+
+def _add_train(commands) -> None:
+    text = "train a language model with a memory on a task; run again with the same --out to go on"
+    command = commands.add_parser("train", help=text, description=text)
+    command.set_defaults(run=_train)
+    _add_fields(
+        command, TitansConfig(), ("variant", "dim", "layers", "heads", "window", "chunk", "memory_depth", "gate")
+    )
+    _add_fields(command, TrainConfig(), [field.name for field in fields(TrainConfig)])
+    command.add_argument("--sizes", type=int, nargs="*", default=[], help="also evaluate at these sizes at the end")
+    command.add_argument("--out", required=True, help="folder of the run")
+    command.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _add_eval(commands) -> None:
+    text = "evaluate a checkpoint on a task and print one JSON object"
+    command = commands.add_parser("eval", help=text, description=text)
+    command.set_defaults(run=_eval)
+    command.add_argument("--checkpoint", required=True, help="a path, or one of " + ", ".join(bundled_names()))
+    command.add_argument("--task", help=", ".join(TASKS) + "; default: the one it was trained on")
+    command.add_argument("--size", type=int, default=256, help="gap, or bytes of text")
+    command.add_argument("--rows", type=int, default=64, help="sequences")
+    command.add_argument("--memory", default="on", help="on, frozen, off")
+    command.add_argument("--seed", type=int, default=1234)
+
+
+def _add_miras(commands) -> None:
+    text = "print the design space: every choice of every knob"
+    command = commands.add_parser("miras", help=text, description=text)
+    command.set_defaults(run=_miras)
+
+
+def _miras(options: argparse.Namespace) -> int:
+    from ..miras import miras_table  # only here, since the other commands start faster without it
+
+    print(miras_table())
+    return 0
+
+
+def _add_fields(command, defaults, names) -> None:
+    """One flag for each named field of a settings object, with its default and type."""
+    for name in names:
+        value = getattr(defaults, name)
+        command.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value, help=f"default {value}")
+
+
+def _train(options: argparse.Namespace) -> int:
+    training = TrainConfig(**{field.name: getattr(options, field.name) for field in fields(TrainConfig)})
+    shape = ("variant", "dim", "layers", "heads", "window", "chunk", "memory_depth", "gate")
+    model = TitansConfig(vocab_size=TASKS[training.task].vocab_size, **{name: getattr(options, name) for name in shape})
+    trainer = Trainer(model, training, options.out)
+    lm = trainer.run(quiet=options.quiet)
+    if trainer.rank == 0:
+        results = [evaluate(lm, training.task, training.size, memory=mode) for mode in MODES]
+        rows = {size: max(16, min(64, 2**20 // max(1, size))) for size in options.sizes}  # about a million tokens each
+        results += [evaluate(lm, training.task, size, rows=rows[size], memory=training.memory) for size in rows]
+        path = trainer.finish(results)
+        print(json.dumps({"checkpoint": str(path), "results": results}))
+    return 0
+
+
+def _eval(options: argparse.Namespace) -> int:
+    check_choice("memory", options.memory, MODES)
+    lm, card = load_model(options.checkpoint), read_card(options.checkpoint)
+    task = check_choice("task", options.task or card["training"]["task"], TASKS)
+    check_integer("size", options.size, 0, 10_000_000)
+    check_integer("rows", options.rows, 1, 100_000)
+    check_vocabulary(task, lm.config.vocab_size)
+    print(json.dumps(evaluate(lm, task, options.size, rows=options.rows, memory=options.memory, seed=options.seed)))
+    return 0
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    names = ("scenario", "tokens", "tau", "beta", "lam", "eta", "softness", "normaliser", "gate", "seed")
+    shape = {name: getattr(options, name) for name in ("dim", "depth", "chunk", "scale")}
+    settings = {name: getattr(options, name) for name in names}
+    config = SimulationConfig(**settings, memory=MemoryConfig.preset("recipe", **shape))
+    if options.file is not None and options.scenario != "text":
+        raise ConfigError(f"file goes with the scenario text alone, not {options.scenario!r}")
+    out = _output(options.out)
+    trace = simulate(config, None if options.file is None else read_text(options.file))
+    if out is not None:
+        _write(trace.to_json() if out.suffix == ".json" else trace.to_csv(), out)
+    summary = {**trace.summary(), "settings": config.to_dict()}
+    if options.json:
+        print(json.dumps(summary))
+    else:
+        for name, value in trace.summary().items():
+            print(f"{name:14} {value:.4g}" if isinstance(value, float) else f"{name:14} {value}")
+    return 0
+
+
+def _output(name: str | None) -> Path | None:
+    if name is None:
+        return None
+    path = Path(name)
+    if path.suffix not in (".json", ".csv"):
+        raise ConfigError(f"out must end in .json or .csv, not {path.name!r}")
+    return path
+
+
+def _write(text: str, path: Path) -> None:
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise ConfigError(f"out {str(path)!r} cannot be written: {error.strerror}") from None
+
+
+def _app(options: argparse.Namespace) -> int:
+    port = _port(options)
+    _require("streamlit", "app")
+    command = [sys.executable, "-m", "streamlit", "run", str(_find("app/streamlit_app.py"))]
+    command += ["--server.headless", str(options.no_browser).lower()]
+    return subprocess.call(command + [f"--server.port={port}"] * (port is not None), cwd=ROOT)
+
+
+def _lab(options: argparse.Namespace) -> int:
+    port = _port(options)
+    _require("jupyterlab", "notebooks")
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={_find('notebooks')}"]
+    command += ["--no-browser"] * options.no_browser
+    command += ["--allow-root"] * (getattr(os, "geteuid", lambda: 1)() == 0)  # in a container, Jupyter would refuse
+    return subprocess.call(command + [f"--ServerApp.port={port}"] * (port is not None), cwd=ROOT)
+
+
+def _port(options: argparse.Namespace) -> int | None:
+    return None if options.port is None else check_integer("port", options.port, 1, 65535)
+
+
+def _require(module: str, extra: str) -> None:
+    if importlib.util.find_spec(module) is None:
+        raise ConfigError(f"{module} is not installed; run: pip install 'titans-mini[{extra}]'")
+
+
+def _find(name: str) -> Path:
+    if not (ROOT / name).exists():
+        raise ConfigError(f"{name} is not here; run this from a clone of the project")
+    return ROOT / name
+
+
+if __name__ == "__main__":
+    sys.exit(main())

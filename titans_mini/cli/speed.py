@@ -1,0 +1,78 @@
+"""The commands `stream` and `bench`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+from ..errors import ConfigError
+from ..stream import PLANTS, Reader, StreamConfig
+from ..training.checkpoint import bundled_names
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def add_stream(commands) -> None:
+    """Adds `titans-mini stream`."""
+    text = "read millions of tokens in constant memory, then ask for a fact told at the start"
+    command = commands.add_parser("stream", help=text, description=text)
+    command.set_defaults(run=_stream)
+    default = StreamConfig()
+    command.add_argument(
+        "--checkpoint", default=default.checkpoint, help="a path, or one of " + ", ".join(bundled_names())
+    )
+    command.add_argument("--task", help=", ".join(PLANTS) + "; default: the one that fits the checkpoint")
+    command.add_argument("--tokens", type=int, default=default.tokens, help=f"default {default.tokens}")
+    command.add_argument("--piece", type=int, default=default.piece, help="tokens read at once")
+    command.add_argument("--noise", type=float, default=default.noise, help="share of random bytes in a text")
+    command.add_argument("--file", help="go round in this file's bytes instead of the bundled text")
+    command.add_argument("--seed", type=int, default=default.seed, help="of the fact and of the stream")
+    command.add_argument("--out", help="folder of snapshots; run again with the same one to go on after Ctrl-C")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _stream(options: argparse.Namespace) -> int:
+    settings = {field.name: getattr(options, field.name) for field in fields(StreamConfig)}
+    reader = Reader(StreamConfig(**settings), options.out)
+    try:
+        results = reader.run(quiet=options.quiet)
+    except KeyboardInterrupt:
+        kept = f"; run again with --out {options.out} to go on" if options.out else ""
+        print(f"titans-mini: stopped at token {reader.position}{kept}", file=sys.stderr)
+        raise
+    print(json.dumps(results) if options.json else describe(results))
+    return 0
+
+
+def describe(results: dict) -> str:
+    """The results as a few lines of text."""
+    lines = [f"{'tokens':>12} {'seconds':>10} {'peak MB':>9}"]
+    lines += [f"{mark['tokens']:12,} {mark['seconds']:10.2f} {mark['peak_mb']:9.1f}" for mark in results["marks"]]
+    if results["slope"] is not None:
+        lines.append(f"log time rises by {results['slope']:.3f} for each 1 of log tokens (1: linear)")
+    lines.append(f"peak memory at the end / at the first mark: {results['memory_ratio']:.3f}")
+    lines.append(f"{results['tokens_per_second']:,.0f} tokens/s")
+    verdict = "recalled" if results["recalled"] else f"{results['share_recalled']:.0%} recalled"
+    return "\n".join([*lines, f"wanted   {results['wanted']}", f"answered {results['said']}: {verdict}"])
+
+
+def add_bench(commands) -> None:
+    """Adds `titans-mini bench`, which is `python -m benchmarks` from anywhere."""
+    text = "measure speed and memory against a peer, and write BENCHMARKS.md"
+    command = commands.add_parser("bench", help=text, description=text)
+    command.add_argument("--quick", action="store_true", help="small sizes: a check that it works, no figures to keep")
+    command.add_argument("--out", help="folder of the results; default: the project's, none for --quick")
+    command.set_defaults(run=_bench)
+
+
+def _bench(options: argparse.Namespace) -> int:
+    if not (ROOT / "benchmarks").exists():
+        raise ConfigError("benchmarks is not here; run this from a clone of the project")
+    command = [sys.executable, "-m", "benchmarks", *["--quick"] * options.quick]
+    command += ["--out", str(Path(options.out).resolve())] if options.out else []
+    return subprocess.call(command, cwd=ROOT)

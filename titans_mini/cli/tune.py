@@ -1,0 +1,139 @@
+"""The command `tune`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ..data import read_text
+from ..errors import ConfigError
+from ..tune import TuneConfig, Tuning, tune
+from ..tune.objectives import OBJECTIVES
+from ..tune.store import Setting, setting_of, to_csv
+
+MEANINGS = {
+    "objective": "what is scored: " + ", ".join(OBJECTIVES),
+    "tokens": "of the first stage, which runs every setting",
+    "final_tokens": "of the second stage; the same as --tokens: the full grid in one stage",
+    "keep": "settings that go on to the second stage",
+    "seeds": "runs of each setting",
+    "tau": "surprise thresholds, 0..1",
+    "beta": "momenta of surprise, 0..1",
+    "lam": "decays per silent token (lambda), 0..1",
+    "eta": "step sizes, 0..10",
+    "depth": "matrices of the memory, 1..4",
+    "width": "features of keys and values",
+}
+SHOWN = ("mean", "spread", "behind", "writes_per_1k")
+
+
+def add_tune(commands) -> None:
+    """Adds `titans-mini tune`."""
+    text = "search tau, beta, lambda, eta and depth: all on a short stream, the best few on a long one"
+    command = commands.add_parser("tune", help=text, description=text)
+    command.set_defaults(run=_tune)
+    default = TuneConfig()
+    for field in fields(TuneConfig):
+        value, many = getattr(default, field.name), field.name in Setting._fields
+        shown = " ".join(f"{number:g}" for number in value) if many else value
+        command.add_argument(
+            *_flags(field.name),
+            dest=field.name,
+            type=type(value[0] if many else value),
+            nargs="+" if many else None,
+            default=value,
+            help=f"{MEANINGS[field.name]}; default {shown}",
+        )
+    command.add_argument("--file", help="read this UTF-8 text file instead of the bundled text")
+    command.add_argument("--workers", type=int, default=1, help="processes; more than 1 needs joblib")
+    command.add_argument("--out", help="folder of rows and tables; run again with the same one to go on after Ctrl-C")
+    command.add_argument("--maps", action="store_true", help="also write maps.html to the folder (needs plotly)")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def command(config: TuneConfig) -> str:
+    """The shell command that runs this search on the bundled text."""
+    words = ["titans-mini tune"]
+    for field in fields(TuneConfig):
+        value = getattr(config, field.name)
+        numbers = value if isinstance(value, tuple) else (value,)
+        words += [_flags(field.name)[-1], *(f"{number}" for number in numbers)]
+    return " ".join(words)
+
+
+def _flags(name: str) -> list[str]:
+    return ["--lam", "--lambda"] if name == "lam" else ["--" + name.replace("_", "-")]
+
+
+def _tune(options: argparse.Namespace) -> int:
+    config = TuneConfig(**{field.name: getattr(options, field.name) for field in fields(TuneConfig)})
+    if options.maps and options.out is None:
+        raise ConfigError("maps needs a folder to be written to: give out")
+    if options.maps and importlib.util.find_spec("plotly") is None:
+        raise ConfigError("plotly is not installed; run: pip install 'titans-mini[app]'")
+    text = None if options.file is None else read_text(options.file)
+    with tqdm(total=config.cost().two_stage, disable=options.quiet, unit="token", unit_scale=True) as bar:
+        try:
+            found = tune(config, text=text, folder=options.out, workers=options.workers, progress=_shown_on(bar))
+        except KeyboardInterrupt:
+            kept = f"; run again with --out {options.out} to go on" if options.out else ""
+            print(f"titans-mini: stopped after {bar.n} of {bar.total} token updates{kept}", file=sys.stderr)
+            raise
+    if options.out is not None:
+        write(found, Path(options.out), maps=options.maps)
+    print(json.dumps(summary(found)) if options.json else describe(found))
+    return 0
+
+
+def _shown_on(bar: tqdm):
+    def progress(done: int, total: int, stage: str) -> None:
+        bar.set_description(stage, refresh=False)
+        bar.update(done - bar.n)
+
+    return progress
+
+
+def summary(found: Tuning) -> dict:
+    """The search as plain JSON types: the verdict, the best setting, the price and both tables."""
+    return {
+        "objective": found.config.objective,
+        "verdict": found.verdict(),
+        "complete": found.complete,
+        "best": found.best,
+        "cost": {**found.config.cost()._asdict(), "seconds": round(sum(row["seconds"] for row in found.rows), 3)},
+        "coarse": found.table("coarse"),
+        "final": found.table("final"),
+    }
+
+
+def describe(found: Tuning) -> str:
+    """The last stage, the price and the verdict as a few lines of text."""
+    lines = ["".join(f"{name:>14}" for name in (*Setting._fields, *SHOWN, "tie"))]
+    for line in found.table("final"):
+        cells = [*setting_of(line), *(line[name] for name in SHOWN)]
+        tie = {True: "yes", False: "no", None: "unknown"}[line["tie"]]
+        lines.append("".join(f"{'-' if cell is None else format(cell, '.4g'):>14}" for cell in cells) + f"{tie:>14}")
+    price = found.config.cost()
+    lines.append(f"{price.two_stage:,} token updates instead of {price.full:,}: {price.saved:.0%} saved")
+    return "\n".join([*lines, found.verdict()])
+
+
+def write(found: Tuning, folder: Path, *, maps: bool = False) -> None:
+    """coarse.csv, final.csv and, for `maps`, maps.html in the folder."""
+    try:
+        for stage in ("coarse", "final"):
+            (folder / f"{stage}.csv").write_text(to_csv(found.table(stage)))
+        if maps:
+            from ..figures.tune import heat_maps
+
+            page = heat_maps(found.table("coarse"), found.config.objective).to_html(include_plotlyjs=True)
+            (folder / "maps.html").write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"out {str(folder)!r} cannot be written: {error.strerror}") from None

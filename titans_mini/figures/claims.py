@@ -1,0 +1,75 @@
+"""Pictures of the audit: figures of a row, a rule driven through numbers, verdicts counted. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+
+from ..claims.finding import FAILS, HOLDS, PART, UNTESTED, Finding
+from ..claims.view import MISSING, figure_rows
+from .trace import COLOURS
+
+VERDICT_COLOURS = {
+    HOLDS: COLOURS["memory_norm"],
+    PART: COLOURS["momentum"],
+    FAILS: COLOURS["surprise"],
+    UNTESTED: COLOURS["loss"],
+    MISSING: COLOURS["pinned"],
+}
+HEADS = ("value", "low", "high", "seeds")
+ROW = 24  # pixels
+INK = "#22303C"  # reads on a pale verdict
+
+
+def finding_figure(finding: Finding) -> go.Figure:
+    """A table of a finding's figures: mean over seeds, lowest, highest, seeds; in the colour of its verdict."""
+    rows = figure_rows(finding)
+    colour = VERDICT_COLOURS[finding.verdict]
+    cells = go.Heatmap(
+        z=[[1] * len(HEADS)] * len(rows), x=list(HEADS), y=list(rows), zmin=0, zmax=1, showscale=False,
+        colorscale=[[0, colour], [1, colour]], opacity=0.45, xgap=3, ygap=3, hoverinfo="skip",
+        text=[[row[head] for head in HEADS] for row in rows.values()], texttemplate="%{text}", textfont={"color": INK},
+    )  # fmt: skip
+    figure = go.Figure(cells)
+    figure.update_yaxes(autorange="reversed", automargin=True, dtick=1, ticks="", showgrid=False)
+    figure.update_xaxes(side="top", showgrid=False)
+    return figure.update_layout(height=60 + ROW * len(rows), margin={"l": 20, "r": 20, "t": 40, "b": 10})
+
+
+def rule_figure(
+    x: Sequence[float],
+    verdicts: Sequence[str],
+    y: Sequence[float],
+    *,
+    x_title: str,
+    y_title: str,
+    log: bool = False,
+    height: int = 340,
+) -> go.Figure:
+    """Points (x, y), each in the colour of the verdict that a rule gives there; a legend of the verdicts met."""
+    figure = go.Figure(
+        go.Scatter(x=list(x), y=list(y), mode="lines", line={"color": COLOURS["loss"], "width": 1}, showlegend=False)
+    )
+    for verdict, colour in VERDICT_COLOURS.items():
+        points = [(a, b) for a, b, met in zip(x, y, verdicts, strict=True) if met == verdict]
+        if points:
+            place, value = zip(*points, strict=True)
+            marker = {"color": colour, "size": 11}
+            figure.add_trace(go.Scatter(x=place, y=value, mode="markers", name=verdict, marker=marker))
+    figure.update_xaxes(title_text=x_title, type="log" if log else "linear", exponentformat="power")
+    figure.update_yaxes(title_text=y_title)
+    legend = {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"}
+    return figure.update_layout(height=height, margin={"l": 70, "r": 20, "t": 40, "b": 50}, legend=legend)
+
+
+def counts_figure(counts: Mapping[str, int], *, height: int = 240) -> go.Figure:
+    """A bar for each verdict."""
+    bars = go.Bar(
+        x=list(counts.values()), y=list(counts), orientation="h", text=list(counts.values()),
+        marker_color=[VERDICT_COLOURS[name] for name in counts], hoverinfo="skip",
+    )  # fmt: skip
+    figure = go.Figure(bars)
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    figure.update_xaxes(title_text="claims", rangemode="tozero")
+    return figure.update_layout(height=height, margin={"l": 20, "r": 20, "t": 16, "b": 44})

@@ -1,0 +1,55 @@
+"""Picture of a fixed write gate: what it recalls and what it earns over its threshold. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from ..studies.frontiers import Outcome
+from .anatomy import DASHES, LINES
+from .trace import COLOURS, TAU
+
+SHOWN = {"recall": "share of facts recalled", "reward": "reward"}
+
+
+def sweep_figure(
+    curves: Mapping[str, Sequence[Outcome]],
+    taus: Sequence[float],
+    *,
+    chosen: float | None = None,
+    silent: float | None = None,
+    height: int = 440,
+) -> go.Figure:
+    """Recall above and reward below over tau, a curve each; `curves` hold an outcome for each of `taus`.
+
+    A ring marks the `chosen` tau on the first curve, a dotted line what a gate earns that never writes: `silent`.
+    Raises ValueError where `chosen` is none of taus.
+    """
+    figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.06)
+    for row, (measure, title) in enumerate(SHOWN.items(), start=1):
+        for index, (name, outcomes) in enumerate(curves.items()):
+            colour = COLOURS[LINES[index % len(LINES)]]
+            line = go.Scatter(
+                x=list(taus), y=np.array([getattr(outcome, measure) for outcome in outcomes], dtype=np.float32),
+                name=name, legendgroup=name, showlegend=row == 1, mode="lines",
+                line={"color": colour, "dash": DASHES[index % len(DASHES)], "width": 2},
+                customdata=[outcome.writes for outcome in outcomes],
+                hovertemplate="tau %{x:g}: " + measure + " %{y:.2f}, %{customdata:.1f} writes",
+            )  # fmt: skip
+            figure.add_trace(line, row=row, col=1)
+            if chosen is not None and index == 0:
+                here = list(taus).index(chosen)
+                ring = {"size": 13, "symbol": "circle-open", "color": colour, "line": {"width": 3}}
+                mark = go.Scatter(x=[chosen], y=[line.y[here]], mode="markers", marker=ring, showlegend=False)
+                figure.add_trace(mark.update(hoverinfo="skip"), row=row, col=1)
+        if silent is not None:
+            note = {"annotation_text": "nothing written", "annotation_font_size": 11} if row == 2 else {}
+            figure.add_hline(silent, row=row, col=1, line={"dash": "dot", "width": 1.2, "color": TAU}, **note)
+        figure.update_yaxes(title_text=title, row=row, col=1)
+    figure.update_yaxes(range=[-0.03, 1.03], row=1, col=1)
+    figure.update_xaxes(title_text="tau", row=2, col=1)
+    legend = {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"}
+    return figure.update_layout(height=height, margin={"l": 70, "r": 20, "t": 36, "b": 48}, legend=legend)

@@ -1,0 +1,150 @@
+"""The fast weights: a small MLP whose matrices are the memory, with its backward pass by hand.
+
+Shapes: n rows (batch x heads), c tokens, o outputs and i inputs of a layer. A memory of depth L is a tuple of L
+matrices (n, o, i). Writing the backward pass out keeps autograd free for the outer model, works under
+`inference_mode`, and shows that each token's gradient is rank one: grad_l = delta_l a_{l-1}^T.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..config import MemoryConfig
+
+Weights = tuple[Tensor, ...]  # per layer (n, o, i)
+
+
+def _silu(z: Tensor) -> tuple[Tensor, Tensor]:
+    gate = torch.sigmoid(z)
+    value = z * gate
+    return value, torch.addcmul(gate + value, value, gate, value=-1)
+
+
+def _gelu(z: Tensor) -> tuple[Tensor, Tensor]:
+    cdf = 0.5 * (1 + torch.erf(z * math.sqrt(0.5)))
+    pdf = torch.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+    return z * cdf, cdf + z * pdf
+
+
+def _tanh(z: Tensor) -> tuple[Tensor, Tensor]:
+    value = torch.tanh(z)
+    return value, 1 - value * value
+
+
+class Activation(NamedTuple):
+    """A hidden nonlinearity: its value, and its value together with its slope."""
+
+    value: Callable[[Tensor], Tensor]
+    with_slope: Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "silu": Activation(torch.nn.functional.silu, _silu),
+    "gelu": Activation(torch.nn.functional.gelu, _gelu),
+    "tanh": Activation(torch.tanh, _tanh),
+}
+
+
+def layer_shapes(config: MemoryConfig) -> list[tuple[int, int]]:
+    """(outputs, inputs) of each layer of one head's memory."""
+    return mlp_shapes(config.head_dim, config.depth, config.expansion)
+
+
+def mlp_shapes(width: int, depth: int, expansion: int) -> list[tuple[int, int]]:
+    """(outputs, inputs) of the matrices of an MLP from `width` features to as many."""
+    sizes = [width, *[width * expansion] * (depth - 1), width]
+    return [(o, i) for i, o in zip(sizes[:-1], sizes[1:], strict=True)]
+
+
+def initial_weights(config: MemoryConfig, generator: torch.Generator | None = None) -> list[Tensor]:
+    """Start weights, per layer (heads, o, i), Gaussian: hidden layers keep the scale, the last one starts small.
+
+    A small last layer makes the first predictions near zero, so that the first inner loss is that of knowing
+    nothing.
+    """
+    shapes = layer_shapes(config)
+    gains = [1.0] * (len(shapes) - 1) + [0.25]
+    return [
+        torch.randn(config.heads, o, i, generator=generator) * gain / math.sqrt(i)
+        for (o, i), gain in zip(shapes, gains, strict=True)
+    ]
+
+
+# The inner loss: prediction, value (n, c, d), the gate's features -> loss (n, c), d loss / d prediction (n, c, d)
+Bias = Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]
+
+
+def squared_error(prediction: Tensor, value: Tensor, features: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """||M(k) - v||^2 and its slope, the inner loss of the paper. Paper: eq. 12."""
+    error = prediction - value
+    return (error * error).sum(-1), error + error
+
+
+class Activity(NamedTuple):
+    """What one forward and backward pass over c tokens leaves behind, per layer."""
+
+    inputs: list[Tensor]  # a_{l-1}: (n, c, i)
+    outputs: list[Tensor]  # z_l = W_l a_{l-1}: (n, c, o)
+    deltas: list[Tensor]  # d loss / d z_l: (n, c, o)
+    loss: Tensor  # (n, c)
+    values: Tensor  # (n, c, d)
+
+    @property
+    def error(self) -> Tensor:
+        """M(k) - v: (n, c, d)."""
+        return self.outputs[-1] - self.values
+
+
+def gradients(
+    weights: Weights,
+    keys: Tensor,
+    values: Tensor,
+    activation: Activation,
+    bias: Bias = squared_error,
+    features: Tensor | None = None,
+) -> Activity:
+    """Forward and backward of the inner loss at fixed weights. Paper: eq. 12.
+
+    keys, values: (n, c, d). The gradient of layer l for token t is deltas[l][t] outer inputs[l][t].
+    """
+    inputs, outputs, slopes = [keys], [], []
+    for layer, weight in enumerate(weights):
+        z = torch.bmm(inputs[-1], weight.mT)  # (n, c, o)
+        outputs.append(z)
+        if layer + 1 < len(weights):
+            value, slope = activation.with_slope(z)
+            inputs.append(value)
+            slopes.append(slope)
+    loss, slope = bias(outputs[-1], values, features)
+    deltas = [slope]
+    for weight, slope in zip(weights[:0:-1], slopes[::-1], strict=True):
+        deltas.insert(0, torch.bmm(deltas[0], weight) * slope)
+    return Activity(inputs, outputs, deltas, loss, values)
+
+
+def apply_memory(weights: Weights, x: Tensor, activation: Activation) -> Tensor:
+    """M(x) for x (n, c, d) at fixed weights, without a write."""
+    for weight in weights[:-1]:
+        x = activation.value(torch.bmm(x, weight.mT))
+    return torch.bmm(x, weights[-1].mT)
+
+
+def gradient_norm(activity: Activity) -> Tensor:
+    """(n, c) norm of each token's whole gradient: sqrt(sum over layers of |delta|^2 |a|^2), never materialised."""
+    total: Tensor | float = 0.0
+    for a, delta in zip(activity.inputs, activity.deltas, strict=True):
+        norm = torch.linalg.vector_norm(a, dim=-1) * torch.linalg.vector_norm(delta, dim=-1)
+        total = torch.addcmul(total, norm, norm) if isinstance(total, Tensor) else norm * norm
+    return total.clamp_min(1e-30).sqrt()  # the floor keeps the square root's own gradient finite at zero
+
+
+def weight_norm(weights: Weights) -> Tensor:
+    """(n,) Frobenius norm of all layers together: the memory norm ||m||_2 of the recipe (5.1)."""
+    norms = (torch.linalg.vector_norm(weight, dim=(-2, -1)) for weight in weights)
+    return functools.reduce(torch.hypot, norms)

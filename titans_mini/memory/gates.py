@@ -1,0 +1,197 @@
+"""The gates: what decides, for each token, how much is written, carried and forgotten.
+
+A gate turns a chunk's surprise (and, for the learned one, its features) into theta, eta and alpha of the one
+recurrence S_t = eta_t S_{t-1} - theta_t grad_t, M_t = (1 - alpha_t) M_{t-1} + S_t. All per row n and token c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import check_choice
+from .arithmetic import Number, clamp, inverse, is_single, maximum, sigmoid, sqrt, tanh
+from .scan import average_scan, before, last
+
+HORIZON = 256  # tokens over which surprise's running statistics average
+STD_FLOOR = 0.05  # least standard deviation, as a share of the mean
+
+
+class GateState(NamedTuple):
+    """Running statistics of surprise, each (n, 1), as they stand before the next token."""
+
+    count: Tensor  # tokens measured
+    mean: Tensor  # of raw surprise
+    variance: Tensor
+    peak: Tensor  # largest raw surprise so far
+    smoothed: Tensor  # S, the momentum of surprise
+
+
+class Gates(NamedTuple):
+    """Per token (n, c). `eta` is None where the rule has no momentum, which saves its products."""
+
+    theta: Tensor  # step size
+    eta: Tensor | None  # momentum carried
+    alpha: Tensor  # share forgotten
+    g_write: Tensor  # 0..1
+    g_forget: Tensor  # 0..1
+    surprise: Tensor | None = None  # normalised, 0..1
+    smoothed: Tensor | None = None  # S_t
+
+
+def initial_gate_state(rows: int, like: Tensor) -> GateState:
+    """The state that has measured nothing, with dtype and device of `like`."""
+    return GateState(*(like.new_zeros(rows, 1) for _ in GateState._fields))
+
+
+def _excess(raw: Number, score: Number, peak: Number) -> Number:
+    return clamp(score * 0.25, 0.0, 1.0)
+
+
+def _zsigmoid(raw: Number, score: Number, peak: Number) -> Number:
+    return sigmoid(score)
+
+
+def _running_max(raw: Number, score: Number, peak: Number) -> Number:
+    return clamp(raw / clamp(peak, 1e-12), 0.0, 1.0)
+
+
+def _fixed(raw: Number, score: Number, peak: Number) -> Number:
+    return tanh(raw)
+
+
+# How raw surprise becomes a number from 0 to 1; the recipe leaves it open, so there are four answers. Each takes
+# (n, c) raw surprise, its standard score and the largest value, both against the tokens before it alone.
+NORMALISERS: dict[str, Callable[[Number, Number, Number], Number]] = {
+    "excess": _excess,  # how far above the running mean, in units of four standard deviations
+    "zsigmoid": _zsigmoid,  # sigmoid of the standard score
+    "running_max": _running_max,  # share of the largest so far
+    "fixed": _fixed,  # tanh of the raw value
+}
+
+
+class SurpriseGate(nn.Module):
+    """The recipe's gate: write where smoothed surprise passes a threshold, else forget a little.
+
+    S_t = beta S_{t-1} + (1 - beta) surprise_t; g_write = sigmoid((S_t - tau) / softness); g_forget = 1 - g_write;
+    theta_t = eta g_write; alpha_t = lam g_forget. Settings are numbers, or (n, 1) tensors with one setting a row.
+    Recipe: 2.2. Differs: the normaliser is ours, since the article names none.
+    """
+
+    features = 0  # numbers per token and head that this gate asks of the input
+
+    def __init__(self, *, tau=0.3, beta=0.7, lam=1e-4, eta=1e-3, softness=0.05, normaliser: str = "excess") -> None:
+        super().__init__()
+        check_choice("normaliser", normaliser, NORMALISERS)
+        self.normaliser = normaliser
+        for name, value in dict(tau=tau, beta=beta, lam=lam, eta=eta, softness=softness).items():
+            self.register_buffer(name, torch.as_tensor(value, dtype=torch.get_default_dtype()))
+
+    def measure(self, raw: Number, state: GateState, valid: Tensor | None = None):
+        """raw (n, c) -> (surprise, S) of each token (n, c) and the next state. Tokens not `valid` are skipped.
+
+        Statistics start at zero, so the very first token counts as wholly surprising. One row's token may also come
+        as a float, with a state of floats.
+        """
+        seen = state.count + 1 if valid is None and is_single(raw) else _seen(state.count, raw, valid)
+        rate = clamp(inverse(seen), 1 / HORIZON, 1.0)
+        blend = 1 - _like(raw, self.beta)
+        if valid is not None:
+            rate, blend = rate * valid, blend * valid
+        means = average_scan(rate, raw, state.mean)
+        mean = before(means, state.mean)
+        deviation = raw - mean
+        variances = average_scan(rate, deviation * (raw - means), state.variance)
+        variance = before(variances, state.variance)
+        peaks = maximum(_running_peak(raw, valid), state.peak)
+        std = maximum(sqrt(clamp(variance, 1e-24)), mean * STD_FLOOR)
+        surprise = NORMALISERS[self.normaliser](raw, deviation / std, before(peaks, state.peak))
+        smoothed = average_scan(blend, surprise, state.smoothed)
+        state = GateState(*map(last, (seen, means, variances, peaks, smoothed)))
+        return surprise, smoothed, state
+
+    def forward(self, raw: Number, features: Tensor | None, state: GateState, valid: Tensor | None = None):
+        """raw (n, c) surprise -> (Gates, next GateState); floats as in `measure`."""
+        surprise, smoothed, state = self.measure(raw, state, valid)
+        excess = (smoothed - _like(raw, self.tau)) / _like(raw, self.softness)
+        g_write, g_forget = sigmoid(excess), sigmoid(-excess)  # they add up to 1
+        theta, alpha = _like(raw, self.eta) * g_write, _like(raw, self.lam) * g_forget
+        return Gates(theta, None, alpha, g_write, g_forget, surprise, smoothed), state
+
+    def project(self, x: Tensor) -> Tensor:
+        """The features of x (b, t, dim): none."""
+        return x.new_zeros(*x.shape[:-1], 0)
+
+
+def _like(raw: Number, setting: Tensor) -> Number:
+    """A setting in the memory's own dtype, or as a float."""
+    if isinstance(raw, float):
+        return setting.item()
+    return setting if setting.dtype == raw.dtype else setting.to(raw.dtype)
+
+
+def _seen(count: Tensor, raw: Tensor, valid: Tensor | None) -> Tensor:
+    """(n, c): how many tokens were measured up to and with each token."""
+    ones = torch.ones_like(raw) if valid is None else valid.to(raw.dtype)
+    return count + ones.cumsum(-1)
+
+
+def _running_peak(raw: Number, valid: Tensor | None) -> Number:
+    raw = raw if valid is None else raw * valid
+    return raw if is_single(raw) else raw.cummax(-1).values
+
+
+class ConstantGate(nn.Module):
+    """The paper's rule with theta, eta and alpha held fixed: numbers, or (n, 1) tensors with one setting a row."""
+
+    features = 0
+
+    def __init__(self, *, theta=1e-3, eta=0.7, alpha=1e-4) -> None:
+        super().__init__()
+        for name, value in dict(theta=theta, eta=eta, alpha=alpha).items():
+            self.register_buffer(name, torch.as_tensor(value, dtype=torch.get_default_dtype()))
+
+    def forward(self, raw: Tensor, features: Tensor | None, state: GateState, valid: Tensor | None = None):
+        """raw (n, c) only gives the shape -> (Gates, unchanged GateState)."""
+        theta, eta, alpha = (_like(raw, value).expand_as(raw) for value in (self.theta, self.eta, self.alpha))
+        return Gates(theta, eta, alpha, torch.ones_like(raw), alpha), state
+
+    def project(self, x: Tensor) -> Tensor:
+        """The features of x (b, t, dim): none."""
+        return x.new_zeros(*x.shape[:-1], 0)
+
+
+class LearnedGate(nn.Module):
+    """The paper's gate: theta, eta and alpha are sigmoids of a linear map of the token, one set per head.
+
+    Paper: eq. 13-14. Start biases: `theta`, `eta`, `alpha` give the values of an untrained gate.
+    Differs: `stretch` > 0 widens each sigmoid by that much at both ends and clips it to 0..1, so that a gate can
+    reach exactly 0 or 1; at 0 it is the paper's.
+    """
+
+    features = 3
+
+    def __init__(self, dim: int, heads=1, *, theta_max=1.0, stretch=0.0, theta=0.1, eta=0.5, alpha=0.01) -> None:
+        super().__init__()
+        self.theta_max, self.stretch = theta_max, stretch
+        self.linear = nn.Linear(dim, 3 * heads)
+        start = torch.tensor([theta / theta_max, eta, alpha])
+        start = ((start + stretch) / (1 + 2 * stretch)).logit()
+        with torch.no_grad():
+            self.linear.weight.mul_(0.1)
+            self.linear.bias.copy_(start.repeat(heads))
+
+    def project(self, x: Tensor) -> Tensor:
+        """x (b, t, dim) -> logits (b, t, heads * 3), head-major."""
+        return self.linear(x)
+
+    def forward(self, raw: Tensor, features: Tensor, state: GateState, valid: Tensor | None = None):
+        """features (n, c, 3) -> (Gates, unchanged GateState); surprise plays no part."""
+        values = torch.sigmoid(features)
+        if self.stretch:
+            values = (values * (1 + 2 * self.stretch) - self.stretch).clamp(0, 1)
+        g_write, eta, alpha = values.unbind(-1)  # (n, c) each
+        return Gates(self.theta_max * g_write, eta, alpha, g_write, alpha), state

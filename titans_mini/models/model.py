@@ -1,0 +1,90 @@
+"""TitansLM: a small causal language model around a memory, and generation one token at a time."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..config import TitansConfig
+from ..errors import ConfigError, check_choice
+from .variants import VARIANTS, LayerState, WindowOnly
+
+MODES = ("on", "frozen", "off")
+
+
+class ModelState(NamedTuple):
+    """One LayerState a layer, and the number of tokens read."""
+
+    layers: tuple[LayerState, ...]
+    tokens_seen: Tensor  # () int64
+
+
+class Feedforward(nn.Module):
+    """A gated two-layer perceptron (SwiGLU), hidden width 2 dim."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.to_hidden = nn.Linear(dim, 4 * dim, bias=False)
+        self.to_out = nn.Linear(2 * dim, dim, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (b, t, dim) -> (b, t, dim)."""
+        gate, value = self.to_hidden(x).chunk(2, dim=-1)
+        return self.to_out(functional.silu(gate) * value)
+
+
+class Layer(nn.Module):
+    """A mixer (variant or attention alone) and a feedforward part, each pre-normed on a residual stream."""
+
+    def __init__(self, config: TitansConfig, has_memory: bool) -> None:
+        super().__init__()
+        self.mixer = VARIANTS[config.variant](config) if has_memory else WindowOnly(config)
+        self.feedforward = Feedforward(config.dim)
+        self.norms = nn.ModuleList(nn.RMSNorm(config.dim, eps=1e-6) for _ in range(2))
+
+    def forward(self, x: Tensor, state: LayerState, mode: str) -> tuple[Tensor, LayerState]:
+        """x (b, t, dim) -> the same shape."""
+        mixed, state = self.mixer(self.norms[0](x), state, mode)
+        x = x + mixed
+        return x + self.feedforward(self.norms[1](x)), state
+
+
+class TitansLM(nn.Module):
+    """ids (b, t) int64 -> (logits (b, t, vocab), state). Pass the state on to continue; see TitansConfig.
+
+    `memory` says what the memories do: "on", "frozen" (they keep their start weights) or "off" (left out).
+    """
+
+    def __init__(self, config: TitansConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embed = nn.Embedding(config.vocab_size, config.dim)
+        self.layers = nn.ModuleList(Layer(config, config.has_memory(i)) for i in range(config.layers))
+        self.norm = nn.RMSNorm(config.dim, eps=1e-6)
+        self.head = nn.Linear(config.dim, config.vocab_size, bias=False)
+
+    def initial_state(self, batch: int, memory: str = "on") -> ModelState:
+        """The state that has read nothing."""
+        layers = tuple(layer.mixer.initial_state(batch, memory) for layer in self.layers)
+        return ModelState(layers, torch.zeros((), dtype=torch.int64, device=self.head.weight.device))
+
+    def forward(self, ids: Tensor, state: ModelState | None = None, *, memory: str = "on") -> tuple[Tensor, ModelState]:
+        """See the class. Raises ConfigError for ids of a wrong shape or outside the vocabulary."""
+        check_choice("memory", memory, MODES)
+        _check_ids(ids, self.config.vocab_size)
+        state = self.initial_state(len(ids), memory) if state is None else state
+        x, layers = self.embed(ids), []
+        for layer, before in zip(self.layers, state.layers, strict=True):
+            x, after = layer(x, before, memory)
+            layers.append(after)
+        return self.head(self.norm(x)), ModelState(tuple(layers), state.tokens_seen + ids.shape[1])
+
+
+def _check_ids(ids: Tensor, vocab_size: int) -> None:
+    if ids.dim() != 2 or ids.dtype != torch.int64 or 0 in ids.shape:
+        raise ConfigError(f"ids must be int64 (batch, tokens), at least 1 x 1, not {ids.dtype} {tuple(ids.shape)}")
+    if not ids.is_cuda and (int(ids.min()) < 0 or int(ids.max()) >= vocab_size):
+        raise ConfigError(f"ids must lie in 0..{vocab_size - 1}, not {int(ids.min())}..{int(ids.max())}")

@@ -1,0 +1,214 @@
+"""The four ways a memory sits in a layer. Each maps x (b, t, dim) and a state to the same, causal to the token.
+
+`mode` says what the memory does: "on" writes and reads; "frozen" reads its start weights; "off" leaves it out.
+Paper: section 4. Persistent tokens take part in every attention; where there is none, the memory reads them first.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..config import TitansConfig
+from ..memory import NeuralMemory
+from ..memory.state import MemoryState
+from .attention import Persistent, SlidingWindow, WindowState, merge_heads, rotate, split_heads
+
+
+class LayerState(NamedTuple):
+    """What a layer carries on; a part that the variant has not is None."""
+
+    memory: MemoryState | None
+    window: WindowState | SegmentState | None
+
+
+class SegmentState(NamedTuple):
+    """Keys and values of the tokens of an unfinished segment, (b, h, m, d): of what memory said, and of x."""
+
+    recalled_keys: Tensor
+    recalled_values: Tensor
+    keys: Tensor
+    values: Tensor
+
+
+def use_memory(memory: NeuralMemory, x: Tensor, state: MemoryState, mode: str) -> tuple[Tensor, MemoryState]:
+    """One call of the memory in a mode other than "off"."""
+    return memory(x, state) if mode == "on" else memory.frozen(x, state)
+
+
+class LMM(nn.Module):
+    """The memory alone. Paper: eq. 11-15 and 19."""
+
+    def __init__(self, config: TitansConfig) -> None:
+        super().__init__()
+        self.memory = NeuralMemory(config.memory)
+        self.persistent = nn.Parameter(torch.randn(1, config.persistent, config.dim) * 0.5)
+
+    def initial_state(self, batch: int, mode: str = "on") -> LayerState:
+        """A memory that has read the persistent tokens."""
+        state = self.memory.initial_state(batch)
+        _, state = use_memory(self.memory, self.persistent.expand(batch, -1, -1), state, mode)
+        return LayerState(state, None)
+
+    def forward(self, x: Tensor, state: LayerState, mode: str = "on") -> tuple[Tensor, LayerState]:
+        """x (b, t, dim) -> the same shape."""
+        if mode == "off":
+            return torch.zeros_like(x), state
+        out, memory = use_memory(self.memory, x, state.memory, mode)
+        return out, LayerState(memory, None)
+
+
+class WindowOnly(nn.Module):
+    """Attention alone: a layer without a memory."""
+
+    def __init__(self, config: TitansConfig) -> None:
+        super().__init__()
+        self.attention = SlidingWindow(config.dim, config.heads, config.window, config.persistent)
+
+    def initial_state(self, batch: int, mode: str = "on") -> LayerState:
+        """An empty window."""
+        return LayerState(None, self.attention.initial_state(batch))
+
+    def forward(self, x: Tensor, state: LayerState, mode: str = "on") -> tuple[Tensor, LayerState]:
+        """x (b, t, dim) -> the same shape."""
+        out, window = self.attention(x, state.window)
+        return out, LayerState(None, window)
+
+
+class MAL(WindowOnly):
+    """Memory as a layer: memory, then attention. Paper: eq. 29-31.
+
+    Differs: each of the two has its own residual, so attention sees x + M(x) and the layer adds both; read
+    literally, what memory does not know is lost to attention, and what it knows must pass through it.
+    """
+
+    def __init__(self, config: TitansConfig) -> None:
+        super().__init__(config)
+        self.memory = NeuralMemory(config.memory)
+
+    def initial_state(self, batch: int, mode: str = "on") -> LayerState:
+        """An untouched memory and an empty window."""
+        return LayerState(self.memory.initial_state(batch), self.attention.initial_state(batch))
+
+    def forward(self, x: Tensor, state: LayerState, mode: str = "on") -> tuple[Tensor, LayerState]:
+        """x (b, t, dim) -> the same shape."""
+        recalled, memory = None, state.memory
+        if mode != "off":
+            recalled, memory = use_memory(self.memory, x, memory, mode)
+        out, window = self.attention(x if recalled is None else x + recalled, state.window)
+        return out if recalled is None else out + recalled, LayerState(memory, window)
+
+
+class Product(nn.Module):
+    """y gated by m, each normed by a learned vector: norm(y) * silu(norm(m)). Paper: eq. 25 and 28."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.norm_left, self.norm_right = nn.RMSNorm(dim, eps=1e-6), nn.RMSNorm(dim, eps=1e-6)
+        self.to_out = nn.Linear(dim, dim, bias=False)
+
+    def forward(self, y: Tensor, m: Tensor | None) -> Tensor:
+        """y, m (b, t, dim) -> (b, t, dim); without m, y passes ungated."""
+        y = self.norm_left(y)
+        return self.to_out(y if m is None else y * functional.silu(self.norm_right(m)))
+
+
+class MAG(MAL):
+    """Memory as a gate: attention and memory side by side. Paper: eq. 26-28."""
+
+    def __init__(self, config: TitansConfig) -> None:
+        super().__init__(config)
+        self.product = Product(config.dim)
+
+    def forward(self, x: Tensor, state: LayerState, mode: str = "on") -> tuple[Tensor, LayerState]:
+        """x (b, t, dim) -> the same shape."""
+        recalled, memory = None, state.memory
+        if mode != "off":
+            recalled, memory = use_memory(self.memory, x, memory, mode)
+        seen, window = self.attention(x, state.window)
+        return self.product(seen, recalled), LayerState(memory, window)
+
+
+class MAC(nn.Module):
+    """Memory as context, segment by segment. Paper: eq. 21-25.
+
+    h = what the memory, as it stood before the segment, says to each token; attention over persistent tokens, h and
+    the segment; y, its output on the residual x, is written into the memory; the layer's output is y gated by the
+    read after that write. Differs: token i attends to h_j and x_j for j <= i alone (read literally, the paper's h
+    lets it see the whole segment), the last read is per token, and y has the residual, without which a token
+    reaches the memory only as far as attention has learnt to look at it.
+    """
+
+    def __init__(self, config: TitansConfig) -> None:
+        super().__init__()
+        dim, self.heads, self.segment = config.dim, config.heads, config.window
+        self.memory = NeuralMemory(config.memory)
+        self.to_query = nn.Linear(dim, dim, bias=False)
+        self.norm = nn.RMSNorm(dim, eps=1e-6)
+        self.to_recalled = nn.Linear(dim, 2 * dim, bias=False)
+        self.to_qkv = nn.Linear(dim, 3 * dim, bias=False)
+        self.persistent = Persistent(self.heads, config.persistent, dim // self.heads)
+        self.to_out = nn.Linear(dim, dim, bias=False)
+        self.product = Product(dim)
+
+    def initial_state(self, batch: int, mode: str = "on") -> LayerState:
+        """An untouched memory and an empty segment."""
+        return LayerState(self.memory.initial_state(batch), self._empty(batch))
+
+    def _empty(self, batch: int) -> SegmentState:
+        nothing = self.persistent.keys.new_zeros(batch, self.heads, 0, self.persistent.keys.shape[-1])
+        return SegmentState(nothing, nothing, nothing, nothing)
+
+    def forward(self, x: Tensor, state: LayerState, mode: str = "on") -> tuple[Tensor, LayerState]:
+        """x (b, t, dim) -> the same shape, one segment after the other."""
+        first = self.segment - state.window.keys.shape[2]
+        outputs = []
+        for piece in (x[:, :first], *x[:, first:].split(self.segment, dim=1)):
+            if piece.shape[1]:
+                out, state = self._piece(piece, state, mode)
+                outputs.append(out)
+        return torch.cat(outputs, dim=1), state
+
+    def _piece(self, x: Tensor, state: LayerState, mode: str) -> tuple[Tensor, LayerState]:
+        """Tokens of one segment, which may have begun before."""
+        seen, window = self._attend(x, state, mode)
+        seen = x + seen
+        recalled, memory = None, state.memory
+        if mode != "off":
+            recalled, memory = use_memory(self.memory, seen, memory, mode)
+        if window.keys.shape[2] == self.segment:
+            window = self._empty(len(x))
+        return self.product(seen, recalled), LayerState(memory, window)
+
+    def _attend(self, x: Tensor, state: LayerState, mode: str) -> tuple[Tensor, SegmentState]:
+        q, k, v = (split_heads(part, self.heads) for part in self.to_qkv(x).chunk(3, dim=-1))
+        before = state.window
+        if mode == "off":
+            rk, rv = before.recalled_keys[:, :, :0], before.recalled_values[:, :, :0]
+        else:
+            recalled = self.to_recalled(self._before_segment(x, state.memory))
+            rk, rv = (split_heads(part, self.heads) for part in recalled.chunk(2, dim=-1))
+        window = SegmentState(*(torch.cat(pair, dim=2) for pair in zip(before, (rk, rv, k, v), strict=True)))
+        m, end = before.keys.shape[2], window.keys.shape[2]
+        places = torch.arange(end, device=x.device)
+        causal = places <= places[m:].unsqueeze(-1)  # (t, end)
+        length = window.recalled_keys.shape[2]
+        mask = torch.cat([causal[:, :length], causal], dim=1)  # h_j and x_j for j <= i
+        keys = [rotate(window.recalled_keys, places[:length]), rotate(window.keys, places)]
+        keys, values = torch.cat(keys, dim=2), torch.cat([window.recalled_values, window.values], dim=2)
+        out = self.persistent.attend(q, rotate(q, places[m:]), keys, values, mask)
+        return self.to_out(merge_heads(out)), window
+
+    def _before_segment(self, x: Tensor, state: MemoryState) -> Tensor:
+        """h: the memory of the segment's start, asked with each token: (b, t, dim). Paper: eq. 21."""
+        heads = self.memory.config.heads
+        query = functional.normalize(functional.silu(self.to_query(x)), dim=-1, eps=1e-6)
+        rows = split_heads(query, heads).flatten(0, 1).to(state.weights[0].dtype)  # (n, t, d)
+        said = self.memory.answer(state.weights, rows)
+        return self.norm(merge_heads(said.unflatten(0, (len(x), heads))).to(x.dtype))
+
+
+VARIANTS: dict[str, type[nn.Module]] = {"lmm": LMM, "mac": MAC, "mag": MAG, "mal": MAL}

@@ -1,0 +1,140 @@
+"""The failure gallery: each "failure looks like" of the recipe's table, provoked, measured and judged.
+
+Recipe: section 3. Each row runs next to the default on the same stream; its number and its rule are in code, so
+that a verdict is a measurement: seen, not seen, or not possible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+from .. import measures
+from ..config import SimulationConfig
+from ..errors import check_choice
+from ..simulate import simulate_many
+from ..trace import Trace
+
+
+class Failure(NamedTuple):
+    """One row: the setting, what the article says happens, and how to tell."""
+
+    title: str
+    claim: str  # the article's word for what happens
+    changes: dict  # against the default
+    scenario: str
+    number: str  # name of the measure, for people
+    measure: Callable[[Trace], float]
+    seen: Callable[[float, float], bool] | None  # (value, value at the default) -> outcome; None: not possible
+    rule: str  # the same in words
+    reason: str  # why the outcome is what it is
+
+
+FAILURES: dict[str, Failure] = {
+    "tau_low": Failure(
+        title="tau too low",
+        claim="memory explosion",
+        changes={"tau": 0.0},
+        scenario="text",
+        number="memory norm at the end over the start",
+        measure=measures.norm_growth,
+        seen=lambda value, default: value > 2,
+        rule="seen if the norm at least doubles",
+        reason="every token is written, but a write is driven by the error that is left: as the memory learns, "
+        "its steps shrink, and the norm does not run away",
+    ),
+    "tau_high": Failure(
+        title="tau too high",
+        claim="hollow memory",
+        changes={"tau": 0.9},
+        scenario="text",
+        number="writes per 1,000 tokens",
+        measure=measures.writes_per_1k,
+        seen=lambda value, default: value < 1,
+        rule="seen if fewer than 1 token in 1,000 is written",
+        reason="smoothed surprise hardly ever passes the threshold, so what the text teaches is not kept",
+    ),
+    "beta_small": Failure(
+        title="beta too small",
+        claim="jitter",
+        changes={"beta": 0.0},
+        scenario="text",
+        number="total variation of S per 1,000 tokens",
+        measure=measures.total_variation,
+        seen=lambda value, default: value >= 2 * default,
+        rule="seen if S varies at least twice as much as at the default",
+        reason="without smoothing S is the surprise of the single token",
+    ),
+    "beta_large": Failure(
+        title="beta too large",
+        claim="lag",
+        changes={"beta": 0.98},
+        scenario="topic_shift",
+        number="tokens from the new topic until the write gate opens",
+        measure=measures.delay,
+        seen=lambda value, default: value >= default + 10,
+        rule="seen if the gate opens at least 10 tokens later than at the default",
+        reason="S averages over about 1 / (1 - beta) tokens and passes the threshold that much later",
+    ),
+    "lam_small": Failure(
+        title="lambda too small",
+        claim="out of memory",
+        changes={"lam": 0.0},
+        scenario="text",
+        number="memory norm at the end over the start",
+        measure=measures.norm_growth,
+        seen=None,
+        rule="cannot happen",
+        reason="the memory is a fixed set of weights: its size in bytes is the same after every token; only its "
+        "norm can grow",
+    ),
+    "lam_large": Failure(
+        title="lambda too large",
+        claim="forgetting",
+        changes={"lam": 1e-2},
+        scenario="text",
+        number="recall of the first tenth of the text at the end",
+        measure=measures.recall_of_old,
+        seen=lambda value, default: value < default / 2,
+        rule="seen if less than half of the default's recall is left",
+        reason="decay acts on every token that is not written, which is nearly all of them",
+    ),
+}
+
+
+class Finding(NamedTuple):
+    """What happened: the two runs, their numbers and the verdict."""
+
+    failure: Failure
+    trace: Trace
+    default: Trace
+    value: float
+    default_value: float
+    outcome: str  # "seen", "not seen" or "not possible"
+
+    def __str__(self) -> str:
+        return (
+            f"{self.failure.title} -> {self.failure.claim}: {self.outcome}. {self.failure.number}: "
+            f"{self.value:.3g}, at the default {self.default_value:.3g} ({self.failure.rule})"
+        )
+
+
+def failure_settings(name: str, base: SimulationConfig | None = None) -> SimulationConfig:
+    """The settings of one row: `base` (default: the recipe's) with the row's scenario and changes."""
+    check_choice("failure", name, FAILURES)
+    failure = FAILURES[name]
+    return replace(base or SimulationConfig(), scenario=failure.scenario, gate="surprise", **failure.changes)
+
+
+def examine(name: str, *, tokens: int = 2000, seed: int = 0) -> Finding:
+    """Runs one row beside the default and judges it."""
+    changed = failure_settings(name, SimulationConfig(tokens=tokens, seed=seed))
+    failure = FAILURES[name]
+    default = SimulationConfig(tokens=tokens, seed=seed, scenario=failure.scenario)
+    trace, reference = simulate_many([changed, default])
+    value, default_value = failure.measure(trace), failure.measure(reference)
+    outcome = "not possible"
+    if failure.seen is not None:
+        outcome = "seen" if failure.seen(value, default_value) else "not seen"
+    return Finding(failure, trace, reference, value, default_value, outcome)

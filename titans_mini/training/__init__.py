@@ -1,0 +1,1 @@
+"""Training that resumes, the tasks it learns, evaluation at any length, and weights with a card."""

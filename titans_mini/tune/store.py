@@ -1,0 +1,202 @@
+"""What a search leaves behind: a row per setting, seed and stream length, the table of their means, and the price."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import math
+import statistics
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import filelock
+
+from ..errors import ConfigError
+from ..files import write_whole
+
+FORMAT = "titans_mini.tune"
+# Student's t that 1 in 20 passes by chance, for 1, 2, 3 ... degrees of freedom; beyond the last, the last.
+T_95 = (6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812)
+
+
+class Setting(NamedTuple):
+    """One point of the grid. Recipe: section 3."""
+
+    tau: float
+    beta: float
+    lam: float
+    eta: float
+    depth: int
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {value:g}" for name, value in zip(self._fields, self, strict=True))
+
+
+class Key(NamedTuple):
+    """What a row is the result of."""
+
+    setting: Setting
+    seed: int
+    tokens: int
+
+
+class Store:
+    """The rows of a search, by Key: in memory, and in a file of JSON lines if `path` is given.
+
+    The file is replaced whole after each addition, so a stop at any moment leaves one that can be read. Its first
+    line says what the rows measure: only a search for the same (`about`) may go on with them, over any grid.
+    Raises ConfigError for a file that is no such store, that is about something else, or that cannot be written.
+    """
+
+    def __init__(self, path: str | Path | None = None, about: dict | None = None) -> None:
+        self.path = None if path is None else Path(path)
+        self.about = {"format": FORMAT, **(about or {})}
+        self.rows: dict[Key, dict] = {}
+        self._load()
+
+    def add(self, rows: Iterable[dict]) -> None:
+        """Keeps rows, on disk before it returns."""
+        self.rows |= {key_of(row): row for row in rows}
+        if self.path is None:
+            return
+        lines = "".join(json.dumps(line) + "\n" for line in (self.about, *self.rows.values()))
+        with self._writable():
+            write_whole(self.path, lines.encode())
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps other searches away from the file; ConfigError if one is at work on it."""
+        if self.path is None:
+            yield
+            return
+        with self._writable():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self.path.with_name(self.path.name + ".lock"), timeout=0)
+            try:
+                lock.acquire()
+            except filelock.Timeout:
+                raise ConfigError(f"out {str(self.path)!r} is in use by another search") from None
+        try:
+            self._load()  # what another search added before this one held the file
+            yield
+        finally:
+            lock.release()
+
+    def _load(self) -> None:
+        if self.path is None or not self.path.exists():
+            return
+        try:
+            about, *rows = map(json.loads, self.path.read_text("utf-8").splitlines())
+            self.rows = {key_of(row): row for row in rows}
+            same = about == json.loads(json.dumps(self.about))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"out {str(self.path)!r} is not the file of a search: {error}") from None
+        if not same:
+            raise ConfigError(
+                f"out {str(self.path)!r} holds a search for another objective, width or text; choose another"
+            )
+
+    @contextlib.contextmanager
+    def _writable(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ConfigError(f"out {str(self.path)!r} cannot be written: {error.strerror or error}") from None
+
+
+def setting_of(row: dict) -> Setting:
+    """The Setting of a row, or of a line of a table."""
+    return Setting(*(row[name] for name in Setting._fields))
+
+
+def key_of(row: dict) -> Key:
+    """The Key of a row."""
+    return Key(setting_of(row), row["seed"], row["tokens"])
+
+
+def table(rows: Iterable[dict], sign: int) -> list[dict]:
+    """A line per setting, best first, from rows of one stream length with the same seeds for every setting.
+
+    sign: 1 if a high score is good, -1 if a low one is. Each line holds the setting and
+
+    mean, spread   mean score and its standard deviation over seeds; None if a run diverged, or for one seed
+    behind         mean over seeds of how much better the best setting did on the same seed
+    tie            whether `behind` is within the noise: a one-sided paired t test at 5%; None for one seed
+    writes_per_1k  mean over seeds
+    seconds        compute time of all its runs
+    """
+    groups: dict[Setting, list[dict]] = {}
+    for row in rows:
+        groups.setdefault(setting_of(row), []).append(row)
+    lines = [_line(setting, sorted(group, key=lambda row: row["seed"])) for setting, group in groups.items()]
+    lines.sort(key=lambda line: math.inf if line["mean"] is None else -sign * line["mean"])
+    best = lines[0]["scores"] if lines else []
+    for line in lines:
+        line |= _against(line.pop("scores"), best, sign)
+    return lines
+
+
+def _line(setting: Setting, group: list[dict]) -> dict:
+    scores = [row["score"] for row in group]
+    alive = None not in scores
+    writes = [row["writes_per_1k"] for row in group]
+    return {
+        **setting._asdict(),
+        "tokens": group[0]["tokens"],
+        "seeds": len(group),
+        "mean": statistics.fmean(scores) if alive else None,
+        "spread": statistics.stdev(scores) if alive and len(scores) > 1 else None,
+        "writes_per_1k": statistics.fmean(writes),
+        "seconds": round(sum(row["seconds"] for row in group), 4),
+        "scores": scores,
+    }
+
+
+def _against(scores: list, best: list, sign: int) -> dict:
+    """How far scores lie behind the best setting's, seed by seed."""
+    if None in scores or None in best:
+        return {"behind": None, "tie": False}
+    gaps = [sign * (high - low) for high, low in zip(best, scores, strict=True)]
+    behind, count = statistics.fmean(gaps), len(gaps)
+    if count < 2:
+        return {"behind": behind, "tie": None}
+    noise = T_95[min(count - 1, len(T_95)) - 1] * statistics.stdev(gaps) / math.sqrt(count)
+    return {"behind": behind, "tie": behind <= noise}
+
+
+def to_csv(lines: list[dict]) -> str:
+    """A table as CSV text with a header; what is None is empty."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, fieldnames=list(lines[0]) if lines else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return out.getvalue()
+
+
+class Cost(NamedTuple):
+    """Token updates (one write of one token in one run) of the two ways, and the share that two stages save."""
+
+    two_stage: int
+    full: int
+    saved: float
+
+
+def cost(settings: int, tokens: int, final_tokens: int, keep: int, seeds: int = 1) -> Cost:
+    """All settings on `tokens` and the best `keep` on `final_tokens`, against all on `final_tokens`.
+
+    saved = 1 - tokens / final_tokens - keep / settings. Recipe: section 3.
+    """
+    two_stage = seeds * (settings * tokens + min(keep, settings) * final_tokens)
+    full = seeds * settings * final_tokens
+    return Cost(two_stage, full, 1 - two_stage / full)
+
+
+def settings_needed(saved: float, tokens: int, final_tokens: int, keep: int) -> int | None:
+    """The smallest grid for which two stages save the share `saved`; None if none is large enough."""
+    room = final_tokens * (1 - saved) - tokens  # of a setting's full length, what the second stage may take
+    if round(room, 6) <= 0:
+        return None
+    return math.ceil(round(keep * final_tokens / room, 6))
