@@ -15,7 +15,7 @@ from pages import unbroken as sound  # noqa: E402
 from operations import controls as own  # noqa: E402
 from operations import desk as operations_desk  # noqa: E402
 from texts import TEXTS  # noqa: E402
-from texts import operations as texts_operations  # noqa: E402
+from texts.english import operations as texts_operations  # noqa: E402
 
 from titans_mini import TitansConfig, TitansLM
 from titans_mini.memory.state import tensors  # noqa: E402
@@ -279,4 +279,4 @@ def test_every_control_has_help_and_every_text_is_shown():
     assert [widget.proto.label for widget in widgets if not widget.proto.help] == []
     for control in own.ALL:
         assert control.name in TEXTS["en"] and control.name + "?" in TEXTS["en"], control.name
-    assert all(TEXTS["en"][key] == text for key, text in texts_operations.ENGLISH.items())
+    assert all(TEXTS["en"][key] == text for key, text in texts_operations.TEXTS.items())

@@ -15,7 +15,7 @@ from pages import unbroken as sound  # noqa: E402
 
 # isort: split
 from texts import TEXTS  # noqa: E402
-from texts import tuning as texts_tuning  # noqa: E402
+from texts.english import tuning as texts_tuning  # noqa: E402
 from tuning import controls as own  # noqa: E402
 from tuning import panels as tuning_panels  # noqa: E402
 from tuning import runs as tuning_runs  # noqa: E402
@@ -305,7 +305,7 @@ def test_every_control_has_help_and_every_string_is_there():
     assert len(widgets) > 13 and [widget.proto.label for widget in widgets if not widget.proto.help] == []
     for control in own.ALL:
         assert control.name in TEXTS["en"] and control.name + "?" in TEXTS["en"], control.name
-    assert all(TEXTS["en"][key] == text for key, text in texts_tuning.ENGLISH.items())
+    assert all(TEXTS["en"][key] == text for key, text in texts_tuning.TEXTS.items())
 
 
 @pytest.mark.parametrize(("left", "said"), [(0.2, "a second"), (12.4, "about 12 s"), (600, "about 10 min")])

@@ -1,6 +1,6 @@
 """The strings of the Variants page; `texts` joins them to the others."""
 
-ENGLISH: dict[str, str] = {
+TEXTS: dict[str, str] = {
     "variants": "Variants",
     "variants_title": "One memory, four places in a layer",
     "variant": "Variant",

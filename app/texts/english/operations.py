@@ -1,6 +1,6 @@
 """The strings of the Operations page; `texts` joins them to the others."""
 
-ENGLISH: dict[str, str] = {
+TEXTS: dict[str, str] = {
     "operations": "Operations",
     "operations_title": "Watch a memory, break it, take it back",
     "operations_phone": "The settings open with the » at the top left.",

@@ -1,6 +1,6 @@
 """The strings of the Claims page; `texts` joins them to the others."""
 
-ENGLISH: dict[str, str] = {
+TEXTS: dict[str, str] = {
     "claims": "Claims",
     "claims_title": "What the recipe article says, measured",
     "claims_lead": "Each verdict is computed from measured figures by a rule that is written beside it. It is about "

@@ -4,7 +4,7 @@ _THRESHOLD = "Errors beyond delta pull with a bounded force. Large: the same as 
 _AVERAGE = "Share of the running average of squares that stays from token to token."
 _CARRIED = "Share of the last step that is made again. 0: none. 1: steps pile up for ever."
 
-ENGLISH: dict[str, str] = {
+TEXTS: dict[str, str] = {
     "miras": "MIRAS",
     "miras_title": "Five choices make a memory",
     "miras_phone": "The choices open with the » at the top left.",

@@ -1,6 +1,6 @@
 """The strings of the Tuning page; `texts` joins them to the others."""
 
-ENGLISH: dict[str, str] = {
+TEXTS: dict[str, str] = {
     "tuning": "Tuning",
     "tuning_title": "All settings on a short stream, the best few on a long one",
     "tuning_phone": "The grid opens with the » at the top left.",
