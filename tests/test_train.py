@@ -99,8 +99,8 @@ def test_truncation_bounds_what_is_kept_for_the_backward_pass():
     chunk = MODEL.chunk
     short, long = (kept_bytes(2 * chunk, factor * chunk) for factor in (4, 16))
     assert long < 2 * short
-    short, long = (kept_bytes(0, factor * chunk) for factor in (4, 16))
-    assert long > 1.5 * short  # and without truncation it grows: the measure can tell
+    short, long = (kept_bytes(0, factor * chunk) for factor in (3, 12))
+    assert long > 1.5 * short  # and without truncation, within a block of the memory, it grows: the measure can tell
 
 
 def test_each_piece_of_a_truncated_sequence_is_a_step_of_the_optimizer(tmp_path):

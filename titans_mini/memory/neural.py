@@ -7,9 +7,11 @@ gradient step, and the query is answered by the memory as it stands after that w
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+from torch.nn.functional import normalize, silu
 
 from ..config import MemoryConfig
 from ..errors import ConfigError, DivergenceError
@@ -17,9 +19,10 @@ from .chunk import Fast, Record, Rule, Tokens, chunk_step
 from .convolution import bind_neighbours, convolve
 from .fastweights import ACTIVATIONS, apply_memory, initial_weights
 from .gates import LearnedGate, SurpriseGate, initial_gate_state
+from .recompute import recompute
 from .state import MemoryState, Pending, choose, front, pack, take
 
-BLOCK = 16  # chunks that are projected at once where no gradient is wanted: what a long sequence needs stays constant
+BLOCK = 16  # chunks that are worked on at once: what a long sequence needs stays nearly constant, in training too
 STRETCH = 0.1  # lets a trained gate close fully, so that nothing leaks over tens of thousands of tokens
 
 
@@ -65,18 +68,24 @@ class NeuralMemory(nn.Module):
         """Writes each token, reads after each write. See the class."""
         self._check(x, state, mask)
         state = state or self.initial_state(len(x))
-        if torch.is_grad_enabled() or mask is not None or state.pending.valid is not None:
-            return self._pass(x, state, mask)
+        if mask is not None or state.pending.valid is not None:
+            return self._pass(x, state, mask=mask)
         reach = BLOCK * self.config.chunk
         held = state.pending.keys.shape[1]
         outs = []
         for start in range(-held, x.shape[1], reach):  # blocks end where chunks do
             first = max(start, 0)
-            out, state = self._pass(x[:, first : start + reach], state, None, first)
+            step, block = functools.partial(self._pass, first=first), x[:, first : start + reach]
+            if torch.is_grad_enabled() and start + reach < x.shape[1]:  # the last block's graph is needed at once
+                out, state = recompute(step, self.parameters(), block, state)
+            else:
+                out, state = step(block, state)
             outs.append(out)
         return outs[0] if len(outs) == 1 else torch.cat(outs, dim=1), state
 
-    def _pass(self, x: Tensor, state: MemoryState, mask: Tensor | None, first: int = 0) -> tuple[Tensor, MemoryState]:
+    def _pass(
+        self, x: Tensor, state: MemoryState, *, mask: Tensor | None = None, first: int = 0
+    ) -> tuple[Tensor, MemoryState]:
         """All of x at once; it begins with token `first` of the call."""
         inner = x.to(self.to_qkv.weight.dtype)
         if mask is not None:
@@ -197,9 +206,9 @@ class NeuralMemory(nn.Module):
         """x (b, t, dim) -> tokens (n, t, d) and the convolution's next tail, after `count` (b,) real tokens."""
         config, dtype = self.config, self._memory_dtype()
         series = torch.cat([tail, self.to_qkv(x)], dim=1)  # (b, taps - 1 + t, 3 dim)
-        mixed = functional.silu(convolve(series, self.conv))  # (b, t, 3 dim)
+        mixed = silu(convolve(series, self.conv))  # (b, t, 3 dim)
         q, k, v = (self._rows(part).to(dtype) for part in mixed.chunk(3, dim=-1))
-        q, k = (functional.normalize(part, dim=-1, eps=1e-6) * config.norm for part in (q, k))
+        q, k = (normalize(part, dim=-1, eps=1e-6) * config.norm for part in (q, k))
         features = self._rows(self.gate.project(x), self.gate.features).to(dtype)
         taps = torch.arange(config.conv - 1, device=x.device)
         tail = series[:, x.shape[1] :] if count is None else take(series, count.unsqueeze(-1) + taps)
