@@ -20,6 +20,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .backward import learned_gradients, learned_read_write
 from .fastweights import (
     ACTIVATIONS,
     Activation,
@@ -32,7 +33,7 @@ from .fastweights import (
     weight_norm,
 )
 from .gates import Gates, GateState
-from .scan import decay_matrix, last
+from .products import Coefficients, coefficients, norms_after_writes, read_layers, write
 
 
 class Fast(NamedTuple):
@@ -79,91 +80,6 @@ class Record(NamedTuple):
     norm: Tensor | None  # memory norm after the write
 
 
-class Coefficients(NamedTuple):
-    """How much of each ingredient is in the weights after write t, and in the momentum at the chunk's end."""
-
-    start: Tensor  # A: (n, c), of the start weights
-    carry: Tensor | None  # b: (n, c), of the start momentum
-    write: Tensor  # Coef: (n, c, c), [t, i] of gradient i
-    momentum_carry: Tensor | None  # (n, 1), of the start momentum in the end momentum
-    momentum_write: Tensor | None  # (n, c), of gradient i in the end momentum
-
-
-def coefficients(gates: Gates, valid: Tensor | None = None) -> Coefficients:
-    """Products of the gates over a chunk; see the module's docstring."""
-    theta, eta, alpha = gates.theta, gates.eta, gates.alpha
-    if valid is not None:
-        theta, alpha = theta * valid, alpha * valid
-        eta = None if eta is None else torch.where(valid, eta, 1.0)
-    keep = 1 - alpha
-    if keep.shape[-1] == 1:
-        return Coefficients(keep, eta, theta.unsqueeze(-1), eta, None if eta is None else theta)
-    decay = decay_matrix(keep)  # D: (n, c, c)
-    if eta is None:
-        return Coefficients(keep.cumprod(-1), None, decay * theta.unsqueeze(-2), None, None)
-    carried = decay_matrix(eta)  # E: (n, c, c)
-    since_start = eta.cumprod(-1)  # (n, c)
-    added = decay if valid is None else decay * valid.unsqueeze(-2)  # a skipped token adds no S to M
-    carry = torch.bmm(added, since_start.unsqueeze(-1)).squeeze(-1)
-    write = torch.bmm(added, carried) * theta.unsqueeze(-2)
-    return Coefficients(keep.cumprod(-1), carry, write, since_start[:, -1:], carried[:, -1] * theta)
-
-
-def read(fast: Fast, activity: Activity, coef: Coefficients, queries: Tensor, rule: Rule) -> Tensor:
-    """queries (n, q, d) of the last q tokens -> (n, q, d): each is answered by the memory after its token's write."""
-    x, asked = queries, slice(activity.loss.shape[1] - queries.shape[1], None)
-    start, write = coef.start[:, asked], coef.write[:, asked]
-    carry = None if coef.carry is None else coef.carry[:, asked]
-    for layer, (weight, a, delta) in enumerate(zip(fast.weights, activity.inputs, activity.deltas, strict=True)):
-        z = torch.bmm(x, weight.mT) * start.unsqueeze(-1)  # (n, q, o)
-        if carry is not None:
-            z = z + torch.bmm(x, fast.momentum[layer].mT) * carry.unsqueeze(-1)
-        similarity = torch.bmm(x, a.mT) * write  # (n, q, c), [t, i]
-        z = torch.baddbmm(z, similarity, delta, alpha=-1)
-        x = rule.activation.value(z) if layer + 1 < len(fast.weights) else z
-    return x
-
-
-def write(fast: Fast, activity: Activity, coef: Coefficients) -> tuple[Weights, Weights]:
-    """Weights and momentum after the chunk's last write."""
-    weights, momentum = [], []
-    end_carry = None if coef.carry is None else last(coef.carry).unsqueeze(-1)  # (n, 1, 1)
-    end_start = last(coef.start).unsqueeze(-1)  # (n, 1, 1)
-    end_write = last(coef.write.mT)  # (n, c, 1)
-    for weight, velocity, a, delta in zip(fast.weights, fast.momentum, activity.inputs, activity.deltas, strict=True):
-        weight = weight * end_start
-        if end_carry is not None:
-            weight = torch.addcmul(weight, velocity, end_carry)
-            push = (delta * coef.momentum_write.unsqueeze(-1)).mT  # (n, o, c)
-            velocity = (velocity * coef.momentum_carry.unsqueeze(-1)).baddbmm_(push, a, alpha=-1)
-        weights.append(weight.baddbmm_((delta * end_write).mT, a, alpha=-1))
-        momentum.append(velocity)
-    return tuple(weights), tuple(momentum)
-
-
-def norms_after_writes(fast: Fast, activity: Activity, coef: Coefficients) -> Tensor:
-    """(n, c) memory norm after each write, from inner products alone.
-
-    ||A W + b P - sum_i Coef_i delta_i a_i^T||^2 needs <W, delta_i a_i^T> = delta_i . (W a_i) and the products of
-    the Gram matrices of delta and a.
-    """
-    total = 0.0
-    for layer, (weight, a, delta) in enumerate(zip(fast.weights, activity.inputs, activity.deltas, strict=True)):
-        momentum = fast.momentum[layer]
-        gram = torch.bmm(delta, delta.mT) * torch.bmm(a, a.mT)  # (n, c, c)
-        writes = (torch.bmm(coef.write, gram) * coef.write).sum(-1)
-        along = coef.start.unsqueeze(-1) * (delta * activity.outputs[layer]).sum(-1).unsqueeze(-2)
-        square = coef.start**2 * (weight * weight).sum((-2, -1)).unsqueeze(-1)
-        if coef.carry is not None:
-            on_momentum = (delta * torch.bmm(a, momentum.mT)).sum(-1).unsqueeze(-2)
-            along = along + coef.carry.unsqueeze(-1) * on_momentum  # (n, c, c)
-            square = square + coef.carry**2 * (momentum * momentum).sum((-2, -1)).unsqueeze(-1)
-            cross = (weight * momentum).sum((-2, -1)).unsqueeze(-1)
-            square = square + 2 * coef.start * coef.carry * cross
-        total = total + square + writes - 2 * (coef.write * along).sum(-1)
-    return total.clamp_min(0).sqrt()
-
-
 def _decide(rule: Rule, raw: Tensor, tokens: Tokens, state: GateState) -> tuple[Gates, GateState]:
     """What the gate makes of a chunk's surprise (n, c)."""
     if not rule.floats:
@@ -173,24 +89,44 @@ def _decide(rule: Rule, raw: Tensor, tokens: Tokens, state: GateState) -> tuple[
     return Gates(theta, None, alpha, *rest), state
 
 
+def read(fast: Fast, activity: Activity, coef: Coefficients, queries: Tensor, rule: Rule) -> Tensor:
+    """queries (n, q, d) of the last q tokens -> (n, q, d): each is answered by the memory after its token's write."""
+    return read_layers(*fast[:2], activity, coef, queries, rule.activation).outputs[-1]
+
+
+def _surprise(weights: Weights, tokens: Tokens, rule: Rule) -> tuple[Activity, Tensor]:
+    """The gradients of a chunk's tokens, and their norm (n, c)."""
+    if torch.is_grad_enabled() and rule.bias is squared_error:
+        return learned_gradients(weights, tokens.keys, tokens.values, rule.activation)
+    activity = gradients(weights, tokens.keys, tokens.values, rule.activation, rule.bias, tokens.features)
+    return activity, gradient_norm(activity)
+
+
+def _read_write(
+    fast: Fast, activity: Activity, coef: Coefficients, queries: Tensor | None, rule: Rule, ends: bool
+) -> tuple[Tensor | None, Weights, Weights]:
+    if torch.is_grad_enabled():
+        return learned_read_write(*fast[:2], activity, coef, queries, rule.activation, ends)
+    reads = None if queries is None else read(fast, activity, coef, queries, rule)
+    return (reads, *(write(*fast[:2], activity, coef) if ends else fast[:2]))
+
+
 def chunk_step(fast: Fast, tokens: Tokens, rule: Rule, *, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
     """One chunk: (reads (n, q, d) or None, the memory after it, the record of its tokens).
 
     Where the chunk does not end yet, `ends` false spares the weights after it: those of its start are returned.
     """
-    activity = gradients(fast.weights, tokens.keys, tokens.values, rule.activation, rule.bias, tokens.features)
-    norm = gradient_norm(activity)  # (n, c)
+    activity, norm = _surprise(fast.weights, tokens, rule)
     raw = norm * tokens.keys.shape[-1] ** -0.5
     gates, gate_state = _decide(rule, raw, tokens, fast.gate)
     clipped = gates
     if rule.clip is not None:
         clipped = gates._replace(theta=gates.theta * (rule.clip / norm).clamp(max=1))
     coef = coefficients(clipped, tokens.valid)
-    reads = None if tokens.queries is None else read(fast, activity, coef, tokens.queries, rule)
-    weights, momentum = write(fast, activity, coef) if ends else fast[:2]
+    reads, weights, momentum = _read_write(fast, activity, coef, tokens.queries, rule, ends)
     after = None
     if rule.norms:
         single = raw.shape[-1] == 1 and ends
-        after = weight_norm(weights).unsqueeze(-1) if single else norms_after_writes(fast, activity, coef)
+        after = weight_norm(weights).unsqueeze(-1) if single else norms_after_writes(*fast[:2], activity, coef)
     record = Record(raw, activity.loss, gates, after)
     return reads, Fast(weights, momentum, gate_state), record

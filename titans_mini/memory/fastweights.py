@@ -26,10 +26,25 @@ def _silu(z: Tensor) -> tuple[Tensor, Tensor]:
     return value, torch.addcmul(gate + value, value, gate, value=-1)
 
 
+def _silu_curvature(z: Tensor) -> tuple[Tensor, Tensor]:
+    gate = torch.sigmoid(z)
+    value, rest = z * gate, 1 - gate
+    slope = torch.addcmul(gate, value, rest)
+    return slope, torch.addcmul(gate + slope, value, gate, value=-1).mul_(rest)
+
+
 def _gelu(z: Tensor) -> tuple[Tensor, Tensor]:
     cdf = 0.5 * (1 + torch.erf(z * math.sqrt(0.5)))
-    pdf = torch.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
-    return z * cdf, cdf + z * pdf
+    return z * cdf, cdf + z * _normal(z)
+
+
+def _gelu_curvature(z: Tensor) -> tuple[Tensor, Tensor]:
+    return _gelu(z)[1], _normal(z) * (2 - z * z)
+
+
+def _normal(z: Tensor) -> Tensor:
+    """The density of the standard normal distribution."""
+    return torch.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
 
 
 def _tanh(z: Tensor) -> tuple[Tensor, Tensor]:
@@ -37,17 +52,23 @@ def _tanh(z: Tensor) -> tuple[Tensor, Tensor]:
     return value, 1 - value * value
 
 
+def _tanh_curvature(z: Tensor) -> tuple[Tensor, Tensor]:
+    value, slope = _tanh(z)
+    return slope, -2 * value * slope
+
+
 class Activation(NamedTuple):
-    """A hidden nonlinearity: its value, and its value together with its slope."""
+    """A hidden nonlinearity: its value; its value and slope; its slope and the slope's slope."""
 
     value: Callable[[Tensor], Tensor]
     with_slope: Callable[[Tensor], tuple[Tensor, Tensor]]
+    slope_and_curvature: Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 ACTIVATIONS: dict[str, Activation] = {
-    "silu": Activation(torch.nn.functional.silu, _silu),
-    "gelu": Activation(torch.nn.functional.gelu, _gelu),
-    "tanh": Activation(torch.tanh, _tanh),
+    "silu": Activation(torch.nn.functional.silu, _silu, _silu_curvature),
+    "gelu": Activation(torch.nn.functional.gelu, _gelu, _gelu_curvature),
+    "tanh": Activation(torch.tanh, _tanh, _tanh_curvature),
 }
 
 

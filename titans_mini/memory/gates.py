@@ -93,8 +93,8 @@ class SurpriseGate(nn.Module):
     def measure(self, raw: Number, state: GateState, valid: Tensor | None = None):
         """raw (n, c) -> (surprise, S) of each token (n, c) and the next state. Tokens not `valid` are skipped.
 
-        Statistics start at zero, so the very first token counts as wholly surprising. One row's token may also come
-        as a float, with a state of floats.
+        Statistics start at zero, so the very first token counts as wholly surprising. In a FloatGate, raw and the
+        state are floats.
         """
         seen = state.count + 1 if valid is None and is_single(raw) else _seen(state.count, raw, valid)
         rate = clamp(inverse(seen), 1 / HORIZON, 1.0)
@@ -126,10 +126,21 @@ class SurpriseGate(nn.Module):
         return x.new_zeros(*x.shape[:-1], 0)
 
 
-def _like(raw: Number, setting: Tensor) -> Number:
-    """A setting in the memory's own dtype, or as a float."""
-    if isinstance(raw, float):
-        return setting.item()
+class FloatGate:
+    """A SurpriseGate of one setting for one row on plain floats: the same lines, without a tensor to look into."""
+
+    measure, __call__ = SurpriseGate.measure, SurpriseGate.forward
+
+    def __init__(self, gate: SurpriseGate) -> None:
+        self.normaliser = gate.normaliser
+        for name, setting in gate.named_buffers():
+            setattr(self, name, setting.item())
+
+
+def _like(raw: Number, setting: Number) -> Number:
+    """A setting in the memory's own dtype; a float stays."""
+    if isinstance(setting, float):
+        return setting
     return setting if setting.dtype == raw.dtype else setting.to(raw.dtype)
 
 

@@ -1,0 +1,117 @@
+"""What a chunk is made of: the gates' products, a read and a write of c tokens, and norms after writes.
+
+The equations and letters are those of `chunk`. Shapes: n rows (batch x heads), c tokens, q queries, d features.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .fastweights import Activation, Activity, Weights
+from .gates import Gates
+from .scan import decay_matrix, last
+
+
+class Coefficients(NamedTuple):
+    """How much of each ingredient is in the weights after write t, and in the momentum at the chunk's end."""
+
+    start: Tensor  # A: (n, c), of the start weights
+    carry: Tensor | None  # b: (n, c), of the start momentum
+    write: Tensor  # Coef: (n, c, c), [t, i] of gradient i
+    momentum_carry: Tensor | None  # (n, 1), of the start momentum in the end momentum
+    momentum_write: Tensor | None  # (n, c), of gradient i in the end momentum
+
+
+def coefficients(gates: Gates, valid: Tensor | None = None) -> Coefficients:
+    """Products of the gates over a chunk; see the module's docstring."""
+    theta, eta, alpha = gates.theta, gates.eta, gates.alpha
+    if valid is not None:
+        theta, alpha = theta * valid, alpha * valid
+        eta = None if eta is None else torch.where(valid, eta, 1.0)
+    keep = 1 - alpha
+    if keep.shape[-1] == 1:
+        return Coefficients(keep, eta, theta.unsqueeze(-1), eta, None if eta is None else theta)
+    decay = decay_matrix(keep)  # D: (n, c, c)
+    if eta is None:
+        return Coefficients(keep.cumprod(-1), None, decay * theta.unsqueeze(-2), None, None)
+    carried = decay_matrix(eta)  # E: (n, c, c)
+    since_start = eta.cumprod(-1)  # (n, c)
+    added = decay if valid is None else decay * valid.unsqueeze(-2)  # a skipped token adds no S to M
+    carry = torch.bmm(added, since_start.unsqueeze(-1)).squeeze(-1)
+    write = torch.bmm(added, carried) * theta.unsqueeze(-2)
+    return Coefficients(keep.cumprod(-1), carry, write, since_start[:, -1:], carried[:, -1] * theta)
+
+
+class Reading(NamedTuple):
+    """A read, layer by layer."""
+
+    inputs: list[Tensor]  # x: (n, q, i)
+    outputs: list[Tensor]  # z: (n, q, o); the last one is the answer
+
+
+def last_queries(coef: Coefficients, count: int) -> Coefficients:
+    """The coefficients as they stand after each of the last `count` writes."""
+    asked = slice(coef.start.shape[1] - count, None)
+    carry = None if coef.carry is None else coef.carry[:, asked]
+    return coef._replace(start=coef.start[:, asked], carry=carry, write=coef.write[:, asked])
+
+
+def read_layers(
+    weights: Weights, momentum: Weights, activity: Activity, coef: Coefficients, queries: Tensor, activation: Activation
+) -> Reading:
+    """queries (n, q, d) of the last q tokens: each is answered by the memory after its token's write."""
+    coef = last_queries(coef, queries.shape[1])
+    inputs, outputs = [queries], []
+    for layer, (weight, a, delta) in enumerate(zip(weights, activity.inputs, activity.deltas, strict=True)):
+        x = inputs[-1]
+        z = torch.bmm(x, weight.mT) * coef.start.unsqueeze(-1)  # (n, q, o)
+        if coef.carry is not None:
+            z = torch.addcmul(z, torch.bmm(x, momentum[layer].mT), coef.carry.unsqueeze(-1))
+        similarity = torch.bmm(x, a.mT) * coef.write  # (n, q, c), [t, i]
+        outputs.append(torch.baddbmm(z, similarity, delta, alpha=-1))
+        if layer + 1 < len(weights):
+            inputs.append(activation.value(outputs[-1]))
+    return Reading(inputs, outputs)
+
+
+def write(weights: Weights, momentum: Weights, activity: Activity, coef: Coefficients) -> tuple[Weights, Weights]:
+    """Weights and momentum after the chunk's last write."""
+    after, velocities = [], []
+    end_carry = None if coef.carry is None else last(coef.carry).unsqueeze(-1)  # (n, 1, 1)
+    end_start = last(coef.start).unsqueeze(-1)  # (n, 1, 1)
+    end_write = last(coef.write.mT)  # (n, c, 1)
+    for weight, velocity, a, delta in zip(weights, momentum, activity.inputs, activity.deltas, strict=True):
+        weight = weight * end_start
+        if end_carry is not None:
+            weight = torch.addcmul(weight, velocity, end_carry)
+            push = (delta * coef.momentum_write.unsqueeze(-1)).mT  # (n, o, c)
+            velocity = (velocity * coef.momentum_carry.unsqueeze(-1)).baddbmm_(push, a, alpha=-1)
+        after.append(weight.baddbmm_((delta * end_write).mT, a, alpha=-1))
+        velocities.append(velocity)
+    return tuple(after), tuple(velocities)
+
+
+def norms_after_writes(weights: Weights, momentum: Weights, activity: Activity, coef: Coefficients) -> Tensor:
+    """(n, c) memory norm after each write, from inner products alone.
+
+    ||A W + b P - sum_i Coef_i delta_i a_i^T||^2 needs <W, delta_i a_i^T> = delta_i . (W a_i) and the products of
+    the Gram matrices of delta and a.
+    """
+    total = 0.0
+    for layer, (weight, a, delta) in enumerate(zip(weights, activity.inputs, activity.deltas, strict=True)):
+        velocity = momentum[layer]
+        gram = torch.bmm(delta, delta.mT) * torch.bmm(a, a.mT)  # (n, c, c)
+        writes = (torch.bmm(coef.write, gram) * coef.write).sum(-1)
+        along = coef.start.unsqueeze(-1) * (delta * activity.outputs[layer]).sum(-1).unsqueeze(-2)
+        square = coef.start**2 * (weight * weight).sum((-2, -1)).unsqueeze(-1)
+        if coef.carry is not None:
+            on_momentum = (delta * torch.bmm(a, velocity.mT)).sum(-1).unsqueeze(-2)
+            along = along + coef.carry.unsqueeze(-1) * on_momentum  # (n, c, c)
+            square = square + coef.carry**2 * (velocity * velocity).sum((-2, -1)).unsqueeze(-1)
+            cross = (weight * velocity).sum((-2, -1)).unsqueeze(-1)
+            square = square + 2 * coef.start * coef.carry * cross
+        total = total + square + writes - 2 * (coef.write * along).sum(-1)
+    return total.clamp_min(0).sqrt()
