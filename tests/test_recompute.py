@@ -6,7 +6,6 @@ from builders import MEMORIES, make_input, make_memory
 from properties import check_close, feed
 
 from titans_mini import DivergenceError
-from titans_mini.memory.neural import BLOCK
 from titans_mini.memory.state import map_tensors, tensors
 
 every_memory = pytest.mark.parametrize("kind", MEMORIES)
@@ -27,7 +26,7 @@ def gradients(memory, x, state, parts: int):
 @pytest.mark.parametrize("before", [0, 1])
 def test_gradients_are_those_of_a_graph_that_is_kept(kind, before):
     memory = make_memory(**MEMORIES[kind])
-    block = BLOCK * memory.config.chunk
+    block = memory.block * memory.config.chunk
     x = make_input(before + 2 * block + memory.config.chunk + 1)
     state = memory(x[:, :before])[1] if before else memory.initial_state(len(x))
     state = map_tensors(torch.Tensor.detach, state)
@@ -50,7 +49,7 @@ def kept_bytes(blocks: int) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        memory(make_input(blocks * BLOCK * memory.config.chunk))
+        memory(make_input(blocks * memory.block * memory.config.chunk))
     return sum(storage.nbytes() for storage in kept.values())
 
 
@@ -61,7 +60,7 @@ def test_the_graph_hardly_grows_with_the_sequence():
 
 def test_under_autocast_it_is_made_again_as_it_was():
     memory, found = make_memory().float(), {}
-    block = BLOCK * memory.config.chunk
+    block = memory.block * memory.config.chunk
     x = make_input(2 * block).float()
     for parts in (block, 2 * block):
         memory.zero_grad()
@@ -76,13 +75,13 @@ def test_under_autocast_it_is_made_again_as_it_was():
 def test_parameters_that_do_not_learn_get_no_gradient():
     memory = make_memory()
     memory.to_qkv.requires_grad_(False)
-    memory(make_input(2 * BLOCK * memory.config.chunk))[0].sum().backward()
+    memory(make_input(2 * memory.block * memory.config.chunk))[0].sum().backward()
     assert memory.to_qkv.weight.grad is None and memory.to_out.weight.grad.any()
 
 
 def test_a_fault_is_named_by_its_place_in_the_whole_sequence():
     memory = make_memory()
-    block = BLOCK * memory.config.chunk
+    block = memory.block * memory.config.chunk
     x = make_input(3 * block)
     x[1, block + 3, 0] = torch.nan
     with pytest.raises(DivergenceError, match=f"token {block + 3} of row 1"):
@@ -91,7 +90,7 @@ def test_a_fault_is_named_by_its_place_in_the_whole_sequence():
 
 def test_gradients_of_gradients_end_in_an_error():
     memory = make_memory()
-    x = make_input(2 * BLOCK * memory.config.chunk).requires_grad_()
+    x = make_input(2 * memory.block * memory.config.chunk).requires_grad_()
     (grad,) = torch.autograd.grad(memory(x)[0].square().sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         grad.sum().backward()

@@ -11,9 +11,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from titans_mini import ConfigError, TitansConfig, TitansLM
+from titans_mini import ConfigError, NeuralMemory, TitansConfig, TitansLM
 from titans_mini.cli import main
-from titans_mini.memory import neural
 from titans_mini.training.checkpoint import load_model, read_card, save_model
 from titans_mini.training.evaluate import evaluate
 from titans_mini.training.tasks import TASKS, make_batch
@@ -97,7 +96,7 @@ def kept_bytes(truncate, length):
 
 
 def test_truncation_bounds_what_is_kept_for_the_backward_pass(monkeypatch):
-    monkeypatch.setattr(neural, "BLOCK", 10**6)  # the memory makes no graph anew: what bounds it is truncation
+    monkeypatch.setattr(NeuralMemory, "block", 10**6)  # the memory makes no graph anew: what bounds it is truncation
     chunk = MODEL.chunk
     short, long = (kept_bytes(2 * chunk, factor * chunk) for factor in (4, 16))
     assert long < 2 * short

@@ -22,7 +22,6 @@ from .gates import LearnedGate, SurpriseGate, initial_gate_state
 from .recompute import recompute
 from .state import MemoryState, Pending, choose, front, pack, take
 
-BLOCK = 16  # chunks that are worked on at once: what a long sequence needs stays nearly constant, in training too
 STRETCH = 0.1  # lets a trained gate close fully, so that nothing leaks over tens of thousands of tokens
 
 
@@ -34,6 +33,8 @@ class NeuralMemory(nn.Module):
     nothing, and its outputs are zero. Inputs may be bfloat16; the memory itself is float32 (float64 if the module
     is). Device: `.to(device)` and inputs on that device.
     """
+
+    block = 16  # chunks that are worked on at once: what a long sequence needs stays nearly constant, in training too
 
     def __init__(self, config: MemoryConfig, *, gate: nn.Module | None = None) -> None:
         super().__init__()
@@ -70,7 +71,7 @@ class NeuralMemory(nn.Module):
         state = state or self.initial_state(len(x))
         if mask is not None or state.pending.valid is not None:
             return self._pass(x, state, mask=mask)
-        reach = BLOCK * self.config.chunk
+        reach = self.block * self.config.chunk
         held = state.pending.keys.shape[1]
         outs = []
         for start in range(-held, x.shape[1], reach):  # blocks end where chunks do
