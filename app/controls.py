@@ -7,11 +7,12 @@ then lives in the session under HIDDEN.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
-from texts import say
+from texts import option, say
 
 from titans_mini import MemoryConfig, SimulationConfig
 from titans_mini.config import NORMALISER_NAMES, SCALE_NAMES, SCENARIO_NAMES, SIMULATION_GATE_NAMES
@@ -89,8 +90,26 @@ def show(control: Control, hidden: frozenset[str], **more) -> float | int | str:
     """Draws the control, unless the link hides it, and returns its value; `more` goes to the widget."""
     if control.name in hidden:
         return st.session_state.get(HIDDEN, {}).get(control.name, control.default)
-    value = WIDGETS[control.kind](control, key=control.name, help=say(control.name + "?"), bind="query-params", **more)
+    more |= {"key": control.name, "help": say(control.name + "?")}
+    if control.kind in NAMED:
+        value = NAMED[control.kind](control, format_func=labels(control.options, partial(option, control.name)), **more)
+        keep_in_link(control, value)
+        return value
+    value = WIDGETS[control.kind](control, bind="query-params", **more)
     return round(value, 9) if isinstance(value, float) else value
+
+
+def labels(options: Iterable[str], spell: Callable[[str], str]) -> Callable[[str], str | None]:
+    """The labels of choices in the language of this run, also for whoever asks for them outside of it."""
+    return {name: spell(name) for name in options}.get
+
+
+def keep_in_link(control: Control, value: str) -> None:
+    """The link holds a choice by its name, unless it is the page's own; a bound widget would put its label there."""
+    if value == control.default:
+        st.query_params.pop(control.name, None)
+    elif st.query_params.get(control.name) != value:
+        st.query_params[control.name] = value
 
 
 def show_all(controls: tuple[Control, ...], hidden: frozenset[str]) -> dict:
@@ -142,11 +161,10 @@ def _switch(control: Control, **common) -> bool:
     return st.toggle(say(control.name), control.default, **common)
 
 
+NAMED: dict[str, Callable] = {"choice": _choice, "buttons": _buttons}
 WIDGETS: dict[str, Callable] = {
     "slider": _slider,
     "steps": _step_slider,
-    "choice": _choice,
-    "buttons": _buttons,
     "number": _number,
     "switch": _switch,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import charts
 import streamlit as st
 from runs import Run
 from texts import plain, say
@@ -36,7 +37,7 @@ def _show_recall(run: Run, other: Run | None) -> None:
     traces = {say("this_run"): run.trace}
     if other is not None and other.trace.diverged_at is None:
         traces = {say("pinned"): other.trace, **traces}
-    st.plotly_chart(recall_figure(traces), key="recall_chart", alt=say("recall_chart"))
+    charts.draw(recall_figure(traces), "recall_chart", say("recall_chart"), config={})
 
 
 def _show_downloads(run: Run, other: Run | None, code: str) -> None:

@@ -8,6 +8,7 @@ import runs
 import streamlit as st
 from sources import Source
 from texts import say
+from texts.phrases import told
 
 from titans_mini import SimulationConfig, Trace
 from titans_mini.studies.gallery import FAILURES, examine, failure_settings
@@ -34,7 +35,7 @@ def show(settings: SimulationConfig, source: Source) -> None:
     name = active(settings, source)
     st.session_state.failure = name
     st.pills(
-        say("gallery"), list(FAILURES), format_func=lambda row: say("gallery_pill", title=FAILURES[row].title),
+        say("gallery"), list(FAILURES), format_func=lambda row: told(FAILURES[row].title),
         key="failure", help=say("gallery?"), on_change=_open, args=(settings,), width="stretch",
     )  # fmt: skip
     if name is not None:
@@ -46,16 +47,25 @@ def _show_verdict(name: str, settings: SimulationConfig) -> None:
     value, default, outcome, _ = _finding(name, settings.tokens, settings.seed)
     st.markdown(
         say(
-            "verdict", outcome=say(f"outcome={outcome}"), title=failure.title, claim=failure.claim,
-            number=failure.number.capitalize(), value=f"{value:.3g}", default=f"{default:.3g}",
+            "verdict", outcome=say(f"outcome={outcome}"), title=told(failure.title), claim=told(failure.claim),
+            number=_sentence(failure.number), value=f"{value:.3g}", default=f"{default:.3g}",
         )
     )  # fmt: skip
-    st.caption(say("why", rule=failure.rule.capitalize(), reason=failure.reason))
+    st.caption(say("why", rule=_sentence(failure.rule), reason=told(failure.reason)))
+
+
+def _sentence(text: str) -> str:
+    words = told(text)
+    return words[:1].upper() + words[1:]
 
 
 def _open(settings: SimulationConfig) -> None:
-    """Callback: the chosen row's settings and its default as run A; on a second click the defaults."""
-    name = st.session_state.failure
+    """Callback: the row of the button that was pressed; on a second click none."""
+    open_row(st.session_state.failure, settings)
+
+
+def open_row(name: str | None, settings: SimulationConfig) -> None:
+    """Callback: the row's settings, and its default as run A; None: the defaults."""
     st.session_state.pop("cursor", None)  # it goes to the new run's first write
     base = SimulationConfig(tokens=settings.tokens, seed=settings.seed)
     if name is None:

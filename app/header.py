@@ -8,7 +8,7 @@ import links
 import runs
 import streamlit as st
 from runs import Run
-from texts import plain, say
+from texts import option, plain, say
 
 from titans_mini.figures import NORMAL_WRITES
 from titans_mini.trace import Trace
@@ -68,7 +68,9 @@ def show_banner(run: Run, grey: bool = True) -> None:
 def character(trace: Trace, token: int) -> str:
     """The byte read at a token, as a person would name it, in Markdown."""
     byte = int(trace.tokens[token])
-    return f"'{plain(chr(byte))}'" if 32 < byte < 127 else {32: "space", 10: "new line"}.get(byte, f"byte {byte}")
+    if 32 < byte < 127:
+        return f"'{plain(chr(byte))}'"
+    return say({32: "character=space", 10: "character=line"}.get(byte, "character=byte"), byte=byte)
 
 
 def _numbers(trace: Trace) -> dict[str, str]:
@@ -88,10 +90,10 @@ def _short(value: float | None) -> str:
 
 def _difference(run: Run, other: Run) -> str:
     a, b = (_flat(r) for r in (other, run))
-    changes = [f"{name} {_spell(a[name])} → {_spell(b[name])}" for name in a if a[name] != b[name]]
+    changes = [_change(name, a[name], b[name]) for name in a if a[name] != b[name]]
     if other.source.digest != run.source.digest:
         changes.append(say("A_stream", name=other.source.name))
-    return say("differs", changes=", ".join(changes)) if changes else say("same")
+    return say("differs", changes=say("comma").join(changes)) if changes else say("same")
 
 
 def _flat(run: Run) -> dict:
@@ -99,5 +101,9 @@ def _flat(run: Run) -> dict:
     return {"stream": settings.pop("scenario"), **settings.pop("memory"), **settings}
 
 
-def _spell(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else plain(value)
+def _change(name: str, old: object, new: object) -> str:
+    return f"{option('setting', name)} {_spell(name, old)} → {_spell(name, new)}"
+
+
+def _spell(name: str, value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else plain(option(name, value))

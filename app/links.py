@@ -9,12 +9,15 @@ from typing import NamedTuple
 
 import streamlit as st
 from controls import CONTROLS, HIDDEN, MORE, Control
-from texts import plain, say
+from texts import TEXTS, plain, say
+from texts.phrases import told
 
-from titans_mini.errors import ConfigError
+from titans_mini.errors import ConfigError, check_choice
 
-PANELS = ("more", "gallery", "numbers", "pin", "player", "text", "formula", "chart", "recall", "downloads", "code")
+SHOWN = ("numbers", "pin", "player", "text", "formula", "chart")
+PANELS = ("tour", "more", "gallery", *SHOWN, "recall", "downloads", "code")
 NAMES = (*CONTROLS, *PANELS)
+MOST_PROBLEMS = 6  # of a link, that are named
 
 
 class Page(NamedTuple):
@@ -27,8 +30,8 @@ class Page(NamedTuple):
 
     @property
     def names(self) -> set[str]:
-        """All that `hide` may name."""
-        return {*self.controls, *self.panels}
+        """All that `hide` may name; the button of the tour is on each page."""
+        return {"tour", *self.controls, *self.panels}
 
 
 SIMULATOR = Page("simulator", CONTROLS, PANELS, {"more": tuple(control.name for control in MORE)})
@@ -36,7 +39,7 @@ SIMULATOR = Page("simulator", CONTROLS, PANELS, {"more": tuple(control.name for 
 
 def hidden() -> frozenset[str]:
     """The controls and panels of the open page that the link hides."""
-    page, names = st.session_state.page, set(_hide_list())
+    page, names = st.session_state.page, set(hide_list())
     return frozenset(names & page.names).union(*(page.groups.get(name, ()) for name in names))
 
 
@@ -70,8 +73,11 @@ def open_link(page: Page = SIMULATOR) -> None:
 
 def problem_line() -> str | None:
     """What was wrong with the link, in one line of Markdown."""
-    problems = st.session_state.get("link_problems")
-    return say("bad_link", problems="; ".join(problems)) if problems else None
+    problems = list(dict.fromkeys(st.session_state.get("link_problems", ())))  # a mended link is read twice
+    if not problems:
+        return None
+    said = [plain(told(text) if key == "error" else say(key, name=text)) for key, text in problems[:MOST_PROBLEMS]]
+    return say("bad_link", problems="; ".join(said + ["…"] * (len(problems) > MOST_PROBLEMS)))
 
 
 def values() -> dict:
@@ -112,13 +118,15 @@ def put(values: dict) -> None:
             del st.query_params[name]
 
 
-def _hide_list() -> list[str]:
-    given = [part.strip() for text in st.query_params.get_all("hide") for part in text.split(",")]
+def hide_list() -> list[str]:
+    """What the link hides, in its words; after a change of the page, what it hid before."""
+    texts = st.query_params.get_all("hide") or st.session_state.get("hide") or []
+    given = [part.strip() for text in texts for part in text.split(",")]
     return list(dict.fromkeys(part for part in given if part))
 
 
-def _read_link(page: Page, *, strict: bool) -> tuple[dict, list[str], list[str]]:
-    """(values that can be used, problems as Markdown, names to take out of the link).
+def _read_link(page: Page, *, strict: bool) -> tuple[dict, list[tuple[str, str]], list[str]]:
+    """(values that can be used, problems as what was wrong with what, names to take out of the link).
 
     Names that mean nothing to this page are a problem where `strict`; else they are left over from another page.
     """
@@ -127,15 +135,18 @@ def _read_link(page: Page, *, strict: bool) -> tuple[dict, list[str], list[str]]
         if name == "hide":
             continue
         try:
+            if name == "lang":
+                check_choice(name, st.query_params[name][:40], TEXTS)
+                continue
             if name not in page.controls:
                 if strict:
-                    raise ConfigError(say("unknown", name=repr(name[:40])))
+                    problems.append(("unknown", repr(name[:40])))
+                    bad.append(name)
                 continue
             text, longest = st.query_params[name], page.controls[name].longest
             values[name] = page.controls[name].read(text if len(text) <= longest else text[:longest] + "…")
         except ConfigError as error:
-            problems.append(plain(error))
+            problems.append(("error", str(error)))
             bad.append(name)
-    unknown = [name for name in _hide_list() if strict and name not in page.names]
-    problems += [plain(say("unknown_hide", name=repr(name[:40]))) for name in unknown]
-    return values, problems[:5] + ["…"] * (len(problems) > 5), bad
+    unknown = [name for name in hide_list() if strict and name not in page.names]
+    return values, problems + [("unknown_hide", repr(name[:40])) for name in unknown], bad

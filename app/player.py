@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import charts
 import runs
 import streamlit as st
 from header import character
 from runs import Run
-from texts import say
+from texts import TEXTS, language, say
 
 from titans_mini import Trace
 from titans_mini.figures import trace as figures
@@ -41,12 +42,12 @@ def _player(run: Run, other: Run | None, hidden: frozenset[str], beating: bool) 
         columns = iter(st.columns([11, 9] if text and formula else 1, gap="medium"))
         if text:
             with next(columns):
-                _show_text(run, token)
+                show_text(run, token)
         if formula:
             with next(columns):
                 _show_formula(run.trace, token)
     if "chart" not in hidden:
-        st.plotly_chart(_figure(run, other, token), key="curves", config=TOOLBAR, alt=say("chart"))
+        charts.draw(_figure(run, other, token), "curves", say("chart"), config=TOOLBAR)
 
 
 def _move(run: Run, beating: bool) -> int:
@@ -97,10 +98,12 @@ def _show_controls(run: Run, token: int) -> None:
             st.slider(say("token"), 0, last, token, key="cursor", help=say("token?"))
 
 
-def _show_text(run: Run, token: int) -> None:
+def show_text(run: Run, token: int) -> None:
+    """The page of the text that holds the token, coloured by surprise."""
     start, length = figures.page_of(run.trace, token, PAGE)
     st.caption(say("legend"))
-    st.html(f'<div class="reading">{figures.coloured_text(run.trace, start=start, length=length, cursor=token)}</div>')
+    text = figures.coloured_text(run.trace, start=start, length=length, cursor=token, tip=TEXTS[language()]["tip"])
+    st.html(f'<div class="reading">{text}</div>')
 
 
 def _show_formula(trace: Trace, token: int) -> None:
@@ -108,7 +111,7 @@ def _show_formula(trace: Trace, token: int) -> None:
     if trace.diverged_at is not None and token >= trace.diverged_at:
         st.markdown(say("no_numbers", token=trace.diverged_at))
     else:
-        st.latex(figures.formula(trace, token, narrow=True))
+        st.latex(figures.formula(trace, token, narrow=True).replace("surprise", say("in_formula=surprise")))
 
 
 def _figure(run: Run, other: Run | None, token: int):

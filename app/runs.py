@@ -5,9 +5,13 @@ All of it lives in `st.session_state`, so no visitor sees another's text or memo
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import links
 import streamlit as st
 from sources import Source
 
@@ -16,6 +20,9 @@ from titans_mini.divergence import Cause, find_cause
 from titans_mini.trace import WRITE_LEVEL
 
 KEPT = 8  # runs; one of 10,000 tokens takes 0.7 MB
+MOST_TEXT = 10_000_000  # characters of texts of one's own that the runs of a session hold on to
+PATIENCE = 2.0  # seconds that a run waits for the one before it
+_lock = threading.Lock()
 
 
 @dataclass
@@ -36,12 +43,24 @@ def get_run(settings: SimulationConfig, source: Source) -> Run:
     kept: OrderedDict[tuple, Run] = st.session_state.setdefault("runs", OrderedDict())
     key = _key(settings, source)
     if key not in kept:
-        trace = simulate(settings, source.text)
-        kept[key] = Run(trace, source, find_cause(trace, source.text))
+        with _turn():
+            trace = simulate(settings, source.text)
+            kept[key] = Run(trace, source, find_cause(trace, source.text))
     kept.move_to_end(key)
-    while len(kept) > KEPT:
+    while len(kept) > KEPT or len(kept) > 1 and _characters(kept.values()) > MOST_TEXT:
         kept.popitem(last=False)
     return kept[key]
+
+
+@contextlib.contextmanager
+def _turn() -> Iterator[None]:
+    """Short runs take turns: on one core, together they would all end late. None waits long for a long one."""
+    mine = _lock.acquire(timeout=PATIENCE)
+    try:
+        yield
+    finally:
+        if mine:
+            _lock.release()
 
 
 def pinned() -> Run | None:
@@ -54,12 +73,23 @@ def pin(run: Run | None) -> None:
     st.session_state.pinned = run
 
 
+def restart(values: dict) -> None:
+    """Sets the Simulator's controls anew: no run A, the cursor at the first write, text of one's own forgotten."""
+    pin(None)
+    links.restart(values, "cursor", "playing", "source", "paste")
+
+
 def first_write(trace: Trace, after: int = -1) -> int:
     """The first token past `after` that is written; else `after` itself, but at least 0."""
     for token in range(after + 1, len(trace)):
         if trace.g_write[token] > WRITE_LEVEL:
             return token
     return max(after, 0)
+
+
+def _characters(runs: Iterable[Run]) -> int:
+    """The size of the texts that some runs were read from, each counted once."""
+    return sum({run.source.digest: len(run.source.text or "") for run in runs}.values())
 
 
 def _key(settings: SimulationConfig, source: Source) -> tuple:

@@ -6,12 +6,14 @@ import hashlib
 from dataclasses import dataclass
 
 import streamlit as st
-from texts import plain, say
+from texts import option, plain, say
+from texts.phrases import told
 
 from titans_mini.data import check_text
 from titans_mini.errors import ConfigError
 
 MAX_PASTE = 20_000  # characters; a run reads 10,000 bytes at most
+MAX_NAME = 60  # characters of a file's name in a message, so that what is wrong with it is still on the line
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,12 @@ class Source:
     def name(self) -> str:
         """The source in words, as Markdown."""
         if self.file is not None:
-            return say("source=upload", name=plain(self.file, 60))
+            return say("source=upload", name=plain(self.file, MAX_NAME))
         if self.text is not None:
             return say("source=paste")
-        return say("source=text") if self.scenario == "text" else say("source=scenario", name=self.scenario)
+        if self.scenario == "text":
+            return say("source=text")
+        return say("source=scenario", name=option("stream", self.scenario))
 
 
 def choose(stream: str) -> tuple[Source, str | None]:
@@ -45,7 +49,7 @@ def choose(stream: str) -> tuple[Source, str | None]:
         else:
             state.source = last = new
     except ConfigError as error:
-        note = say("bad_source", error=plain(error), name=last.name)
+        note = say("bad_source", error=plain(told(error)), name=last.name)
     return last, note
 
 
@@ -66,7 +70,7 @@ def _uploaded(file) -> Source:
     """The source of an uploaded file, decoded once."""
     kept = st.session_state.get("uploaded")
     if kept is None or kept[0] != file.file_id:
-        text = check_text(file.getvalue(), name=f"file {file.name!r}")
+        text = check_text(file.getvalue(), name=say("file", name=repr(file.name[:MAX_NAME])))
         kept = st.session_state.uploaded = (file.file_id, _with_text(text, file.name))
     return kept[1]
 

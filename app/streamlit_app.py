@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 from pathlib import Path
 
+import language
 import streamlit as st
+import tour
 from style import style
 from texts import say
 
@@ -22,17 +24,28 @@ PAGES = {
 }
 
 
-@st.cache_resource(show_spinner=False)
 def keep_imports() -> None:
-    """Once a process: what the imports made is not searched again at each full garbage collection (0.1 s each)."""
-    gc.freeze()
+    """Once a session: what the imports made is not searched at the garbage collection after each run (0.1 s each).
+
+    What sessions that are gone have left there is searched and freed first.
+    """
+    if not st.session_state.setdefault("imports_kept", False):
+        st.session_state.imports_kept = True
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
 
 
+language.choose()
 st.set_page_config(page_title=say("app"), page_icon=str(ICON), layout="wide")
 pages = [
     st.Page(f"app_pages/{name}.py", title=say(name), icon=icon, url_path=name, default=index == 0)
     for index, (name, icon) in enumerate(PAGES.items())
 ]
 st.html(style(len(PAGES)))
-st.navigation(pages, position="top").run()
+page = st.navigation(pages, position="top")
+with st.container(horizontal=True, vertical_alignment="center", gap="small", key="corner"):
+    tour.show_button(pages[0], here=page == pages[0])
+    language.show_switch()
+page.run()
 keep_imports()

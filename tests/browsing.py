@@ -18,33 +18,35 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+CURVE = ".js-plotly-plot .scatterlayer path.js-line"
 BUSY = "[data-testid=stApp][data-test-script-state=running]"
 
 
 class Server(NamedTuple):
-    """A running app: its address, the file that holds its stderr, and when it came up (monotonic seconds)."""
+    """A running app: its address, the file that holds its stderr, when it came up (monotonic seconds), its process."""
 
     url: str
     log: Path
     began: float
+    pid: int
 
 
 @contextlib.contextmanager
-def serve(folder: Path) -> Iterator[Server]:
-    """The app on a free port of this machine; its stderr goes to a file in `folder`."""
+def serve(folder: Path, **more: str) -> Iterator[Server]:
+    """The app on a free port of this machine; its stderr goes to a file in `folder`. `more`: environment variables."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = folder / "stderr.txt"
     command = [sys.executable, "-m", "streamlit", "run", "app/streamlit_app.py", "--server.port", str(port)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **more}
     with (
         log.open("w") as stderr,
         subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=stderr, env=environment) as process,
     ):
         try:
             _wait(f"http://127.0.0.1:{port}/_stcore/health", process)
-            yield Server(f"http://127.0.0.1:{port}/", log, time.monotonic())
+            yield Server(f"http://127.0.0.1:{port}/", log, time.monotonic(), process.pid)
         finally:
             process.terminate()
 
@@ -73,7 +75,7 @@ def browser() -> Iterator:
 
 def settle(page) -> None:
     """Waits until the script has run and the curves are drawn."""
-    page.wait_for_selector(".js-plotly-plot .scatterlayer path.js-line", timeout=60_000)
+    page.wait_for_selector(CURVE, timeout=60_000)
     page.wait_for_function(f"!document.querySelector('{BUSY}')", timeout=60_000)
 
 

@@ -168,10 +168,3 @@ def test_no_tensor_lives_at_module_level():
     ]
     assert len(modules) > 8
     assert not any(isinstance(value, torch.Tensor) for module in modules for value in vars(module).values())
-
-
-def test_all_texts_are_used_and_filled_in():
-    from texts import TEXTS, plain, say
-
-    assert set(TEXTS) == {"en"} and say("token") == "Token"
-    assert plain("a\n*b* `c` $d$ :red[e]") == r"a \*b\* \`c\` \$d\$ \:red\[e\]"

@@ -25,7 +25,7 @@ from titans_mini.errors import ConfigError  # noqa: E402
 
 
 def result(verdict: str, told: str = "as it should be", size: str = "full") -> Result:
-    figures = {"count": 3, "share": Spread.of([0.1, 0.2]), "lost": LOST}
+    figures = {"best_loss": 3, "loss_0.5": Spread.of([0.1, 0.2]), "lost": LOST}
     return Result(Finding(verdict, figures, told), size, 1.5, "a machine")
 
 
@@ -86,10 +86,16 @@ def test_an_open_row_has_papers_measurement_figures_rule_command_and_machine():
     assert [block.value for block in app.code] == [claim.command]
     (frame,) = (frame.value for frame in app.dataframe)
     assert frame.to_dict("records") == [
-        {"figure": "count", "value": "3", "low": "", "high": "", "seeds": ""},
-        {"figure": "share", "value": "0.15", "low": "0.1", "high": "0.2", "seeds": "2"},
-        {"figure": "lost", "value": "∞", "low": "", "high": "", "seeds": ""},
+        figure("best beta by loss", "best_loss", "3"),
+        figure("loss at beta 0.5", "loss_0.5", "0.15", "0.1", "0.2", "2"),
+        figure("lost", "lost", "∞"),
     ]
+
+
+def figure(label: str, key: str, value: str, low: str = "", high: str = "", seeds: str = "") -> dict[str, str]:
+    """A line of the table of figures."""
+    line = {"figure": label, "value": value, "low": low, "high": high, "seeds": seeds}
+    return line | {"name in the JSON": key}
 
 
 def test_a_row_that_is_not_measured_says_so_and_has_its_command():
@@ -167,7 +173,7 @@ def test_a_small_measurement_stands_beside_the_full_one(monkeypatch):
     app.button(key="measure_beta").click()
     said = words(sound(app.run()))
     assert ":orange-badge[holds in part] **Here, small:** a small beta." in said and "best \\*beta" in said
-    assert list(app.dataframe[0].value.columns)[-4:] == ["here: value", "here: low", "here: high", "here: seeds"]
+    assert list(app.dataframe[0].value.columns)[-5:-1] == ["here: value", "here: low", "here: high", "here: seeds"]
     assert counted(app)[FAILS] == "2"  # the audit itself stays as it is
     other = start(row="grid")
     assert "Here, small" not in words(other)

@@ -232,6 +232,39 @@ def test_a_phone_shows_anatomy_without_scrolling_sideways(visit):
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
 
 
+def test_the_language_is_switched_kept_and_chosen_by_the_browser(visit):
+    page = visit("?tokens=400&lang=zh&tau=0.1")
+    page.get_by_role("link", name="模拟器").wait_for()
+    before = curves(page), writes(page)
+    page.locator(".st-key-language_switch").get_by_text("English", exact=True).click()
+    page.get_by_text("Writes per 1,000").first.wait_for()
+    page.wait_for_url("**lang=en*")
+    settle(page)
+    assert (curves(page), writes(page)) == before and "tau=0.1" in page.url
+    page.locator(".st-key-language_switch").get_by_text("中文", exact=True).click()
+    page.get_by_role("link", name="剖析").click()
+    page.get_by_text("拆解一个词元").wait_for()
+    settle_cells(page, "")
+    assert "lang=zh" in page.url
+    chinese = visit("?tokens=400&tau=0.1", locale="zh-CN")
+    chinese.get_by_text("每千词元写入数").first.wait_for()
+    assert (curves(chinese), writes(chinese)) == before
+
+
+def test_a_first_visit_is_led_through_the_simulator(visit):
+    page = visit("")
+    panel, before = page.locator(".st-key-tour_panel"), writes(page)
+    panel.get_by_text("1 of 5").wait_for()
+    page.wait_for_timeout(CALM)
+    page.locator(".st-key-tour_do button:visible").click()
+    page.wait_for_url("**tau=0.2*")
+    panel.get_by_text(f"{before} →").wait_for()
+    settle(page)
+    assert writes(page) != before
+    page.locator(".st-key-tour_close button:visible").click()
+    panel.wait_for(state="detached")
+
+
 def test_the_server_wrote_nothing_to_stderr(server):
     time.sleep(max(0.0, server.began + QUIET - time.monotonic()))
     assert server.log.read_text() == ""

@@ -25,6 +25,7 @@ def test_a_row_opens_is_measured_and_its_link_opens_it_again(server, chromium):
     phone = chromium.new_page(viewport={"width": 390, "height": 844})
     phone.goto(page.url)
     phone.get_by_text("The papers say").wait_for(timeout=60_000)
+    phone.wait_for_function(f"!document.querySelector('{BUSY}')")
     assert phone.get_by_text("Here, small:").count() == 0  # another session
     assert phone.locator("[data-testid=stExpander]").count() == 2
     assert phone.evaluate("document.scrollingElement.scrollWidth") <= 390

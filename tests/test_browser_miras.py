@@ -33,6 +33,8 @@ def test_picking_another_bias_changes_the_picture_the_number_and_the_link(server
     assert page.locator("[data-testid=stMetricValue]").first.inner_text() != number
     assert page.get_by_text("linear attention").count()
     assert page.locator("[data-testid=stException]").count() == 0
+    if viewport["width"] < 768:
+        page.locator("[data-testid=stSidebarCollapseButton] button").click()  # nothing lies above it
     page.close()
     assert errors == []
 

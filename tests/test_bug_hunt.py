@@ -1,9 +1,9 @@
 """The bug hunt: each patient fails its one check, each mended one none; the pictures and the lab show it."""
 
-import ipywidgets
 import numpy as np
 import pytest
 import torch
+from labs import check_controls
 
 from titans_mini import ConfigError
 from titans_mini.bug_hunt import (
@@ -27,7 +27,7 @@ from titans_mini.bug_hunt.answers import FAULTS
 from titans_mini.bug_hunt.checks import CLOSE
 from titans_mini.figures.bug_hunt import DONE, moved_figure, table_figure
 from titans_mini.lab import bug_hunt as module
-from titans_mini.lab.bug_hunt import HELP, NONE, BugHuntLab
+from titans_mini.lab.bug_hunt import CONTROLS, NONE, BugHuntLab
 from titans_mini.reference import token_loop
 
 each = pytest.mark.parametrize("name", FAULTS)
@@ -196,6 +196,5 @@ def test_wrong_options_are_named_at_once(option, value):
 
 def test_every_control_says_what_it_does():
     lab = BugHuntLab()
-    assert set(lab.controls) == set(HELP)
-    for widget in (*lab.controls.values(), lab.guess, lab.reveal):
-        assert isinstance(widget, ipywidgets.DOMWidget) and widget.tooltip
+    assert set(lab.controls) == set(CONTROLS)
+    check_controls(lab)

@@ -189,7 +189,7 @@ def test_shown_code_repeats_the_run(settings):
 @pytest.mark.parametrize("view", ["time", "recall", "momentum", "memory_norm"])
 def test_every_control_says_what_it_does(view):
     question = Prediction("How many?", writes_per_1k)
-    lab = SimulatorLab(tokens=SHORT, view=view, predict=question, controls=tuple(module.HELP))
+    lab = SimulatorLab(tokens=SHORT, view=view, predict=question, controls=module.CONTROLS)
     seen = list(children(lab.panel))
     lab.guess.value = "1"
     lab.reveal.click()
@@ -235,16 +235,21 @@ def without(module_name: str, code: str) -> subprocess.CompletedProcess:
 
 def test_without_anywidget_a_plain_figure_is_shown_anew():
     code = """
-from titans_mini.lab import SimulatorLab
-lab = SimulatorLab(tokens=60)
+from titans_mini.lab import Prediction, SimulatorLab
+lab = SimulatorLab(tokens=60, predict=Prediction("How many?", len))
+lab.guess.value = "1"
+lab.reveal.click()
 first = lab.stage.box.outputs[0]["data"]["application/vnd.plotly.v1+json"]
 lab.tau.value = 0.1
 lab.flush()
 second = lab.stage.box.outputs[0]["data"]["application/vnd.plotly.v1+json"]
 print(type(lab.figure).__name__, first != second, "pip install" in lab.message.value)
+lab.language.value = "zh"
+third = lab.stage.box.outputs[0]["data"]["application/vnd.plotly.v1+json"]
+print(third["layout"]["title"]["text"].isascii(), third["data"] == second["data"], "没有" in lab.message.value)
 """
     result = without("anywidget", code)
-    assert result.stdout.split() == ["Figure", "True", "True"], result.stderr
+    assert result.stdout.split() == ["Figure", "True", "True", "False", "True", "True"], result.stderr
 
 
 def test_without_ipywidgets_the_message_names_the_install():

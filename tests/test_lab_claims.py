@@ -1,13 +1,14 @@
 """The claims lab without a browser: closed until a verdict is predicted, then the row as it was measured."""
 
-import ipywidgets
 import pytest
+from labs import check_controls
 
 from titans_mini.claims import CLAIMS, VERDICTS
 from titans_mini.claims.finding import FAILS, HOLDS, Finding, Spread
 from titans_mini.claims.report import Result
 from titans_mini.errors import ConfigError
 from titans_mini.lab.claims import ClaimsLab
+from titans_mini.lab.texts import translate
 
 FOUND = {
     key: Result(Finding(verdict, figures, f"{key} as told"), "full", 2.0, "a machine")
@@ -25,7 +26,9 @@ def texts(lab: ClaimsLab) -> list[list[str]]:
 
 def test_it_stays_closed_until_a_verdict_is_predicted_and_each_claim_asks_anew():
     lab = ClaimsLab(results=FOUND)
-    assert not lab.figure.data and lab.found is None and tuple(lab.guess.options) == VERDICTS
+    assert (
+        not lab.figure.data and lab.found is None and lab.guess.options == tuple(zip(VERDICTS, VERDICTS, strict=True))
+    )
     assert "as told" not in lab.message.value and CLAIMS["share"].claim_zh in lab.words.value
     lab.reveal.click()
     assert "choose one of the answers first" in lab.message.value and not lab.figure.data
@@ -68,5 +71,15 @@ def test_a_claim_that_is_not_there_is_named():
 
 def test_every_control_says_what_it_does():
     lab = ClaimsLab(results=FOUND)
-    for widget in (lab.claim, lab.guess, lab.reveal, lab.words):
-        assert isinstance(widget, ipywidgets.DOMWidget) and widget.tooltip and widget in lab.panel.children
+    assert lab.words.tooltip and lab.words in lab.panel.children
+    check_controls(lab)
+
+
+def test_in_chinese_the_claim_and_its_rule_are_chinese_and_the_english_stands_below():
+    lab = ClaimsLab("beta", results=FOUND, predict=None, language="zh")
+    row = CLAIMS["beta"]
+    assert (f"beta：{row.claim_zh}", "beta") in lab.claim.options and row.claim in lab.words.value
+    assert translate("zh", row.rule) in lab.message.value and "成立。实测（英文）：beta as told" in lab.message.value
+    lab.claim.value = "share"
+    lab.flush()
+    assert "完整规模" in lab.message.value and CLAIMS["share"].claim in lab.words.value

@@ -9,7 +9,7 @@ from labs import check_controls
 
 from titans_mini import ConfigError
 from titans_mini.lab import frontiers as module
-from titans_mini.lab.frontiers import HELP, FrontiersLab
+from titans_mini.lab.frontiers import CONTROLS, FrontiersLab
 from titans_mini.reward import RewardConfig
 from titans_mini.studies.frontiers import TAUS, sweep
 
@@ -119,5 +119,5 @@ def test_wrong_options_are_named_at_once(option, value):
 
 def test_every_control_says_what_it_does():
     lab = FrontiersLab(tau=0.33)  # a value without a mark gets one
-    assert lab.tau.value == 0.33 and set(lab.controls) == set(HELP)
+    assert lab.tau.value == 0.33 and set(lab.controls) == set(CONTROLS)
     check_controls(lab)

@@ -9,7 +9,7 @@ from labs import check_controls
 from titans_mini import TitansConfig, TitansLM
 from titans_mini.errors import ConfigError
 from titans_mini.lab import operations as module
-from titans_mini.lab.operations import HELP, QUESTION, DrillLab, first_alarm, make_engine, report
+from titans_mini.lab.operations import CONTROLS, QUESTION, DrillLab, first_alarm, make_engine, report
 from titans_mini.operate import Limits, RunConfig
 from titans_mini.operate.drill import Drill, DrillConfig
 from titans_mini.operate.engine import LanguageEngine
@@ -106,5 +106,5 @@ def test_wrong_options_are_named_at_once(name):
 
 def test_every_control_says_what_it_does():
     lab = DrillLab(SHORT, engine="recipe")
-    assert list(lab.controls) == list(HELP)
+    assert list(lab.controls) == list(CONTROLS)
     check_controls(lab)

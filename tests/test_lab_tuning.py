@@ -1,35 +1,13 @@
 """The tuning lab without a browser: what it says is what the full grids say, and nothing is run."""
 
-import itertools
-from dataclasses import replace
-
-import ipywidgets
 import plotly.graph_objects as go
 import pytest
+from labs import GRIDS, check_controls
 
 from titans_mini.errors import ConfigError
 from titans_mini.lab.tuning import VIEWS, TuningLab
-from titans_mini.tune import TuneConfig, Tuning
 from titans_mini.tune.store import Setting, cost
 from titans_mini.tune.study import means, order, stand
-
-CONFIG = TuneConfig(
-    "recall", 100, 100, seeds=3, tau=(0.1, 0.2, 0.3, 0.4), beta=(0.5, 0.9), lam=(1e-4,), eta=(1e-3,), depth=(1,)
-)
-
-
-def grid(tokens: int) -> Tuning:
-    """Short streams like a low tau, long ones a high one; seeds move all settings alike."""
-    numbers = {"tokens": tokens, "writes_per_1k": 1.0, "norm_end": 1.0, "diverged_at": None, "seconds": 0.1}
-    like = (tokens - 500) / 1000
-    rows = [
-        {**s._asdict(), "seed": seed, "score": like * s.tau + 0.01 * s.beta + 0.1 * seed, **numbers}
-        for s, seed in itertools.product(CONFIG.settings(), range(3))
-    ]
-    return Tuning(replace(CONFIG, tokens=tokens, final_tokens=tokens), rows, True)
-
-
-GRIDS = {tokens: grid(tokens) for tokens in (100, 400, 1000)}
 
 
 def open_lab(**settings) -> TuningLab:
@@ -106,7 +84,4 @@ def test_wrong_options_are_named_at_once(option, value):
 
 
 def test_every_control_says_what_it_does():
-    lab = TuningLab(GRIDS)
-    shown = [widget for child in lab.panel.children for widget in getattr(child, "children", (child,))]
-    for widget in (*lab.controls.values(), lab.guess, lab.reveal):
-        assert isinstance(widget, ipywidgets.DOMWidget) and widget.tooltip and widget in shown
+    check_controls(TuningLab(GRIDS))

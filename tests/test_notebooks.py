@@ -1,47 +1,21 @@
-"""The notebooks are small, complete and true: form, links, exercises, and numbers that cannot be changed by hand.
+"""The notebooks are small and complete: form, links, exercises.
 
-That every notebook runs and repeats its stored numbers is checked by
-`pytest --nbval-lax --nbval-current-env notebooks`; here is a test of that test.
+That every notebook runs and repeats its stored numbers is checked by `make test` with nbval; test_notebook_tools.py
+tests that test.
 """
 
-import importlib.util
 import json
-import os
 import re
-import shutil
-import socket
 import statistics
-import subprocess
-import sys
-import time
-import urllib.request
-from pathlib import Path
 
 import nbformat
 import pytest
+from lessons import FILES, ROOT, cells, tagged, tool
 
-ROOT = Path(__file__).resolve().parents[1]
-FILES = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SECTIONS = ("promise", "objectives", "exercises", "self-check", "equations", "next")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 each = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-
-
-def cells(path: Path, kind: str) -> list:
-    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == kind]
-
-
-def tagged(path: Path, tag: str) -> list:
-    return [cell for cell in nbformat.read(path, as_version=4).cells if tag in cell.metadata.get("tags", [])]
-
-
-def tool(name: str):
-    """A script of `tools/` as a module."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_there_are_lessons():
@@ -103,6 +77,7 @@ def test_required_sections_are_there_in_two_languages(path):
 @each
 def test_links_and_images_resolve(path):
     source = "\n".join(cell.source for cell in cells(path, "markdown"))
+    source = "\n".join(line for line in source.splitlines() if not line.startswith(tool("notebooks").BADGE))
     for alt, target in re.findall(r"\[([^\]]*)\]\(([^)]+)\)", source):
         assert (path.parent / target).exists(), target
         assert alt
@@ -121,8 +96,9 @@ def test_every_image_can_be_drawn_anew_and_is_used():
 
 
 @each
-def test_links_between_lessons_are_fresh(path):
-    assert cells(path, "markdown")[0].source.splitlines()[0] == tool("notebooks").navigation(path)
+def test_links_at_the_top_are_fresh(path):
+    notebooks, source = tool("notebooks"), cells(path, "markdown")[0].source
+    assert source == notebooks.headed(source, path, notebooks.repository())
 
 
 @each
@@ -247,103 +223,3 @@ def test_exercises_accept_the_solution_and_name_the_mistake(path, capsys):
             exec(cell.source.replace(blank, f"{name} = {wrong}"), names)
         exec(cell.source.replace(blank, f"{name} = {right}"), names)
         assert capsys.readouterr().out.startswith("right")
-
-
-def small_notebook(stored: str) -> nbformat.NotebookNode:
-    cell = nbformat.v4.new_code_cell(
-        "# NBVAL_CHECK_OUTPUT\nprint(round(0.123456, 3))",
-        execution_count=1,
-        outputs=[nbformat.v4.new_output("stream", name="stdout", text=f"{stored}\n")],
-    )
-    notebook = nbformat.v4.new_notebook(cells=[cell])
-    tool("notebooks").normalise(notebook)
-    return notebook
-
-
-def test_a_number_changed_by_hand_makes_the_run_fail(tmp_path):
-    for name, stored in (("true", "0.123"), ("tampered", "0.124")):
-        nbformat.write(small_notebook(stored), tmp_path / f"{name}.ipynb")
-    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider", "-rA"]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert result.returncode == 1, result.stdout
-    assert "PASSED true.ipynb::Cell 0" in result.stdout
-    assert "FAILED tampered.ipynb::Cell 0" in result.stdout
-
-
-def test_refreshing_strips_what_makes_a_notebook_large(tmp_path):
-    notebook = small_notebook("0.1")
-    notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {}}}
-    notebook.metadata["kernelspec"]["name"] = "my-env"
-    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "a"}, "text/plain": "a panel"}
-    notebook.cells[0].outputs.append(nbformat.v4.new_output("display_data", data=view))
-    nbformat.write(notebook, tmp_path / "a.ipynb")
-    tool("notebooks").refresh(tmp_path / "a.ipynb", execute=False)
-    clean = nbformat.read(tmp_path / "a.ipynb", as_version=4)
-    assert clean.metadata.kernelspec.name == "python3" and "widgets" not in clean.metadata
-    assert clean.cells[0].outputs[1].data == {"text/plain": "a panel"}
-
-
-@pytest.fixture
-def chromium() -> str:
-    """The system's Chromium; without it the test is skipped, or fails where it is required."""
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        if os.environ.get("TITANS_REQUIRE_CHROMIUM") == "1":
-            pytest.fail("Chromium is required and not installed")
-        pytest.skip("Chromium is not installed")
-    return found
-
-
-@pytest.fixture
-def jupyterlab(chromium, tmp_path):
-    """The address of a JupyterLab that serves one notebook with one lab, `lab.ipynb`."""
-    code = "from titans_mini.lab import SimulatorLab\nSimulatorLab(tokens=300)"
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    tool("notebooks").normalise(notebook)
-    (tmp_path / "work").mkdir()
-    nbformat.write(notebook, tmp_path / "work" / "lab.ipynb")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    homes = {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "DATA", "RUNTIME")}
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
-    command += ["--IdentityProvider.token=", f"--ServerApp.root_dir={tmp_path / 'work'}"]
-    with (tmp_path / "log").open("w") as log:
-        server = subprocess.Popen(command, env={**os.environ, **homes}, stdout=log, stderr=log)
-    try:
-        address = f"http://127.0.0.1:{port}"
-        for _ in range(150):
-            try:
-                urllib.request.urlopen(f"{address}/api").close()
-                break
-            except OSError:
-                time.sleep(0.2)
-        yield address
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
-
-
-@pytest.mark.browser
-def test_slider_moved_by_keyboard_changes_the_figure(chromium, jupyterlab):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1200, "height": 1400})
-        page.set_default_timeout(60_000)
-        page.goto(f"{jupyterlab}/lab/tree/lab.ipynb")
-        page.wait_for_selector("text=/Python 3.*Idle/")  # a cell run before that asks for a kernel
-        page.click(".jp-Notebook .jp-CodeCell .jp-InputArea-editor")
-        page.keyboard.press("Shift+Enter")
-        page.wait_for_selector(".jupyter-widgets .js-plotly-plot .scatterlayer")
-        state = "(() => { const p = document.querySelector('.js-plotly-plot'); return [p.layout.shapes[0].y0, "
-        state += "Array.from(p.data[2].y).reduce((a, b) => a + b)]; })()"
-        tau, written = page.evaluate(state)
-        assert tau == pytest.approx(0.3)
-        page.locator(".widget-slider .noUi-handle").first.focus()
-        for _ in range(20):
-            page.keyboard.press("ArrowLeft")
-        page.wait_for_function("document.querySelector('.js-plotly-plot').layout.shapes[0].y0 < 0.21")
-        assert page.evaluate(state)[1] > written
-        browser.close()

@@ -16,7 +16,7 @@ from .data import Stream, make_stream
 from .errors import ConfigError
 from .memory.chunk import Fast, Record, Rule, Tokens, chunk_step
 from .memory.fastweights import ACTIVATIONS, apply_memory, initial_weights, weight_norm
-from .memory.gates import ConstantGate, GateState, SurpriseGate, initial_gate_state
+from .memory.gates import ConstantGate, FloatGate, GateState, SurpriseGate, initial_gate_state
 from .memory.state import join, map_tensors
 from .threads import one_thread
 from .trace import COLUMNS, Trace
@@ -74,7 +74,8 @@ def run_stream(
     """Writes every token of the stream; returns the final memory and the record of all tokens, (rows, t)."""
     memory = configs[0].memory
     floats = len(configs) == memory.chunk == 1 and configs[0].gate == "surprise"
-    rule = Rule(make_gate(configs), ACTIVATIONS[memory.activation], memory.clip, norms=True, floats=floats)
+    gate = FloatGate(make_gate(configs)) if floats else make_gate(configs)
+    rule = Rule(gate, ACTIVATIONS[memory.activation], memory.clip, norms=True, floats=floats)
     if floats:
         fast = fast._replace(gate=map_tensors(Tensor.item, fast.gate))
     blocks, read = [], 0

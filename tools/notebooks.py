@@ -1,15 +1,18 @@
 """Runs the notebooks in place and leaves them as the repository wants them: `python tools/notebooks.py [FILE ...]`.
 
 Every code cell gets its output and its execution count; widget views, widget state and times are taken out; the
-kernel is `python3`, cell ids are the cells' numbers, and the line of links at the top is written anew.
+kernel is `python3`, cell ids are the cells' numbers, and the links at the top are written anew: to all lessons, and,
+where `Repository` in pyproject.toml's [project.urls] gives the project a public address, to Colab and Binder.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -20,6 +23,13 @@ FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 DROPPED = {"application/vnd.jupyter.widget-view+json"}
 TITLE = "The course 课程:"
+BADGE = "[![Open in Colab]"
+COLAB, BINDER = "https://colab.research.google.com", "https://mybinder.org"
+INSTALL = """\
+On Colab, first run this in a cell of its own · 在 Colab 中，先在新单元里运行：
+
+    %pip install -q "titans-mini[notebooks] @ git+https://github.com/{name}"
+    from google.colab import output; output.enable_custom_widget_manager()"""
 
 
 def run(notebook: NotebookNode, folder: Path = FOLDER) -> None:
@@ -64,6 +74,36 @@ def navigation(path: Path) -> str:
     return f"{TITLE} " + " · ".join(links)
 
 
+def repository(pyproject: Path = FOLDER.parent / "pyproject.toml") -> str | None:
+    """OWNER/NAME of the project's public address on GitHub; None where pyproject.toml names none.
+
+    Raises ValueError for an address that Colab and Binder cannot open.
+    """
+    address = tomllib.loads(pyproject.read_text(encoding="utf8"))["project"].get("urls", {}).get("Repository")
+    if address is None:
+        return None
+    found = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+?)(\.git|/)?", address)
+    if found is None:
+        raise ValueError(f"Repository must be https://github.com/OWNER/NAME, not {address!r}")
+    return found[1]
+
+
+def badges(path: Path, name: str) -> str:
+    """Badges that open a lesson of the repository `name`, OWNER/NAME, and how a learner on Colab gets the package."""
+    colab = f"{COLAB}/github/{name}/blob/main/notebooks/{path.name}"
+    binder = f"{BINDER}/v2/gh/{name}/main?labpath=notebooks/{path.name}"
+    images = f"{BADGE}({COLAB}/assets/colab-badge.svg)]({colab}) [![Launch Binder]({BINDER}/badge_logo.svg)]({binder})"
+    return f"{images}\n\n{INSTALL.format(name=name)}"
+
+
+def headed(source: str, path: Path, name: str | None) -> str:
+    """A lesson's first cell with the links at its top written anew: `name` is that of `repository`."""
+    _, _, rest = source.partition("\n")
+    if BADGE in rest:
+        rest = rest.partition(INSTALL.rpartition("\n")[2] + "\n")[2]
+    return navigation(path) + ("" if name is None else f"\n\n{badges(path, name)}") + f"\n{rest}"
+
+
 def _name(file: Path) -> str:
     return file.stem.replace("_", " ")
 
@@ -71,9 +111,8 @@ def _name(file: Path) -> str:
 def refresh(path: Path, *, execute: bool = True) -> float:
     """Rewrites one notebook; returns the seconds that its cells took."""
     notebook = nbformat.read(path, as_version=4)
-    first, _, rest = notebook.cells[0].source.partition("\n")
-    if first.startswith(TITLE):
-        notebook.cells[0].source = f"{navigation(path)}\n{rest}"
+    if notebook.cells[0].source.startswith(TITLE):
+        notebook.cells[0].source = headed(notebook.cells[0].source, path, repository())
     began = time.perf_counter()
     if execute:
         run(notebook, path.parent)

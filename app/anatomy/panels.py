@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 
+import charts
 import controls
 import links
+import player
 import runs
 import streamlit as st
 from header import character
@@ -15,13 +17,10 @@ from texts import say
 
 from anatomy import controls as own
 from titans_mini.figures import anatomy as figures_anatomy
-from titans_mini.figures import trace as figures
 from titans_mini.studies.anatomy import Step, dissect
 from titans_mini.threads import one_thread
 
-PAGE = 320  # bytes of text shown at once
 KEPT = 8  # steps; one of the widest memory takes 0.8 MB
-BARE = {"displayModeBar": False}
 
 
 @st.fragment
@@ -41,7 +40,7 @@ def show(run: Run, hidden: frozenset[str]) -> None:
         columns = iter(st.columns([11, 9] if reading and vectors else 1, gap="medium"))
         if reading:
             with next(columns):
-                _show_text(run, token)
+                player.show_text(run, token)
         if vectors:
             with next(columns):
                 _guide("vectors", hidden)
@@ -134,12 +133,6 @@ def _dissect(run: Run, token: int, theta: float | None = None, alpha: float | No
     return kept[key]
 
 
-def _show_text(run: Run, token: int) -> None:
-    start, length = figures.page_of(run.trace, token, PAGE)
-    st.caption(say("legend"))
-    st.html(f'<div class="reading">{figures.coloured_text(run.trace, start=start, length=length, cursor=token)}</div>')
-
-
 def _show_hand(hidden: frozenset[str]) -> None:
     first, *rest = st.columns([2, 3, 3], gap="medium", vertical_alignment="center")
     with first:
@@ -203,7 +196,7 @@ def _guide(name: str, hidden: frozenset[str]) -> None:
 
 
 def _chart(figure, name: str) -> None:
-    st.plotly_chart(figure, key=f"{name}_chart", config=BARE, alt=say(f"alt={name}"))
+    charts.draw(figure, f"{name}_chart", say(f"alt={name}"))
 
 
 def _short(value: float) -> str:

@@ -10,6 +10,8 @@ from miras import panels as miras_panels
 from miras import rules as miras_rules
 from miras import runs as miras_runs
 from texts import plain, say
+from texts.about import about
+from texts.phrases import told
 
 from titans_mini.errors import ConfigError
 from titans_mini.miras import PRESETS
@@ -89,11 +91,12 @@ def _presets(values: dict) -> None:
     st.session_state.preset = found or "own"
     st.selectbox(
         say("preset"), options, key="preset", help=say("preset?"), on_change=_fill,
-        format_func=lambda name: say(f"preset={name}"),
+        format_func=controls.labels(options, lambda name: say(f"preset={name}")),
     )  # fmt: skip
     if found:
         chosen = PRESETS[found]
-        st.caption(say("preset_note", note=plain(chosen.note), reference=plain(chosen.reference)))
+        note = plain(about("preset", found, chosen.note))
+        st.caption(say("preset_note", note=note, reference=plain(told(chosen.reference))))
 
 
 def _fill() -> None:
@@ -137,9 +140,9 @@ def _rule(values: dict) -> miras_rules.Rule:
         if why is None:
             st.session_state.miras_rule = rule = miras_rules.from_values(values)
             return rule
-        st.error(say("refused", reason=plain(why), allowed=miras_panels.allowed_line(values)))
+        st.error(say("refused", reason=plain(told(why)), allowed=miras_panels.allowed_line(values)))
     except ConfigError as error:
-        st.error(say("miras_bad", error=plain(error)))
+        st.error(say("miras_bad", error=plain(told(error))))
     return st.session_state.get("miras_rule") or own.DEFAULT
 
 
@@ -152,9 +155,10 @@ def _versus(rule: miras_rules.Rule, hidden: frozenset[str]) -> str:
     with st.container(horizontal=True, vertical_alignment="bottom", key="versus_row"):
         options = [own.NOTHING, *PRESETS]
         state.versus_choice = versus
+        options = options if versus in options else [versus, *options]
         st.selectbox(
-            say("versus"), options if versus in options else [versus, *options], key="versus_choice",
-            help=say("versus?"), format_func=_label, on_change=_choose, width=420,
+            say("versus"), options, key="versus_choice", help=say("versus?"), on_change=_choose, width=420,
+            format_func=controls.labels(options, _label),
         )  # fmt: skip
         if "pin" not in hidden:
             icon, about = ":material/keep:", say("pin_rule?")

@@ -11,7 +11,9 @@ import player
 import runs
 import sources
 import streamlit as st
+import tour
 from texts import plain, say
+from texts.phrases import told
 
 from titans_mini import SimulationConfig
 from titans_mini.errors import ConfigError
@@ -19,6 +21,7 @@ from titans_mini.errors import ConfigError
 
 def main() -> None:
     """The page."""
+    tour.begin()
     links.open_link()
     hidden = links.hidden()
     with st.sidebar:
@@ -32,6 +35,7 @@ def main() -> None:
     st.session_state.setdefault("first", links.values())
     links.keep()
     other = runs.pinned()
+    tour.show(run)
     header.show(run, other, hidden)
     if "gallery" not in hidden:
         gallery_panel.show(run.trace.settings, run.source)
@@ -62,24 +66,19 @@ def _run(settings: SimulationConfig, source: sources.Source) -> runs.Run:
     try:
         st.session_state.last_run = run = runs.get_run(settings, source)
     except ConfigError as error:
-        st.error(say("bad_settings", error=plain(error)))
+        st.error(say("bad_settings", error=plain(told(error))))
         run = st.session_state.get("last_run") or runs.get_run(controls.DEFAULT, sources.Source())
     return run
 
 
 def _reset() -> None:
     """Callback: the settings that the page opened with, no run A, the first cursor."""
-    _restart(st.session_state.first)
+    runs.restart(st.session_state.first)
 
 
 def _defaults() -> None:
     """Callback: the recipe's settings on the bundled text."""
-    _restart({name: control.default for name, control in controls.CONTROLS.items()})
-
-
-def _restart(values: dict) -> None:
-    runs.pin(None)
-    links.restart(values, "cursor", "playing", "source", "paste")
+    runs.restart({name: control.default for name, control in controls.CONTROLS.items()})
 
 
 main()

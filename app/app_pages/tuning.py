@@ -6,6 +6,7 @@ import controls
 import links
 import streamlit as st
 from texts import plain, say
+from texts.phrases import told
 from tuning import controls as own
 from tuning import panels as tuning_panels
 from tuning import runs as tuning_runs
@@ -61,7 +62,7 @@ def _config(values: dict) -> TuneConfig | None:
     try:
         return own.config_of(values)
     except ConfigError as error:
-        st.error(say("tuning_bad", error=plain(error)))
+        st.error(say("tuning_bad", error=plain(told(error))))
         return None
 
 

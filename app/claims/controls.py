@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import links
 import streamlit as st
-from controls import Control
+from controls import Control, keep_in_link, labels
 from links import Page
 from texts import say
 
@@ -30,7 +30,7 @@ PAGE = Page(
 )
 
 
-def show_choice(control: Control, hidden: frozenset[str], labels: Callable[[str], str]) -> str:
+def show_choice(control: Control, hidden: frozenset[str], spell: Callable[[str], str]) -> str:
     """Draws a choice under its labels, unless the link hides it; returns it, and keeps the link as it is.
 
     A widget that is bound to the link would put its labels there.
@@ -40,15 +40,8 @@ def show_choice(control: Control, hidden: frozenset[str], labels: Callable[[str]
         return value
     st.session_state[control.name] = value
     value = st.selectbox(
-        say(control.name), control.options, key=control.name, help=say(control.name + "?"), format_func=labels
-    )
+        say(control.name), control.options, key=control.name, help=say(control.name + "?"),
+        format_func=labels(control.options, spell),
+    )  # fmt: skip
     keep_in_link(control, value)
     return value
-
-
-def keep_in_link(control: Control, value: str) -> None:
-    """The link holds the value, unless it is the page's own."""
-    if value != control.default:
-        st.query_params[control.name] = value
-    elif control.name in st.query_params:
-        del st.query_params[control.name]

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import streamlit as st
-from texts import plain, say
+from texts import DEFAULT, language, plain, say
+from texts.about import about
+from texts.measured import label as figure_label
+from texts.phrases import told
 
 from claims import controls as own
 from claims import runs as claims_runs
-from titans_mini.claims import CLAIMS, Claim, Finding
+from titans_mini.claims import CLAIMS, Finding
 from titans_mini.claims import view as views
 from titans_mini.claims.report import Result, to_json
 
@@ -45,21 +48,28 @@ def downloads(results: dict[str, Result]) -> None:
 def label(key: str, result: Result | None, hidden: frozenset[str]) -> str:
     """The head of a row: its verdict as a badge, and the claim; the claim alone where verdicts are hidden."""
     if "verdicts" in hidden:
-        return plain(CLAIMS[key].claim, LONG)
+        return _claim(key)
     verdict = views.MISSING if result is None else result.finding.verdict
     name = own.NAMES[verdict]
     text = say(f"judged={name}")
     if result is not None and result.size != "full":
-        text += say("claims_small", size=result.size)
-    return say("claims_row", colour=COLOURS[name], verdict=text, claim=plain(CLAIMS[key].claim, LONG))
+        text += say("claims_small", size=say(f"size={result.size}"))
+    return say("claims_row", colour=COLOURS[name], verdict=text, claim=_claim(key))
+
+
+def _claim(key: str) -> str:
+    """The claim in the session's language."""
+    claim = CLAIMS[key]
+    return plain(claim.claim if language() == DEFAULT else claim.claim_zh, LONG)
 
 
 def row(key: str, result: Result | None, hidden: frozenset[str]) -> None:
     """All of an open row that the link does not hide."""
     claim, here = CLAIMS[key], claims_runs.small().get(key)
-    st.markdown(say("claims_zh", claim=plain(claim.claim_zh, LONG)))
+    if language() == DEFAULT:
+        st.markdown(plain(claim.claim_zh, LONG))  # the article is in Chinese
     st.caption(say("claims_section", section=claim.section))
-    _words(claim, result, hidden)
+    _words(key, result, hidden)
     if "measure" not in hidden and here is not None:
         _small(here, hidden, alone=result is None)
     if "figures" not in hidden and (result or here):
@@ -67,7 +77,7 @@ def row(key: str, result: Result | None, hidden: frozenset[str]) -> None:
         _table(key, result and result.finding, None if here is None or "measure" in hidden else here.finding)
     if "rule" not in hidden:
         st.markdown(f"**{say('claims_rule')}**", help=say("claims_rule?"))
-        st.markdown(plain(claim.rule, LONG))
+        st.markdown(plain(about("rule", key, claim.rule), LONG))
     if "command" not in hidden:
         st.markdown(f"**{say('claims_command')}**", help=say("claims_command?"))
         commands = [claim.before, claim.command] if claim.before else [claim.command]
@@ -78,37 +88,43 @@ def row(key: str, result: Result | None, hidden: frozenset[str]) -> None:
         _measure(key)
 
 
-def _words(claim: Claim, result: Result | None, hidden: frozenset[str]) -> None:
+def _words(key: str, result: Result | None, hidden: frozenset[str]) -> None:
     """The papers and the measurement side by side."""
     left, right = st.columns(2, gap="medium")
     if "papers" not in hidden:
         with left:
             st.markdown(f"**{say('claims_papers')}**", help=say("claims_papers?"))
-            st.markdown(_papers(claim))
+            st.markdown(_papers(key))
     if "measured" not in hidden:
         with right:
             st.markdown(f"**{say('claims_measured')}**", help=say("claims_measured?"))
-            st.markdown(say("claims_missing") if result is None else plain(f"{result.finding.told}.", LONG))
+            st.markdown(say("claims_missing") if result is None else _told(result))
 
 
-def _papers(claim: Claim) -> str:
+def _told(result: Result) -> str:
+    """The measurement in one sentence."""
+    return say("claims_told", told=plain(told(result.finding.told), LONG))
+
+
+def _papers(key: str) -> str:
+    claim = CLAIMS[key]
+    papers = plain(about("papers", key, claim.papers), LONG)
     if claim.source != "none":
-        return say("claims_source", papers=plain(claim.papers, LONG), source=plain(claim.source))
-    if claim.papers == "none":
-        return say("claims_source=none")
-    return say("claims_source=own", papers=plain(claim.papers, LONG))
+        return say("claims_source", papers=papers, source=plain(claim.source))
+    return say("claims_source=none" if claim.papers == "none" else "claims_source=own", papers=papers)
 
 
 def _small(here: Result, hidden: frozenset[str], *, alone: bool) -> None:
     """What was measured in this session."""
     name = own.NAMES[here.finding.verdict]
-    words = {"colour": COLOURS[name], "verdict": say(f"judged={name}"), "told": plain(here.finding.told, LONG)}
-    st.markdown(say("small_told", **words) if "verdicts" not in hidden else f"{words['told']}.")
+    words = {"colour": COLOURS[name], "verdict": say(f"judged={name}"), "told": _told(here)}
+    st.markdown(say("small_told", **words) if "verdicts" not in hidden else words["told"])
     st.caption(_made("small_note=alone" if alone else "small_note", here))
 
 
 def _made(key: str, result: Result) -> str:
-    return say(key, size=result.size, seconds=result.seconds, machine=plain(result.machine))
+    machine = plain(told(result.machine))
+    return say(key, size=say(f"size={result.size}"), seconds=result.seconds, machine=machine)
 
 
 def _table(key: str, full: Finding | None, here: Finding | None) -> None:
@@ -116,12 +132,13 @@ def _table(key: str, full: Finding | None, here: Finding | None) -> None:
     tables = {"claims_column={head}": full, "claims_column=here_{head}": here}
     rows = {form: views.figure_rows(finding) for form, finding in tables.items() if finding is not None}
     lines = [
-        {say("claims_column=figure"): figure}
+        {say("claims_column=figure"): figure_label(key, figure)}
         | {
             say(form.format(head=head)): table.get(figure, {}).get(head, "")
             for form, table in rows.items()
             for head in HEADS
         }
+        | {say("claims_column=key"): figure}
         for figure in dict.fromkeys(name for table in rows.values() for name in table)
     ]
     st.dataframe(lines, hide_index=True, width="stretch", key=f"figures_{key}")

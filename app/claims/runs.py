@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 from texts import plain, say
+from texts.phrases import told
 
 from titans_mini.claims import load_results
 from titans_mini.claims.live import measure_apart
@@ -18,7 +19,7 @@ def full() -> dict[str, Result]:
     try:
         return load_results()
     except ConfigError as error:
-        st.error(say("claims_bad", error=plain(error)))
+        st.error(say("claims_bad", error=plain(told(error))))
         return {}
 
 
@@ -33,6 +34,6 @@ def measure(key: str) -> None:
     try:
         small()[key] = measure_apart(key, beat=lambda seconds: note.info(say("claims_measuring", seconds=seconds)))
     except ConfigError as error:
-        note.error(plain(error))
+        note.error(plain(told(error)))
         return
     st.rerun()  # the table above has the new figures beside the full ones

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 
+import charts
 import links
 import streamlit as st
 from player import THEMED
-from texts import plain, say
+from texts import option, plain, say
+from texts.about import about
+from texts.phrases import told
 
 from miras import rules as miras_rules
 from miras.runs import Run
@@ -15,7 +18,6 @@ from titans_mini.figures import miras as figures_miras
 from titans_mini.miras import KNOBS, allowed, table
 from titans_mini.miras.registry import repairs, single_repairs
 
-CHART = {"displayModeBar": False}
 WORDS = {"write": "theta", "forget": "alpha", "gating": "gate"}  # controls by the name of what they set
 
 
@@ -32,7 +34,7 @@ def show(run: Run, other: Run | None, hidden: frozenset[str], stream: dict) -> N
         _formula(run.rule)
     if "code" not in hidden:
         st.markdown(f"##### {say('two_lines')}", help=say("two_lines?"))
-        st.code(miras_rules.to_code(run.rule, stream, stream["seed"]), language="python")
+        st.code(miras_rules.to_code(run.rule, stream, stream["seed"]), language="python", wrap_lines=True)
     if "table" not in hidden:
         _table()
 
@@ -84,12 +86,12 @@ def _difference(run: Run, other: Run) -> str:
 
 
 def _word(name: str) -> str:
-    return plain(WORDS.get(name, name))
+    return plain(option("setting", WORDS.get(name, name)))
 
 
 def _spell(value: object) -> str:
     if isinstance(value, bool):
-        return "on" if value else "off"
+        return say(f"clip={value}")
     return f"{value:g}" if isinstance(value, float) else plain(value)
 
 
@@ -115,7 +117,7 @@ def _draw(figure, name: str) -> None:
     for line in figure.data:
         line.line.color = THEMED.get(line.line.color, line.line.color)
         line.marker.color = THEMED.get(line.marker.color, line.marker.color)
-    st.plotly_chart(figure, key=f"{name}_chart", config=CHART, alt=say(f"alt={name}"))
+    charts.draw(figure, f"{name}_chart", say(f"alt={name}"))
 
 
 def _formula(rule: miras_rules.Rule) -> None:
@@ -128,7 +130,7 @@ def _formula(rule: miras_rules.Rule) -> None:
             number = say("a_number", name=choice.number.name, value=rule.config.number(knob))
         if knob == "gate":
             number = say("gate_numbers", theta=rule.config.theta, alpha=rule.config.alpha)
-        words = {"formula": choice.formula.replace("|", "\\|"), "reference": plain(choice.reference)}
+        words = {"formula": choice.formula.replace("|", "\\|"), "reference": plain(told(choice.reference))}
         rows += say("row", knob=say(f"head={knob}"), name=plain(name), number=number, **words)
     st.markdown(rows)
 
@@ -143,18 +145,25 @@ def _table() -> None:
         if panel.open:
             count, every = _counts()
             st.caption(say("all_choices?", count=count, all=every))
-            rows = table()
+            rows = [_choice(row) for row in table()]
             columns = {name: say(f"column={name}") for name in rows[0]}
             st.dataframe(rows, hide_index=True, width="stretch", height=420, key="choices", column_config=columns)
+
+
+def _choice(row: dict[str, str]) -> dict[str, str]:
+    """A line of the table, as this session reads it."""
+    words = {name: told(row[name]) for name in ("number", "reference")}
+    what = about(row["knob"], row["name"], row["what"])
+    return row | words | {"knob": option("setting", row["knob"]), "what": what}
 
 
 def allowed_line(values: dict) -> str:
     """What could be chosen in the place of a refused combination, as Markdown."""
     chosen = miras_rules.names(values)
     if not (alone := single_repairs(chosen)):
-        pairs = (f"{knob} {_bold(name)}" for knob, name in repairs(chosen)[0].items())
+        pairs = (f"{_word(knob)} {_bold(name)}" for knob, name in repairs(chosen)[0].items())
         return say("allowed_together", choices=say("and").join(pairs))
-    choices = (f"{knob} {', '.join(map(_bold, names))}" for knob, names in alone.items())
+    choices = (f"{_word(knob)} {', '.join(map(_bold, names))}" for knob, names in alone.items())
     return say("allowed", choices=say("or").join(choices))
 
 

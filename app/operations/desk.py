@@ -14,6 +14,7 @@ from pathlib import Path
 import streamlit as st
 import weights
 from texts import plain, say
+from texts.phrases import told
 
 from operations import controls as own
 from titans_mini.errors import ConfigError
@@ -110,7 +111,7 @@ class Desk:
         try:
             action(*arguments)
         except ConfigError as error:
-            self.note = plain(self.words(error))
+            self.note = plain(told(self.words(error)))
 
 
 def open_desk(name: str, config: DrillConfig) -> Desk | None:

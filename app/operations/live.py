@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
+import charts
 import streamlit as st
 from player import THEMED
 from texts import plain, say
+from texts.phrases import told
 
 from operations.desk import Desk
 from titans_mini.figures import gauges as figures_gauges
@@ -18,7 +20,6 @@ from titans_mini.operate.snapshots import Snapshot
 BEAT = 0.8  # seconds from step to step in play
 PACES = (100, 500, 1000)  # tokens
 BY_HAND = "by-hand"
-CHART = {"displayModeBar": False}
 
 
 def show(desk: Desk, hidden: frozenset[str]) -> None:
@@ -77,7 +78,7 @@ def _stand(desk: Desk) -> None:
     runner, monitor = drill.runner, drill.runner.monitor
     served = "shadow" if runner.compared.degraded else "main"
     badges = [say(f"served={served}" if runner.engine.predicts else "served=alone")]
-    badges += [say("alarm_on", kind=event.kind, token=event.token) for event in monitor.active.values()]
+    badges += [say("alarm_on", kind=told(event.kind), token=event.token) for event in monitor.active.values()]
     badges += [] if monitor.active else [say("no_alarm")]
     with st.container(horizontal=True, vertical_alignment="center", key="drill_stand"):
         st.markdown(" ".join(badges))
@@ -95,10 +96,12 @@ def _norm_line(desk: Desk) -> str:
     bound, norm = drill.runner.monitor.bounds["norm"], drill.samples[-1].norm
     count = sum(part[0].numel() for part in drill.runner.engine.fast(drill.runner.state)[0])
     found = delays(drill.events, drill.config.at)
-    line = say("norm_far", bound=bound, times=_times(bound / norm), weight=bound / math.sqrt(count))
     if "norm" in found and "norm_rise" in found:
-        return line + " " + say("norm_late", late=found["norm"] - found["norm_rise"])
-    return line + " " + say("norm_fired" if "norm" in found else "norm_silent")
+        came = say("norm_late", late=found["norm"] - found["norm_rise"])
+    else:
+        came = say("norm_fired" if "norm" in found else "norm_silent")
+    far = say("norm_far", bound=bound, times=_times(bound / norm), weight=bound / math.sqrt(count))
+    return say("norm_line", far=far, came=came)
 
 
 def _times(ratio: float) -> str:
@@ -110,7 +113,7 @@ def _gauges(desk: Desk) -> None:
     figure = figures_gauges.gauges_figure(figures_gauges.make_gauges(desk.drill))
     bars = figure.data[0].marker
     bars.color = [THEMED.get(colour, colour) for colour in bars.color]
-    st.plotly_chart(figure, key="drill_gauges", config=CHART, alt=say("alt=gauges"))
+    charts.draw(figure, "drill_gauges", say("alt=gauges"))
     st.caption(_norm_line(desk))
 
 
@@ -119,7 +122,7 @@ def _chart(desk: Desk) -> None:
     figure = figures_operate.timeline_figure(desk.drill, height=600 if desk.drill.runner.engine.predicts else 430)
     for line in figure.data:
         line.line.color = THEMED.get(line.line.color, line.line.color)
-    st.plotly_chart(figure, key="drill_timeline", config=CHART, alt=say("alt=drill"))
+    charts.draw(figure, "drill_timeline", say("alt=drill"))
 
 
 def _snapshots(desk: Desk, playing: bool) -> None:
@@ -148,7 +151,7 @@ def _row(snapshot: Snapshot, verdict: str) -> str:
         size = math.nan
     kind = snapshot.label if snapshot.label in ("auto", "alarm") else "named"
     line = say(
-        f"snapshot={kind}", number=snapshot.number, tokens=snapshot.tokens, size=size, name=plain(snapshot.label)
+        f"snapshot={kind}", number=snapshot.number, tokens=snapshot.tokens, size=size, name=plain(told(snapshot.label))
     )
     return line if verdict == "ok" else line + " " + say("snapshot_bad")
 
@@ -173,6 +176,7 @@ def _events(desk: Desk) -> None:
 def _event_row(desk: Desk, event: Event) -> dict:
     numbers = {name: getattr(event, name) for name in ("value", "limit")}
     return {
-        "token": event.token, "what": event.action, "kind": event.kind, "cause": desk.words(event.cause),
+        "token": event.token, "what": told(event.action), "kind": told(event.kind),
+        "cause": told(desk.words(event.cause)),
         **{name: "" if value is None else f"{value:.4g}" for name, value in numbers.items()},
     }  # fmt: skip

@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 
+import charts
 import controls
 import streamlit as st
 from controls import MAX_TOKENS
 from player import THEMED
 from texts import plain, say
+from texts.phrases import told
 
 from titans_mini.cli.tune import command
 from titans_mini.figures import tune as figures_tune
@@ -17,7 +19,6 @@ from titans_mini.tune import TuneConfig, Tuning
 from titans_mini.tune.store import setting_of, settings_needed, to_csv
 from tuning import runs as tuning_runs
 
-CHART = {"displayModeBar": False}
 FILE = "titans_mini_tuning.csv"
 IN_A_ROW = 3  # maps
 CLAIM = 0.8  # saved, says the recipe article
@@ -47,9 +48,9 @@ def plan(config: TuneConfig, known: Tuning) -> None:
 def show(known: Tuning, hidden: frozenset[str]) -> None:
     """All of a search that was started, but for what the link hides."""
     if known.complete:
-        st.success(say("verdict=done", verdict=plain(known.verdict(), 400)))
+        st.success(say("verdict=done", verdict=plain(told(known.verdict()), 400)))
     elif known.table("coarse"):
-        st.info(say("verdict=part", verdict=plain(known.verdict(), 400)))
+        st.info(say("verdict=part", verdict=plain(told(known.verdict()), 400)))
     else:
         st.info(say("verdict=none", count=len(known.rows)))
         return
@@ -75,6 +76,7 @@ def below(config: TuneConfig, known: Tuning | None, hidden: frozenset[str]) -> N
                 config.tokens, config.final_tokens, keep, saved=CLAIM, own=settings, most=most, height=280
             ),
             "saving",
+            say("alt=tuning_saving"),
         )
     if "command" not in hidden:
         st.markdown(f"##### {say('tuning_command')}", help=say("tuning_command?"))
@@ -143,7 +145,9 @@ def _maps(known: Tuning) -> None:
     for start in range(0, len(pairs), IN_A_ROW):
         for column, pair in zip(st.columns(IN_A_ROW, gap="medium"), pairs[start : start + IN_A_ROW], strict=False):
             with column:
-                _draw(figures_tune.heat_maps(lines, objective, pairs=[pair], height=270), "_".join(("map", *pair)))
+                spelled = ", ".join(told(figures_tune.NAMES[name]) for name in pair)
+                figure = figures_tune.heat_maps(lines, objective, pairs=[pair], height=270)
+                _draw(figure, "_".join(("map", *pair)), say("alt=tuning_map", names=spelled))
 
 
 def _noise(known: Tuning) -> None:
@@ -156,15 +160,15 @@ def _noise(known: Tuning) -> None:
         with column:
             tokens = known.config.tokens if stage == "coarse" else known.config.final_tokens
             st.caption(say("noise_stage", tokens=tokens))
-            _draw(figures_tune.noise_figure(known, stage, short=True, height=320), f"noise_{stage}")
+            alt = say("alt=tuning_noise", tokens=tokens)
+            _draw(figures_tune.noise_figure(known, stage, short=True, height=320), f"noise_{stage}", alt)
 
 
-def _draw(figure, name: str) -> None:
+def _draw(figure, name: str, alt: str) -> None:
     """Streamlit puts the theme's colours in the place of those of `THEMED`."""
     for curve in figure.data:
         if curve.type == "scatter":
             curve.line.color = THEMED.get(curve.line.color, curve.line.color)
             if isinstance(curve.marker.color, str):
                 curve.marker.color = THEMED.get(curve.marker.color, curve.marker.color)
-    alt = name.split("_")[0]
-    st.plotly_chart(figure, key=f"{name}_chart", config=CHART, alt=say(f"alt=tuning_{alt}", name=name))
+    charts.draw(figure, f"{name}_chart", alt)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import charts
 import streamlit as st
 from texts import say
 
 from titans_mini.figures import variants as figures_variants
 from titans_mini.studies.visibility import Visibility, measure
 from titans_mini.threads import one_thread
-
-BARE = {"displayModeBar": False}
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
@@ -25,15 +24,14 @@ def show(variant: str) -> None:
     first, middle, last = st.columns([10, 9, 10], gap="medium")
     with first:
         st.caption(say("wiring"))
-        st.plotly_chart(figures_variants.block_figure(variant), key="wiring", config=BARE, alt=say("alt=wiring"))
+        charts.draw(figures_variants.block_figure(variant), "wiring", say("alt=wiring"))
     with middle:
         st.caption(say("attention_sees"))
         if seen.attention:
-            figure = figures_variants.attention_figure(seen)
-            st.plotly_chart(figure, key="attention", config=BARE, alt=say("alt=attention"))
+            charts.draw(figures_variants.attention_figure(seen), "attention", say("alt=attention"))
         else:
             st.info(say("no_attention"))
     with last:
         st.caption(say("memory_sees"))
-        st.plotly_chart(figures_variants.writes_figure(seen), key="masks", config=BARE, alt=say("alt=writes"))
+        charts.draw(figures_variants.writes_figure(seen), "masks", say("alt=writes"))
     st.caption(say(f"mask={variant}"))

@@ -10,6 +10,7 @@ import html
 import math
 from collections import OrderedDict
 
+import charts
 import controls
 import numpy as np
 import sources
@@ -17,7 +18,8 @@ import streamlit as st
 import torch
 import weights
 from player import THEMED
-from texts import plain, say
+from texts import option, plain, say
+from texts.phrases import told
 
 from titans_mini.data.scenarios import to_bytes
 from titans_mini.errors import ConfigError, DivergenceError
@@ -30,7 +32,6 @@ from variants import controls as own
 
 KEPT = 8  # readings; one of 10,000 bytes takes 240 kB
 GAPS, LONG_GAPS = (64, 256, 1024, 4096), (16_384, 65_536)
-CHART = {"displayModeBar": False}
 MAX_PROMPT = 2000  # characters
 
 
@@ -55,7 +56,7 @@ def _buttons(*names: str) -> list[bool]:
 def _draw(figure, name: str) -> None:
     for line in figure.data:
         line.line.color = THEMED.get(line.line.color, line.line.color)
-    st.plotly_chart(figure, key=f"{name}_chart", config=CHART, alt=say(f"alt={name}"))
+    charts.draw(figure, f"{name}_chart", say(f"alt={name}"))
 
 
 def bits(variant: str, hidden: frozenset[str]) -> None:
@@ -76,7 +77,7 @@ def bits(variant: str, hidden: frozenset[str]) -> None:
     try:
         found = kept[key] if key in kept else kept.setdefault(key, _read(trained.lm, ids))
     except (ConfigError, DivergenceError) as error:
-        st.error(plain(error))
+        st.error(plain(told(error)))
         return
     kept.move_to_end(key)
     while len(kept) > KEPT:
@@ -105,7 +106,7 @@ def _read(lm, ids: torch.Tensor) -> dict[str, np.ndarray]:
             for part in reading.read_bits(lm, ids, memory=mode):
                 parts.append(part)
                 share = sum(map(len, parts)) / (len(ids) - 1)
-                bar.progress((place + share) / len(MODES), say("reading_now", mode=mode, share=share))
+                bar.progress((place + share) / len(MODES), say("reading_now", mode=option("memory", mode), share=share))
             found[mode] = np.concatenate(parts)
     bar.empty()
     return found
@@ -149,7 +150,7 @@ def distance(variant: str, hidden: frozenset[str]) -> None:
     try:
         _recall(trained.lm, rows, [(gap, mode) for gap in gaps for mode in ("on", "off")], kept)
     except (ConfigError, DivergenceError) as error:
-        st.error(plain(error))
+        st.error(plain(told(error)))
     found = {mode: {gap: value for (gap, m), value in kept.items() if m == mode} for mode in ("on", "off")}
     both = sorted(set(found["on"]) & set(found["off"]))
     if not both:
@@ -171,7 +172,7 @@ def _recall(lm, rows: int, wanted: list[tuple[int, str]], kept: dict) -> None:
     with one_thread():
         for gap, mode in wanted:
             for share, accuracy in reading.recall_at(lm, gap, rows=rows, memory=mode):
-                words = say("measuring", gap=gap, mode=mode, share=share)
+                words = say("measuring", gap=gap, mode=option("memory", mode), share=share)
                 bar.progress(min(1.0, (done + share * gap) / total), words)
                 if accuracy is not None:
                     kept[gap, mode] = accuracy
@@ -199,11 +200,13 @@ def generation(variant: str, hidden: frozenset[str]) -> None:
         try:
             _generate(trained.lm, settings, box)
         except (ConfigError, DivergenceError) as error:
-            st.error(plain(error))
+            st.error(plain(told(error)))
     said = state.get("said")
     if said is not None and said[0][0] == trained.key:
         _say(box, said[0][1], said[1])
-        words = {"count": len(said[1]), **{name: dict(said[0][2])[name] for name in ("memory", "temperature", "dice")}}
+        used = dict(said[0][2])
+        words = {"count": len(said[1]), "memory": option("memory", used["memory"])}
+        words |= {name: used[name] for name in ("temperature", "dice")}
         below.caption(f"{say('said' if said[0] == settings else 'said_before', **words)} {say('small')}")
 
 

@@ -129,7 +129,7 @@ def _back(gauge: Gauge, y: float) -> list[dict]:
 
 
 def _caption(gauge: Gauge, y: float) -> dict:
-    words = f"<b>{gauge.name}</b>  {percent(gauge)}  <span style='opacity:0.75'>{gauge.text}</span>"
+    words = f"<b>{gauge.name}</b>  {percent(gauge)}  <span style='opacity:0.9'>{gauge.text}</span>"
     note = {"xanchor": "left", "yanchor": "bottom", "showarrow": False, "font_size": 12}
     return {**note, "text": words, "x": 0, "y": y + 0.22}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import html
 
 import numpy as np
@@ -34,6 +36,8 @@ LABELS = {
 ROWS = (("surprise", "momentum"), ("g_write", "g_forget"), ("memory_norm",), ("loss",), ("frequency",))
 NORMAL_WRITES = (30, 80)  # recipe: 5.1
 DASHES = ("solid", "dash", "dot", "dashdot")  # tell runs apart where the colour tells the symbol
+TIP = "token {token}: surprise {surprise:.2f}"
+SHADE = 0.75  # share of red at surprise 1: a character on it keeps a contrast of 4.5 to 1, on light and dark
 MANY = 5000  # tokens from which lines are drawn by the graphics card
 
 
@@ -41,23 +45,30 @@ def time_figure(
     trace: Trace, pinned: Trace | None = None, *, cursor: int | None = None, height: int = 720
 ) -> go.Figure:
     """All curves of a run on one time axis; a `pinned` run lies behind in grey; `cursor` marks a token."""
-    figure = make_subplots(
-        rows=len(ROWS), shared_xaxes=True, vertical_spacing=0.035, row_heights=[0.28, 0.2, 0.17, 0.17, 0.18]
-    )
-    for row, names in enumerate(ROWS, start=1):
-        if pinned is not None:
-            figure.add_trace(_line(pinned, names[0], grey=True, showlegend=row == 1), row=row, col=1)
-        for name in names:
-            figure.add_trace(_line(trace, name), row=row, col=1)
+    lines, layout = [], copy.deepcopy(_rows())
     longest = max(len(run) for run in (trace, pinned or trace))
-    figure.update_xaxes(range=[-0.5, longest - 0.5])  # fixed, so that no mark and no gap in a curve shifts it
-    titles = ("<br>".join(LABELS[name] for name in names) for names in ROWS)
     spans = {1: {"range": [-0.03, 1.05]}, 2: {"range": [-0.03, 1.05]}, 3: {"rangemode": "tozero"}}
     spans[len(ROWS)] = {"range": [0, _frequency_top(trace)]}
-    axes = {f"yaxis{row}": {"title_text": title, **spans.get(row, {})} for row, title in enumerate(titles, start=1)}
+    for row, names in enumerate(ROWS, start=1):
+        number = row if row > 1 else ""
+        axes = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
+        if pinned is not None:
+            lines.append(_line(pinned, names[0], grey=True, showlegend=row == 1, **axes))
+        lines += [_line(trace, name, **axes) for name in names]
+        layout[f"xaxis{number}"]["range"] = [-0.5, longest - 0.5]  # fixed, so that no mark and no gap shifts it
+        title = {"title": {"text": "<br>".join(LABELS[name] for name in names)}}
+        layout[f"yaxis{number}"].update(title, **spans.get(row, {}))
+    layout[f"xaxis{len(ROWS)}"]["title"] = {"text": "token"}
     shapes, notes = _marks(trace, cursor)
-    figure.update_layout(axes, shapes=shapes, annotations=notes, **{f"xaxis{len(ROWS)}_title_text": "token"})
-    return _finish(figure, height)
+    return go.Figure(lines, layout | _finish(height) | {"shapes": shapes, "annotations": notes})
+
+
+@functools.cache
+def _rows() -> dict:
+    """The axes of the rows above each other. Made once: making them takes as long as making the rest of a figure."""
+    heights = [0.28, 0.2, 0.17, 0.17, 0.18]
+    figure = make_subplots(rows=len(ROWS), shared_xaxes=True, vertical_spacing=0.035, row_heights=heights)
+    return {name: axis for name, axis in figure.layout.to_plotly_json().items() if name != "template"}
 
 
 def move_cursor(figure: go.Figure, token: int) -> None:
@@ -78,7 +89,7 @@ def single_figure(traces: dict[str, Trace], name: str, *, height: int = 320) -> 
         figure.add_trace(line)
     figure.update_xaxes(title_text="token")
     figure.update_yaxes(title_text=LABELS[name])
-    return _finish(figure, height)
+    return figure.update_layout(_finish(height))
 
 
 def recall_figure(traces: dict[str, Trace], *, bins: int = 20, height: int = 320) -> go.Figure:
@@ -93,7 +104,7 @@ def recall_figure(traces: dict[str, Trace], *, bins: int = 20, height: int = 320
     figure.update_xaxes(title_text="token at which the pair was read")
     figure.update_yaxes(title_text="recall at the end")
     figure.update_layout(showlegend=True)
-    return _finish(figure, height)
+    return figure.update_layout(_finish(height))
 
 
 def formula(trace: Trace, token: int, *, narrow: bool = False) -> str:
@@ -119,21 +130,24 @@ def formula(trace: Trace, token: int, *, narrow: bool = False) -> str:
     )
 
 
-def coloured_text(trace: Trace, *, start: int = 0, length: int = 600, cursor: int | None = None) -> str:
+def coloured_text(trace: Trace, *, start: int = 0, length: int = 600, cursor: int | None = None, tip: str = TIP) -> str:
     """HTML of the text read, each character shaded by its surprise; a written one is underlined.
 
-    A character of several bytes takes the largest surprise among them. Safe to embed: all text is escaped.
+    A character of several bytes takes the largest surprise among them. `tip` shows at a character under the mouse.
+    Safe to embed: all text is escaped.
     """
     parts, end = [], min(len(trace), start + length)
+    surprises = np.nan_to_num(trace.surprise[start:end]).tolist()
+    writes = (trace.g_write[start:end] > WRITE_LEVEL).tolist()
     for first, stop, character in _characters(trace.tokens[start:end].tobytes()):
         a, b = start + first, start + stop
-        surprise = float(np.nan_to_num(trace.surprise[a:b]).max())
-        written = bool((trace.g_write[a:b] > WRITE_LEVEL).any())
-        style = f"background:rgba(228,87,46,{surprise:.2f});"
+        surprise, written = max(surprises[first:stop]), any(writes[first:stop])
+        style = f"background:rgba(228,87,46,{SHADE * surprise:.2f});"
         style += f"border-bottom:2px solid {COLOURS['g_write']};" if written else ""
         style += "outline:2px solid currentColor;" if cursor is not None and a <= cursor < b else ""
         shown = html.escape(character) if character not in "\n\r" else "&crarr;<br>"
-        parts.append(f'<span style="{style}" title="token {a}: surprise {surprise:.2f}">{shown}</span>')
+        title = html.escape(tip.format(token=a, surprise=surprise))
+        parts.append(f'<span style="{style}" title="{title}">{shown}</span>')
     body = "".join(parts)
     return f'<div dir="auto" style="font-family:monospace;white-space:pre-wrap;line-height:1.7">{body}</div>'
 
@@ -167,7 +181,7 @@ def _characters(data: bytes):
         position += width
 
 
-def _line(trace: Trace, name: str, grey: bool = False, showlegend: bool | None = None):
+def _line(trace: Trace, name: str, grey: bool = False, showlegend: bool | None = None, **axes: str):
     kind = go.Scattergl if len(trace) > MANY else go.Scatter
     series = write_frequency(trace) if name == "frequency" else getattr(trace, name)
     label = f"A: {LABELS[name]}" if grey else LABELS[name]
@@ -179,6 +193,7 @@ def _line(trace: Trace, name: str, grey: bool = False, showlegend: bool | None =
         mode="lines",
         line={"color": COLOURS["pinned" if grey else name], "width": 1.2},
         hovertemplate=f"{label} %{{y:.3f}}",
+        **axes,
     )
     if not grey:
         _explain(line, trace, name)
@@ -220,7 +235,7 @@ def _marks(trace: Trace, cursor: int | None) -> tuple[list[dict], list[dict]]:
         {"type": "rect", **across, "yref": f"y{len(ROWS)}", "y0": low, "y1": high, **blue},
     ]
     shapes += [{"type": "rect", **upright, "x0": event.start, "x1": event.end, **red} for event in trace.events[:20]]
-    notes = [{**note, "xref": "x domain", "x": 1, "xanchor": "right", "yref": "y", "y": tau, "text": "tau"}]
+    notes = [{**note, "xref": "x domain", "x": 1, "yref": "y", "y": tau, "yanchor": "middle", "text": "tau"}]
     notes += [{**note, "x": event.start, "text": event.name} for event in trace.events[:1]]
     if cursor is not None:
         line = {"width": 1, "dash": "dash", "color": COLOURS["pinned"]}
@@ -231,12 +246,12 @@ def _marks(trace: Trace, cursor: int | None) -> tuple[list[dict], list[dict]]:
     return shapes, notes
 
 
-def _finish(figure: go.Figure, height: int) -> go.Figure:
-    figure.update_layout(
-        height=height,
-        margin={"l": 70, "r": 20, "t": 36, "b": 44},
-        hovermode="x unified",
-        legend={"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"},
-        uirevision="keep",  # a zoom survives the next run
-    )
-    return figure
+def _finish(height: int) -> dict:
+    """The layout that all of these figures share."""
+    return {
+        "height": height,
+        "margin": {"l": 70, "r": 28, "t": 36, "b": 44},
+        "hovermode": "x unified",
+        "legend": {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"},
+        "uirevision": "keep",  # a zoom survives the next run
+    }

@@ -11,14 +11,11 @@ from ..bug_hunt import CHECKS, LOOKS, PATIENTS, TOKENS, build, failed, moved
 from ..bug_hunt.checks import CLOSE
 from ..errors import check_choice, check_integer
 from ..figures.bug_hunt import moved_figure
-from .prediction import Prediction, PredictionPanel
+from .prediction import Prediction, PredictionPanel, asked
+from .words import roomy
 
 NONE = "none of them"
-HELP = {
-    "patient": "a small memory; the control is healthy",
-    "look": "future: other tokens from here on; rows: the row without its batch; parts: two calls instead of one",
-    "token": "the first token that is another, or the first of the second call",
-}
+CONTROLS = ("patient", "look", "token")
 
 
 class Examined(NamedTuple):
@@ -29,7 +26,7 @@ class Examined(NamedTuple):
     moved: Tensor  # (t,)
 
 
-QUESTION = Prediction("Which check does this patient fail?", lambda found: found.failed, choices=(*CHECKS, NONE))
+QUESTION = asked("bug_hunt", lambda found: found.failed, choices=(*CHECKS, NONE))
 
 
 class BugHuntLab(PredictionPanel):
@@ -38,25 +35,29 @@ class BugHuntLab(PredictionPanel):
     Each control is an attribute: `lab.patient.value = "C"`, `lab.look.value = "parts"`, `lab.token.value = 4`.
     """
 
-    what = "bug hunt"
+    texts = "bug_hunt"
 
     def __init__(
-        self, patient: str = "A", *, look: str = "future", token: int = 6, predict: Prediction | None = QUESTION
+        self,
+        patient: str = "A",
+        *,
+        look: str = "future",
+        token: int = 6,
+        predict: Prediction | None = QUESTION,
+        language: str | None = None,
     ) -> None:
-        super().__init__(predict)
+        super().__init__(predict, language)
         self.found: Examined | None = None
         check_choice("patient", patient, PATIENTS)
         check_choice("look", look, LOOKS)
         check_integer("token", token, 1, TOKENS - 1)
-        texts = {name: {"description": name, "tooltip": text} for name, text in HELP.items()}
-        self.patient = w.Dropdown(options=list(PATIENTS), value=patient, **texts["patient"])
-        self.look = w.Dropdown(options=list(LOOKS), value=look, **texts["look"])
-        self.token = w.IntSlider(token, 1, TOKENS - 1, continuous_update=False, **texts["token"])
-        self.controls = {"patient": self.patient, "look": self.look, "token": self.token}
-        self._make_guess(placeholder="", tooltip="then press the button")
-        self.patient.observe(self._close, "value")
+        self.patient = w.Dropdown(options=list(PATIENTS), value=patient)
+        self.look = w.Dropdown(options=list(LOOKS), value=look)
+        self.token = w.IntSlider(token, 1, TOKENS - 1, continuous_update=False)
+        self.controls = {name: self._name(name, roomy(getattr(self, name))) for name in CONTROLS}
+        self._watch(self.patient, self._close)
         for control in self.controls.values():
-            control.observe(self.changed, "value")
+            self._watch(control, self.changed)
         self._arrange()
         self.changed()
         self.flush()
@@ -67,13 +68,13 @@ class BugHuntLab(PredictionPanel):
             return
         self.is_open, self.answer, self.guess.value, self.found = False, None, None, None
         self.stage.draw(type(self.stage.figure)())
-        self.say()
+        self._tell(list)
         self._arrange()
 
     def _arrange(self) -> None:
         pickers = w.Box(list(self.controls.values()), layout=w.Layout(flex_flow="row wrap"))
         shown = [self.message, self.stage.box] if self.is_open else [self.message]
-        self.panel.children = (pickers, *self._question(), *shown)
+        self._show(pickers, *self._question(), *shown)
 
     def compute(self) -> None:
         """Runs all checks on the patient and the chosen look at its reads; while closed, nothing."""
@@ -89,7 +90,8 @@ class BugHuntLab(PredictionPanel):
         self.stage.draw(figure)
         early = self.found.moved[:token] if look == "future" else self.found.moved
         tokens = (early > CLOSE).nonzero().flatten().tolist()
-        self.say(f"Patient {name}: tokens that moved and should not have: {', '.join(map(str, tokens)) or 'none'}.")
+        listed = ", ".join(map(str, tokens))
+        self._tell(lambda: [self.say("moved", patient=name, tokens=listed or self.say("moved=none"))])
 
     def _subject(self) -> str:
         return self.patient.value

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import ipywidgets as w
 
-from ..claims import CLAIMS, VERDICTS, load_results
+from ..claims import CLAIMS, VERDICTS, Claim, load_results
 from ..claims.report import Result
-from ..claims.view import MISSING
 from ..errors import check_choice
 from ..figures.claims import finding_figure
-from .prediction import Prediction, PredictionPanel
+from .prediction import Prediction, PredictionPanel, asked
+from .words import rename, roomy
 
-QUESTION = Prediction(
-    "What did the measurement make of this claim?", lambda result: result.finding.verdict, choices=VERDICTS
-)
+QUESTION = asked("claims", lambda result: result.finding.verdict, choices=VERDICTS)
 
 
 class ClaimsLab(PredictionPanel):
@@ -22,7 +20,7 @@ class ClaimsLab(PredictionPanel):
     `results` are those of the package unless others are given. `lab.claim.value = "beta"` chooses one by its key.
     """
 
-    what = "audit"
+    texts = "claims"
 
     def __init__(
         self,
@@ -30,21 +28,19 @@ class ClaimsLab(PredictionPanel):
         *,
         results: dict[str, Result] | None = None,
         predict: Prediction | None = QUESTION,
+        language: str | None = None,
     ) -> None:
-        super().__init__(predict)
+        super().__init__(predict, language)
         self.results = load_results() if results is None else results
         self.found: Result | None = None
-        self.claim = w.Dropdown(
-            options=[(f"{key}: {row.claim}", key) for key, row in CLAIMS.items()],
-            value=check_choice("claim", claim, CLAIMS),
-            description="claim",
-            tooltip="a row of the audit, by its key",
-            layout=w.Layout(width="95%"),
-        )
-        self._make_guess(placeholder="", tooltip="then press the button")
-        self.words = w.HTML(tooltip="what the papers say, in what section the claim is made, and its Chinese text")
-        self.claim.observe(self._close, "value")
-        self.claim.observe(self.changed, "value")
+        choices = w.Dropdown(options=list(CLAIMS), value=check_choice("claim", claim, CLAIMS))
+        choices.layout.width = "95%"
+        self.claim = self._name("claim", roomy(choices))
+        self.controls = {"claim": self.claim}
+        self.words = self._name("words", w.HTML())
+        self._reword()
+        self._watch(self.claim, self._close)
+        self._watch(self.claim, self.changed)
         self._close()
         self.changed()
         self.flush()
@@ -55,15 +51,27 @@ class ClaimsLab(PredictionPanel):
         if self.predict is not None:
             self.guess.value = None
         self.stage.draw(type(self.stage.figure)())
-        self.say()
-        row = CLAIMS[self.claim.value]
-        papers = row.papers if row.source == "none" else f"{row.papers} ({row.source})"
-        self.words.value = f"{row.claim_zh}<br>Section {row.section} of the article. The papers: {papers}."
+        self._tell(list)
+        self._describe()
         self._arrange()
+
+    def _reword(self) -> None:
+        super()._reword()
+        said = "claim_zh" if self.say.language == "zh" else "claim"
+        rename(self.claim, {key: self.say("row", key=key, claim=getattr(row, said)) for key, row in CLAIMS.items()})
+        self._describe()
+
+    def _describe(self) -> None:
+        row = CLAIMS[self.claim.value]
+        other = row.claim if self.say.language == "zh" else row.claim_zh
+        papers = self.say.translate(row.papers)
+        if row.source != "none":
+            papers = self.say("source", papers=papers, source=row.source)
+        self.words.value = self.say("papers", other=other, section=row.section, papers=papers)
 
     def _arrange(self) -> None:
         shown = [self.message, self.stage.box] if self.is_open else [self.message]
-        self.panel.children = (self.claim, self.words, *self._question(), *shown)
+        self._show(self.claim, self.words, *self._question(), *shown)
 
     def compute(self) -> None:
         """Shows the row as it was measured; while closed, nothing; a row that is missing has its command."""
@@ -73,19 +81,24 @@ class ClaimsLab(PredictionPanel):
         row, self.found = CLAIMS[key], self.results.get(key)
         if self.found is None:
             self.stage.draw(type(self.stage.figure)())
-            self.say(f"{MISSING}; the command that does it:", *filter(None, (row.before, row.command)))
+            self._tell(lambda: [self.say("missing"), row.before, row.command])
             return
         finding = self.found.finding
         figure = finding_figure(finding)
         if self.answer is not None and self._asked == key:
             self._title(figure, self.found, top=80)
         self.stage.draw(figure)
-        size, seconds = self.found.size, self.found.seconds
-        self.say(
-            f"{finding.verdict}: {finding.told}.",
-            f"Rule: {row.rule}",
-            f"{size} size, {seconds:.0f} s; {row.command} --again",
-        )
+        found = self.found
+        self._tell(lambda: self._report(row, found))
+
+    def _report(self, row: Claim, found: Result) -> list[str]:
+        verdict = self.say(f"answer={found.finding.verdict}")
+        measured = {"size": self.say(f"size={found.size}"), "seconds": found.seconds, "command": row.command}
+        return [
+            self.say("judged", verdict=verdict, told=found.finding.told),
+            self.say("rule", rule=self.say.translate(row.rule)),
+            self.say("measured", **measured),
+        ]
 
     def _subject(self) -> str:
         return self.claim.value

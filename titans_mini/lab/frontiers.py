@@ -10,21 +10,15 @@ from ..errors import check_choice, check_number
 from ..figures.frontiers import sweep_figure
 from ..reward import FEATURES, RewardConfig
 from ..studies.frontiers import FULL, SHARED, TAUS, Outcome, rounded_bytes, sweep
-from .prediction import Prediction, PredictionPanel
+from .prediction import Prediction, PredictionPanel, asked
+from .words import roomy
 
 BITS = (FULL, 8, 4, 3, 2)
 COSTS = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1)
 NOISES = (0.3, 0.5, 1.0, 2.0, 4.0)
 SEEN = FEATURES[:3]  # those that tell tokens apart: surprise, smoothed, raw
 NEVER = 1.0  # no feature is above it
-HELP = {
-    "bits": "of each number of the memory, which is rounded after every token; 32: not rounded",
-    "per": "which numbers share a scale: a row of the matrix, or the whole matrix",
-    "feature": "what is compared with tau; smoothed is the recipe's S",
-    "tau": "the gate writes where the feature passes it",
-    "cost": "of one write; recall of all facts is worth 1",
-    "noise": "length of a noise token's value; a fact's is 1, a filler's 0.3",
-}
+CONTROLS = ("bits", "per", "feature", "tau", "cost", "noise")
 
 
 class Gated(NamedTuple):
@@ -41,9 +35,7 @@ class Gated(NamedTuple):
         return max(zip(self.taus, self.outcomes, strict=True), key=lambda pair: pair[1].reward)
 
 
-QUESTION = Prediction(
-    "What share of the facts is recalled at this setting (0 to 1)?", lambda found: found.chosen.recall
-)
+QUESTION = asked("frontiers", lambda found: found.chosen.recall)
 
 
 class FrontiersLab(PredictionPanel):
@@ -53,7 +45,7 @@ class FrontiersLab(PredictionPanel):
     `lab.bits.value = 4`, `lab.cost.value = 0.05`. The curve of 32 bits stays behind that of fewer.
     """
 
-    what = "gate and bits of a memory"
+    texts = "frontiers"
 
     def __init__(
         self,
@@ -65,8 +57,9 @@ class FrontiersLab(PredictionPanel):
         cost: float = 0.02,
         noise: float = 2.0,
         predict: Prediction | None = QUESTION,
+        language: str | None = None,
     ) -> None:
-        super().__init__(predict)
+        super().__init__(predict, language)
         self.found: Gated | None = None
         check_choice("bits", str(bits), map(str, BITS))
         config = RewardConfig(cost=cost, noise_norm=noise)
@@ -88,20 +81,18 @@ class FrontiersLab(PredictionPanel):
     def _make_controls(self, choices: dict[str, tuple[list, object]]) -> None:
         self.controls = {}
         for name, (options, value) in choices.items():
-            texts = {"description": name, "tooltip": HELP[name], "options": options, "value": value}
             if name in ("tau", "cost", "noise"):
-                control = w.SelectionSlider(continuous_update=False, **texts)
+                control = w.SelectionSlider(options=options, value=value, continuous_update=False)
             else:
-                control = w.Dropdown(**texts)
-            self.controls[name] = control
+                control = w.Dropdown(options=options, value=value)
+            self.controls[name] = self._name(name, roomy(control))
             setattr(self, name, control)
-            control.observe(self.changed, "value")
-        self._make_guess(placeholder="a number 0..1", tooltip="then press the button")
+            self._watch(control, self.changed)
 
     def _arrange(self) -> None:
         pickers = w.Box(list(self.controls.values()), layout=w.Layout(flex_flow="row wrap"))
         shown = [self.message, self.stage.box] if self.is_open else [self.message]
-        self.panel.children = (pickers, *self._question(), *shown)
+        self._show(pickers, *self._question(), *shown)
 
     @property
     def settings(self) -> tuple:
@@ -123,17 +114,14 @@ class FrontiersLab(PredictionPanel):
         if self.answer is not None and self._asked == self.settings:
             self._title(figure, self.found)
         self.stage.draw(figure)
-        self._report(config)
+        size, full = (rounded_bytes((config.dim,) * 2, one, per) for one in (bits, FULL))
+        found, told = self.found, config.told
+        self._tell(lambda: [self.say("size", size=size, full=full), *self._earned(found, tau, told)])
 
-    def _report(self, config: RewardConfig) -> None:
-        chosen, silent, (tau, best) = self.found.chosen, self.found.silent, self.found.best
-        size, full = (rounded_bytes((config.dim,) * 2, bits, self.per.value) for bits in (self.bits.value, FULL))
-        self.say(
-            f"A memory of {size:,} bytes (32 bits: {full:,}).",
-            f"tau {self.tau.value:g}: recall {chosen.recall:.2f} with {chosen.writes:.1f} writes of {config.told} "
-            f"tokens, reward {chosen.reward:.2f}; nothing written: {silent.reward:.2f}.",
-            f"Best tau here: {tau:g}, reward {best.reward:.2f}.",
-        )
+    def _earned(self, found: Gated, tau: float, told: int) -> list[str]:
+        earned = {"tau": tau, "told": told, "silent": found.silent.reward, **found.chosen._asdict()}
+        best_tau, best = found.best
+        return [self.say("earned", **earned), self.say("best", tau=best_tau, reward=best.reward)]
 
     def _subject(self) -> tuple:
         return self.settings

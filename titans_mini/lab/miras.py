@@ -17,25 +17,16 @@ from ..miras.streams import KINDS
 from ..studies import asking
 from ..studies.asking import Answers
 from ..threads import one_thread
-from .prediction import Prediction, PredictionPanel
+from .prediction import Prediction, PredictionPanel, asked
+from .texts import say
+from .words import roomy
 
 THETAS = (0.001, 0.003, 0.01, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0)
 PAIRS = (2, 4, 8, 16, 32)
 DIM, TOKENS = 8, 120
-ALONE = "one change alone is not enough here: change one choice, and read on"
 VIEWS = ("recall by age", "along the stream")
 PLAIN = MirasConfig("matrix", "l2", "none", "gd", "constant")
-HELP = {
-    "architecture": "what the memory is",
-    "bias": "the inner loss that a write goes down",
-    "retention": "what happens to the old memory at a write",
-    "algorithm": "how a gradient becomes an update",
-    "gate": "who decides the sizes of step and forgetting",
-    "theta": "step size of a write",
-    "stream": "the pairs that are read",
-    "pairs": f"how many pairs there are; a matrix of {DIM} features holds {DIM}",
-    "view": "how well pairs are known by their age, or what happens token by token",
-}
+CONTROLS = (*KNOBS, "theta", "stream", "pairs", "view")
 
 
 class Run(NamedTuple):
@@ -51,7 +42,7 @@ class Run(NamedTuple):
         return float(self.answers.end_recall.mean())
 
 
-QUESTION = Prediction("Mean recall of all pairs after the last token (1: perfect, 0: chance)?", lambda run: run.mean)
+QUESTION = asked("miras", lambda run: run.mean)
 
 
 def read_pairs(config: MirasConfig, stream: Pairs) -> Run:
@@ -60,9 +51,14 @@ def read_pairs(config: MirasConfig, stream: Pairs) -> Run:
         return Run(*asking.read_pairs(config, stream))
 
 
-def mend(chosen: Combination) -> list[str]:
+def mend(chosen: Combination, language: str = "en") -> list[str]:
     """Each single change that makes a refused combination one that is allowed, a line per knob."""
-    return [f"change {knob} to {' or '.join(names)}" for knob, names in single_repairs(chosen).items()]
+    either = say(language, "miras", "or")
+    changes = single_repairs(chosen).items()
+    return [
+        say(language, "miras", "mend", knob=say(language, "miras", knob), names=either.join(names))
+        for knob, names in changes
+    ]
 
 
 class MirasLab(PredictionPanel):
@@ -72,7 +68,8 @@ class MirasLab(PredictionPanel):
     until a prediction is entered. Each control is an attribute: `lab.bias.value = "huber"`.
     """
 
-    what = "five pickers of a memory"
+    texts = "miras"
+    constants = {"dim": DIM}
 
     def __init__(
         self,
@@ -83,8 +80,9 @@ class MirasLab(PredictionPanel):
         view: str = VIEWS[0],
         seed: int = 0,
         predict: Prediction | None = QUESTION,
+        language: str | None = None,
     ) -> None:
-        super().__init__(predict)
+        super().__init__(predict, language)
         check_integer("pairs", pairs, 1, 1000)
         self.start, self.stream_seed = config, check_integer("seed", seed, 0, 2**31 - 1)
         self.found: Run | None = None
@@ -97,23 +95,19 @@ class MirasLab(PredictionPanel):
         options = {knob: list(choices) for knob, choices in KNOBS.items()}
         values = {knob: getattr(self.start, knob) for knob in KNOBS} | {"stream": stream, "view": view}
         options |= {"stream": list(KINDS), "view": list(VIEWS)}
-        self.controls = {
-            name: w.Dropdown(options=names, value=values[name], description=name, tooltip=HELP[name])
-            for name, names in options.items()
-        }
+        made = {name: w.Dropdown(options=names, value=values[name]) for name, names in options.items()}
         for name, value, marks in (("theta", self.start.theta, THETAS), ("pairs", pairs, PAIRS)):
             marks = [(f"{mark:g}", mark) for mark in sorted({*marks, value})]
-            texts = {"description": name, "tooltip": HELP[name]}
-            self.controls[name] = w.SelectionSlider(options=marks, value=value, continuous_update=False, **texts)
+            made[name] = w.SelectionSlider(options=marks, value=value, continuous_update=False)
+        self.controls = {name: self._name(name, roomy(made[name])) for name in CONTROLS}
         for name, control in self.controls.items():
             setattr(self, name, control)
-            control.observe(self.changed, "value")
-        self._make_guess(placeholder="a number", tooltip="then press the button")
+            self._watch(control, self.changed)
 
     def _arrange(self) -> None:
-        pickers = w.Box([self.controls[name] for name in HELP], layout=w.Layout(flex_flow="row wrap"))
+        pickers = w.Box(list(self.controls.values()), layout=w.Layout(flex_flow="row wrap"))
         shown = [self.message, self.stage.box] if self.is_open else [self.message]
-        self.panel.children = (pickers, *self._question(), *shown)
+        self._show(pickers, *self._question(), *shown)
 
     @property
     def chosen(self) -> Combination:
@@ -134,10 +128,11 @@ class MirasLab(PredictionPanel):
         try:
             settings = config, (kind, pairs, seed) = self.settings
         except ConfigError:
-            self.say(f"Not possible: {reason(self.chosen)}.", *(mend(self.chosen) or [ALONE]), bad=True)
+            refused = self.chosen
+            self._tell(lambda: self._refusal(refused), bad=True)
             return
         if not self.is_open:
-            self.say("")
+            self._tell(list)
             return
         stream = make_pairs(kind, tokens=TOKENS, dim=DIM, pairs=pairs, seed=seed)
         self.found = read_pairs(config, stream)
@@ -145,7 +140,11 @@ class MirasLab(PredictionPanel):
         if config != self.start:
             runs["the rule at the start"] = read_pairs(self.start, stream)
         self._draw(runs, stream, settings)
-        self._report(runs)
+        self._tell(lambda: self._report(runs))
+
+    def _refusal(self, chosen: Combination) -> list[str]:
+        why = self.say("refused", reason=self.say.translate(reason(chosen)))
+        return [why, *(mend(chosen, self.say.language) or [self.say("alone")])]
 
     def _draw(self, runs: dict[str, Run], stream: Pairs, settings: tuple) -> None:
         curves = {label: (found.trace, found.answers) for label, found in runs.items()}
@@ -160,15 +159,16 @@ class MirasLab(PredictionPanel):
             self._title(figure, self.found)
         self.stage.draw(figure)
 
-    def _report(self, runs: dict[str, Run]) -> None:
+    def _report(self, runs: dict[str, Run]) -> list[str]:
         lines = []
         for label, found in runs.items():
-            names = " + ".join(found.trace.config.combination)
-            told = f"mean recall of all pairs at the end {found.mean:.2f}"
-            if found.ended is not None:
-                told = f"blew up at token {found.ended}; try a smaller theta"
-            lines.append(f"{label}: {names}, theta {found.trace.config.theta:g}: {told}.")
-        self.say(*lines)
+            config = found.trace.config
+            rule = {"who": self.say(f"run={label}"), "names": " + ".join(config.combination), "theta": config.theta}
+            if found.ended is None:
+                lines.append(self.say("recalled", **rule, mean=found.mean))
+            else:
+                lines.append(self.say("blew_up", **rule, token=found.ended))
+        return lines
 
     def _subject(self) -> tuple:
         return self.settings

@@ -11,7 +11,8 @@ from ..figures.operate import timeline_figure
 from ..operate import ALARMS, LanguageEngine, RecipeEngine, ShadowConfig
 from ..operate.drill import INCIDENTS, Drill, DrillConfig, clean_drill, delays
 from ..training.checkpoint import load_model
-from .prediction import Answer, Prediction, PredictionPanel
+from .prediction import Answer, Prediction, PredictionPanel, asked
+from .words import Words, roomy
 
 ENGINES = ("language", "recipe")
 MODEL = "text-mag"
@@ -22,15 +23,7 @@ MARKS = {
     "hold": (0, 500, 1000, 2000),
     "worse": (0.01, 0.05, 0.2, 0.5),
 }
-HELP = {
-    "engine": "language: text-mag with its shadow; recipe: the recipe's memory alone, which has none",
-    "incident": "poison in the stream, or a fault of the memory's own",
-    "duration": "tokens that it lasts",
-    "factor": "of scaled_weight: the last matrix times this, before each 100 tokens",
-    "times": "norm and inner loss alarm at this many times their mean in the warm-up",
-    "hold": "tokens for which the range of 30 to 80 writes must be left",
-    "worse": "main's perplexity above the shadow's, for 200 tokens in a row",
-}
+CONTROLS = ("engine", "incident", "duration", "factor", "times", "hold", "worse")
 
 
 def first_alarm(drill: Drill) -> str:
@@ -52,8 +45,13 @@ class AlarmPrediction(Prediction):
             raise ConfigError(f"prediction must be none, or an alarm and tokens such as loss 300, not {entry!r}")
         return f"{words[0]} after {int(words[1]):,} tokens"
 
+    def spell(self, answer: Answer, language: str) -> str:
+        """As Prediction's."""
+        return super().spell(spell_alarm(str(answer), Words("operations", language)), language)
 
-QUESTION = AlarmPrediction(f"Which alarm is the first, after how many tokens? ({', '.join(ALARMS)})", first_alarm)
+
+ENGLISH = Words("operations", "en")
+QUESTION = asked("operations", first_alarm, kind=AlarmPrediction, alarms=", ".join(ALARMS))
 
 
 class DrillLab(PredictionPanel):
@@ -63,7 +61,7 @@ class DrillLab(PredictionPanel):
     is an attribute: `lab.incident.value = "random_bytes"`.
     """
 
-    what = "drill of a memory's alarms"
+    texts = "operations"
 
     def __init__(
         self,
@@ -71,8 +69,9 @@ class DrillLab(PredictionPanel):
         *,
         engine: str = ENGINES[0],
         predict: Prediction | None = QUESTION,
+        language: str | None = None,
     ) -> None:
-        super().__init__(predict)
+        super().__init__(predict, language)
         self.config = config or DrillConfig()
         self.drill: Drill | None = None
         self._clean: dict[tuple, Drill] = {}  # the part before the incident, by what it depends on
@@ -88,22 +87,20 @@ class DrillLab(PredictionPanel):
         values |= {"times": limits.times, "hold": limits.hold, "worse": shadow.threshold}
         self.controls: dict[str, w.Widget] = {}
         for name, value in values.items():
-            texts = {"description": name, "tooltip": HELP[name]}
             if name in MARKS:
                 spell = "{:.0%}" if name == "worse" else "{:,}"
                 marks = [(spell.format(mark), mark) for mark in sorted({*MARKS[name], value})]
-                made = w.SelectionSlider(options=marks, value=value, continuous_update=False, **texts)
+                made = w.SelectionSlider(options=marks, value=value, continuous_update=False)
             else:
-                made = w.Dropdown(options=ENGINES if name == "engine" else INCIDENTS, value=value, **texts)
-            self.controls[name] = made
+                made = w.Dropdown(options=ENGINES if name == "engine" else list(INCIDENTS), value=value)
+            self.controls[name] = self._name(name, roomy(made))
             setattr(self, name, made)
-            made.observe(self.changed, "value")
-        self._make_guess(placeholder="loss 300, or none", tooltip="an alarm and tokens, then press the button")
+            self._watch(made, self.changed)
 
     def _arrange(self) -> None:
         sliders = w.Box(list(self.controls.values()), layout=w.Layout(flex_flow="row wrap"))
         shown = [self.message, self.stage.box] if self.is_open else [self.message]
-        self.panel.children = (sliders, *self._question(), *shown)
+        self._show(sliders, *self._question(), *shown)
 
     @property
     def settings(self) -> tuple[str, DrillConfig]:
@@ -123,7 +120,8 @@ class DrillLab(PredictionPanel):
         if self.answer is not None and self._asked == self.settings:
             self._title(figure, self.drill)
         self.stage.draw(figure)
-        self.say(*report(self.drill))
+        drill = self.drill
+        self._tell(lambda: report(drill, self.say))
 
     def _run(self, name: str, config: DrillConfig) -> Drill:
         key = (name, config.run)
@@ -143,12 +141,18 @@ def make_engine(name: str) -> LanguageEngine | RecipeEngine:
     return RecipeEngine() if check_choice("engine", name, ENGINES) == "recipe" else LanguageEngine(load_model(MODEL))
 
 
-def report(drill: Drill) -> list[str]:
+def report(drill: Drill, say: Words = ENGLISH) -> list[str]:
     """What happened after the incident, in plain lines."""
-    lines = [f"First alarm: {first_alarm(drill)}."]
+    lines = [say("first", alarm=spell_alarm(first_alarm(drill), say))]
     then = [f"{name} {delay:,}" for name, delay in delays(drill.events, drill.config.at).items()]
-    backs = [f"rolled back at token {event.token:,}" for event in drill.events if event.action == "rollback"]
-    lines += [f"Tokens after the incident: {', '.join([*then, *backs[:3]])}."] if then else []
+    backs = [say("back", token=event.token) for event in drill.events if event.action == "rollback"]
+    lines += [say("then", events=", ".join([*then, *backs[:3]]))] if then else []
     bound = drill.runner.monitor.bounds["norm"]
-    said = "never came near" if drill.peak < bound / 10 else "reached" if drill.peak > bound else "did not reach"
-    return [*lines, f"Largest norm {drill.peak:,.0f}: it {said} the recipe's 100 d = {bound:,.0f}."]
+    near = "far" if drill.peak < bound / 10 else "reached" if drill.peak > bound else "below"
+    return [*lines, say(f"norm={near}", peak=drill.peak, bound=bound)]
+
+
+def spell_alarm(found: str, say: Words) -> str:
+    """What `first_alarm` says, in another language."""
+    name, _, tokens, *_ = [*found.split(), "", ""]
+    return say("alarm=none") if found == "none" else say("alarm", alarm=name, tokens=tokens)

@@ -1,4 +1,4 @@
-"""What all labs share: where a figure is drawn, how changes wait for each other, how an error is shown."""
+"""What all labs share: where a figure is drawn, how changes wait for each other, errors, and the language."""
 
 from __future__ import annotations
 
@@ -9,12 +9,8 @@ from collections.abc import Callable
 
 import plotly.graph_objects as go
 
-INSTALL = "pip install 'titans-mini[notebooks]'"
-try:
-    import ipywidgets as w
-    from IPython.display import display
-except ImportError as error:
-    raise ImportError(f"labs need ipywidgets; run: {INSTALL}") from error
+from .texts import LANGUAGES
+from .words import INSTALL, Words, display, w, word
 
 DELAY = 0.08  # seconds of rest after the last change before a run starts
 MIME = "application/vnd.plotly.v1+json"
@@ -35,18 +31,17 @@ class Stage:
     """Where a lab draws: a FigureWidget that is updated in place, or without anywidget a figure shown anew."""
 
     def __init__(self) -> None:
-        self.note = ""
+        self.live = True
         self.figure: go.Figure
         self.box: w.Widget
         try:
             self.figure = self.box = go.FigureWidget()
         except ImportError:
-            self.figure, self.box = go.Figure(), w.Output()
-            self.note = f"Without anywidget each change redraws the whole figure. For the live one: {INSTALL}"
+            self.live, self.figure, self.box = False, go.Figure(), w.Output()
 
     def draw(self, figure: go.Figure) -> None:
         """Shows `figure` in place of the one before; curves of the same kinds are updated where they are."""
-        if isinstance(self.box, w.Output):
+        if not self.live:
             self.figure = figure
             message = {"output_type": "display_data", "data": bundle(figure, "figure"), "metadata": {}}
             self.box.outputs = (message,)
@@ -64,19 +59,66 @@ class Stage:
             live.layout.title.text = ""  # a browser keeps what the next layout does not name
         live.layout = figure.layout
 
+    def retitle(self, text: str) -> None:
+        """Another title above the same figure."""
+        self.figure.layout.title.text = text
+        if not self.live:
+            self.draw(self.figure)
+
 
 class Panel:
-    """A widget with a stage and a line for messages, whose runs wait until the changes pause."""
+    """A widget with a stage and a line for messages, whose runs wait until the changes pause.
 
-    what = "panel"
+    `language` is "en" or "zh"; without it, that of the environment's TITANS_MINI_LANGUAGE. It is also a switch in the
+    panel: `lab.language.value = "zh"` changes all words and nothing else. ConfigError for any other language.
+    """
 
-    def __init__(self) -> None:
+    texts = "panel"  # its module in `titans_mini.lab.texts`
+    constants: dict[str, object] = {}  # numbers that its texts name
+
+    def __init__(self, language: str | None = None) -> None:
+        self.say = Words(self.texts, language, **self.constants)
         self.stage = Stage()
-        self.message = w.HTML(tooltip="what happened")
         self.runs = 0  # how often `compute` was called
         self.panel = w.VBox()
+        self._named: dict[str, w.DOMWidget] = {}
+        self._switching = False
         self._todo: Callable[[], None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._told: tuple[Callable[[], list[str]], bool] = (list, False)
+        self.message = self._name("message", w.HTML())
+        options = [(name, key) for key, name in LANGUAGES.items()]
+        self.language = w.ToggleButtons(options=options, value=self.say.language)
+        self.language.style.button_width = "5rem"
+        self._name("language", self.language)
+        self.language.observe(self._switch, "value")
+
+    def _name(self, key: str, widget: w.DOMWidget) -> w.DOMWidget:
+        """Gives a widget its words, now and whenever the language changes."""
+        self._named[key] = widget
+        word(widget, key, self.say)
+        return widget
+
+    def _watch(self, widget: w.Widget, heard: Callable) -> None:
+        """Calls `heard` for a new value, but not while words alone change."""
+        widget.observe(lambda change: None if self._switching else heard(change), "value")
+
+    def _show(self, *widgets: w.Widget) -> None:
+        """Puts these into the panel, below the switch of the language."""
+        self.panel.children = (self.language, *widgets)
+
+    def _switch(self, change: dict) -> None:
+        self.say.language, self._switching = change["new"], True
+        try:
+            for key, widget in self._named.items():
+                word(widget, key, self.say)
+            self._reword()
+        finally:
+            self._switching = False
+        self._retell()
+
+    def _reword(self) -> None:
+        """What else has words, in the language as it is now."""
 
     @property
     def figure(self) -> go.Figure:
@@ -113,11 +155,21 @@ class Panel:
         try:
             todo()
         except Exception as error:  # a callback has nowhere else to report it
-            self.say(f"{type(error).__name__}: {error}", bad=True)
+            self._fail(error)
 
-    def say(self, *lines: str, bad: bool = False) -> None:
-        """Shows lines of plain text in the panel; `bad` in red."""
-        body = "<br>".join(html.escape(line) for line in (*lines, self.stage.note) if line)
+    def _fail(self, error: Exception) -> None:
+        kind, text = type(error).__name__, str(error)
+        self._tell(lambda: [self.say("error", kind=kind, error=self.say.translate(text))], bad=True)
+
+    def _tell(self, lines: Callable[[], list[str]], *, bad: bool = False) -> None:
+        """Shows what `lines` gives, plain text, now and again in another language; `bad` in red."""
+        self._told = lines, bad
+        self._retell()
+
+    def _retell(self) -> None:
+        lines, bad = self._told
+        note = "" if self.stage.live else self.say("plain_figure", install=INSTALL)
+        body = "<br>".join(html.escape(line) for line in (*lines(), note) if line)
         self.message.value = f'<div style="color:{RED if bad else "inherit"};line-height:1.5">{body}</div>'
 
     def _repr_mimebundle_(self, **kwargs) -> dict:
@@ -125,11 +177,11 @@ class Panel:
         return {**self.panel._repr_mimebundle_(**kwargs), "text/plain": repr(self)}
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}: run this cell in Jupyter to open the {self.what}."
+        return self.say("run_me", name=type(self).__name__, what=self.say("what"))
 
 
-def button(description: str, icon: str, tooltip: str, action: Callable[[], None]) -> w.Button:
-    """A button that calls `action`."""
-    made = w.Button(description=description, icon=icon, tooltip=tooltip)
+def button(icon: str, action: Callable[[], None]) -> w.Button:
+    """A button that calls `action`; its words come from `Panel._name`."""
+    made = w.Button(icon=icon)
     made.on_click(lambda _: action())
     return made

@@ -12,19 +12,11 @@ from ..config import MemoryConfig
 from ..errors import check_choice, check_integer, check_number
 from ..figures.parallel import coefficient_figure
 from ..studies.parallel import MATRICES, Cost, chunk_cost, gate_matrices, loop_cost
-from .prediction import Prediction, PredictionPanel
+from .prediction import Prediction, PredictionPanel, asked
+from .words import roomy
 
 CHUNKS = (1, 2, 4, 8, 16, 32, 64)
 ODD = {"none": None, "alpha = 1": ("alpha", 1.0), "eta = 0": ("eta", 0.0), "theta = 0": ("theta", 0.0)}
-HELP = {
-    "chunk": "tokens whose gradients are taken at the same weights",
-    "theta": "step size of every write",
-    "eta": "momentum that is carried from token to token",
-    "alpha": "share that is forgotten at every token",
-    "odd": "a gate of the middle token alone",
-    "matrix": "Coef = D E diag(theta): gradients in the memory; D: momentum in it; E: gradients in the momentum",
-    "token": "the row whose numbers stand below the matrix",
-}
 
 
 class Chunk(NamedTuple):
@@ -40,9 +32,7 @@ class Chunk(NamedTuple):
         return float(self.matrices["Coef"][-1, 0])
 
 
-QUESTION = Prediction(
-    "How much of gradient 0 is in the memory after the chunk's last write?", lambda found: found.first
-)
+QUESTION = asked("parallel", lambda found: found.first)
 
 
 class ParallelLab(PredictionPanel):
@@ -52,7 +42,7 @@ class ParallelLab(PredictionPanel):
     entered. Each control is an attribute: `lab.eta.value = 0.9`, `lab.odd.value = "alpha = 1"`.
     """
 
-    what = "coefficients of a chunk"
+    texts = "parallel"
 
     def __init__(
         self,
@@ -64,8 +54,9 @@ class ParallelLab(PredictionPanel):
         alpha: float = 0.1,
         matrix: str = "Coef",
         predict: Prediction | None = QUESTION,
+        language: str | None = None,
     ) -> None:
-        super().__init__(predict)
+        super().__init__(predict, language)
         self.config = config or MemoryConfig()
         self.found: Chunk | None = None
         check_integer("chunk", chunk, 1, CHUNKS[-1])
@@ -84,19 +75,17 @@ class ParallelLab(PredictionPanel):
         for name, value in gates.items():
             self.controls[name] = w.FloatSlider(value=value, min=0.0, max=1.0, step=0.01, **late)
         self.controls["odd"] = w.Dropdown(options=list(ODD))
-        self.controls["matrix"] = w.Dropdown(options=MATRICES, value=matrix)
+        self.controls["matrix"] = w.Dropdown(options=list(MATRICES), value=matrix)
         self.controls["token"] = w.IntSlider(value=chunk - 1, min=0, max=chunk - 1, **late)
-        self.controls["chunk"].observe(self._resize, "value")
+        self._watch(self.controls["chunk"], self._resize)
         for name, control in self.controls.items():
-            control.description, control.tooltip = name, HELP[name]
-            setattr(self, name, control)
-            control.observe(self._moved if name in ("matrix", "token") else self.changed, "value")
-        self._make_guess(placeholder="a number", tooltip="then press the button")
+            setattr(self, name, self._name(name, roomy(control)))
+            self._watch(control, self._moved if name in ("matrix", "token") else self.changed)
 
     def _arrange(self) -> None:
         sliders = w.Box(list(self.controls.values()), layout=w.Layout(flex_flow="row wrap"))
         shown = [self.message, self.stage.box] if self.is_open else [self.message]
-        self.panel.children = (sliders, *self._question(), *shown)
+        self._show(sliders, *self._question(), *shown)
 
     @property
     def settings(self) -> tuple:
@@ -138,17 +127,14 @@ class ParallelLab(PredictionPanel):
         if self.answer is not None and self._asked == self.settings:
             self._title(figure, self.found)
         self.stage.draw(figure)
-        row = self.found.matrices[name][token, : token + 1]
-        self.say(f"Row {token} of {name} sums to {row.sum():.3g}.", *self._costs())
+        found, tokens = self.found, self.chunk.value
+        self._tell(lambda: self._report(found, tokens, name, token))
 
-    def _costs(self) -> list[str]:
-        tokens = self.chunk.value
-        lines = []
-        for name, cost in (("token loop", self.found.loop), ("chunk form", self.found.chunk)):
-            lines.append(
-                f"{name}, {tokens} tokens of width {self.config.head_dim}: {cost.products:,} matrix products, "
-                f"{cost.flops:,} operations, {cost.bytes:,} bytes kept."
-            )
+    def _report(self, found: Chunk, tokens: int, name: str, token: int) -> list[str]:
+        lines = [self.say("row", token=token, matrix=name, sum=found.matrices[name][token, : token + 1].sum())]
+        for form, cost in (("loop", found.loop), ("chunk", found.chunk)):
+            size = {"tokens": tokens, "width": self.config.head_dim}
+            lines.append(self.say(f"cost={form}", **size, products=cost.products, flops=cost.flops, bytes=cost.bytes))
         return lines
 
     def _subject(self) -> tuple:

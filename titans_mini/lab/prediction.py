@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import ipywidgets as w
 import plotly.graph_objects as go
 
-from ..errors import ConfigError
+from ..errors import ConfigError, check_integer
 from ..trace import Trace
 from .panel import Panel, button
+from .texts import pair, say
+from .words import rename, roomy
 
 Answer = float | str
 
@@ -20,13 +22,34 @@ Answer = float | str
 class Prediction:
     """A question about a run. With `choices` the answer is one of them, else a number in `unit`.
 
-    `result` takes the run's Trace and returns the true answer: a number, or one of `choices`.
+    `result` takes the run's Trace and returns the true answer: a number, or one of `choices`. The fields in _zh are
+    the same in Chinese; where there are none, a Chinese panel asks in English.
     """
 
     question: str
     result: Callable[[Trace], Answer]
     choices: tuple[str, ...] = ()
     unit: str = ""
+    question_zh: str = ""
+    choices_zh: tuple[str, ...] = ()
+    unit_zh: str = ""
+
+    def __post_init__(self) -> None:
+        if self.choices_zh:
+            check_integer("number of choices_zh", len(self.choices_zh), len(self.choices), len(self.choices))
+
+    def asked(self, language: str) -> str:
+        """The question in that language."""
+        return self.question_zh if language == "zh" and self.question_zh else self.question
+
+    def unit_in(self, language: str) -> str:
+        """The unit in that language."""
+        return self.unit_zh if language == "zh" and self.unit_zh else self.unit
+
+    def labels(self, language: str) -> dict[str, str]:
+        """Choice -> what it is called in that language."""
+        called = self.choices_zh if language == "zh" and self.choices_zh else self.choices
+        return dict(zip(self.choices, called, strict=True))
 
     def read(self, entry: str | None) -> Answer:
         """What was typed or chosen, as an answer; ConfigError in one line if it is none."""
@@ -39,42 +62,65 @@ class Prediction:
         except ValueError:
             raise ConfigError(f"prediction must be a number such as 25 or 0.4, not {entry!r}") from None
 
-    def together(self, guess: Answer, trace: Trace) -> str:
+    def together(self, guess: Answer, result: Answer, language: str = "en") -> str:
         """Prediction and result in one line."""
-        return f"You predicted {self._spell(guess)}; this run gives {self._spell(self.result(trace))}."
+        said = {"guess": self.spell(guess, language), "result": self.spell(result, language)}
+        return say(language, "panel", "together", **said)
 
-    def _spell(self, answer: Answer) -> str:
-        return f"“{answer}”" if isinstance(answer, str) else f"{answer:.4g} {self.unit}".strip()
+    def spell(self, answer: Answer, language: str) -> str:
+        """An answer in that language."""
+        if isinstance(answer, str):
+            return say(language, "panel", "chosen", answer=self.labels(language).get(answer, answer))
+        said = say(language, "panel", "amount", answer=answer, unit=self.unit_in(language))
+        return said.rstrip()
+
+
+def asked(lab: str, result: Callable, choices: tuple[str, ...] = (), kind: type = Prediction, **values) -> Prediction:
+    """The question of a lab's own texts."""
+    question, question_zh = (text.format(**values) for text in pair(lab, "question"))
+    unit, unit_zh = pair(lab, "unit") or ("", "")
+    called = tuple(pair(lab, f"answer={choice}")[1] for choice in choices)
+    return kind(question, result, choices, unit, question_zh, called, unit_zh)
 
 
 class PredictionPanel(Panel):
     """A panel whose plot stays closed until its question, if it has one, is answered."""
 
-    def __init__(self, predict: Prediction | None) -> None:
-        super().__init__()
+    def __init__(self, predict: Prediction | None, language: str | None = None) -> None:
+        super().__init__(language)
         self.predict, self.is_open = predict, predict is None
         self.answer: Answer | None = None
         self._asked: object = None  # what the prediction is about, see `_subject`
-
-    def _make_guess(self, *, placeholder: str, tooltip: str) -> None:
-        texts = {"description": "I predict", "tooltip": tooltip}
-        if self.predict is not None and self.predict.choices:
-            self.guess = w.RadioButtons(options=self.predict.choices, value=None, **texts)
+        self._above: tuple[Answer, Answer] | None = None  # the last prediction and result written above a figure
+        self.question = self._name("asked", w.HTML())
+        if predict is not None and predict.choices:
+            self.guess: w.DOMWidget = w.RadioButtons(options=predict.choices, value=None)
             self.guess.layout.width = "max-content"
         else:
-            self.guess = w.Text(placeholder=placeholder, **texts)
-        self.reveal = button("Show the result", "eye", "opens the plot beside your prediction", self._open)
+            self.guess = w.Text()
+        self._name("guess", roomy(self.guess))
+        self.reveal = self._name("reveal", button("eye", self._open))
+        PredictionPanel._reword(self)
 
     def _question(self) -> list[w.Widget]:
         """The question, where it is answered, and the button; nothing without a prediction."""
-        if self.predict is None:
-            return []
-        return [w.HTML(f"<b>{html.escape(self.predict.question)}</b>", tooltip="the question"), self.guess, self.reveal]
+        return [] if self.predict is None else [self.question, self.guess, self.reveal]
 
     def _title(self, figure: go.Figure, found, *, y: float = 0.98, top: int = 70) -> None:
         """Writes prediction and result above a figure."""
-        together = self.predict.together(self.answer, found)
+        self._above = self.answer, self.predict.result(found)
+        together = self.predict.together(*self._above, self.say.language)
         figure.update_layout(title={"text": together, "font_size": 15, "y": y}, margin_t=top)
+
+    def _reword(self) -> None:
+        if self.predict is None:
+            return
+        language = self.say.language
+        self.question.value = f"<b>{html.escape(self.predict.asked(language))}</b>"
+        if self.predict.choices:
+            rename(self.guess, self.predict.labels(language))
+        if self._above is not None and self.stage.figure.layout.title.text:
+            self.stage.retitle(self.predict.together(*self._above, language))
 
     def _subject(self) -> object:
         """What a prediction is about; ConfigError where there can be none."""
@@ -92,7 +138,7 @@ class PredictionPanel(Panel):
         try:
             self.answer, self._asked = self.predict.read(self.guess.value), self._subject()
         except ConfigError as error:
-            self.say(str(error), bad=True)
+            self._fail(error)
             return
         self.is_open = True
         self._arrange()

@@ -16,18 +16,9 @@ from ..studies.gallery import FAILURES, Finding, examine
 from ..trace import COLUMNS, Trace
 from .panel import Panel, button
 from .prediction import Prediction, PredictionPanel
+from .words import rename, roomy
 
-HELP = {
-    "scenario": "the stream that is read",
-    "tau": "threshold: the gate opens where S passes it",
-    "beta": "momentum: the share of S that is kept from token to token; with constant gates, eta_t",
-    "lam": "decay (lambda) of the weights at each token that is not written; with constant gates, alpha_t",
-    "eta": "step size of a write; with constant gates, theta_t",
-    "softness": "width of the threshold: small is a switch, large a slope",
-    "normaliser": "how raw surprise becomes a number from 0 to 1",
-    "gate": "surprise: the recipe's gate; constant: the paper's rule with fixed gates",
-    "tokens": "length of the run; press Enter to start it",
-}
+CONTROLS = ("scenario", "tau", "beta", "lam", "eta", "softness", "normaliser", "gate", "tokens")
 CHOICES = {"scenario": SCENARIO_NAMES, "normaliser": NORMALISER_NAMES, "gate": SIMULATION_GATE_NAMES}
 SPANS = {"tau": (0.0, 1.0), "beta": (0.0, 0.99), "softness": (0.005, 0.5)}
 RATES = (0.0, 1e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1.0)  # of lam and eta
@@ -36,17 +27,16 @@ VIEWS = ("time", "recall", *(name for name in COLUMNS if name in figures.LABELS)
 
 def control(name: str, value) -> w.Widget:
     """The widget of one setting; it reports a change when it is let go of, not while it is dragged."""
-    texts = {"description": "lambda" if name == "lam" else name, "tooltip": HELP[name], "value": value}
     if name in CHOICES:
-        return w.Dropdown(options=CHOICES[name], **texts)
+        return w.Dropdown(options=CHOICES[name], value=value)
     if name == "tokens":
-        return w.IntText(continuous_update=False, **texts)
+        return w.IntText(value=value, continuous_update=False)
     if name in SPANS:
         low, high = SPANS[name]
-        low, high = min(low, value), max(high, value)
-        return w.FloatSlider(min=low, max=high, step=0.005, readout_format=".3f", continuous_update=False, **texts)
+        span = {"min": min(low, value), "max": max(high, value), "step": 0.005}
+        return w.FloatSlider(value=value, readout_format=".3f", continuous_update=False, **span)
     rates = sorted({*RATES, value})
-    return w.SelectionSlider(options=[(f"{rate:g}", rate) for rate in rates], continuous_update=False, **texts)
+    return w.SelectionSlider(options=[(f"{rate:g}", rate) for rate in rates], value=value, continuous_update=False)
 
 
 class SimulatorLab(PredictionPanel):
@@ -57,7 +47,7 @@ class SimulatorLab(PredictionPanel):
     the plot stays closed until a prediction is entered. Each control is an attribute: `lab.tau.value = 0.2`.
     """
 
-    what = "sliders and the live plot"
+    texts = "simulator"
 
     def __init__(
         self,
@@ -68,48 +58,48 @@ class SimulatorLab(PredictionPanel):
         view: str = "time",
         pinned: dict | None = None,
         predict: Prediction | None = None,
+        language: str | None = None,
         **settings,
     ) -> None:
-        super().__init__(predict)
+        super().__init__(predict, language)
         self.view, self.text = check_choice("view", view, VIEWS), text
         self.start = SimulationConfig(scenario=scenario, **{"tokens": 1000, **settings})
         self.start_pin = None if pinned is None else replace(self.start, **pinned)
         self.pinned: Trace | None = None
         self._trace: Trace | None = None
-        self.controls = {name: control(name, getattr(self.start, name)) for name in HELP}
+        self.controls = {name: roomy(control(name, getattr(self.start, name))) for name in CONTROLS}
         for name, widget in self.controls.items():
-            setattr(self, name, widget)
-            widget.observe(self.changed, "value")
-        self.shown = [self.controls[check_choice("control", name, HELP)] for name in controls]
+            setattr(self, name, self._name(name, widget))
+            self._watch(widget, self.changed)
+        self.shown = [self.controls[check_choice("control", name, CONTROLS)] for name in controls]
         self._make_parts()
         self._arrange()
         if self.is_open:
             self.restart()
 
     def _make_parts(self) -> None:
-        self.reset = button("Reset", "undo", "back to the first settings, and the very same curves", self.restart)
-        self.pin = button("Pin as A", "thumb-tack", "keep this run in grey behind the next ones", self._pin)
-        self.unpin = button("Unpin A", "times", "take run A away", self._unpin)
-        self.show_code = w.ToggleButton(description="Show the code", tooltip="Python that repeats this run")
-        self.show_code.observe(self._write_code, "value")
-        self.token = w.IntSlider(description="token", tooltip="whose numbers the formula shows", max=0)
-        self.token.continuous_update, self.token.layout.width = False, "95%"
-        self.token.observe(lambda _: self._later(self._draw), "value")
-        self.formula = w.HTMLMath(tooltip="the step with this token's numbers")
-        self.reading = w.HTML(tooltip="the text around the token, shaded by surprise, underlined where written")
-        self.code_box = w.HTML(tooltip="Python that repeats this run")
-        if self.predict is not None:
-            self._make_guess(placeholder=f"a number {self.predict.unit}".strip(), tooltip=self.predict.question)
+        self.reset = self._name("reset", button("undo", self.restart))
+        self.pin = self._name("pin", button("thumb-tack", self._pin))
+        self.unpin = self._name("unpin", button("times", self._unpin))
+        self.show_code = self._name("show_code", w.ToggleButton())
+        self._watch(self.show_code, self._write_code)
+        self.token = self._name("token", w.IntSlider(max=0, continuous_update=False))
+        self.token.layout.width = "95%"
+        self._watch(self.token, lambda _: self._later(self._draw))
+        self.formula = self._name("formula", w.HTMLMath())
+        self.reading = self._name("reading", w.HTML())
+        self.code_box = self._name("code_box", w.HTML())
+        self._reword()
 
     def _arrange(self) -> None:
         question = self._question()
         if not self.is_open:
-            self.panel.children = (*question, self.message)
+            self._show(*question, self.message)
             return
         sliders = w.Box(self.shown, layout=w.Layout(flex_flow="row wrap"))
         buttons = w.Box([self.reset, self.pin, self.unpin, self.show_code], layout=w.Layout(flex_flow="row wrap"))
         scrub = [self.token, self.formula, self.reading] if self.view == "time" else []
-        self.panel.children = (*question[:2], sliders, buttons, self.message, self.stage.box, *scrub, self.code_box)
+        self._show(*question[:2], sliders, buttons, self.message, self.stage.box, *scrub, self.code_box)
 
     @property
     def trace(self) -> Trace | None:
@@ -147,25 +137,38 @@ class SimulatorLab(PredictionPanel):
         self._write_code()
 
     def _draw(self) -> None:
-        run, cursor = self._trace, self.token.value
+        run, pinned, cursor = self._trace, self.pinned, self.token.value
         if self.view == "time":
-            figure = figures.time_figure(run, self.pinned, cursor=cursor)
+            figure = figures.time_figure(run, pinned, cursor=cursor)
         else:
-            runs = {"this run": run} if self.pinned is None else {"A": self.pinned, "this run": run}
+            runs = {"this run": run} if pinned is None else {"A": pinned, "this run": run}
             figure = figures.recall_figure(runs) if self.view == "recall" else figures.single_figure(runs, self.view)
         if self.answer is not None:
             self._title(figure, run, y=0.99, top=84)
         self.stage.draw(figure)
         self.formula.value = _displayed(figures.formula(run, cursor))
         self.reading.value = figures.coloured_text(run, start=max(0, cursor - 60), length=240, cursor=cursor)
-        lines = (
-            [_numbers(run)] if self.pinned is None else [f"A: {_numbers(self.pinned)}", f"this run: {_numbers(run)}"]
-        )
-        self.say(*lines, bad=run.diverged_at is not None)
+        self._tell(lambda: self._report(run, pinned), bad=run.diverged_at is not None)
+
+    def _report(self, run: Trace, pinned: Trace | None) -> list[str]:
+        if pinned is None:
+            return [self._numbers(run)]
+        return [self.say(f"run={name}", numbers=self._numbers(one)) for name, one in (("A", pinned), ("now", run))]
+
+    def _numbers(self, trace: Trace) -> str:
+        if trace.diverged_at is not None:
+            return self.say(f"diverged={trace.settings.gate}", token=trace.diverged_at)
+        return self.say("numbers", **trace.summary())
 
     def _opened(self) -> None:
         self.guess.disabled = True
         self.restart()
+
+    def _reword(self) -> None:
+        super()._reword()
+        unit = "" if self.predict is None else self.predict.unit_in(self.say.language)
+        if unit and isinstance(self.guess, w.Text):
+            self.guess.placeholder = f"{self.say('guess:hint')} ({unit})"
 
     def _pin(self) -> None:
         self.pinned = self.trace
@@ -182,37 +185,39 @@ class SimulatorLab(PredictionPanel):
 class FailureLab(Panel):
     """One row of the recipe's failure table beside the default (A, grey), with its number and its verdict."""
 
-    what = "failure gallery"
+    texts = "gallery"
 
-    def __init__(self, failure: str = "tau_low", *, tokens: int = 1000) -> None:
-        super().__init__()
+    def __init__(self, failure: str = "tau_low", *, tokens: int = 1000, language: str | None = None) -> None:
+        super().__init__(language)
         self.tokens = tokens
         self.finding: Finding | None = None
-        options = [(f"{row.title} → {row.claim}?", name) for name, row in FAILURES.items()]
-        self.failure = w.Dropdown(
-            options=options, value=failure, description="failure", tooltip="a row of the article's table"
-        )
-        self.failure.observe(self.changed, "value")
-        self.panel.children = (self.failure, self.message, self.stage.box)
+        self.failure = self._name("failure", roomy(w.Dropdown(options=list(FAILURES), value=failure)))
+        self.failure.layout.width = "30rem"
+        self._reword()
+        self._watch(self.failure, self.changed)
+        self._show(self.failure, self.message, self.stage.box)
         self.changed()
         self.flush()
 
+    def _reword(self) -> None:
+        told = self.say.translate
+        rename(
+            self.failure,
+            {name: self.say("row", title=told(row.title), claim=told(row.claim)) for name, row in FAILURES.items()},
+        )
+
     def compute(self) -> None:
         """Runs the row and shows it."""
-        self.finding = examine(self.failure.value, tokens=self.tokens)
-        self.stage.draw(figures.time_figure(self.finding.trace, self.finding.default))
-        self.say(str(self.finding), f"Why: {self.finding.failure.reason}.")
+        finding = self.finding = examine(self.failure.value, tokens=self.tokens)
+        self.stage.draw(figures.time_figure(finding.trace, finding.default))
+        self._tell(lambda: self._report(finding))
 
-
-def _numbers(trace: Trace) -> str:
-    if trace.diverged_at is not None:
-        step = "eta" if trace.settings.gate == "surprise" else "eta or beta"
-        return f"the memory diverged at token {trace.diverged_at}: its steps overshoot. Lower {step}."
-    now = trace.summary()
-    return (
-        f"{now['writes_per_1k']:.4g} writes per 1,000 tokens; memory norm {now['norm_start']:.2f} -> "
-        f"{now['norm_end']:.2f}; inner loss {now['loss_start']:.3f} -> {now['loss_end']:.3f}"
-    )
+    def _report(self, finding: Finding) -> list[str]:
+        failure = finding.failure
+        words = {name: self.say.translate(getattr(failure, name)) for name in ("title", "claim", "number", "rule")}
+        words |= {"outcome": self.say.translate(finding.outcome)}
+        numbers = {"value": finding.value, "default": finding.default_value}
+        return [self.say("finding", **words, **numbers), self.say("why", reason=self.say.translate(failure.reason))]
 
 
 def _displayed(latex: str) -> str:

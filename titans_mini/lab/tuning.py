@@ -13,18 +13,11 @@ from ..figures.tune import saving_figure, stages_figure
 from ..tune import Tuning
 from ..tune.store import Cost, Setting, cost
 from ..tune.study import Stand, order, part, stand
-from .prediction import Prediction, PredictionPanel
+from .prediction import Prediction, PredictionPanel, asked
+from .words import roomy
 
 VIEWS = ("who stands", "what it saves")
-HELP = {
-    "pick": "a setting of the short stage, best first: will it stand?",
-    "settings": "size of the grid: so many settings, drawn once from those measured",
-    "short": "tokens of the first stage, which runs every setting",
-    "long": "tokens of the second stage",
-    "keep": "settings that go on to the second stage",
-    "seeds": "runs of each setting",
-    "view": "the settings on both streams, or the saving against the size of the grid",
-}
+CONTROLS = ("pick", "settings", "short", "long", "keep", "seeds", "view")
 
 
 class Found(NamedTuple):
@@ -35,7 +28,7 @@ class Found(NamedTuple):
     price: Cost
 
 
-QUESTION = Prediction("Place of your pick on the long stream (1: the best)?", lambda found: float(found.place))
+QUESTION = asked("tuning", lambda found: float(found.place))
 
 
 class TuningLab(PredictionPanel):
@@ -46,7 +39,7 @@ class TuningLab(PredictionPanel):
     Raises ConfigError for fewer than two lengths.
     """
 
-    what = "two stages of a measured grid"
+    texts = "tuning"
 
     def __init__(
         self,
@@ -55,8 +48,9 @@ class TuningLab(PredictionPanel):
         keep: int = 3,
         view: str = VIEWS[0],
         predict: Prediction | None = QUESTION,
+        language: str | None = None,
     ) -> None:
-        super().__init__(predict)
+        super().__init__(predict, language)
         check_integer("number of lengths in grids", len(grids), 2, 100)
         self.grids = dict(sorted(grids.items()))
         first = next(iter(self.grids.values()))
@@ -73,28 +67,24 @@ class TuningLab(PredictionPanel):
         lengths, count = list(self.grids), len(self._drawn)
         seeds = next(iter(self.grids.values())).config.seeds
         sliders = {"settings": (2, count, count), "keep": (1, count, keep), "seeds": (1, seeds, seeds)}
-        wide = w.Layout(width="30rem", max_width="100%")
-        self.controls = {"pick": w.Dropdown(description="pick", tooltip=HELP["pick"], layout=wide)}
+        made: dict[str, w.DOMWidget] = {"pick": w.Dropdown(layout={"width": "32rem"})}
         for name, (low, high, value) in sliders.items():
-            self.controls[name] = w.IntSlider(
-                min=low, max=high, value=value, continuous_update=False, description=name, tooltip=HELP[name]
-            )
+            made[name] = w.IntSlider(min=low, max=high, value=value, continuous_update=False)
         for name, value, options in (
             ("short", lengths[0], lengths),
             ("long", lengths[-1], lengths),
             ("view", view, VIEWS),
         ):
-            texts = {"description": name, "tooltip": HELP[name]}
-            self.controls[name] = w.Dropdown(options=options, value=value, **texts)
+            made[name] = w.Dropdown(options=options, value=value)
+        self.controls = {name: self._name(name, roomy(made[name])) for name in CONTROLS}
         for name, control in self.controls.items():
             setattr(self, name, control)
-            control.observe(self._moved if name in ("settings", "short", "seeds") else self.changed, "value")
-        self._make_guess(placeholder="a place, from 1", tooltip="then press the button")
+            self._watch(control, self._moved if name in ("settings", "short", "seeds") else self.changed)
 
     def _arrange(self) -> None:
-        controls = w.Box([self.controls[name] for name in HELP], layout=w.Layout(flex_flow="row wrap"))
+        controls = w.Box(list(self.controls.values()), layout=w.Layout(flex_flow="row wrap"))
         shown = [self.message, self.stage.box] if self.is_open else [self.message]
-        self.panel.children = (controls, *self._question(), *shown)
+        self._show(controls, *self._question(), *shown)
 
     def _moved(self, _=None) -> None:
         self._offer_picks()
@@ -123,7 +113,7 @@ class TuningLab(PredictionPanel):
         """Judges two stages by the full grid; while closed, only checks the lengths."""
         pick, count, short, long, seeds = self.choices
         if not self.is_open:
-            self.say("")
+            self._tell(list)
             return
         coarse, final, keep = self._grid(short), self._grid(long), min(self.keep.value, count)
         price = cost(count, short, long, keep, seeds)
@@ -135,18 +125,18 @@ class TuningLab(PredictionPanel):
         if self.answer is not None and self._asked == self.choices:
             self._title(figure, self.found, top=90)
         self.stage.draw(figure)
-        self._report(order(final)[0], count, keep)
+        found, best = self.found, order(final)[0]
+        self._tell(lambda: self._report(found, best, keep, count))
 
-    def _report(self, best: Setting, count: int, keep: int) -> None:
-        found, price = self.found.stand, self.found.price
-        kept = "is among" if found.kept else "is not among"
-        self.say(
-            f"{price.two_stage:,} token updates instead of {price.full:,}: {price.saved:.0%} saved.",
-            f"Best on the long stream: {best}. It {kept} the {keep} that go on; the short stage has it in place "
-            f"{found.needed} of {count}.",
-            f"Your pick: place {self.found.place}. The short stage's best: place {found.place}.",
-            f"Two stages end {found.behind:.3f} behind the full grid. Rank correlation {found.correlation:.2f}.",
-        )
+    def _report(self, found: Found, best: Setting, keep: int, count: int) -> list[str]:
+        place, stands, price = found
+        kept = self.say("kept=yes" if stands.kept else "kept=no")
+        return [
+            self.say("saved", two_stage=price.two_stage, full=price.full, saved=price.saved),
+            self.say("best", best=best, kept=kept, keep=keep, needed=stands.needed, count=count),
+            self.say("places", pick=place, first=stands.place),
+            self.say("behind", behind=stands.behind, correlation=stands.correlation),
+        ]
 
     def _subject(self) -> tuple:
         return self.choices

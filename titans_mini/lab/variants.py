@@ -17,13 +17,14 @@ from ..training.checkpoint import bundled_names, load_model
 from ..training.evaluate import answer_logits
 from ..training.tasks import RECALL_KEYS, RECALL_VALUES, make_batch
 from ..training.tasks import RECALL_PAIRS as PAIRS
-from .prediction import Prediction, PredictionPanel
+from .prediction import Prediction, PredictionPanel, asked
+from .words import roomy
 
 GAPS = (0, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 LONGEST = 65_536
 PREFIX = "recall-"
-GUESSED = f"by guessing {PAIRS * CHANCE:.2f} on average"
-QUESTION = Prediction(f"How many of the {PAIRS} pairs come back?", lambda found: float(found.right.sum()), unit="pairs")
+CONTROLS = ("variant", "gap", "memory", "seed")
+QUESTION = asked("variants", lambda found: float(found.right.sum()), pairs=PAIRS)
 
 
 class Recalled(NamedTuple):
@@ -81,7 +82,7 @@ class RecallLab(PredictionPanel):
     Each control is an attribute: `lab.gap.value = 2048`, `lab.memory.value = "off"`.
     """
 
-    what = "recall of eight pairs"
+    texts = "variants"
 
     def __init__(
         self,
@@ -91,8 +92,9 @@ class RecallLab(PredictionPanel):
         memory: str = "on",
         seed: int = 1234,
         predict: Prediction | None = QUESTION,
+        language: str | None = None,
     ) -> None:
-        super().__init__(predict)
+        super().__init__(predict, language)
         check_integer("gap", gap, 0, LONGEST)
         self.found: Recalled | None = None
         self._models: dict[str, TitansLM] = {}
@@ -102,29 +104,24 @@ class RecallLab(PredictionPanel):
         self.flush()
 
     def _make_controls(self, variant: str, gap: int, memory: str, seed: int) -> None:
-        texts = {"description": "variant", "tooltip": "which trained model answers"}
-        self.variant = w.Dropdown(options=trained_variants(), value=variant, **texts)
+        self.variant = w.Dropdown(options=trained_variants(), value=variant)
         gaps = [(f"{one:,}", one) for one in sorted({*GAPS, gap})]
-        texts = {"description": "gap", "tooltip": "filler tokens between telling and asking"}
-        self.gap = w.SelectionSlider(options=gaps, value=gap, continuous_update=False, **texts)
-        texts = {"description": "memory", "tooltip": "on: writes and reads; frozen: reads its start; off: left out"}
-        self.memory = w.Dropdown(options=MODES, value=check_choice("memory", memory, MODES), **texts)
-        texts = {"description": "sequence", "tooltip": "other pairs, other filler"}
-        self.seed = w.IntText(value=seed, continuous_update=False, **texts)
-        self.controls = (self.variant, self.gap, self.memory, self.seed)
-        for control in self.controls:
-            control.observe(self.changed, "value")
-        self._make_guess(placeholder="a number 0..8", tooltip="then press the button")
+        self.gap = w.SelectionSlider(options=gaps, value=gap, continuous_update=False)
+        self.memory = w.Dropdown(options=list(MODES), value=check_choice("memory", memory, MODES))
+        self.seed = w.IntText(value=seed, continuous_update=False)
+        self.controls = {name: self._name(name, roomy(getattr(self, name))) for name in CONTROLS}
+        for control in self.controls.values():
+            self._watch(control, self.changed)
 
     def _arrange(self) -> None:
-        sliders = w.Box(self.controls, layout=w.Layout(flex_flow="row wrap"))
+        sliders = w.Box(list(self.controls.values()), layout=w.Layout(flex_flow="row wrap"))
         shown = [self.message, self.stage.box] if self.is_open else [self.message]
-        self.panel.children = (sliders, *self._question(), *shown)
+        self._show(sliders, *self._question(), *shown)
 
     @property
     def settings(self) -> tuple:
         """variant, gap, memory, sequence, as the controls say now."""
-        return tuple(control.value for control in self.controls)
+        return tuple(control.value for control in self.controls.values())
 
     def compute(self) -> None:
         """Asks the model as the controls say and shows its answers; while closed, nothing."""
@@ -134,11 +131,16 @@ class RecallLab(PredictionPanel):
         if name not in self._models:
             self._models[name] = load_model(PREFIX + name)
         self.found = ask_pairs(self._models[name], self.gap.value, memory=self.memory.value, seed=self.seed.value)
-        figure, right = pairs_figure(self.found), int(self.found.right.sum())
+        figure = pairs_figure(self.found)
         if self.answer is not None and self._asked == self.settings:
             self._title(figure, self.found)
         self.stage.draw(figure)
-        self.say(f"{name}, gap {self.gap.value:,}, memory {self.memory.value}: {right} of {PAIRS} right; {GUESSED}.")
+        right, gap, mode = int(self.found.right.sum()), self.gap.value, self.memory.value
+        self._tell(lambda: [self._report(right, variant=name, gap=gap, mode=mode)])
+
+    def _report(self, right: int, *, variant: str, gap: int, mode: str) -> str:
+        read = {"variant": variant, "gap": gap, "memory": self.say(f"memory={mode}")}
+        return self.say("told", **read, right=right, pairs=PAIRS, guessed=PAIRS * CHANCE)
 
     def _subject(self) -> tuple:
         return self.settings

@@ -33,7 +33,8 @@ TEXTS: dict[str, str] = {
     # a row
     "claims_row": ":{colour}-badge[{verdict}] {claim}",
     "claims_small": " ({size} size)",
-    "claims_zh": "{claim}",
+    "size=full": "full",
+    "size=small": "small",
     "claims_section": "Section {section} of the article.",
     "claims_papers": "The papers say",
     "claims_papers?": "What Titans (arXiv 2501.00663) and MIRAS (arXiv 2504.13173) have on this.",
@@ -42,6 +43,7 @@ TEXTS: dict[str, str] = {
     "claims_source=own": "{papers}. *Neither paper has the number that is claimed.*",
     "claims_measured": "Measured",
     "claims_measured?": "The figures of the table in one sentence; in brackets the lowest and highest seed.",
+    "claims_told": "{told}.",
     "claims_missing": "Not measured yet: the command below does it, and a small measurement can be made here.",
     "claims_figures": "Figures",
     "claims_figures?": "All that the verdict is computed from. Value: the mean over seeds; low and high: the lowest "
@@ -55,6 +57,7 @@ TEXTS: dict[str, str] = {
     "claims_column=here_low": "here: low",
     "claims_column=here_high": "here: high",
     "claims_column=here_seeds": "here: seeds",
+    "claims_column=key": "name in the JSON",
     "claims_rule": "Rule",
     "claims_rule?": "How the figures make the verdict. The same rule judges full and small measurements.",
     "claims_command": "Command of the full measurement",
@@ -66,7 +69,7 @@ TEXTS: dict[str, str] = {
     "some a minute.",
     "claims_measuring": "Measuring, {seconds:.0f} s so far. Another click anywhere else, or Stop, ends it.",
     "stop_measure?": "Ends the measurement; what was measured before stays.",
-    "small_told": ":{colour}-badge[{verdict}] **Here, small:** {told}.",
+    "small_told": ":{colour}-badge[{verdict}] **Here, small:** {told}",
     "small_note": "{size} size, {seconds:.1f} s on {machine}. It is noisier and shorter than the full one, so the "
     "verdict may differ: then the claim hangs on length or seeds.",
     "small_note=alone": "{size} size, {seconds:.1f} s on {machine}. It is noisier and shorter than a full one.",

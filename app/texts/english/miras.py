@@ -79,6 +79,8 @@ TEXTS: dict[str, str] = {
     "miras_more": "Chunk, clip, sizes and seed",
     "clip": "Clip gradients to norm 1",
     "clip?": "Bounds each token's gradient. Off shows each bias as it is. Retention privacy always clips.",
+    "clip=True": "on",
+    "clip=False": "off",
     "features": "Features",
     "features?": "Length of keys and values. A matrix holds exactly this many pairs.",
     "length": "Tokens of the stream",

@@ -76,6 +76,7 @@ TEXTS: dict[str, str] = {
     "norm_silent": "It has not fired.",
     "norm_fired": "It has fired, the calibrated limit has not.",
     "norm_late": "It fired {late:,} tokens after the calibrated limit.",
+    "norm_line": "{far} {came}",
     "gauges": "Gauges",
     "gauges?": "Green: within its limits. Amber: past one. Red: an alarm is on, or the shadow is served. Red marks: "
     "the limits that count; grey: 100 d.",

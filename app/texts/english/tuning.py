@@ -113,7 +113,7 @@ TEXTS: dict[str, str] = {
     "tuning_csv?": "One row a setting and stage, as in the tables.",
     "tuning_command": "The command that repeats it",
     "tuning_command?": "Add --out FOLDER to keep its rows and to go on after Ctrl-C; --workers 4 for four processes.",
-    "alt=tuning_map": "Heat map of the first stage, best score by two parameters ({name})",
-    "alt=tuning_noise": "The best settings of a stage with mean, spread and each seed ({name})",
-    "alt=tuning_saving": "Share of token updates saved against the number of settings, with this grid marked ({name})",
+    "alt=tuning_map": "Heat map of the first stage, best score by {names}",
+    "alt=tuning_noise": "The best settings on {tokens:,} tokens, with mean, spread and each seed",
+    "alt=tuning_saving": "Share of token updates saved against the number of settings, with this grid marked",
 }

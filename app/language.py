@@ -1,0 +1,48 @@
+"""The session's language: from its first link, or else from the browser; then from the switch that is always there."""
+
+from __future__ import annotations
+
+import links
+import streamlit as st
+from texts import DEFAULT, LANGUAGE, TEXTS, language, say
+
+NAMES = {"en": "English", "zh": "中文"}
+PARAMETER, SWITCH = "lang", "language_switch"
+
+
+def choose() -> None:
+    """Sets the language when a session begins, and keeps it in the link, which a change of the page empties.
+
+    The link is silent where an English browser gets English by itself; a language that does not exist is left
+    for the page to complain of.
+    """
+    state, given = st.session_state, st.query_params.get(PARAMETER)
+    if LANGUAGE not in state:
+        wanted = _of_browser() if given is None else given
+        state[LANGUAGE] = wanted if wanted in TEXTS else DEFAULT
+        if wanted not in TEXTS:
+            return
+    if given != language() and not (given is None and language() == _of_browser() == DEFAULT):
+        st.query_params[PARAMETER] = language()
+
+
+def show_switch() -> None:
+    """Both languages, each under its own name; the style sheet puts them into the header."""
+    st.session_state[SWITCH] = language()
+    st.segmented_control(
+        say("language"), list(NAMES), format_func=NAMES.get, required=True, key=SWITCH, help=say("language?"),
+        on_change=_switch, label_visibility="collapsed",
+    )  # fmt: skip
+
+
+def _switch() -> None:
+    """Callback: the other language, with all settings as they are."""
+    st.session_state[LANGUAGE] = st.query_params[PARAMETER] = st.session_state[SWITCH]
+    if "page" in st.session_state:
+        links.put(links.values())
+
+
+def _of_browser() -> str:
+    """The language of the app that fits the browser's: 'zh-CN' and all other Chinese get Chinese."""
+    tongue = (st.context.locale or "").lower().partition("-")[0]
+    return tongue if tongue in TEXTS else DEFAULT

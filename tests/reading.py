@@ -1,0 +1,82 @@
+"""What a person reads on a page that was opened without a browser, and which words of it are English."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+
+from google.protobuf.json_format import MessageToDict
+
+HAN = re.compile(r"[\u4e00-\u9fff]")
+WORD = re.compile(r"[A-Za-z][A-Za-z_]+[0-9]*")
+CODE = re.compile(r"`[^`]*`|<[^>]*>|%\{[^}]*\}|:\w+-badge|:\w+(?=\[)|:material/\w+:")  # not words
+READ = {"body", "label", "help", "options", "content", "placeholder", "text", "alt", "delta"}  # fields of widgets
+DRAWN = {"text", "name", "hovertemplate", "ticktext", "x", "y", "categoryarray"}  # fields of figures with words
+
+
+def read(app) -> list[str]:
+    """All texts of a page but for code, style sheets and what is drawn or in tables."""
+    return [text for proto in _protos(app) for name, text in _leaves(MessageToDict(proto)) if name in READ]
+
+
+def tables(app, *, without: Iterable[str] = ()) -> list[str]:
+    """Heads and cells of all tables, without some columns."""
+    found = []
+    for element in app.dataframe:
+        columns = json.loads(element.proto.columns or "{}")
+        for name, series in element.value.items():
+            if name not in without:
+                found += [columns.get(name, {}).get("label", name), *(text for text in series if isinstance(text, str))]
+    return found
+
+
+def drawn(app) -> list[str]:
+    """All words on figures."""
+    specs = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    return [text for spec in specs for name, text in _leaves(_figure(spec)) if name in DRAWN]
+
+
+def shapes(app) -> list:
+    """All figures, each word on them replaced by None."""
+    return [_bare(_figure(json.loads(chart.proto.spec))) for chart in app.get("plotly_chart")]
+
+
+def english(texts: Iterable[str], allowed: Iterable[str]) -> set[str]:
+    """Words in Latin letters that are not allowed."""
+    return {word for text in texts for word in WORD.findall(CODE.sub(" ", text))} - set(allowed)
+
+
+def _figure(spec: dict) -> dict:
+    layout = {name: part for name, part in spec["layout"].items() if name != "template"}
+    return {"data": spec["data"], "layout": layout}
+
+
+def _protos(app) -> Iterator:
+    waiting = [app._tree]
+    while waiting:
+        block = waiting.pop()
+        proto = getattr(block, "proto", None)
+        if proto is not None and block.type not in ("code", "plotly_chart") and "<style>" not in str(proto):
+            yield proto
+        waiting += getattr(block, "children", {}).values()
+
+
+def _leaves(part: object, name: str = "") -> Iterator[tuple[str, str]]:
+    """(name of its field, text) of every text in a nested value."""
+    if isinstance(part, dict):
+        for key, value in part.items():
+            yield from _leaves(value, key)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _leaves(value, name)
+    elif isinstance(part, str):
+        yield name, part
+
+
+def _bare(part: object, name: str = "") -> object:
+    if isinstance(part, dict):
+        return {key: _bare(value, key) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_bare(value, name) for value in part]
+    return None if name in DRAWN and isinstance(part, str) else part

@@ -1,0 +1,68 @@
+"""Several visitors at once: nobody sees another's picture, and who is gone leaves nothing behind."""
+
+import asyncio
+
+import pytest
+
+pytest.importorskip("streamlit")
+pytest.importorskip("playwright")
+
+import pages  # noqa: E402, F401
+from browsing import serve  # noqa: E402
+from visitors import Caller, Page, drop, held, sessions, slide, unlike  # noqa: E402
+
+# isort: split
+import runs  # noqa: E402
+
+pytestmark = pytest.mark.browser
+TOKENS, MOVES = 300, 3
+KEPT = 1  # seconds that the server keeps a session whose visitor is gone
+
+
+def test_visitors_at_the_same_time_each_get_the_picture_of_a_run_alone(server):
+    async def visit():
+        async with sessions(server, 1, 2, TOKENS) as people:
+            slides = [slide(person, seed, float("inf"), 0.0, MOVES) for seed, person in enumerate(people)]
+            return people, await asyncio.gather(*slides)
+
+    people, found = asyncio.run(visit())
+    assert [type(person) for person in people] == [Page, Page, Caller]
+    moves = [move for part in found for move in part]
+    assert len(moves) == 3 * MOVES and len({tuple(move.curves) for move in moves}) == len(moves)
+    assert unlike(moves, TOKENS) == []
+    assert [error for person in people for error in person.errors] == [] and server.log.read_text() == ""
+
+
+def test_another_picture_is_told_from_that_of_a_run_alone(server):
+    async def visit():
+        async with sessions(server, 1, 0, TOKENS) as (person,):
+            return await slide(person, 0, float("inf"), 0.0, 2)
+
+    first, second = asyncio.run(visit())
+    assert unlike([first, first._replace(curves=second.curves)], TOKENS) == [first._replace(curves=second.curves)]
+
+
+def test_sessions_that_vanish_are_released(server, tmp_path):
+    async def visit() -> list[int]:
+        kept = []
+        async for _ in drop(running, 5, TOKENS):
+            kept.append(held(tmp_path))
+            await asyncio.sleep(KEPT)
+        async for _ in drop(running, 2, TOKENS):  # the server looks for old sessions when one goes
+            await asyncio.sleep(KEPT)
+        return [*kept, held(tmp_path)]
+
+    with serve(tmp_path, TMPDIR=str(tmp_path), STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL=str(KEPT)) as running:
+        kept = asyncio.run(visit())
+        assert running.log.read_text() == ""
+    assert kept[0] == 1 and kept[-1] <= 3, kept  # of seven
+
+
+def test_runs_take_turns_but_none_waits_long_for_another(monkeypatch):
+    monkeypatch.setattr(runs, "PATIENCE", 0.0)
+    with runs._turn():
+        assert runs._lock.locked()
+        with runs._turn():  # goes ahead, and does not end the turn of the first
+            pass
+        assert runs._lock.locked()
+    assert not runs._lock.locked()

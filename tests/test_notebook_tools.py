@@ -1,0 +1,115 @@
+"""What keeps the notebooks true and clean: nbval notices a changed output, and `tools/notebooks.py` writes them."""
+
+import re
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from lessons import FILES, ROOT, cells, small_notebook, tool
+
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf8")
+PLAIN = "print(round(0.123456, 3))"
+
+
+def nbval(folder, option: str) -> str:
+    """What `pytest option` says of the notebooks in a folder, after it failed."""
+    command = [sys.executable, "-m", "pytest", option, "--nbval-current-env", "-p", "no:cacheprovider", "-rA"]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert result.returncode == 1, result.stdout
+    return result.stdout
+
+
+def write(folder, **stored: tuple) -> None:
+    for name, notebook in stored.items():
+        nbformat.write(small_notebook(*notebook), folder / f"{name}.ipynb")
+
+
+def test_lax_a_checked_number_changed_by_hand_makes_the_run_fail(tmp_path):
+    write(tmp_path, true=("0.123",), tampered=("0.124",), unchecked=("0.124", PLAIN))
+    told = nbval(tmp_path, "--nbval-lax")
+    assert "PASSED true.ipynb::Cell 0" in told and "PASSED unchecked.ipynb::Cell 0" in told
+    assert "FAILED tampered.ipynb::Cell 0" in told
+
+
+def test_strict_any_output_changed_by_hand_makes_the_run_fail(tmp_path):
+    write(tmp_path, true=("0.123", PLAIN), tampered=("0.124", PLAIN))
+    told = nbval(tmp_path, "--nbval")
+    assert "PASSED true.ipynb::Cell 0" in told and "FAILED tampered.ipynb::Cell 0" in told
+
+
+def strict() -> list[str]:
+    (names,) = re.findall(r"^STRICT := (.+)$", MAKEFILE, flags=re.MULTILINE)
+    return names.split()
+
+
+def test_make_runs_each_notebook_once_and_the_strict_ones_strictly():
+    assert len(strict()) >= 2 and {ROOT / name for name in strict()} <= set(FILES)
+    assert "--nbval --nbval-current-env $(STRICT)" in MAKEFILE
+    assert "--nbval-lax --nbval-current-env notebooks $(addprefix --ignore=,$(STRICT))" in MAKEFILE
+
+
+@pytest.mark.parametrize("name", strict())
+def test_a_strict_notebook_leaves_out_figures_alone(name):
+    """Whose numbers differ in the last digit from machine to machine."""
+    for cell in cells(ROOT / name, "code"):
+        drawn = any("application/vnd.plotly.v1+json" in output.get("data", {}) for output in cell.outputs)
+        assert drawn == ("nbval-ignore-output" in cell.metadata.get("tags", [])), cell.source
+
+
+def test_refreshing_strips_what_makes_a_notebook_large(tmp_path):
+    notebook = small_notebook("0.1")
+    notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {}}}
+    notebook.metadata["kernelspec"]["name"] = "my-env"
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "a"}, "text/plain": "a panel"}
+    notebook.cells[0].outputs.append(nbformat.v4.new_output("display_data", data=view))
+    nbformat.write(notebook, tmp_path / "a.ipynb")
+    tool("notebooks").refresh(tmp_path / "a.ipynb", execute=False)
+    clean = nbformat.read(tmp_path / "a.ipynb", as_version=4)
+    assert clean.metadata.kernelspec.name == "python3" and "widgets" not in clean.metadata
+    assert clean.cells[0].outputs[1].data == {"text/plain": "a panel"}
+
+
+def pyproject(folder, address: str | None):
+    """A pyproject.toml that names this address, or none."""
+    urls = "" if address is None else f'[project.urls]\nRepository = "{address}"\n'
+    path = folder / "pyproject.toml"
+    path.write_text(f'[project]\nname = "a"\n{urls}', encoding="utf8")
+    return path
+
+
+def test_badges_are_written_for_a_public_address_alone(tmp_path, monkeypatch):
+    notebooks = tool("notebooks")
+    for path in FILES[:2]:
+        shutil.copy(path, tmp_path)
+    path = tmp_path / FILES[1].name
+    bare = [cell.source for cell in cells(path, "markdown")]
+    setting = pyproject(tmp_path, "https://github.com/some-one/titans.mini")
+    monkeypatch.setattr(notebooks, "repository", lambda read=notebooks.repository: read(setting))
+    for _ in range(2):
+        notebooks.refresh(path, execute=False)
+        first, *others = (cell.source for cell in cells(path, "markdown"))
+        navigation, _, badges, _, *install = first.splitlines()[:9]
+        assert navigation == notebooks.navigation(path) and others == bare[1:]
+    linked = re.findall(r"\[!\[[^\]]+\]\((https://\S+?)\)\]\((https://\S+?)\)", badges)
+    assert [link for _, link in linked] == [
+        f"https://colab.research.google.com/github/some-one/titans.mini/blob/main/notebooks/{path.name}",
+        f"https://mybinder.org/v2/gh/some-one/titans.mini/main?labpath=notebooks/{path.name}",
+    ]
+    assert any("git+https://github.com/some-one/titans.mini" in line for line in install)
+    pyproject(tmp_path, None)
+    notebooks.refresh(path, execute=False)
+    assert "colab" not in cells(path, "markdown")[0].source.lower()
+    assert cells(path, "markdown")[0].source.partition("\n")[2] == bare[0].partition("\n")[2]
+
+
+@pytest.mark.parametrize("address", ["https://github.com/a/b", "https://github.com/a/b.git", "https://github.com/a/b/"])
+def test_addresses_that_can_be_opened(tmp_path, address):
+    assert tool("notebooks").repository(pyproject(tmp_path, address)) == "a/b"
+
+
+@pytest.mark.parametrize("address", ["https://gitlab.com/a/b", "github.com/a/b", "https://github.com/a", ""])
+def test_an_address_that_cannot_be_opened_is_named(tmp_path, address):
+    with pytest.raises(ValueError, match="Repository must be https://github.com/OWNER/NAME"):
+        tool("notebooks").repository(pyproject(tmp_path, address))

@@ -1,0 +1,114 @@
+"""Many people at once: `python tools/load.py --sessions 20 --seconds 120`, and `python tools/load.py --dropped 30`.
+
+Starts the app on this machine and opens so many sessions. Each moves tau, beta and lambda to values of its own, waits
+for the new picture, and pauses. Some are pages in Chromium (`--pages`), timed from the key to the redrawn curves; the
+others speak the app's websocket without a browser, timed from the message to the new curves' data: two cores cannot
+draw twenty pages and serve them as well. Afterwards each picture is compared, bit for bit, with a run of the same
+settings in this process, where nobody else is.
+
+With `--dropped`, sessions come, use two pages, and vanish without a word; what they leave in the server is measured.
+Server, browser and callers share one machine, so these figures are worse than those of a server alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import re
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from browsing import Server, serve  # noqa: E402
+from visitors import Caller, Move, Page, drop, held, sessions, slide, unlike  # noqa: E402
+
+WAIT = 10  # seconds that the server keeps a session whose visitor is gone; Streamlit's own 120 take long to watch
+
+
+def resident(server: Server) -> float:
+    """The server's memory in MB; Linux alone tells."""
+    status = Path(f"/proc/{server.pid}/status")
+    return int(re.search(r"VmRSS:\s+(\d+)", status.read_text())[1]) / 1024 if status.exists() else float("nan")
+
+
+def worked(server: Server) -> float:
+    """Processor seconds that the server has used; Linux alone tells."""
+    status = Path(f"/proc/{server.pid}/stat")
+    if not status.exists():
+        return float("nan")
+    user, system = status.read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def line(name: str, moves: list[Move]) -> str:
+    """Count and times of some moves."""
+    times = sorted(move.seconds * 1000 for move in moves)
+    if not times:
+        return f"{name:26} none"
+    high = times[min(len(times) - 1, int(0.95 * len(times)))]
+    return f"{name:26} {len(times):5} {statistics.median(times):8.0f} ms {high:8.0f} ms {times[-1]:8.0f} ms"
+
+
+async def load(server: Server, options: argparse.Namespace) -> list[str]:
+    """All sessions at once; the report."""
+    before = resident(server)
+    async with sessions(server, options.sessions - options.pages, options.pages, options.tokens) as people:
+        opened, began, end = resident(server), worked(server), time.monotonic() + options.seconds
+        slides = (slide(person, seed, end, options.pause) for seed, person in enumerate(people))
+        found = await asyncio.gather(*slides)
+        after, work = resident(server), worked(server) - began
+        errors = [error for person in people for error in person.errors]
+    errors += server.log.read_text().splitlines()
+    kinds = {kind: [m for p, moves in zip(people, found, strict=True) if isinstance(p, kind) for m in moves]
+             for kind in (Page, Caller)}  # fmt: skip
+    moves = [move for part in found for move in part]
+    return [
+        f"{options.sessions} sessions, {options.tokens} tokens, pause {options.pause:g} s, {options.seconds:g} s",
+        f"{'':26} moves   median         p95       worst",
+        *(line(kind.kind, some) for kind, some in kinds.items()),
+        f"pictures that differ from a run alone: {len(unlike(moves, options.tokens))} of {len(moves)}",
+        f"errors of server and pages: {len(errors)}" + "".join(f"\n  {error}" for error in errors[:5]),
+        f"server's processor time for a move: {work / max(1, len(moves)) * 1000:.0f} ms",
+        f"server's memory: {before:.0f} MB at its start, {opened:.0f} with all open, {after:.0f} at the end",
+    ]
+
+
+async def dropped(server: Server, folder: Path, options: argparse.Namespace) -> list[str]:
+    """Sessions that vanish, ten by ten; the report."""
+    report = [f"server's memory: {resident(server):.0f} MB at its start"]
+    async for gone in drop(server, options.dropped, options.tokens):
+        if gone % 10 == 0 or gone == options.dropped:
+            report.append(f"{gone} sessions gone: {resident(server):.0f} MB, {held(folder)} still held")
+    await asyncio.sleep(WAIT + 1)
+    async for _ in drop(server, 2, options.tokens):  # the server looks for old sessions when one goes
+        pass
+    return [*report, f"after {WAIT} s and two more: {resident(server):.0f} MB, {held(folder)} still held"]
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--sessions", type=int, default=20, help="at the same time")
+    parser.add_argument("--pages", type=int, default=2, help="of these in Chromium")
+    parser.add_argument("--seconds", type=float, default=120.0)
+    parser.add_argument("--pause", type=float, default=5.0, help="mean seconds from a picture to the next move")
+    parser.add_argument("--tokens", type=int, default=2000)
+    parser.add_argument("--dropped", type=int, default=0, help="instead: sessions that come and vanish")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with serve(folder, TMPDIR=name, STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL=str(WAIT)) as server:
+            work = dropped(server, folder, options) if options.dropped else load(server, options)
+            print("\n".join(asyncio.run(work)))
+    if hasattr(os, "getloadavg"):
+        print(f"load average of the machine at the end: {os.getloadavg()[0]:.1f}")
+
+
+if __name__ == "__main__":
+    main()
