@@ -21,7 +21,7 @@ from titans_mini.trace import WRITE_LEVEL
 
 KEPT = 8  # runs; one of 10,000 tokens takes 0.7 MB
 MOST_TEXT = 10_000_000  # characters of texts of one's own that the runs of a session hold on to
-PATIENCE = 2.0  # seconds that a run waits for the one before it
+PATIENCE = 30.0  # seconds that a run waits for those before it
 _lock = threading.Lock()
 
 
@@ -54,7 +54,10 @@ def get_run(settings: SimulationConfig, source: Source) -> Run:
 
 @contextlib.contextmanager
 def _turn() -> Iterator[None]:
-    """Short runs take turns: on one core, together they would all end late. None waits long for a long one."""
+    """Runs take turns: threads that wrest Python's lock from each other at each product take twice the time in all.
+
+    None waits for ever: after `PATIENCE` it goes ahead.
+    """
     mine = _lock.acquire(timeout=PATIENCE)
     try:
         yield

@@ -1,16 +1,12 @@
-"""What a person reads on a page that was opened without a browser, and which words of it are English."""
+"""What a person reads on a page that was opened without a browser, and what is drawn on it."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 
 from google.protobuf.json_format import MessageToDict
 
-HAN = re.compile(r"[\u4e00-\u9fff]")
-WORD = re.compile(r"[A-Za-z][A-Za-z_]+[0-9]*")
-CODE = re.compile(r"`[^`]*`|<[^>]*>|%\{[^}]*\}|:\w+-badge|:\w+(?=\[)|:material/\w+:")  # not words
 READ = {"body", "label", "help", "options", "content", "placeholder", "text", "alt", "delta"}  # fields of widgets
 DRAWN = {"text", "name", "hovertemplate", "ticktext", "x", "y", "categoryarray"}  # fields of figures with words
 
@@ -40,11 +36,6 @@ def drawn(app) -> list[str]:
 def shapes(app) -> list:
     """All figures, each word on them replaced by None."""
     return [_bare(_figure(json.loads(chart.proto.spec))) for chart in app.get("plotly_chart")]
-
-
-def english(texts: Iterable[str], allowed: Iterable[str]) -> set[str]:
-    """Words in Latin letters that are not allowed."""
-    return {word for text in texts for word in WORD.findall(CODE.sub(" ", text))} - set(allowed)
 
 
 def _figure(spec: dict) -> dict:

@@ -7,7 +7,8 @@ import pytest
 pytest.importorskip("streamlit.testing.v1")
 
 from pages import open_page, unbroken  # noqa: E402
-from reading import HAN, drawn, english, read, shapes, tables  # noqa: E402
+from reading import drawn, read, shapes, tables  # noqa: E402
+from words import HAN, english  # noqa: E402
 
 # isort: split
 from texts.chinese import TEXTS  # noqa: E402

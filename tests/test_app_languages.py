@@ -8,7 +8,8 @@ pytest.importorskip("streamlit.testing.v1")
 
 import pages  # noqa: E402
 from pages import lines, open_page, sound, start, trace_of, unbroken  # noqa: E402
-from reading import HAN, drawn, english, read, shapes  # noqa: E402
+from reading import drawn, read, shapes  # noqa: E402
+from words import HAN, english  # noqa: E402
 
 # isort: split
 import language  # noqa: E402
@@ -76,8 +77,8 @@ def test_each_failure_is_judged_in_chinese(name):
 @pytest.mark.parametrize(
     ("link", "part"),
     [
-        ({"tau": "7"}, "tau 须为 0 到 1 的数"),
-        ({"depth": "2.5"}, "深度 须为 1 到 4 的整数"),
+        ({"tau": "7"}, "tau 须为 0 到 1 之间的数"),
+        ({"depth": "2.5"}, "深度 须为 1 到 4 之间的整数"),
         ({"gate": "open"}, "gate 须为 surprise, constant 之一"),
         ({"colour": "blue"}, "没有名为 'colour' 的设置"),
         ({"hide": "nonsense"}, "hide='nonsense' 不是任何控件"),

@@ -3,12 +3,12 @@
 import pytest
 from labs import check_controls
 
+from titans_mini.chinese import ABOUT, phrase
 from titans_mini.claims import CLAIMS, VERDICTS
 from titans_mini.claims.finding import FAILS, HOLDS, Finding, Spread
 from titans_mini.claims.report import Result
 from titans_mini.errors import ConfigError
 from titans_mini.lab.claims import ClaimsLab
-from titans_mini.lab.texts import translate
 
 FOUND = {
     key: Result(Finding(verdict, figures, f"{key} as told"), "full", 2.0, "a machine")
@@ -75,11 +75,13 @@ def test_every_control_says_what_it_does():
     check_controls(lab)
 
 
-def test_in_chinese_the_claim_and_its_rule_are_chinese_and_the_english_stands_below():
-    lab = ClaimsLab("beta", results=FOUND, predict=None, language="zh")
-    row = CLAIMS["beta"]
+def test_in_chinese_all_but_the_claim_s_english_below_it_is_chinese():
+    lab = ClaimsLab("beta", predict=None, language="zh")
+    row, told = CLAIMS["beta"], lab.results["beta"].finding.told
     assert (f"beta：{row.claim_zh}", "beta") in lab.claim.options and row.claim in lab.words.value
-    assert translate("zh", row.rule) in lab.message.value and "成立。实测（英文）：beta as told" in lab.message.value
+    assert ABOUT["papers"]["beta"] in lab.words.value and row.papers not in lab.words.value
+    assert f"实测：{phrase(told)}。" in lab.message.value and told not in lab.message.value
+    assert ABOUT["rule"]["beta"] in lab.message.value and "完整规模" in lab.message.value
     lab.claim.value = "share"
     lab.flush()
-    assert "完整规模" in lab.message.value and CLAIMS["share"].claim in lab.words.value
+    assert ABOUT["rule"]["share"] in lab.message.value and CLAIMS["share"].claim in lab.words.value

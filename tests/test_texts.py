@@ -18,6 +18,7 @@ from texts.chinese import FIGURES, OPTIONS  # noqa: E402
 from texts.figures import translated  # noqa: E402
 from texts.phrases import phrase, told  # noqa: E402
 
+from titans_mini.chinese import PHRASES  # noqa: E402
 from titans_mini.miras import PRESETS  # noqa: E402
 
 APP = Path(__file__).resolve().parents[1] / "app"
@@ -82,7 +83,7 @@ def test_phrases_keep_their_blanks_and_no_two_pages_differ():
     differ = {key for key, text in FIGURES.items() if set(BLANK.findall(key)) != set(BLANK.findall(text))}
     assert differ == set()
     modules = [module for name, module in sys.modules.items() if name.startswith("texts.chinese.")]
-    dicts = [getattr(module, name) for module in modules for name in ("FIGURES", "PHRASES") if hasattr(module, name)]
+    dicts = [PHRASES, *(module.FIGURES for module in modules)]
     pairs = {pair for phrases in dicts for pair in phrases.items()}
     assert len(dicts) > 7 and {key for key, _ in pairs} == set(FIGURES) and len(pairs) == len(FIGURES)
 
@@ -95,7 +96,7 @@ def test_phrases_keep_their_blanks_and_no_two_pages_differ():
         ("A: memory norm", "A：记忆范数"),
         ("diverged at 17", "在 17 处发散"),
         ("loss %{y:.3f}<extra></extra>", "损失 %{y:.3f}<extra></extra>"),
-        ("tau must be a number from 0 to 1, not 7", "tau 须为 0 到 1 的数，而不是 7"),
+        ("tau must be a number from 0 to 1, not 7", "tau 须为 0 到 1 之间的数，而不是 7"),
         ("nothing that anybody knows {x}", "nothing that anybody knows {x}"),
     ],
 )

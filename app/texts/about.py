@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from . import language
-from .chinese import ABOUT as CHINESE
+from titans_mini import chinese
 
-ABOUT: dict[str, dict[str, dict[str, str]]] = {"zh": CHINESE}
+from . import DEFAULT, language
 
 
 def about(group: str, name: str, english: str) -> str:
     """The words on a name of a group; `english` are those of the package."""
-    return ABOUT.get(language(), {}).get(group, {}).get(name, english)
+    return english if language() == DEFAULT else chinese.about(group, name, english)

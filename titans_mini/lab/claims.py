@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipywidgets as w
 
-from ..claims import CLAIMS, VERDICTS, Claim, load_results
+from ..claims import CLAIMS, VERDICTS, load_results
 from ..claims.report import Result
 from ..errors import check_choice
 from ..figures.claims import finding_figure
@@ -64,7 +64,7 @@ class ClaimsLab(PredictionPanel):
     def _describe(self) -> None:
         row = CLAIMS[self.claim.value]
         other = row.claim if self.say.language == "zh" else row.claim_zh
-        papers = self.say.translate(row.papers)
+        papers = self.say.about("papers", self.claim.value, row.papers)
         if row.source != "none":
             papers = self.say("source", papers=papers, source=row.source)
         self.words.value = self.say("papers", other=other, section=row.section, papers=papers)
@@ -89,14 +89,15 @@ class ClaimsLab(PredictionPanel):
             self._title(figure, self.found, top=80)
         self.stage.draw(figure)
         found = self.found
-        self._tell(lambda: self._report(row, found))
+        self._tell(lambda: self._report(key, found))
 
-    def _report(self, row: Claim, found: Result) -> list[str]:
+    def _report(self, key: str, found: Result) -> list[str]:
+        row = CLAIMS[key]
         verdict = self.say(f"answer={found.finding.verdict}")
         measured = {"size": self.say(f"size={found.size}"), "seconds": found.seconds, "command": row.command}
         return [
-            self.say("judged", verdict=verdict, told=found.finding.told),
-            self.say("rule", rule=self.say.translate(row.rule)),
+            self.say("judged", verdict=verdict, told=self.say.translate(found.finding.told)),
+            self.say("rule", rule=self.say.about("rule", key, row.rule)),
             self.say("measured", **measured),
         ]
 

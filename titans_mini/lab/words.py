@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .. import chinese
 from . import texts
 
 INSTALL = "pip install 'titans-mini[notebooks]'"
@@ -32,6 +33,10 @@ class Words:
     def translate(self, phrase: str) -> str:
         """A sentence that the package says in English."""
         return texts.translate(self.language, phrase)
+
+    def about(self, group: str, name: str, english: str) -> str:
+        """What the package says of a name of a group; `english` are its own words."""
+        return english if self.language == "en" else chinese.about(group, name, english)
 
 
 def word(widget: w.DOMWidget, key: str, words: Words) -> None:

@@ -1,15 +1,14 @@
-"""The app's strings in Chinese, a module for each page, with the names of choices and what the package says."""
+"""The app's strings in Chinese, a module for each page, with the names of choices and the words on figures."""
 
-from . import anatomy, claims, claims_rows, miras, miras_choices, operations, simulator, tuning, variants
+from titans_mini.chinese import PHRASES
+
+from . import anatomy, claims, miras, operations, simulator, tuning, variants
 
 TEXTS: dict[str, str] = {}
-FIGURES: dict[str, str] = {}
+FIGURES: dict[str, str] = dict(PHRASES)  # and what else the package says
 OPTIONS: dict[str, dict[str, str]] = {}
 for page in (simulator, anatomy, variants, miras, tuning, operations, claims):
     TEXTS |= page.TEXTS
     FIGURES |= page.FIGURES
     for control, names in getattr(page, "OPTIONS", {}).items():
         OPTIONS.setdefault(control, {}).update(names)
-
-ABOUT: dict[str, dict[str, str]] = miras_choices.ABOUT | claims_rows.ABOUT
-FIGURES |= miras_choices.PHRASES | claims_rows.PHRASES

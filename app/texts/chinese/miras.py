@@ -238,4 +238,8 @@ FIGURES: dict[str, str] = {
     "召回 %{y:.2f}",
     "{label}: {title} %{y:.3g}": "{label}：{title} %{y:.3g}",
     "{label} ends at {token}": "{label}在 {token} 处结束",
+    # a second rule that a link gives
+    "versus has {detail}, which is no detail of a rule": "规则 B 中的 {detail} 不是规则的设置",
+    "versus must be nothing, a preset or five names with dots between, not {text}": "规则 B 须为 nothing、预设，"
+    "或以点相隔的五个名字，而不是 {text}",
 }

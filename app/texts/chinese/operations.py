@@ -253,18 +253,5 @@ FIGURES: dict[str, str] = {
     "a file resumed": "从文件恢复",
     # what a click could not do
     "snapshot {number}: {reason}": "快照 {number}：{reason}",
-    "snapshot is damaged or cut off: it is not a whole file": "快照损坏或被截断：不是完整的文件",
-    "snapshot is damaged: its checksum does not fit": "快照已损坏：校验和不符",
-    "snapshot has the schema {schema}; this version reads {own}": "快照的格式是 {schema}；本版本读取 {own}",
-    "snapshot belongs to another model: its fingerprint does not fit": "快照属于另一个模型：指纹不符",
-    "snapshot belongs to another memory: it also holds {name}": "快照属于另一个记忆：还含有 {name}",
-    "snapshot belongs to another memory: {name} is missing or of another shape or type": "快照属于另一个记忆：{name} "
-    "缺失，或形状、类型不同",
-    "snapshot must be one of {names}, not {name}": "快照只能是 {names} 之一，而不是 {name}",
-    "name must be 1 to 64 of a-z, 0-9, _ and -, the first a letter or digit, not {name}": "名称须为 1 到 64 个字符"
-    "（a-z、0-9、_ 和 -），以字母或数字开头，而不是 {name}",
-    "session must be 1 to 64 of a-z, 0-9, _ and -, the first a letter or digit, not {name}": "会话名须为 1 到 64 个字符"
-    "（a-z、0-9、_ 和 -），以字母或数字开头，而不是 {name}",
-    "name must be other than auto and alarm, not {name}": "名称不能是 auto 或 alarm（给出的是 {name}）",
     "writes_low must be at most writes_high, not {low} and {high}": "写入数的下限 {low} 不能大于上限 {high}",
 }

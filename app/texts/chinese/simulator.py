@@ -172,7 +172,8 @@ TEXTS: dict[str, str] = {
     "link": "地址栏包含这些设置：复制即可分享同一画面。",
 }
 
-_CURVES = {
+# Words on the figures: English -> Chinese; `{name}` stands for anything, and is itself translated where it is known.
+FIGURES: dict[str, str] = {
     "surprise": "惊讶度",
     "S (smoothed)": "S（平滑后）",
     "memory norm": "记忆范数",
@@ -191,54 +192,6 @@ _CURVES = {
     "token at which the pair was read": "键值对被读到的词元",
     "recall at the end": "结束时的召回",
 }
-_GALLERY = {
-    "tau too low": "tau 太低",
-    "tau too high": "tau 太高",
-    "beta too small": "beta 太小",
-    "beta too large": "beta 太大",
-    "lambda too small": "lambda 太小",
-    "lambda too large": "lambda 太大",
-    "memory explosion": "记忆爆炸",
-    "hollow memory": "空心记忆",
-    "jitter": "抖动",
-    "lag": "滞后",
-    "out of memory": "内存溢出",
-    "forgetting": "遗忘",
-    "memory norm at the end over the start": "结束与开始时的记忆范数之比",
-    "writes per 1,000 tokens": "每千词元写入数",
-    "total variation of S per 1,000 tokens": "S 每千词元的总变差",
-    "tokens from the new topic until the write gate opens": "从新话题开始到写入门打开的词元数",
-    "recall of the first tenth of the text at the end": "结束时对文本前十分之一的召回",
-    "seen if the norm at least doubles": "范数至少翻倍即为已出现",
-    "seen if fewer than 1 token in 1,000 is written": "每千词元写入不到 1 个即为已出现",
-    "seen if S varies at least twice as much as at the default": "S 的变动至少是默认设置的两倍即为已出现",
-    "seen if the gate opens at least 10 tokens later than at the default": "写入门"
-    "比默认设置至少晚 10 个词元打开即为已出现",
-    "cannot happen": "不会发生",
-    "seen if less than half of the default's recall is left": "召回不到默认设置的一半即为已出现",
-    "every token is written, but a write is driven by the error that is left: as the memory learns, its steps shrink, "
-    "and the norm does not run away": "每个词元都被写入，但写入由剩余的误差驱动：记忆学会之后步子变小，范数不会失控",
-    "smoothed surprise hardly ever passes the threshold, so what the text teaches is not kept": "平滑后的惊讶度"
-    "几乎从不超过阈值，文本教的东西没有留下",
-    "without smoothing S is the surprise of the single token": "没有平滑时，S 就是单个词元的惊讶度",
-    "S averages over about 1 / (1 - beta) tokens and passes the threshold that much later": "S 大约对 1 / (1 - beta) "
-    "个词元取平均，超过阈值也就晚了这么多",
-    "the memory is a fixed set of weights: its size in bytes is the same after every token; only its norm can "
-    "grow": "记忆是一组固定的权重：每个词元之后占用的字节数都相同，能增长的只有范数",
-    "decay acts on every token that is not written, which is nearly all of them": "每个未写入的词元都会衰减，"
-    "而几乎所有词元都未写入",
-}
-_ERRORS = {
-    "{name} must be a number from {low} to {high}, not {value}": "{name} 须为 {low} 到 {high} 的数，而不是 {value}",
-    "{name} must be a whole number from {low} to {high}, not {value}": "{name} 须为 {low} 到 {high} 的整数，"
-    "而不是 {value}",
-    "{name} must be one of {names}, not {value}": "{name} 须为 {names} 之一，而不是 {value}",
-    "{name} is empty; give at least 1 character that is not blank": "{name}是空的；请至少输入一个非空白字符",
-    "{name} is larger than {size} MB": "{name}大于 {size} MB",
-    "{name} is binary or UTF-16; save it as plain UTF-8 text": "{name}是二进制或 UTF-16；请存为 UTF-8 纯文本",
-    "{name} is not UTF-8 text: byte {place} cannot be decoded": "{name}不是 UTF-8 文本：第 {place} 字节无法解码",
-}
-FIGURES: dict[str, str] = _CURVES | _GALLERY | _ERRORS
 
 OPTIONS: dict[str, dict[str, str]] = {
     "stream": {

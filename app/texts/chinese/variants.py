@@ -142,7 +142,6 @@ FIGURES: dict[str, str] = {
     "a guess: {chance}": "瞎猜：{chance}",
     "filler tokens between telling and asking": "告知与询问之间的填充词元数",
     "accuracy": "正确率",
-    "text must have at least {least} bytes, not {count}": "文本须至少有 {least} 个字节，而不是 {count} 个",
 }
 
 OPTIONS: dict[str, dict[str, str]] = {

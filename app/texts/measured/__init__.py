@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from titans_mini.chinese.phrases import matcher
+
 from .. import language
-from ..phrases import matcher
 from .chinese import LABELS as CHINESE
 from .english import LABELS as ENGLISH
 

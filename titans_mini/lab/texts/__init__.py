@@ -1,18 +1,17 @@
 """The texts of all labs, English and Chinese side by side: a module for each lab, and `panel` for what they share.
 
 A control `name` has its label under `name`, its help under `name?` and the name of an option under `name=option`;
-`name:hint` is what an empty field shows. Sentences that the rest of the package says in English, such as the rows of
-the failure gallery, are in `phrases` by their English words.
+`name:hint` is what an empty field shows. What the rest of the package says in English, such as the rows of
+the failure gallery, is in `titans_mini.chinese`.
 """
 
 from __future__ import annotations
 
 import os
-import re
 
+from ... import chinese
 from ...errors import check_choice
 from . import bug_hunt, claims, frontiers, gallery, miras, operations, panel, parallel, simulator, tuning, variants
-from .phrases import PATTERNS, PHRASES
 
 LANGUAGES = {"en": "English", "zh": "中文"}
 VARIABLE = "TITANS_MINI_LANGUAGE"  # of the environment: the language of labs that are given none
@@ -40,9 +39,4 @@ def say(language: str, lab: str, key: str, /, **values: object) -> str:
 
 def translate(language: str, phrase: str) -> str:
     """A sentence of the package in that language; one that is not known stays as it is."""
-    if language == "en":
-        return phrase
-    for pattern, chinese in PATTERNS.items():
-        if found := re.fullmatch(pattern, phrase):
-            return chinese.format(**found.groupdict())
-    return PHRASES.get(phrase, phrase)
+    return phrase if language == "en" else chinese.phrase(phrase)

@@ -1,4 +1,4 @@
-"""ClaimsLab; rules and what the papers say are in `phrases`, the claims' Chinese words in the audit itself."""
+"""ClaimsLab; the audit has its claims in both languages, `titans_mini.chinese` the rest of its words."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     "what": ("audit", "主张审查"),
@@ -20,7 +20,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "source": ("{papers} ({source})", "{papers}（{source}）"),
     "missing": ("not measured yet; the command that does it:", "尚未测量；运行以下命令即可："),
-    "judged": ("{verdict}: {told}.", "{verdict}。实测（英文）：{told}."),
+    "judged": ("{verdict}: {told}.", "{verdict}。实测：{told}。"),
     "rule": ("Rule: {rule}", "规则：{rule}"),
     "measured": ("{size} size, {seconds:.0f} s; {command} --again", "{size}规模，{seconds:.0f} 秒；{command} --again"),
     "size=full": ("full", "完整"),

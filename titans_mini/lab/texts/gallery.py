@@ -1,4 +1,4 @@
-"""FailureLab; the rows themselves are in `phrases`."""
+"""FailureLab; `titans_mini.chinese` has the rows themselves."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     "what": ("failure gallery", "故障图集"),

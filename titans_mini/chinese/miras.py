@@ -1,4 +1,4 @@
-"""What the MIRAS registries say, in Chinese: each choice and preset by its name, and the phrases around them."""
+"""MIRAS in Chinese: each choice and preset by its name, why choices do not go together, and where a rule is from."""
 
 from .pairs import read_pairs
 
@@ -63,7 +63,7 @@ ABOUT: dict[str, dict[str, str]] = {
 # Why choices do not go together.
 _REFUSALS = """
 algorithm implicit is a closed form, known for architecture matrix with bias l2 alone
-=> 算法 implicit 是闭式解，只知道架构 matrix 配偏置 l2 时的形式
+=> 算法 implicit 是闭式解，只适用于架构 matrix 配偏置 l2
 
 algorithm implicit solves for a memory that decays: retention none, decay or adaptive
 => 算法 implicit 求解的是会衰减的记忆：保留取 none、decay 或 adaptive
@@ -72,7 +72,7 @@ algorithm gated_delta starts from the decayed memory: retention decay or adaptiv
 => 算法 gated_delta 从衰减后的记忆出发：保留取 decay 或 adaptive
 
 algorithm muon orthogonalises matrices: architecture matrix, mlp or residual
-=> 算法 muon 对矩阵做正交化：架构取 matrix、mlp 或 residual
+=> 算法 muon 把矩阵正交化：架构取 matrix、mlp 或 residual
 
 retention lq, lq_mirror, kl or sigmoid solves for plain gradients: algorithm gd or multistep
 => 保留 lq、lq_mirror、kl 或 sigmoid 针对普通梯度求解：算法取 gd 或 multistep
@@ -88,9 +88,6 @@ retention privacy hides a token's gradient, which a gate that looks at the token
 
 bias yaad learns its threshold from the token, as gate learned does its numbers: gate learned
 => 偏置 yaad 从词元学得阈值，正如门 learned 学得其数值：门取 learned
-
-versus must be nothing, a preset or five names with dots between, not {text}
-=> 规则 B 须是 nothing、预设，或以点相隔的五个名字，而不是 {text}
 """
 
 PHRASES: dict[str, str] = read_pairs(_REFUSALS) | {
@@ -103,5 +100,4 @@ PHRASES: dict[str, str] = read_pairs(_REFUSALS) | {
     "mirror descent": "镜像下降",
     "Recipe: {section}": "配方：{section}",
     "Recipe: {section}; {source}": "配方：{section}；{source}",
-    "versus has {detail}, which is no detail of a rule": "规则 B 中的 {detail} 不是规则的设置",
 }

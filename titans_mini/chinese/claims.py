@@ -1,51 +1,52 @@
-"""The rows of the Claims page in Chinese: what the papers say, the rule, and the sentence with its figures."""
+"""The claims in Chinese: what the papers say, the rule of a verdict, and the sentence made of the figures."""
 
 from .pairs import read_pairs
 
-# group -> row -> words; the claims themselves are in the table, in both languages.
+# group -> row -> words; the claims themselves are in the audit's table, in both languages.
 ABOUT: dict[str, dict[str, str]] = {
     "papers": {
         "surprise": "惊讶度 S_t 与权重同形，不是一个数（式 14）",
-        "beta": "eta_t 由每个词元学得，没有任何量按 1 - beta 加权（式 14）",
-        "tau": "没有阈值；theta_t 由每个词元学得（式 14）",
-        "forget": "alpha_t 是独立的门，由每个词元学得（式 13）",
-        "constants": "衰减和步长由每个词元学得，键的范数为 1（式 13-14）",
+        "beta": "eta_t 逐词元学得，没有任何量按 1 - beta 加权（式 14）",
+        "tau": "没有阈值；theta_t 逐词元学得（式 14）",
+        "forget": "alpha_t 是独立的门，逐词元学得（式 13）",
+        "constants": "衰减和步长逐词元学得，键的范数为 1（式 13-14）",
         "depth": "从 1 到 4 层，越深越好，也越慢（只有图，没有数字）；2 层、宽度 4 倍是 MIRAS 的设定",
         "share": "没有这样的统计",
-        "order": "没有 C4；760M 在 Wikitext 上：MAC 19.93、MAG 18.61、MAL 19.07，MAC 垫底",
+        "order": "没有 C4；760M 模型在 Wikitext 上：MAC 19.93、MAG 18.61、MAL 19.07，MAC 垫底",
         "uses": "16K 大海捞针：MAC 98.4/97.4/95.2，MAG 97.4/98.6/88.2，MAL 97.8/96.4/90.4；MAL 训练最快（只有图）",
         "tau_failures": "没有 tau",
         "beta_failures": "没有 beta",
         "lambda_failures": "记忆是一组固定的权重；不遗忘时困惑度是 29.04，而不是 27.01",
-        "grid": "没有",
-        "writes": "没有",
-        "alarms": "没有",
-        "shadow": "没有",
+        "grid": "没有涉及",
+        "writes": "没有涉及",
+        "alarms": "没有涉及",
+        "shadow": "没有涉及",
         "linear": "称可超过 200 万词元，未给出数字",
         "useful": "没有 lambda；alpha_t 可以为 0，这样什么都不会丢（式 13）",
         "two_lines": "没有公开代码",
-        "quantized": "没有",
-        "reward": "没有",
-        "sessions": "没有",
+        "quantized": "没有涉及",
+        "reward": "没有涉及",
+        "sessions": "没有涉及",
     },
     "rule": {
         "surprise": "分两部分：原样就在 0 到 1 之间（每 100 个词元容许 1 个例外）；有某种归一化方法使写入数正常。",
         "beta": "若 0.7 在两个目标上都独自最好，则成立；若在其中一个目标上属于最好之列，则部分成立。",
-        "tau": "若最好的 tau（含并列）在两个目标上都落在 0.2..0.4，则成立；若在一个目标上其中有一个并列，则部分成立。",
+        "tau": "若两个目标上最好的 tau（含并列）都在 0.2..0.4 之内，则成立；"
+        "若在一个目标上，这一范围内有一个与最好的并列，则部分成立。",
         "forget": "分两部分：训练好的门在不写入处遗忘；绑定的门与模型自己的门召回得一样好。",
         "constants": "分几部分：在每种尺度下都能学习；lambda 1e-4 以及 eta 1e-3 在两个目标上最好或并列。",
         "depth": "对每个目标：第二层在每个种子上都有收益，更多层的收益不到 1%。",
-        "share": "分两部分：0.3% 可更新，快照不到 30 MB；按整个模型只有一个记忆计。",
+        "share": "分两部分：可更新的占 0.3%，快照不到 30 MB；按整个模型只有一个记忆计。",
         "order": "只有一个种子时不作判定。分两部分：每个种子上都是所说的顺序；平均而言 MAC 优于 MAL。"
         "只判定小模型的顺序；所说的困惑度属于这里没有的模型。",
-        "uses": "分两部分：隔着间隔，MAC 召回的比另外两个都多；MAL 每个词元的用时比另外两个都少。",
+        "uses": "分两部分：隔着间隔，MAC 召回的比另外两种都多；MAL 每个词元的用时比另外两种都少。",
         "tau_failures": "分两部分：过低时记忆爆炸，过高时记忆空心。",
         "beta_failures": "分两部分：过小时抖动，过大时滞后。",
-        "lambda_failures": "分两部分：没有衰减时字节数增长；过大时看到遗忘。",
-        "grid": "分几部分：按次数节省 80%，按时间节省 80%（为噪声放宽十分之一），找到的设置最好或并列。",
+        "lambda_failures": "分两部分：没有衰减时字节数增长；过大时出现遗忘。",
+        "grid": "分几部分：按次数节省 80%；按秒数节省 80%（为噪声放宽十分之一）；找到的设置最好或与最好的并列。",
         "writes": "分几部分：文本落在 30..80；十个窗口中有九个也是；每种由新字节构成的事故写入都超过 80。",
-        "alarms": "分几部分：100 d 的告警在事故中触发；760M 一层的快照不到 30 MB；30 秒内回滚。",
-        "shadow": "分两部分：记忆损坏时，影子模型在每次演练中都接管；在一些演练中接管，且对健康的记忆从不接管。",
+        "alarms": "分几部分：100 d 的告警在事故中触发；760M 模型一层的快照不到 30 MB；30 秒内回滚。",
+        "shadow": "分两部分：每次记忆受损的演练中影子模型都接管；有些演练中接管，且从不在记忆健康时接管。",
         "linear": "分几部分：时间线性，内存恒定，事实被召回；并且读到 200 万词元。",
         "useful": "200 万词元之后，未再写入的记忆还剩一半则成立，还剩百分之一则部分成立。",
         "two_lines": "分几部分：改动两行；得到三层的 CNN；它学到的 DNA 规律多于碱基频率。",
@@ -115,7 +116,7 @@ MAG {mag_step}；一段 {length} 个词元：MAC {mac_all}、MAG {mag_all}
 tau {low}: memory norm at the end over the start {norm}, at the default {norm_default}, so memory explosion was
 seen in {seen_low} of the runs; tau {high}: writes per 1,000 tokens {writes}, at the default {writes_default}, so
 hollow memory was seen in {seen_high} of the runs
-=> tau {low}：结束与开始的记忆范数之比 {norm}，默认设置为 {norm_default}，{seen_low} 的运行出现记忆爆炸；
+=> tau {low}：结束时与开始时的记忆范数之比 {norm}，默认设置为 {norm_default}，{seen_low} 的运行出现记忆爆炸；
 tau {high}：每千词元写入数 {writes}，默认设置为 {writes_default}，{seen_high} 的运行出现空心记忆
 
 beta {low}: total variation of S per 1,000 tokens {jitter}, at the default {jitter_default}, so jitter was seen in
