@@ -1,4 +1,4 @@
-"""The Tuning page without a browser: price, run, stop and go on, results, links, bad values, sessions."""
+"""The Tuning page without a browser: price, results, links, bad values."""
 
 import argparse
 import csv
@@ -12,6 +12,7 @@ pytest.importorskip("streamlit.testing.v1")
 
 from pages import chart_ending, lines, open_page  # noqa: E402
 from pages import unbroken as sound  # noqa: E402
+from tuning_pages import alike, boxes, charts, linked, metrics, picture, searched, start  # noqa: E402
 
 # isort: split
 from texts import TEXTS  # noqa: E402
@@ -26,8 +27,6 @@ from titans_mini.config import MemoryConfig, SimulationConfig  # noqa: E402
 from titans_mini.tune import TuneConfig, tune  # noqa: E402
 from titans_mini.tune import duration as tune_time
 
-QUICK = {"taus": "0.1,0.5", "betas": "0.5", "lams": "0.0001,0.001", "depths": "1", "coarse_tokens": "100",
-         "final_tokens": "200", "keep": "2", "seeds": "2"}  # fmt: skip
 SMALL = TuneConfig(
     tokens=100, final_tokens=200, keep=2, seeds=2, tau=(0.1, 0.5), beta=(0.5,), lam=(1e-4, 1e-3), depth=(1,)
 )
@@ -36,43 +35,6 @@ SMALL = TuneConfig(
 @pytest.fixture(autouse=True)
 def known_speed(monkeypatch):
     monkeypatch.setattr(tune_time, "_timed", lambda configs: 0.01 * len(configs))
-
-
-def start(**link: str):
-    """The page as a link opens it, over a small grid and without charts unless the link says more."""
-    return sound(open_page("tuning", {**QUICK, "hide": "maps,noise,saving", **link}))
-
-
-def searched(app):
-    app.button(key="run_button").click()
-    return sound(app.run())
-
-
-def boxes(app) -> list[str]:
-    return [box.value for box in (*app.success, *app.info)]
-
-
-def metrics(app) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
-
-
-def charts(app) -> set[str]:
-    return {chart.proto.id.rsplit("-", 1)[-1] for chart in app.get("plotly_chart")}
-
-
-def picture(app) -> tuple:
-    drawn = sorted((chart.proto.id, chart.proto.spec) for chart in app.get("plotly_chart"))
-    return metrics(app), boxes(app), [frame.value.drop(columns="seconds") for frame in app.dataframe], drawn
-
-
-def alike(one: tuple, other: tuple) -> bool:
-    same = all(a.equals(b) for a, b in zip(one[2], other[2], strict=True))
-    return same and one[:2] == other[:2] and one[3] == other[3]
-
-
-def linked(app) -> dict[str, str]:
-    given = dict(app.query_params.items())
-    return {name: value if isinstance(value, str) else value[-1] for name, value in given.items()}
 
 
 def test_it_opens_with_the_price_of_ten_seconds_work_and_runs_nothing():
@@ -133,67 +95,6 @@ def _values(app) -> dict:
     return defaults | {name: app.session_state[name] for name in defaults if name in app.session_state}
 
 
-def test_a_stop_keeps_what_is_done_and_go_on_runs_the_rest_alone(monkeypatch):
-    from titans_mini.tune import search as engine
-
-    whole, jobs, run_job = picture(searched(start())), [], engine.run_job
-
-    class Stopped(Exception):
-        pass
-
-    def some(job, beat=None):
-        if len(jobs) == 3:
-            raise Stopped
-        jobs.append(job)
-        return run_job(job, beat)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(engine, "run_job", some)
-        app = start()
-        app.button(key="run_button").click()
-        app.run()
-        assert app.exception  # of this test's own making: as if the script were cut short
-    app.run()
-    assert app.button(key="run_button").label == "Go on" and metrics(app)["Still to run"] != "nothing"
-    assert "Stopped; best so far" in boxes(app)[0] and "not finished" in boxes(app)[0]
-    assert [len(frame.value) for frame in app.dataframe] == [4]
-    jobs.clear()
-    monkeypatch.setattr(engine, "run_job", lambda job, beat=None: jobs.append(job) or run_job(job, beat))
-    assert alike(picture(searched(app)), whole)
-    assert len(jobs) == 1 and jobs[0].tokens == 200 and jobs[0].seed == 1
-
-
-def test_a_stop_inside_the_first_batch_says_so(monkeypatch):
-    from titans_mini.tune import search as engine
-
-    app = start()
-    monkeypatch.setattr(engine, "run_job", lambda job, beat=None: 1 / 0)
-    app.button(key="run_button").click()
-    app.run()
-    app.run()
-    assert "before any setting had all its seeds; 0 runs" in boxes(app)[0] and not app.dataframe
-
-
-def test_progress_tells_share_stage_and_time_left(monkeypatch):
-    told = []
-
-    class Bar:
-        def progress(self, share, words):
-            told.append((share, words))
-
-        def empty(self):
-            told.append(None)
-
-    app = start()
-    monkeypatch.setattr(tuning_runs.st, "progress", lambda share: Bar())
-    monkeypatch.setattr(tuning_runs, "BEAT", 0.0)
-    searched(app)
-    shares, words = zip(*told[:-1], strict=True)
-    assert told[-1] is None and list(shares) == sorted(shares) and shares[0] == 0 and shares[-1] == 1
-    assert words[0].startswith("First stage") and words[-1].startswith("Second stage, the best ones · 100%")
-    assert all(line.endswith(" left") for line in words) and len(shares) > 10
-
-
 def test_settings_that_change_keep_the_results_and_a_known_search_needs_no_run():
     app = searched(start())
     first = picture(app)
@@ -229,20 +130,6 @@ def test_a_setting_that_diverges_loses_with_an_empty_mean():
     app = searched(start(etas="0.001,10", lams="0.0001", seeds="1", keep="1"))
     means = app.dataframe[1].value["mean"]
     assert means.isna().any() and means.notna().any() and not lines(app)
-
-
-def test_two_sessions_share_nothing():
-    one, other = searched(start()), start()
-    assert one.dataframe and not other.dataframe and "Nothing has run yet" in boxes(other)[0]
-
-
-def test_rows_are_capped_but_never_those_of_the_search_at_hand(monkeypatch):
-    monkeypatch.setattr(tuning_runs, "KEPT", 12)
-    app = searched(start())
-    app.multiselect(key="betas").set_value([0.7])
-    assert len(searched(sound(app.run())).dataframe[1].value) == 4
-    rows = app.session_state["tuning_stores"]["loss"].rows
-    assert len(rows) == 12 and all(key.setting.beta == 0.7 for key in rows)
 
 
 def test_links_set_hide_and_repeat():
@@ -306,8 +193,3 @@ def test_every_control_has_help_and_every_string_is_there():
     for control in own.ALL:
         assert control.name in TEXTS["en"] and control.name + "?" in TEXTS["en"], control.name
     assert all(TEXTS["en"][key] == text for key, text in texts_tuning.TEXTS.items())
-
-
-@pytest.mark.parametrize(("left", "said"), [(0.2, "a second"), (12.4, "about 12 s"), (600, "about 10 min")])
-def test_time_is_said_as_a_person_would(left, said):
-    assert tuning_runs.spell(left) == said

@@ -45,7 +45,7 @@ TEXTS: dict[str, str] = {
     "softness?": "小：写入门在 tau 处像开关。大：像缓坡。",
     "more": "门、记忆与运行",
     "gate": "门",
-    "gate?": "惊讶：配方的做法，由惊讶度开门。固定：论文的规则，门保持不变："
+    "gate?": "惊讶度：配方的做法，由惊讶度开门。固定：论文的规则，门保持不变："
     "theta = eta，动量 eta_t = beta，alpha = lambda。",
     "normaliser": "惊讶度的归一化方法",
     "normaliser?": "如何把梯度范数变成 0 到 1 的数。配方没有说明；“超出均值”能得到它所说的每千词元 30 到 80 次写入。",
@@ -206,7 +206,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "noise": "噪声",
         "silence": "静默",
     },
-    "gate": {"surprise": "惊讶", "constant": "固定"},
+    "gate": {"surprise": "惊讶度", "constant": "固定"},
     "normaliser": {
         "excess": "超出均值（excess）",
         "zsigmoid": "z 分数（zsigmoid）",
