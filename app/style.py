@@ -12,6 +12,7 @@ STYLE = """
 [data-testid="stMetricValue"] { font-size: 1.45rem; line-height: 1.3; }
 .stMain h4 { padding: 0 0 0.3rem 0; }
 .st-key-corner { position: fixed; top: 0.55rem; right: 3.4rem; width: auto; height: 2.5rem; z-index: 999991; }
+[data-testid="stStatusWidget"] { position: relative; right: 12.5rem; }
 .st-key-tour_panel { flex-wrap: nowrap; padding: 0.5rem 0.9rem; }
 .reading { height: 10.2rem; overflow-y: auto; overflow-wrap: anywhere; font-size: 0.86rem; padding: 0.4rem 0.7rem;
   border: 1px solid rgba(128, 128, 128, 0.35); border-radius: 0.5rem; }
