@@ -71,11 +71,6 @@ class BugHuntLab(PredictionPanel):
         self._tell(list)
         self._arrange()
 
-    def _arrange(self) -> None:
-        pickers = w.Box(list(self.controls.values()), layout=w.Layout(flex_flow="row wrap"))
-        shown = [self.message, self.stage.box] if self.is_open else [self.message]
-        self._show(pickers, *self._question(), *shown)
-
     def compute(self) -> None:
         """Runs all checks on the patient and the chosen look at its reads; while closed, nothing."""
         if not self.is_open:

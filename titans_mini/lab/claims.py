@@ -70,8 +70,7 @@ class ClaimsLab(PredictionPanel):
         self.words.value = self.say("papers", other=other, section=row.section, papers=papers)
 
     def _arrange(self) -> None:
-        shown = [self.message, self.stage.box] if self.is_open else [self.message]
-        self._show(self.claim, self.words, *self._question(), *shown)
+        self._show(self.claim, self.words, *self._below())
 
     def compute(self) -> None:
         """Shows the row as it was measured; while closed, nothing; a row that is missing has its command."""

@@ -89,11 +89,6 @@ class FrontiersLab(PredictionPanel):
             setattr(self, name, control)
             self._watch(control, self.changed)
 
-    def _arrange(self) -> None:
-        pickers = w.Box(list(self.controls.values()), layout=w.Layout(flex_flow="row wrap"))
-        shown = [self.message, self.stage.box] if self.is_open else [self.message]
-        self._show(pickers, *self._question(), *shown)
-
     @property
     def settings(self) -> tuple:
         """bits, per, feature, tau, cost, noise, as the controls say now."""

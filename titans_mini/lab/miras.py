@@ -104,11 +104,6 @@ class MirasLab(PredictionPanel):
             setattr(self, name, control)
             self._watch(control, self.changed)
 
-    def _arrange(self) -> None:
-        pickers = w.Box(list(self.controls.values()), layout=w.Layout(flex_flow="row wrap"))
-        shown = [self.message, self.stage.box] if self.is_open else [self.message]
-        self._show(pickers, *self._question(), *shown)
-
     @property
     def chosen(self) -> Combination:
         """The five names that the pickers show, allowed or not."""

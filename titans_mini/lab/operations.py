@@ -97,11 +97,6 @@ class DrillLab(PredictionPanel):
             setattr(self, name, made)
             self._watch(made, self.changed)
 
-    def _arrange(self) -> None:
-        sliders = w.Box(list(self.controls.values()), layout=w.Layout(flex_flow="row wrap"))
-        shown = [self.message, self.stage.box] if self.is_open else [self.message]
-        self._show(sliders, *self._question(), *shown)
-
     @property
     def settings(self) -> tuple[str, DrillConfig]:
         """(engine, drill) as the controls say now."""

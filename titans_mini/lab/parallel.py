@@ -82,11 +82,6 @@ class ParallelLab(PredictionPanel):
             setattr(self, name, self._name(name, roomy(control)))
             self._watch(control, self._moved if name in ("matrix", "token") else self.changed)
 
-    def _arrange(self) -> None:
-        sliders = w.Box(list(self.controls.values()), layout=w.Layout(flex_flow="row wrap"))
-        shown = [self.message, self.stage.box] if self.is_open else [self.message]
-        self._show(sliders, *self._question(), *shown)
-
     @property
     def settings(self) -> tuple:
         """chunk, theta, eta, alpha and the odd gate, as the controls say now."""

@@ -128,7 +128,11 @@ class PredictionPanel(Panel):
 
     def _arrange(self) -> None:
         """Puts the parts into the panel, open or closed."""
-        raise NotImplementedError
+        self._show(w.Box(list(self.controls.values()), layout=w.Layout(flex_flow="row wrap")), *self._below())
+
+    def _below(self) -> list[w.Widget]:
+        """What stands below the controls: question and message, and the figure once it is open."""
+        return [*self._question(), self.message, *([self.stage.box] if self.is_open else [])]
 
     def _opened(self) -> None:
         self.changed()

@@ -81,11 +81,6 @@ class TuningLab(PredictionPanel):
             setattr(self, name, control)
             self._watch(control, self._moved if name in ("settings", "short", "seeds") else self.changed)
 
-    def _arrange(self) -> None:
-        controls = w.Box(list(self.controls.values()), layout=w.Layout(flex_flow="row wrap"))
-        shown = [self.message, self.stage.box] if self.is_open else [self.message]
-        self._show(controls, *self._question(), *shown)
-
     def _moved(self, _=None) -> None:
         self._offer_picks()
         self.changed()

@@ -113,11 +113,6 @@ class RecallLab(PredictionPanel):
         for control in self.controls.values():
             self._watch(control, self.changed)
 
-    def _arrange(self) -> None:
-        sliders = w.Box(list(self.controls.values()), layout=w.Layout(flex_flow="row wrap"))
-        shown = [self.message, self.stage.box] if self.is_open else [self.message]
-        self._show(sliders, *self._question(), *shown)
-
     @property
     def settings(self) -> tuple:
         """variant, gap, memory, sequence, as the controls say now."""
