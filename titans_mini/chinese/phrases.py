@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 
 _BLANK = re.compile(r"(?<!%)\{(\w+)\}")  # %{...} is plotly's own
 _SPACED = re.compile(r"(?<=[，；：。、（）]) ")  # full-width marks have room of their own
@@ -20,13 +20,17 @@ class Phrases:
 
     def __init__(self, known: Mapping[str, str]) -> None:
         self.known = known
-        blanks = [key for key in known if _BLANK.search(key)]
-        blanks.sort(key=lambda key: -len(_BLANK.sub("", key)))  # those with most words of their own first
-        self._forms = [(matcher(key), _own_braces(known[key])) for key in blanks]
         self._found = lru_cache(maxsize=4096)(self._find)
 
     def __call__(self, text: str) -> str:
         return self._found(text)
+
+    @cached_property
+    def _forms(self) -> list[tuple[Callable, str]]:
+        """(matcher, text) of each key with blanks; made when the first text is read, which in English none is."""
+        blanks = [key for key in self.known if _BLANK.search(key)]
+        blanks.sort(key=lambda key: -len(_BLANK.sub("", key)))  # those with most words of their own first
+        return [(matcher(key), _own_braces(self.known[key])) for key in blanks]
 
     def _find(self, text: str) -> str:
         if text in self.known:
