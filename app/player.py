@@ -17,11 +17,6 @@ PACES = (1, 10, 100)
 PAGE = 320  # bytes of text shown at once
 CHART_HEIGHT = 660
 TOOLBAR = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
-# Streamlit puts the theme's categorical colours in the place of these, so curves follow light and dark at once.
-THEMED = {
-    figures.COLOURS[name]: f"#{number:06d}"
-    for number, name in enumerate(("surprise", "momentum", "g_write", "g_forget", "memory_norm", "loss"), start=1)
-}
 
 
 def show(run: Run, other: Run | None, hidden: frozenset[str]) -> None:
@@ -120,9 +115,7 @@ def _figure(run: Run, other: Run | None, token: int):
     key = (run.key, behind and behind.settings, other and other.key)
     kept = st.session_state.get("figure")
     if kept is None or kept[0] != key:
-        figure = figures.time_figure(run.trace, behind, cursor=token, height=CHART_HEIGHT)
-        for line in figure.data:
-            line.line.color = THEMED.get(line.line.color, line.line.color)
+        figure = charts.themed(figures.time_figure(run.trace, behind, cursor=token, height=CHART_HEIGHT))
         kept = st.session_state.figure = (key, figure)
     figures.move_cursor(kept[1], token)
     return kept[1]

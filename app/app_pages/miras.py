@@ -161,12 +161,9 @@ def _versus(rule: miras_rules.Rule, hidden: frozenset[str]) -> str:
             format_func=controls.labels(options, _label),
         )  # fmt: skip
         if "pin" not in hidden:
-            icon, about = ":material/keep:", say("pin_rule?")
-            st.button(say("pin_rule"), key="pin_rule", icon=icon, help=about, on_click=_pin, args=(rule,))
-    if versus != own.VERSUS.default:
-        st.query_params["versus"] = versus
-    elif "versus" in st.query_params:
-        del st.query_params["versus"]
+            look = {"icon": ":material/keep:", "help": say("pin_rule?")}
+            st.button(say("pin_rule"), key="pin_rule", on_click=_pin, args=(rule,), **look)
+    controls.keep_in_link(own.VERSUS, versus)
     return versus
 
 

@@ -7,7 +7,6 @@ import math
 import charts
 import links
 import streamlit as st
-from player import THEMED
 from texts import option, plain, say
 from texts.about import about
 from texts.phrases import told
@@ -113,11 +112,7 @@ def _charts(runs: dict[str, Run], hidden: frozenset[str]) -> None:
 
 
 def _draw(figure, name: str) -> None:
-    """Streamlit puts the theme's colours in the place of those of `THEMED`."""
-    for line in figure.data:
-        line.line.color = THEMED.get(line.line.color, line.line.color)
-        line.marker.color = THEMED.get(line.marker.color, line.marker.color)
-    charts.draw(figure, f"{name}_chart", say(f"alt={name}"))
+    charts.draw(charts.themed(figure, markers=True), f"{name}_chart", say(f"alt={name}"))
 
 
 def _formula(rule: miras_rules.Rule) -> None:

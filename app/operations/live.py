@@ -6,7 +6,6 @@ import math
 
 import charts
 import streamlit as st
-from player import THEMED
 from texts import plain, say
 from texts.phrases import told
 
@@ -112,7 +111,7 @@ def _gauges(desk: Desk) -> None:
     st.markdown(f"##### {say('gauges')}", help=say("gauges?"))
     figure = figures_gauges.gauges_figure(figures_gauges.make_gauges(desk.drill))
     bars = figure.data[0].marker
-    bars.color = [THEMED.get(colour, colour) for colour in bars.color]
+    bars.color = [charts.THEMED.get(colour, colour) for colour in bars.color]
     charts.draw(figure, "drill_gauges", say("alt=gauges"))
     st.caption(_norm_line(desk))
 
@@ -120,9 +119,7 @@ def _gauges(desk: Desk) -> None:
 def _chart(desk: Desk) -> None:
     st.markdown(f"##### {say('drill_chart')}", help=say("drill_chart?"))
     figure = figures_operate.timeline_figure(desk.drill, height=600 if desk.drill.runner.engine.predicts else 430)
-    for line in figure.data:
-        line.line.color = THEMED.get(line.line.color, line.line.color)
-    charts.draw(figure, "drill_timeline", say("alt=drill"))
+    charts.draw(charts.themed(figure), "drill_timeline", say("alt=drill"))
 
 
 def _snapshots(desk: Desk, playing: bool) -> None:

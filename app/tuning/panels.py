@@ -9,7 +9,6 @@ import charts
 import controls
 import streamlit as st
 from controls import MAX_TOKENS
-from player import THEMED
 from texts import plain, say
 from texts.phrases import told
 
@@ -165,10 +164,4 @@ def _noise(known: Tuning) -> None:
 
 
 def _draw(figure, name: str, alt: str) -> None:
-    """Streamlit puts the theme's colours in the place of those of `THEMED`."""
-    for curve in figure.data:
-        if curve.type == "scatter":
-            curve.line.color = THEMED.get(curve.line.color, curve.line.color)
-            if isinstance(curve.marker.color, str):
-                curve.marker.color = THEMED.get(curve.marker.color, curve.marker.color)
-    charts.draw(figure, f"{name}_chart", alt)
+    charts.draw(charts.themed(figure, markers=True), f"{name}_chart", alt)

@@ -17,7 +17,6 @@ import sources
 import streamlit as st
 import torch
 import weights
-from player import THEMED
 from texts import option, plain, say
 from texts.phrases import told
 
@@ -54,9 +53,7 @@ def _buttons(*names: str) -> list[bool]:
 
 
 def _draw(figure, name: str) -> None:
-    for line in figure.data:
-        line.line.color = THEMED.get(line.line.color, line.line.color)
-    charts.draw(figure, f"{name}_chart", say(f"alt={name}"))
+    charts.draw(charts.themed(figure), f"{name}_chart", say(f"alt={name}"))
 
 
 def bits(variant: str, hidden: frozenset[str]) -> None:
