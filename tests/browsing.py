@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -31,12 +33,25 @@ class Server(NamedTuple):
     pid: int
 
 
+def require_chromium(untested: str) -> None:
+    """Skips what asks for it where there is no Chromium; fails where the environment does not allow that."""
+    if CHROMIUM is None:
+        if os.environ.get("TITANS_REQUIRE_CHROMIUM") == "1":
+            pytest.fail("Chromium is not installed, and TITANS_REQUIRE_CHROMIUM asks for it")
+        pytest.skip(f"Chromium is not installed: {untested}")
+
+
+def free_port() -> int:
+    """A port of this machine that nobody uses."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 @contextlib.contextmanager
 def serve(folder: Path, **more: str) -> Iterator[Server]:
     """The app on a free port of this machine; its stderr goes to a file in `folder`. `more`: environment variables."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     log = folder / "stderr.txt"
     command = [sys.executable, "-m", "streamlit", "run", "app/streamlit_app.py", "--server.port", str(port)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **more}

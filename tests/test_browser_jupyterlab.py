@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ from lessons import FILES, ROOT, cells, tool
 
 pytest.importorskip("playwright")
 
-from browsing import CHROMIUM, browser  # noqa: E402
+from browsing import browser, free_port, require_chromium  # noqa: E402
 
 pytestmark = pytest.mark.browser
 SETTINGS = {  # every cell is drawn, seen or not; no question about news
@@ -41,14 +40,9 @@ SHOWN = """() => {
 @pytest.fixture(scope="module")
 def jupyterlab(tmp_path_factory):
     """The address of a JupyterLab that serves the lessons, and `lab.ipynb` with one lab."""
-    if CHROMIUM is None:
-        if os.environ.get("TITANS_REQUIRE_CHROMIUM") == "1":
-            pytest.fail("Chromium is not installed, and TITANS_REQUIRE_CHROMIUM asks for it")
-        pytest.skip("Chromium is not installed: the notebooks are not tested in JupyterLab")
+    require_chromium("the notebooks are not tested in JupyterLab")
     folder = tmp_path_factory.mktemp("jupyter")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
     command += ["--IdentityProvider.token=", "--expose-app-in-browser", f"--ServerApp.root_dir={fill(folder)}"]
     homes = {f"JUPYTER_{name}_DIR": str(folder / name) for name in ("CONFIG", "DATA", "RUNTIME")}
