@@ -62,7 +62,7 @@ class _Gradients(torch.autograd.Function):
     def backward(ctx, g_norm: Tensor | None, g_loss: Tensor | None, *g_parts: Tensor | None):
         """Gradients in keys, values and weights."""
         depth, (norm, *saved) = ctx.depth, ctx.saved_tensors
-        weights, inputs, outputs, deltas = _layers(saved, depth)
+        weights, inputs, outputs, deltas = _by_layer(saved, depth)
         g_inputs, g_outputs = [None, *g_parts[: depth - 1]], list(g_parts[depth - 1 : 2 * depth - 1])
         g_deltas, g_weights = list(g_parts[2 * depth - 1 :]), [None] * depth
         if g_norm is not None:  # of sqrt(sum of |a|^2 |delta|^2)
@@ -102,7 +102,7 @@ class _ReadWrite(torch.autograd.Function):
     def forward(ctx, activation: Activation, ends: bool, queries: Tensor | None, *tensors: Tensor | None):
         """See the class."""
         coef, parts = Coefficients(*tensors[:5]), tensors[5:]
-        weights, momentum, inputs, deltas = _layers(parts, len(parts) // 4)
+        weights, momentum, inputs, deltas = _by_layer(parts, len(parts) // 4)
         activity = Activity(inputs, [], deltas, None, None)
         reading = Reading([], [])
         if queries is not None:
@@ -120,9 +120,9 @@ class _ReadWrite(torch.autograd.Function):
         depth, coef = ctx.depth, Coefficients(*ctx.saved_tensors[:5])
         sums = _Sums(coef, depth)
         parts, trail = ctx.saved_tensors[5 : 5 + 4 * depth], ctx.saved_tensors[5 + 4 * depth :]
-        layers = _Layers(*_layers(parts, depth))
+        layers = _Layers(*_by_layer(parts, depth))
         if g_after:
-            _back_write(sums, layers, coef, *_layers(g_after, depth))
+            _back_write(sums, layers, coef, *_by_layer(g_after, depth))
         g_queries = None
         if g_reads is not None:
             slopes = [ctx.activation.with_slope(z)[1] for z in trail[depth:]]
@@ -227,6 +227,6 @@ def _squares(x: Tensor) -> Tensor:
     return torch.linalg.vector_norm(x, dim=-1, keepdim=True).square()
 
 
-def _layers(parts: Sequence[Tensor], depth: int) -> list[Sequence[Tensor]]:
+def _by_layer(parts: Sequence[Tensor], depth: int) -> list[Sequence[Tensor]]:
     """Parts in groups of one a layer."""
     return [parts[start : start + depth] for start in range(0, len(parts), depth)]
