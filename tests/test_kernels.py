@@ -145,7 +145,6 @@ BEYOND = {
     ),
     "no mask": lambda fast, tokens, rule: (fast, tokens._replace(valid=tokens.keys[..., 0] > 0), rule),
     "float32 or float64": lambda fast, tokens, rule: (fast, tokens._replace(keys=tokens.keys.half()), rule),
-    "a gate state of tensors": lambda fast, tokens, rule: (fast, tokens, rule._replace(floats=True)),
 }  # fmt: skip
 
 

@@ -16,8 +16,9 @@ from .data import Stream, make_stream
 from .errors import ConfigError
 from .memory.chunk import Fast, Record, Rule, Tokens, chunk_step
 from .memory.fastweights import ACTIVATIONS, apply_memory, initial_weights, weight_norm
-from .memory.gates import ConstantGate, FloatGate, GateState, SurpriseGate, initial_gate_state
-from .memory.state import join, map_tensors
+from .memory.gates import ConstantGate, SurpriseGate, initial_gate_state
+from .memory.single import run_single
+from .memory.state import join
 from .threads import one_thread
 from .trace import COLUMNS, Trace
 
@@ -73,24 +74,24 @@ def run_stream(
 ) -> tuple[Fast, Record]:
     """Writes every token of the stream; returns the final memory and the record of all tokens, (rows, t)."""
     memory = configs[0].memory
-    floats = len(configs) == memory.chunk == 1 and configs[0].gate == "surprise"
-    gate = FloatGate(make_gate(configs)) if floats else make_gate(configs)
-    rule = Rule(gate, ACTIVATIONS[memory.activation], memory.clip, norms=True, floats=floats)
-    if floats:
-        fast = fast._replace(gate=map_tensors(Tensor.item, fast.gate))
+    rule = Rule(make_gate(configs), ACTIVATIONS[memory.activation], memory.clip, norms=True)
+    single = len(configs) == memory.chunk == 1 and configs[0].gate == "surprise"
     blocks, read = [], 0
     for block in _tokens(stream, memory.norm, len(configs)).split(BLOCK * memory.chunk):
-        records = []
-        for piece in block.split(memory.chunk):
-            _, fast, record = chunk_step(fast, piece, rule)
-            records.append(record)
-        blocks.append(join(records))
+        fast, record = run_single(fast, block, rule) if single else _run_chunks(fast, block, rule, memory.chunk)
+        blocks.append(record)
         read += block.keys.shape[1]
         if beat:
             beat(read)
-    if floats:
-        fast = fast._replace(gate=GateState(*(record.raw.new_tensor([[value]]) for value in fast.gate)))
     return fast, join(blocks)
+
+
+def _run_chunks(fast: Fast, tokens: Tokens, rule: Rule, chunk: int) -> tuple[Fast, Record]:
+    records = []
+    for piece in tokens.split(chunk):
+        _, fast, record = chunk_step(fast, piece, rule)
+        records.append(record)
+    return fast, join(records)
 
 
 def _tokens(stream: Stream, norm: float, rows: int) -> Tokens:

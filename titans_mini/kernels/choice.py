@@ -49,7 +49,6 @@ LIMITS: dict[str, Callable[[Fast, Tokens, Rule], bool]] = {
     ),
     f"weights and momentum of at most {STATE_ON_CHIP // 1024} KB a row and head": _state_fits,
     "no mask": lambda fast, tokens, rule: tokens.valid is None,
-    "a gate state of tensors": lambda fast, tokens, rule: not rule.floats,
 }  # fmt: skip
 
 

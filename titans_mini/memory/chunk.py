@@ -67,7 +67,6 @@ class Rule(NamedTuple):
     activation: Activation = ACTIVATIONS["silu"]
     clip: float | None = None
     norms: bool = False  # also record the memory norm after each write
-    floats: bool = False  # one row, token by token: the gate decides on plain floats, which is far cheaper
     bias: Bias = squared_error  # the inner loss, which changes the output layer's delta alone
 
 
@@ -78,15 +77,6 @@ class Record(NamedTuple):
     loss: Tensor  # inner loss before the write
     gates: Gates
     norm: Tensor | None  # memory norm after the write
-
-
-def _decide(rule: Rule, raw: Tensor, tokens: Tokens, state: GateState) -> tuple[Gates, GateState]:
-    """What the gate makes of a chunk's surprise (n, c)."""
-    if not rule.floats:
-        return rule.gate(raw, tokens.features, state, tokens.valid)
-    gates, state = rule.gate(raw.item(), None, state)
-    theta, alpha, *rest = raw.new_tensor([gates.theta, *gates[2:]]).view(-1, 1, 1).unbind()
-    return Gates(theta, None, alpha, *rest), state
 
 
 def read(fast: Fast, activity: Activity, coef: Coefficients, queries: Tensor, rule: Rule) -> Tensor:
@@ -118,7 +108,7 @@ def chunk_step(fast: Fast, tokens: Tokens, rule: Rule, *, ends: bool = True) -> 
     """
     activity, norm = _surprise(fast.weights, tokens, rule)
     raw = norm * tokens.keys.shape[-1] ** -0.5
-    gates, gate_state = _decide(rule, raw, tokens, fast.gate)
+    gates, gate_state = rule.gate(raw, tokens.features, fast.gate, tokens.valid)
     clipped = gates
     if rule.clip is not None:
         clipped = gates._replace(theta=gates.theta * (rule.clip / norm).clamp(max=1))
