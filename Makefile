@@ -17,7 +17,7 @@ STRICT := notebooks/02_momentum_and_forgetting.ipynb notebooks/11_bug_hunt.ipynb
 # Of `make claims`: the folder of training runs text-VARIANT-SEED, for the row on the variants' order.
 RUNS ?=
 # One thread in each worker: the workers already fill the cores.
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
 
 # The script's one line goes out through make's own error, which adds no second line.
 found = $(shell $(SHELL) tools/check_python.sh "$(PYTHON)" 2>&1)

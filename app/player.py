@@ -29,9 +29,17 @@ def _player(run: Run, other: Run | None, hidden: frozenset[str], beating: bool) 
     token = _move(run, beating)
     if bool(st.session_state.get("playing")) != beating:
         st.rerun()  # the beat is set where the fragment is called
+    above = st.container(key="player")
+    if "chart" not in hidden:
+        charts.draw(_figure(run, other, token), "curves", say("chart"), config=TOOLBAR)
+    with above:
+        _show_token(run, token, hidden)
+
+
+def _show_token(run: Run, token: int, hidden: frozenset[str]) -> None:
+    """Buttons, text and formula: all that stands above the curves, though the curves go out first."""
     if "player" not in hidden:
         _show_controls(run, token)
-        token = st.session_state.cursor
     text, formula = "text" not in hidden, "formula" not in hidden
     if text or formula:
         columns = iter(st.columns([11, 9] if text and formula else 1, gap="medium"))
@@ -41,8 +49,6 @@ def _player(run: Run, other: Run | None, hidden: frozenset[str], beating: bool) 
         if formula:
             with next(columns):
                 _show_formula(run.trace, token)
-    if "chart" not in hidden:
-        charts.draw(_figure(run, other, token), "curves", say("chart"), config=TOOLBAR)
 
 
 def _move(run: Run, beating: bool) -> int:

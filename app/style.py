@@ -7,7 +7,7 @@ STYLE = """
 <style>
 .stAppHeader { background: transparent; backdrop-filter: blur(0.8rem); }
 .stMainBlockContainer { padding: TOP 3rem 3rem 3rem; }
-.stMainBlockContainer > .stVerticalBlock { gap: 0.7rem; }
+.stMainBlockContainer > .stVerticalBlock, .st-key-above, .st-key-player { gap: 0.7rem; }
 [data-testid="stSidebarHeader"] { height: 2.6rem; padding-top: 0.4rem; padding-bottom: 0; margin-bottom: 0; }
 [data-testid="stMetricValue"] { font-size: 1.45rem; line-height: 1.3; }
 .stMain h4 { padding: 0 0 0.3rem 0; }

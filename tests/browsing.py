@@ -53,7 +53,7 @@ def serve(folder: Path, **more: str) -> Iterator[Server]:
     """The app on a free port of this machine; its stderr goes to a file in `folder`. `more`: environment variables."""
     port = free_port()
     log = folder / "stderr.txt"
-    command = [sys.executable, "-m", "streamlit", "run", "app/streamlit_app.py", "--server.port", str(port)]
+    command = [sys.executable, "-m", "titans_mini", "app", "--no-browser", "--port", str(port)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **more}
     with (
         log.open("w") as stderr,

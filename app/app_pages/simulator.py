@@ -36,10 +36,12 @@ def main() -> None:
     links.keep()
     other = runs.pinned()
     tour.show(run)
-    header.show(run, other, hidden)
-    if "gallery" not in hidden:
-        gallery_panel.show(run.trace.settings, run.source)
-    player.show(run, other, hidden)
+    above = st.container(key="above")
+    player.show(run, other, hidden)  # its curves go out first
+    with above:
+        header.show(run, other, hidden)
+        if "gallery" not in hidden:
+            gallery_panel.show(run.trace.settings, run.source)
     extras.show(run, other, hidden)
 
 

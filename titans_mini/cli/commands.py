@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import importlib.util
 import json
 import os
+import runpy
 import subprocess
 import sys
 from dataclasses import fields
@@ -34,6 +36,8 @@ from .speed import add_bench, add_stream
 from .tune import add_tune
 
 ROOT = Path(__file__).resolve().parents[2]
+# What the app's first page imports and takes long: torch is here already.
+FIRST_PAGE = ("streamlit.elements.plotly_chart", "titans_mini.figures", "titans_mini.studies.gallery")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -217,9 +221,22 @@ def _write(text: str, path: Path) -> None:
 def _app(options: argparse.Namespace) -> int:
     port = _port(options)
     _require("streamlit", "app")
-    command = [sys.executable, "-m", "streamlit", "run", str(_find("app/streamlit_app.py"))]
+    command = ["streamlit", "run", str(_find("app/streamlit_app.py"))]
     command += ["--server.headless", str(options.no_browser).lower()]
-    return subprocess.call(command + [f"--server.port={port}"] * (port is not None), cwd=ROOT)
+    return _serve(command + [f"--server.port={port}"] * (port is not None))
+
+
+def _serve(command: list[str]) -> int:
+    """Runs Streamlit in this process, which has imported what the first visitor would else wait for."""
+    os.chdir(ROOT)  # where Streamlit looks for its settings
+    for module in FIRST_PAGE:
+        importlib.import_module(module)
+    sys.argv = command
+    try:
+        runpy.run_module("streamlit", run_name="__main__")
+    except SystemExit as end:
+        return end.code or 0
+    return 0
 
 
 def _lab(options: argparse.Namespace) -> int:

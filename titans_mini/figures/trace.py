@@ -55,6 +55,8 @@ def time_figure(
         if pinned is not None:
             lines.append(_line(pinned, names[0], grey=True, showlegend=row == 1, **axes))
         lines += [_line(trace, name, **axes) for name in names]
+        for side in "xy":
+            layout[f"{side}axis{number}"] |= {"automargin": False, "ticklabeloverflow": "allow"}
         layout[f"xaxis{number}"]["range"] = [-0.5, longest - 0.5]  # fixed, so that no mark and no gap shifts it
         title = {"title": {"text": "<br>".join(LABELS[name] for name in names)}}
         layout[f"yaxis{number}"].update(title, **spans.get(row, {}))
@@ -186,7 +188,8 @@ def _line(trace: Trace, name: str, grey: bool = False, showlegend: bool | None =
     series = write_frequency(trace) if name == "frequency" else getattr(trace, name)
     label = f"A: {LABELS[name]}" if grey else LABELS[name]
     line = kind(
-        x=np.arange(len(trace)),
+        x0=0,
+        dx=1,
         y=series.astype(np.float32),
         name=label,
         showlegend=showlegend,

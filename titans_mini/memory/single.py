@@ -15,10 +15,17 @@ import torch
 from torch import Tensor
 
 from .chunk import Fast, Record, Rule, Tokens
-from .fastweights import Activation
+from .fastweights import Activation, Weights
 from .gates import FloatGate, Gates, GateState
 
 LEAST_SQUARE = 1e-30  # of a gradient's norm, as in the chunk form
+
+
+class _Memory(NamedTuple):
+    """The weights, which lie one after the other in one vector, so that their norm takes a single call."""
+
+    layers: list[Tensor]  # per layer (o, i)
+    whole: Tensor
 
 
 class _Gradient(NamedTuple):
@@ -56,18 +63,17 @@ def _square(vector: Tensor) -> float:
     return torch.dot(vector, vector).item()
 
 
-def _step(weights: Sequence[Tensor], key: Tensor, value: Tensor, rule: Rule, state: GateState) -> tuple:
+def _step(memory: _Memory, key: Tensor, value: Tensor, rule: Rule, state: GateState) -> tuple:
     """Writes one pair into the weights; (what happened, the next gate state)."""
-    inputs, deltas, loss = _gradient(weights, key, value, rule.activation)
+    inputs, deltas, loss = _gradient(memory.layers, key, value, rule.activation)
     square = sum(_square(delta) * _square(a) for delta, a in zip(deltas, inputs, strict=True))
     norm = math.sqrt(max(square, LEAST_SQUARE))  # NaN comes first, and stays
     raw = norm * len(key) ** -0.5
     gates, state = rule.gate(raw, None, state)
     theta = gates.theta if rule.clip is None else gates.theta * min(rule.clip / norm, 1.0)
-    for weight, delta, a in zip(weights, deltas, inputs, strict=True):
+    for weight, delta, a in zip(memory.layers, deltas, inputs, strict=True):
         weight.addr_(delta, a, beta=1 - gates.alpha, alpha=-theta)
-    size = math.hypot(*(torch.linalg.vector_norm(weight).item() for weight in weights))
-    return _Moment(raw, loss, gates, size), state
+    return _Moment(raw, loss, gates, torch.linalg.vector_norm(memory.whole).item()), state
 
 
 def run_single(fast: Fast, tokens: Tokens, rule: Rule) -> tuple[Fast, Record]:
@@ -75,14 +81,19 @@ def run_single(fast: Fast, tokens: Tokens, rule: Rule) -> tuple[Fast, Record]:
 
     `rule.gate` is a SurpriseGate. Momentum plays no part, and the memory norm is always recorded.
     """
-    weights = [weight[0].clone() for weight in fast.weights]
-    like = weights[0]
+    memory, like = _copy(fast.weights), fast.weights[0]
     rule, state, moments = rule._replace(gate=FloatGate(rule.gate)), GateState(*map(Tensor.item, fast.gate)), []
     for key, value in zip(tokens.keys[0].unbind(), tokens.values[0].unbind(), strict=True):
-        moment, state = _step(weights, key, value, rule, state)
+        moment, state = _step(memory, key, value, rule, state)
         moments.append(moment)
     after = GateState(*(like.new_tensor([[number]]) for number in state))
-    return Fast(tuple(weight.unsqueeze(0) for weight in weights), fast.momentum, after), _record(moments, like)
+    return Fast(tuple(layer.unsqueeze(0) for layer in memory.layers), fast.momentum, after), _record(moments, like)
+
+
+def _copy(weights: Weights) -> _Memory:
+    whole = torch.cat([weight.flatten() for weight in weights])
+    parts = whole.split([weight.numel() for weight in weights])
+    return _Memory([part.view_as(weight[0]) for part, weight in zip(parts, weights, strict=True)], whole)
 
 
 def _record(moments: list[_Moment], like: Tensor) -> Record:
