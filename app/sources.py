@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 from texts import option, plain, say
-from texts.phrases import told
+from texts.phrases import quoted
 
 from titans_mini.data import check_text
 from titans_mini.errors import ConfigError
@@ -49,7 +49,7 @@ def choose(stream: str) -> tuple[Source, str | None]:
         else:
             state.source = last = new
     except ConfigError as error:
-        note = say("bad_source", error=plain(told(error)), name=last.name)
+        note = say("bad_source", error=quoted(error), name=last.name)
     return last, note
 
 

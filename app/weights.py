@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import streamlit as st
 from texts import plain, say
-from texts.phrases import told
+from texts.phrases import quoted
 
 from titans_mini import TitansLM
 from titans_mini.errors import ConfigError
@@ -44,7 +44,7 @@ def find(task: str, variant: str) -> Weights | None:
         if lm.config.vocab_size != TASKS[task].vocab_size:
             raise ConfigError(f"they have a vocabulary of {lm.config.vocab_size}, not {TASKS[task].vocab_size}")
     except (ConfigError, OSError, LookupError, TypeError) as error:
-        st.error(say("bad_weights", name=plain(fitting[0]), error=plain(told(error))))
+        st.error(say("bad_weights", name=plain(fitting[0]), error=quoted(error)))
         return None
     st.caption(_describe(fitting[0], card, lm))
     return Weights(lm, card, key)

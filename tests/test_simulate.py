@@ -14,7 +14,7 @@ from titans_mini.data import Stream, make_stream
 from titans_mini.data.encode import encode
 from titans_mini.memory.fastweights import initial_weights
 from titans_mini.reference import RecipeGate, token_loop
-from titans_mini.simulate import run_stream, start_fast
+from titans_mini.simulate import count_groups, run_stream, start_fast
 from titans_mini.trace import COLUMNS
 
 SMALL = SimulationConfig(tokens=120, memory=MemoryConfig.preset("recipe", dim=16))
@@ -104,6 +104,21 @@ def test_many_settings_at_once_equal_one_by_one(gate):
             np.testing.assert_allclose(
                 getattr(together, name), getattr(alone, name), rtol=1e-4, atol=1e-5, err_msg=name
             )
+
+
+def test_many_settings_in_groups_equal_one_by_one_and_tell_how_far_they_are(monkeypatch):
+    """The cache holds two of the five; 70 tokens are two pieces."""
+    configs = [replace(SMALL, tokens=70, tau=tau / 10) for tau in range(5)]
+    monkeypatch.setitem(simulate.__globals__, "CACHED", 2 * 2 * 16 * 64)  # the module has the function's name
+    beats = []
+    assert count_groups(SMALL.memory, 5) == 3
+    for together, config in zip(simulate_many(configs, beat=beats.append), configs, strict=True):
+        assert together.settings == config
+        for name in COLUMNS:
+            np.testing.assert_allclose(
+                getattr(together, name), getattr(simulate(config), name), rtol=1e-4, atol=1e-5, err_msg=name
+            )
+    assert beats == [21, 23, 44, 46, 68, 70]
 
 
 def test_settings_of_one_batch_must_share_the_stream():

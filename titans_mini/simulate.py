@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -11,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .config import SimulationConfig
+from .config import MemoryConfig, SimulationConfig
 from .data import Stream, make_stream
 from .errors import ConfigError
 from .memory.chunk import Fast, Record, Rule, Tokens, chunk_step
-from .memory.fastweights import ACTIVATIONS, apply_memory, initial_weights, weight_norm
+from .memory.fastweights import ACTIVATIONS, apply_memory, initial_weights, layer_shapes, weight_norm
 from .memory.gates import ConstantGate, SurpriseGate, initial_gate_state
 from .memory.single import run_single
 from .memory.state import join
@@ -23,6 +24,7 @@ from .threads import one_thread
 from .trace import COLUMNS, Trace
 
 BLOCK = 64  # chunks whose tensors live at once; thousands would set off Python's slow full garbage collections
+CACHED = 1_048_576  # weights, 4 MB: with three times as many, each row takes twice as long
 HUGE = 1e15  # raw surprise of a run that is lost
 METER_CHUNK = 64  # tokens measured at once where the gate itself does not measure surprise
 
@@ -38,7 +40,7 @@ def simulate(config: SimulationConfig, text: str | None = None) -> Trace:
 def simulate_many(
     configs: Sequence[SimulationConfig], text: str | None = None, *, beat: Callable[[int], None] | None = None
 ) -> list[Trace]:
-    """Runs settings that differ in tau, beta, lam, eta and softness alone as one batch: a row each.
+    """Runs settings that differ in tau, beta, lam, eta and softness alone together, in groups that share products.
 
     `beat` is called now and then with the number of tokens read; what it raises ends the run.
     """
@@ -46,19 +48,25 @@ def simulate_many(
         raise ConfigError("configs must hold at least 1 SimulationConfig, not 0")
     first = configs[0]
     _check_alike(configs)
-    memory = first.memory
     began = time.perf_counter()
+    size = math.ceil(len(configs) / count_groups(first.memory, len(configs)))
+    groups, columns = [configs[at : at + size] for at in range(0, len(configs), size)], []
     with torch.inference_mode(), one_thread():
-        stream = make_stream(first.scenario, first.tokens, memory.dim, first.seed, text)
-        start = start_fast(first, rows=len(configs))
-        fast, record = run_stream(configs, stream, start, beat)
-        columns = _columns(configs, stream, fast, record)
+        stream = make_stream(first.scenario, first.tokens, first.memory.dim, first.seed, text)
+        norm_start = float(weight_norm(start_fast(first).weights))
+        for number, group in enumerate(groups):
+            before = number * len(stream.ids)
+            told = beat and (lambda read, before=before: beat((before + read) // len(groups)))
+            fast, record = run_stream(group, stream, start_fast(first, len(group)), told)
+            columns += _columns(group, stream, fast, record)
     seconds = (time.perf_counter() - began) / len(configs)
-    norm_start = float(weight_norm(start.weights)[0])
-    return [
-        _trace(config, stream, {name: column[row] for name, column in columns.items()}, norm_start, seconds)
-        for row, config in enumerate(configs)
-    ]
+    return [_trace(*row, stream, norm_start, seconds) for row in zip(configs, columns, strict=True)]
+
+
+def count_groups(memory: MemoryConfig, rows: int) -> int:
+    """In how many groups, one after the other, so many memories run: the weights of one fit a processor's cache."""
+    weights = sum(outputs * inputs for outputs, inputs in layer_shapes(memory))
+    return math.ceil(rows * weights / CACHED)
 
 
 def start_fast(config: SimulationConfig, rows: int = 1) -> Fast:
@@ -110,8 +118,8 @@ def make_gate(configs: Sequence[SimulationConfig]) -> nn.Module:
     return SurpriseGate(**column, normaliser=configs[0].normaliser)
 
 
-def _columns(configs, stream: Stream, fast: Fast, record: Record) -> dict[str, np.ndarray]:
-    """The columns of a Trace, each (rows, t) float64."""
+def _columns(configs, stream: Stream, fast: Fast, record: Record) -> list[dict[str, np.ndarray]]:
+    """The columns of each row's Trace, each (t,) float64."""
     memory, gates = configs[0].memory, record.gates
     surprise, smoothed = gates.surprise, gates.smoothed
     if surprise is None:
@@ -128,7 +136,7 @@ def _columns(configs, stream: Stream, fast: Fast, record: Record) -> dict[str, n
         "raw": record.raw,
         "loss_after": error.square().sum(-1) / memory.norm**2,
     }
-    return {name: series[name].double().numpy() for name in COLUMNS}
+    return [{name: series[name][row].double().numpy() for name in COLUMNS} for row in range(len(configs))]
 
 
 def _measure(configs, raw: Tensor) -> tuple[Tensor, Tensor]:
@@ -142,7 +150,7 @@ def _measure(configs, raw: Tensor) -> tuple[Tensor, Tensor]:
     return join(parts)
 
 
-def _trace(config, stream: Stream, columns: dict, norm_start: float, seconds: float) -> Trace:
+def _trace(config, columns: dict, stream: Stream, norm_start: float, seconds: float) -> Trace:
     lived = np.isfinite([columns[name] for name in COLUMNS if name != "loss_after"]).all(0)
     diverged = None if lived.all() else int(np.argmin(lived))
     if diverged is not None:

@@ -10,8 +10,8 @@ import sources
 import streamlit as st
 from anatomy import controls as own
 from anatomy import panels as anatomy_panels
-from texts import plain, say
-from texts.phrases import told
+from texts import say
+from texts.phrases import quoted
 
 from titans_mini import SimulationConfig
 from titans_mini.errors import ConfigError
@@ -60,7 +60,7 @@ def _run(settings: SimulationConfig, source: sources.Source) -> runs.Run:
     try:
         st.session_state.anatomy_run = run = runs.get_run(settings, source)
     except ConfigError as error:
-        st.error(say("bad_settings", error=plain(told(error))))
+        st.error(say("bad_settings", error=quoted(error)))
         run = st.session_state.get("anatomy_run") or runs.get_run(own.default(), sources.Source())
     return run
 

@@ -11,7 +11,7 @@ from miras import rules as miras_rules
 from miras import runs as miras_runs
 from texts import plain, say
 from texts.about import about
-from texts.phrases import told
+from texts.phrases import quoted
 
 from titans_mini.errors import ConfigError
 from titans_mini.miras import PRESETS
@@ -96,7 +96,7 @@ def _presets(values: dict) -> None:
     if found:
         chosen = PRESETS[found]
         note = plain(about("preset", found, chosen.note))
-        st.caption(say("preset_note", note=note, reference=plain(told(chosen.reference))))
+        st.caption(say("preset_note", note=note, reference=quoted(chosen.reference)))
 
 
 def _fill() -> None:
@@ -140,9 +140,9 @@ def _rule(values: dict) -> miras_rules.Rule:
         if why is None:
             st.session_state.miras_rule = rule = miras_rules.from_values(values)
             return rule
-        st.error(say("refused", reason=plain(told(why)), allowed=miras_panels.allowed_line(values)))
+        st.error(say("refused", reason=quoted(why), allowed=miras_panels.allowed_line(values)))
     except ConfigError as error:
-        st.error(say("miras_bad", error=plain(told(error))))
+        st.error(say("miras_bad", error=quoted(error)))
     return st.session_state.get("miras_rule") or own.DEFAULT
 
 

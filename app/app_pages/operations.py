@@ -9,8 +9,8 @@ from operations import controls as own
 from operations import keep as operations_keep
 from operations import live as operations_live
 from operations.desk import Desk, open_desk
-from texts import plain, say
-from texts.phrases import told
+from texts import say
+from texts.phrases import quoted
 
 from titans_mini.errors import ConfigError
 from titans_mini.operate.drill import DrillConfig
@@ -59,7 +59,7 @@ def _config(values: dict) -> DrillConfig:
     try:
         st.session_state.operations_config = own.to_config(values)
     except ConfigError as error:
-        st.error(say("bad_drill", error=plain(told(error))))
+        st.error(say("bad_drill", error=quoted(error)))
     return st.session_state.get("operations_config") or own.DEFAULT
 
 

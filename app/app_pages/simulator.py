@@ -12,8 +12,8 @@ import runs
 import sources
 import streamlit as st
 import tour
-from texts import plain, say
-from texts.phrases import told
+from texts import say
+from texts.phrases import quoted
 
 from titans_mini import SimulationConfig
 from titans_mini.errors import ConfigError
@@ -68,7 +68,7 @@ def _run(settings: SimulationConfig, source: sources.Source) -> runs.Run:
     try:
         st.session_state.last_run = run = runs.get_run(settings, source)
     except ConfigError as error:
-        st.error(say("bad_settings", error=plain(told(error))))
+        st.error(say("bad_settings", error=quoted(error)))
         run = st.session_state.get("last_run") or runs.get_run(controls.DEFAULT, sources.Source())
     return run
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import controls
 import links
 import streamlit as st
-from texts import plain, say
-from texts.phrases import told
+from texts import say
+from texts.phrases import quoted
 from tuning import controls as own
 from tuning import panels as tuning_panels
 from tuning import runs as tuning_runs
@@ -62,7 +62,7 @@ def _config(values: dict) -> TuneConfig | None:
     try:
         return own.config_of(values)
     except ConfigError as error:
-        st.error(say("tuning_bad", error=plain(told(error))))
+        st.error(say("tuning_bad", error=quoted(error)))
         return None
 
 

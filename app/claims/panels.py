@@ -8,7 +8,7 @@ import streamlit as st
 from texts import DEFAULT, language, plain, say
 from texts.about import about
 from texts.measured import label as figure_label
-from texts.phrases import told
+from texts.phrases import quoted
 
 from claims import controls as own
 from claims import runs as claims_runs
@@ -103,7 +103,7 @@ def _words(key: str, result: Result | None, hidden: frozenset[str]) -> None:
 
 def _told(result: Result) -> str:
     """The measurement in one sentence."""
-    return say("claims_told", told=plain(told(result.finding.told), LONG))
+    return say("claims_told", told=quoted(result.finding.told, LONG))
 
 
 def _papers(key: str) -> str:
@@ -123,7 +123,7 @@ def _small(here: Result, hidden: frozenset[str], *, alone: bool) -> None:
 
 
 def _made(key: str, result: Result) -> str:
-    machine = plain(told(result.machine))
+    machine = quoted(result.machine)
     return say(key, size=say(f"size={result.size}"), seconds=result.seconds, machine=machine)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import streamlit as st
-from texts import plain, say
-from texts.phrases import told
+from texts import say
+from texts.phrases import quoted
 
 from titans_mini.claims import load_results
 from titans_mini.claims.live import measure_apart
@@ -19,7 +19,7 @@ def full() -> dict[str, Result]:
     try:
         return load_results()
     except ConfigError as error:
-        st.error(say("claims_bad", error=plain(told(error))))
+        st.error(say("claims_bad", error=quoted(error)))
         return {}
 
 
@@ -34,6 +34,6 @@ def measure(key: str) -> None:
     try:
         small()[key] = measure_apart(key, beat=lambda seconds: note.info(say("claims_measuring", seconds=seconds)))
     except ConfigError as error:
-        note.error(plain(told(error)))
+        note.error(quoted(error))
         return
     st.rerun()  # the table above has the new figures beside the full ones

@@ -9,7 +9,7 @@ import links
 import streamlit as st
 from texts import option, plain, say
 from texts.about import about
-from texts.phrases import told
+from texts.phrases import quoted, told
 
 from miras import rules as miras_rules
 from miras.runs import Run
@@ -125,7 +125,7 @@ def _formula(rule: miras_rules.Rule) -> None:
             number = say("a_number", name=choice.number.name, value=rule.config.number(knob))
         if knob == "gate":
             number = say("gate_numbers", theta=rule.config.theta, alpha=rule.config.alpha)
-        words = {"formula": choice.formula.replace("|", "\\|"), "reference": plain(told(choice.reference))}
+        words = {"formula": choice.formula.replace("|", "\\|"), "reference": quoted(choice.reference)}
         rows += say("row", knob=say(f"head={knob}"), name=plain(name), number=number, **words)
     st.markdown(rows)
 

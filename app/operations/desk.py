@@ -13,8 +13,8 @@ from pathlib import Path
 
 import streamlit as st
 import weights
-from texts import plain, say
-from texts.phrases import told
+from texts import say
+from texts.phrases import quoted
 
 from operations import controls as own
 from titans_mini.errors import ConfigError
@@ -111,7 +111,7 @@ class Desk:
         try:
             action(*arguments)
         except ConfigError as error:
-            self.note = plain(told(self.words(error)))
+            self.note = quoted(self.words(error))
 
 
 def open_desk(name: str, config: DrillConfig) -> Desk | None:

@@ -6,8 +6,8 @@ import math
 
 import charts
 import streamlit as st
-from texts import plain, say
-from texts.phrases import told
+from texts import say
+from texts.phrases import quoted, told
 
 from operations.desk import Desk
 from titans_mini.figures import gauges as figures_gauges
@@ -148,7 +148,7 @@ def _row(snapshot: Snapshot, verdict: str) -> str:
         size = math.nan
     kind = snapshot.label if snapshot.label in ("auto", "alarm") else "named"
     line = say(
-        f"snapshot={kind}", number=snapshot.number, tokens=snapshot.tokens, size=size, name=plain(told(snapshot.label))
+        f"snapshot={kind}", number=snapshot.number, tokens=snapshot.tokens, size=size, name=quoted(snapshot.label)
     )
     return line if verdict == "ok" else line + " " + say("snapshot_bad")
 

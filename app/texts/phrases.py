@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from titans_mini.chinese.phrases import Phrases
 
-from . import DEFAULT, language
+from . import DEFAULT, language, plain
 from .chinese import FIGURES as CHINESE
 
 PHRASES: dict[str, Phrases] = {"zh": Phrases(CHINESE)}
@@ -14,6 +14,11 @@ def told(text: object) -> str:
     """A text of the package as this session reads it; what no dictionary knows stays English."""
     tongue = language()
     return str(text) if tongue == DEFAULT else phrase(str(text), tongue)
+
+
+def quoted(text: object, limit: int = 200) -> str:
+    """A text of the package, in the session's language, as Markdown that shows just itself, cut at `limit`."""
+    return plain(told(text), limit)
 
 
 def phrase(text: str, tongue: str) -> str:

@@ -9,8 +9,8 @@ import charts
 import controls
 import streamlit as st
 from controls import MAX_TOKENS
-from texts import plain, say
-from texts.phrases import told
+from texts import say
+from texts.phrases import quoted, told
 
 from titans_mini.cli.tune import command
 from titans_mini.figures import tune as figures_tune
@@ -47,9 +47,9 @@ def plan(config: TuneConfig, known: Tuning) -> None:
 def show(known: Tuning, hidden: frozenset[str]) -> None:
     """All of a search that was started, but for what the link hides."""
     if known.complete:
-        st.success(say("verdict=done", verdict=plain(told(known.verdict()), 400)))
+        st.success(say("verdict=done", verdict=quoted(known.verdict(), 400)))
     elif known.table("coarse"):
-        st.info(say("verdict=part", verdict=plain(told(known.verdict()), 400)))
+        st.info(say("verdict=part", verdict=quoted(known.verdict(), 400)))
     else:
         st.info(say("verdict=none", count=len(known.rows)))
         return

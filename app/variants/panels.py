@@ -17,8 +17,8 @@ import sources
 import streamlit as st
 import torch
 import weights
-from texts import option, plain, say
-from texts.phrases import told
+from texts import option, say
+from texts.phrases import quoted
 
 from titans_mini.data.scenarios import to_bytes
 from titans_mini.errors import ConfigError, DivergenceError
@@ -74,7 +74,7 @@ def bits(variant: str, hidden: frozenset[str]) -> None:
     try:
         found = kept[key] if key in kept else kept.setdefault(key, _read(trained.lm, ids))
     except (ConfigError, DivergenceError) as error:
-        st.error(plain(told(error)))
+        st.error(quoted(error))
         return
     kept.move_to_end(key)
     while len(kept) > KEPT:
@@ -147,7 +147,7 @@ def distance(variant: str, hidden: frozenset[str]) -> None:
     try:
         _recall(trained.lm, rows, [(gap, mode) for gap in gaps for mode in ("on", "off")], kept)
     except (ConfigError, DivergenceError) as error:
-        st.error(plain(told(error)))
+        st.error(quoted(error))
     found = {mode: {gap: value for (gap, m), value in kept.items() if m == mode} for mode in ("on", "off")}
     both = sorted(set(found["on"]) & set(found["off"]))
     if not both:
@@ -197,7 +197,7 @@ def generation(variant: str, hidden: frozenset[str]) -> None:
         try:
             _generate(trained.lm, settings, box)
         except (ConfigError, DivergenceError) as error:
-            st.error(plain(told(error)))
+            st.error(quoted(error))
     said = state.get("said")
     if said is not None and said[0][0] == trained.key:
         _say(box, said[0][1], said[1])

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from .. import timing
 from ..config import MemoryConfig, SimulationConfig
-from ..simulate import simulate_many
+from ..simulate import count_groups, simulate_many
 from .search import Job, Step, TuneConfig, plan_jobs
 from .store import Key, Setting
 
@@ -17,14 +17,14 @@ TRUSTED = 0.1  # share of a search after which its own pace is trusted
 
 
 class Speed(NamedTuple):
-    """Seconds that one token takes a batch: a fixed part, and a part for each setting in it."""
+    """Seconds that one token takes: a fixed part for each group of settings, and a part for each setting."""
 
     fixed: float
     each: float
 
-    def seconds(self, settings: int, tokens: int) -> float:
+    def seconds(self, settings: int, tokens: int, groups: int = 1) -> float:
         """Of a batch of so many settings over so many tokens."""
-        return tokens * (self.fixed + self.each * settings)
+        return tokens * (self.fixed * groups + self.each * settings)
 
 
 def measure(width: int, depth: int) -> Speed:
@@ -41,7 +41,9 @@ def _timed(configs: list[SimulationConfig]) -> float:
 
 def job_seconds(job: Job, speeds: Mapping[int, Speed]) -> float:
     """What a batch will take; `speeds` by depth."""
-    return speeds[job.settings[0].depth].seconds(len(job.settings), job.tokens)
+    depth, count = job.settings[0].depth, len(job.settings)
+    groups = count_groups(MemoryConfig.preset("recipe", dim=job.width, depth=depth), count)
+    return speeds[depth].seconds(count, job.tokens, groups)
 
 
 def seconds_left(
