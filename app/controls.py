@@ -86,19 +86,13 @@ STREAM = Control("stream", "choice", "text", options=STREAMS)
 CONTROLS: dict[str, Control] = {control.name: control for control in (STREAM, *MAIN, *MORE)}
 
 
-def show(
-    control: Control, hidden: frozenset[str], spell: Callable[[str], str] | None = None, **more
-) -> float | int | str:
-    """Draws the control, unless the link hides it, and returns its value.
-
-    `spell` gives the label of a choice, if it is not among the options' texts; `more` goes to the widget.
-    """
+def show(control: Control, hidden: frozenset[str], **more) -> float | int | str:
+    """Draws the control, unless the link hides it, and returns its value; `more` goes to the widget."""
     if control.name in hidden:
         return st.session_state.get(HIDDEN, {}).get(control.name, control.default)
     more |= {"key": control.name, "help": say(control.name + "?")}
     if control.kind in NAMED:
-        names = labels(control.options, spell or partial(option, control.name))
-        value = NAMED[control.kind](control, format_func=names, **more)
+        value = NAMED[control.kind](control, format_func=labels(control.options, partial(option, control.name)), **more)
         keep_in_link(control, value)
         return value
     value = WIDGETS[control.kind](control, bind="query-params", **more)

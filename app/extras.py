@@ -23,10 +23,16 @@ def show(run: Run, other: Run | None, hidden: frozenset[str]) -> None:
     if "downloads" not in hidden:
         _show_downloads(run, other, code)
     if "code" not in hidden:
-        with st.expander(say("code"), icon=":material/code:"):
-            if run.source.file is not None:
-                st.caption(say("code_file", name=plain(run.source.file, 60)))
-            st.code(code, language="python")
+        # What is closed is not sent: the browser would fetch what colours code for it, and colour it at each move.
+        with st.expander(say("code"), key="code", icon=":material/code:", on_change="rerun") as panel:
+            if panel.open:
+                _show_code(run, code)
+
+
+def _show_code(run: Run, code: str) -> None:
+    if run.source.file is not None:
+        st.caption(say("code_file", name=plain(run.source.file, 60)))
+    st.code(code, language="python")
 
 
 def _show_recall(run: Run, other: Run | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import controls
 import links
 import streamlit as st
 from claims import controls as own
@@ -43,8 +42,8 @@ def _sidebar(hidden: frozenset[str]) -> dict:
     """Draws the filters; name -> value. A filter by verdict would give hidden verdicts away."""
     gone = hidden | ({"judged"} if "verdicts" in hidden else set())
     values = {
-        "judged": controls.show(own.JUDGED, gone, lambda name: say(f"judged={name}")),
-        "section": controls.show(own.SECTION, gone, _section),
+        "judged": own.show_choice(own.JUDGED, gone, lambda name: say(f"judged={name}")),
+        "section": own.show_choice(own.SECTION, gone, _section),
     }
     if "verdicts" in hidden:
         values["judged"] = own.JUDGED.default
@@ -71,7 +70,7 @@ def _rows(keys: list[str], results: dict, hidden: frozenset[str]) -> None:
             if key == opened:
                 claims_panels.row(key, results.get(key), hidden)
     if "row" not in hidden:
-        controls.keep_in_link(own.ROW, opened)
+        own.keep_in_link(own.ROW, opened)
 
 
 def _box(key: str) -> str:

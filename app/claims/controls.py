@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from controls import Control
+from collections.abc import Callable
+
+import links
+import streamlit as st
+from controls import Control, keep_in_link, labels
 from links import Page
+from texts import say
 
 from titans_mini.claims import CLAIMS
 from titans_mini.claims.finding import FAILS, HOLDS, PART, UNTESTED
@@ -23,3 +28,20 @@ PAGE = Page(
     ("counts", "verdicts", "papers", "measured", "figures", "rule", "command", "measure", "downloads"),
     {},
 )
+
+
+def show_choice(control: Control, hidden: frozenset[str], spell: Callable[[str], str]) -> str:
+    """Draws a choice under its labels, unless the link hides it; returns it, and keeps the link as it is.
+
+    A widget that is bound to the link would put its labels there.
+    """
+    value = links.values()[control.name]
+    if control.name in hidden:
+        return value
+    st.session_state[control.name] = value
+    value = st.selectbox(
+        say(control.name), control.options, key=control.name, help=say(control.name + "?"),
+        format_func=labels(control.options, spell),
+    )  # fmt: skip
+    keep_in_link(control, value)
+    return value
