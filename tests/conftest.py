@@ -1,9 +1,19 @@
 """What several test files share: assertions of the property checks report their values, and one app in a browser."""
 
+import sys
+
 import pytest
 from browsing import browser, require_chromium, serve
 
 pytest.register_assert_rewrite("builders", "properties")
+
+
+@pytest.fixture(autouse=True)
+def own_main():
+    """Puts `__main__` back: the app's script takes its place, and each process started later would run it first."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture(scope="module")
