@@ -180,14 +180,15 @@ def test_a_full_run_has_every_case():
     assert full[-1]["tokens"] == 2_000_000
 
 
-def test_the_command_starts_the_runner(monkeypatch, tmp_path):
+@pytest.mark.parametrize("more", [[], ["--missing"], ["--only", "decode", "settings"]])
+def test_the_command_starts_the_runner(more, monkeypatch, tmp_path):
     started = []
     monkeypatch.setattr(cli_speed.subprocess, "call", lambda command, cwd: started.append(command) or 0)
     parser = argparse.ArgumentParser()
     add_bench(parser.add_subparsers())
-    options = parser.parse_args(["bench", "--quick", "--out", str(tmp_path)])
+    options = parser.parse_args(["bench", "--quick", "--out", str(tmp_path), *more])
     assert options.run(options) == 0
-    assert started[0][1:] == ["-m", "benchmarks", "--quick", "--out", str(tmp_path)]
+    assert started[0][1:] == ["-m", "benchmarks", "--quick", "--out", str(tmp_path), *more]
 
 
 def test_a_stopped_run_goes_on_with_what_is_missing(tmp_path, monkeypatch):

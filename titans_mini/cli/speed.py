@@ -67,6 +67,8 @@ def add_bench(commands) -> None:
     command = commands.add_parser("bench", help=text, description=text)
     command.add_argument("--quick", action="store_true", help="small sizes: a check that it works, no figures to keep")
     command.add_argument("--out", help="folder of the results; default: the project's, none for --quick")
+    command.add_argument("--only", nargs="+", metavar="KIND", help="measure these kinds of cases anew")
+    command.add_argument("--missing", action="store_true", help="measure what a stopped run has left")
     command.set_defaults(run=_bench)
 
 
@@ -75,4 +77,5 @@ def _bench(options: argparse.Namespace) -> int:
         raise ConfigError("benchmarks is not here; run this from a clone of the project")
     command = [sys.executable, "-m", "benchmarks", *["--quick"] * options.quick]
     command += ["--out", str(Path(options.out).resolve())] if options.out else []
+    command += [*["--missing"] * options.missing, *(["--only", *options.only] if options.only else [])]
     return subprocess.call(command, cwd=ROOT)
