@@ -1,7 +1,19 @@
 """What Streamlit's own options do not set: less empty space, the box of the text, a hint on narrow screens.
 
-Captions, the grey of charts and what is written on the primary colour reach a contrast of 4.5 to 1 here.
+Captions, code, the grey of charts and what is written on the primary colour reach a contrast of 4.5 to 1 here.
 """
+
+# Kinds of words in code -> their colours on light and on dark.
+CODE = {
+    "keyword": ("#0F5FB0", "#5FA8EE"),
+    "operator": ("#A6460A", "#ED8A4A"),
+    "string": ("#0B7030", "#3FBF6B"),
+    "boolean": ("#0B7030", "#3FBF6B"),
+    "number": ("#0B6E63", "#45C0AF"),
+    "parameter": ("#00667F", "#33B5DC"),
+    "punctuation": ("#59626E", "#9BA3AD"),
+    "comment": ("#59626E", "#9BA3AD"),
+}
 
 STYLE = """
 <style>
@@ -33,10 +45,12 @@ STYLE = """
   .stMarkdown table { display: block; overflow-x: auto; }
   .stMarkdown td, .stMarkdown td code { white-space: nowrap; }
 }
+CODE
 </style>
 """
 
 
 def style(pages: int) -> str:
     """The style sheet; several pages have a bar of links above them."""
-    return STYLE.replace("TOP", "3.6rem" if pages > 1 else "1.2rem")
+    code = [f".stCode .token.{kind} {{ color: light-dark({light}, {dark}); }}" for kind, (light, dark) in CODE.items()]
+    return STYLE.replace("TOP", "3.6rem" if pages > 1 else "1.2rem").replace("CODE", "\n".join(code))

@@ -116,3 +116,26 @@ def watch(page) -> list[str]:
 def is_trouble(message) -> bool:
     """Errors, but for those of Streamlit itself, which looks for its server below a page's address first."""
     return message.type == "error" and not re.search(r"/\w+/_stcore/[\w-]+$", message.location["url"])
+
+
+# The contrast of each piece of text below a selector with what lies behind it, as WCAG 2 counts it.
+_CONTRASTS = """selector => {
+  const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
+  const light = colour => colour.slice(0, 3).map(v => v / 255)
+    .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0.05);
+  const behind = element => {
+    const colour = numbers(getComputedStyle(element).backgroundColor);
+    return colour.length === 3 || colour[3] === 1 ? colour : behind(element.parentElement);
+  };
+  const holdsText = element => [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
+  return [...document.querySelectorAll(selector)].filter(holdsText).map(element => {
+    const pair = [light(numbers(getComputedStyle(element).color)), light(behind(element))];
+    return Math.max(...pair) / Math.min(...pair);
+  });
+}"""
+
+
+def contrasts(page, selector: str) -> list[float]:
+    """Of each element that holds text, from 1 to 21."""
+    return page.evaluate(_CONTRASTS, selector)

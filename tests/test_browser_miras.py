@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("streamlit")
 pytest.importorskip("playwright")
 
-from browsing import open_sidebar, settle, watch  # noqa: E402
+from browsing import contrasts, open_sidebar, settle, watch  # noqa: E402
 
 pytestmark = pytest.mark.browser
 CURVES = (
@@ -32,6 +32,7 @@ def test_picking_another_bias_changes_the_picture_the_number_and_the_link(server
     settle(page)
     assert page.locator("[data-testid=stMetricValue]").first.inner_text() != number
     assert page.get_by_text("linear attention").count()
+    assert min(contrasts(page, ".stCode span")) >= 4.5
     assert page.locator("[data-testid=stException]").count() == 0
     if viewport["width"] < 768:
         page.locator("[data-testid=stSidebarCollapseButton] button").click()  # nothing lies above it
