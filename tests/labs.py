@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import ipywidgets
 import plotly.graph_objects as go
+from reading import shape_of
 
 from titans_mini.lab.texts import LANGUAGES
 from titans_mini.tune import TuneConfig, Tuning
@@ -53,7 +54,7 @@ def state(lab) -> tuple:
     """What a lab has been set to and shows, but for its words."""
     controls = getattr(lab, "controls", {})
     values = {name: control.value for name, control in controls.items()}
-    return values, lab.runs, lab.stage.figure.to_dict()["data"]
+    return values, lab.runs, shape_of(lab.stage.figure.to_json())["data"]
 
 
 def inside(widget) -> list:

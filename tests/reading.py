@@ -29,13 +29,22 @@ def tables(app, *, without: Iterable[str] = ()) -> list[str]:
 
 def drawn(app) -> list[str]:
     """All words on figures."""
-    specs = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
-    return [text for spec in specs for name, text in _leaves(_figure(spec)) if name in DRAWN]
+    return [text for chart in app.get("plotly_chart") for text in words_of(chart.proto.spec)]
 
 
 def shapes(app) -> list:
     """All figures, each word on them replaced by None."""
-    return [_bare(_figure(json.loads(chart.proto.spec))) for chart in app.get("plotly_chart")]
+    return [shape_of(chart.proto.spec) for chart in app.get("plotly_chart")]
+
+
+def words_of(spec: str) -> list[str]:
+    """All words on a figure's JSON."""
+    return [text for name, text in _leaves(_figure(json.loads(spec))) if name in DRAWN]
+
+
+def shape_of(spec: str) -> dict:
+    """A figure's JSON, each word on it replaced by None."""
+    return _bare(_figure(json.loads(spec)))
 
 
 def _figure(spec: dict) -> dict:

@@ -7,6 +7,8 @@ from string import Formatter
 
 import pytest
 from labs import CHINESE, GRIDS, inside, state
+from reading import words_of
+from words import english as latin
 
 from titans_mini import ConfigError
 from titans_mini.chinese import phrase
@@ -104,6 +106,25 @@ def test_a_switch_changes_all_words_and_nothing_else(name):
     lab.language.value = "en"
     assert state(lab) == first and lab.figure.layout.title.text == title
     assert [spoken(widget) for widget in inside(lab.panel)] == words
+
+
+# What stays on figures in Chinese: symbols, settings, and the names of a claim's figures.
+LATIN = "tau beta lambda eta g_write g_forget cursor Coef writes loss not_finite rows future"
+LATIN += " layers_all layers_one parameters_all parameters_one share_all share_one snapshot_mb_all snapshot_mb_of_share"
+LATIN += " snapshot_mb_one updatable_all updatable_one width_of_share"
+
+
+@every
+def test_a_figure_speaks_chinese_too(name):
+    lab = opened(name)
+    before = lab.figure.to_json()
+    assert not any(CHINESE.search(text) for text in words_of(before))
+    lab.language.value = "zh"
+    words = words_of(lab.figure.to_json())
+    assert sum(bool(CHINESE.search(text)) for text in words) > 2
+    assert latin(words, LATIN.split()) == set()
+    lab.language.value = "en"
+    assert lab.figure.to_json() == before
 
 
 def spoken(widget) -> tuple:

@@ -14,11 +14,11 @@ pytest.importorskip("streamlit")
 import pages  # noqa: E402, F401 (the app's modules can be imported from here on)
 import plotly.graph_objects as go  # noqa: E402
 from texts import TEXTS, chinese, language, option, plain, say  # noqa: E402
-from texts.chinese import FIGURES, OPTIONS  # noqa: E402
-from texts.figures import translated  # noqa: E402
+from texts.chinese import OPTIONS  # noqa: E402
+from texts.phrases import PHRASES as DICTIONARIES  # noqa: E402
 from texts.phrases import phrase, told  # noqa: E402
 
-from titans_mini.chinese import PHRASES  # noqa: E402
+from titans_mini.chinese import translated  # noqa: E402
 from titans_mini.miras import PRESETS  # noqa: E402
 
 APP = Path(__file__).resolve().parents[1] / "app"
@@ -79,13 +79,14 @@ def test_text_from_outside_shows_just_itself():
     assert plain("a\n*b* `c` $d$ :red[e]") == r"a \*b\* \`c\` \$d\$ \:red\[e\]"
 
 
-def test_phrases_keep_their_blanks_and_no_two_pages_differ():
-    differ = {key for key, text in FIGURES.items() if set(BLANK.findall(key)) != set(BLANK.findall(text))}
+def test_phrases_keep_their_blanks_and_no_two_rooms_differ():
+    known = DICTIONARIES["zh"].known
+    differ = {key for key, text in known.items() if set(BLANK.findall(key)) != set(BLANK.findall(text))}
     assert differ == set()
-    modules = [module for name, module in sys.modules.items() if name.startswith("texts.chinese.")]
-    dicts = [PHRASES, *(module.FIGURES for module in modules)]
+    modules = [module for name, module in sys.modules.items() if name.startswith("titans_mini.chinese.")]
+    dicts = [chinese.PHRASES, *(module.PHRASES for module in modules if hasattr(module, "PHRASES"))]
     pairs = {pair for phrases in dicts for pair in phrases.items()}
-    assert len(dicts) > 7 and {key for key, _ in pairs} == set(FIGURES) and len(pairs) == len(FIGURES)
+    assert len(dicts) > 7 and {key for key, _ in pairs} == set(known) and len(pairs) == len(known)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_a_figure_is_translated_in_a_copy_down_to_its_categories():
     figure = go.Figure(go.Heatmap(x=["error", "k"], y=[1.5, 2.5], z=[[1, 2], [3, 4]], name="memory norm"))
     figure.update_layout(title_text="loss", xaxis={"title_text": "token", "tickvals": ["error"], "ticktext": ["error"]})
     figure.add_annotation(text="diverged at 3", x="error", y=1)
-    before, spec = figure.to_json(), translated(figure.to_dict(), "zh")
+    before, spec = figure.to_json(), translated(figure.to_dict(), DICTIONARIES["zh"])
     (drawn,), layout = spec["data"], spec["layout"]
     assert (drawn["name"], list(drawn["x"]), layout["title"]["text"]) == ("记忆范数", ["误差", "k"], "损失")
     assert layout["annotations"][0] == {"text": "在 3 处发散", "x": "误差", "y": 1}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from titans_mini.chinese.phrases import Phrases
+from titans_mini import chinese
+from titans_mini.chinese import Phrases
 
 from . import DEFAULT, language, plain
-from .chinese import FIGURES as CHINESE
+from .chinese import PHRASES as OWN
 
-PHRASES: dict[str, Phrases] = {"zh": Phrases(CHINESE)}
+PHRASES: dict[str, Phrases] = {"zh": Phrases(chinese.PHRASES | OWN)}
 
 
 def told(text: object) -> str:

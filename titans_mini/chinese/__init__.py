@@ -1,13 +1,18 @@
-"""What the package says in English, in Chinese: its errors, the failure gallery, MIRAS and the claims.
+"""What the package says in English, in Chinese: its errors, its figures, the failure gallery, MIRAS, and so on.
 
-`about` finds the words on a name by its group, `phrase` a whole sentence by its English words. It imports nothing but
-the standard library, so that every front end can use it.
+`about` finds the words on a name by its group, `phrase` a whole sentence by its English words, `translated` all words
+on a figure. It imports nothing but the standard library, so that every front end can use it.
 """
 
-from . import claims, errors, gallery, miras
+from . import claims, errors, figures, gallery, miras, operations, tuning
 from .phrases import Phrases
+from .spec import translated
 
-PHRASES: dict[str, str] = errors.PHRASES | gallery.PHRASES | miras.PHRASES | claims.PHRASES
+__all__ = ["ABOUT", "PHRASES", "Phrases", "about", "phrase", "translated"]
+
+PHRASES: dict[str, str] = {}
+for module in (errors, figures, gallery, miras, operations, tuning, claims):
+    PHRASES |= module.PHRASES
 ABOUT: dict[str, dict[str, str]] = miras.ABOUT | claims.ABOUT
 
 phrase = Phrases(PHRASES)

@@ -28,10 +28,14 @@ def bundle(figure: go.Figure, text: str) -> dict:
 
 
 class Stage:
-    """Where a lab draws: a FigureWidget that is updated in place, or without anywidget a figure shown anew."""
+    """Where a lab draws: a FigureWidget that is updated in place, or without anywidget a figure shown anew.
 
-    def __init__(self) -> None:
-        self.live = True
+    Figures come in English and are shown in the language of `words`.
+    """
+
+    def __init__(self, words: Words) -> None:
+        self.words = words
+        self.live, self._drawn = True, go.Figure()
         self.figure: go.Figure
         self.box: w.Widget
         try:
@@ -41,6 +45,8 @@ class Stage:
 
     def draw(self, figure: go.Figure) -> None:
         """Shows `figure` in place of the one before; curves of the same kinds are updated where they are."""
+        self._drawn = figure
+        figure = self.words.translate_figure(figure)
         if not self.live:
             self.figure = figure
             message = {"output_type": "display_data", "data": bundle(figure, "figure"), "metadata": {}}
@@ -59,11 +65,11 @@ class Stage:
             live.layout.title.text = ""  # a browser keeps what the next layout does not name
         live.layout = figure.layout
 
-    def retitle(self, text: str) -> None:
-        """Another title above the same figure."""
-        self.figure.layout.title.text = text
-        if not self.live:
-            self.draw(self.figure)
+    def redraw(self, title: str | None = None) -> None:
+        """The same figure in the language as it is now, and under another title if one is given."""
+        if title is not None:
+            self._drawn.layout.title.text = title
+        self.draw(self._drawn)
 
 
 class Panel:
@@ -78,7 +84,7 @@ class Panel:
 
     def __init__(self, language: str | None = None) -> None:
         self.say = Words(self.texts, language, **self.constants)
-        self.stage = Stage()
+        self.stage = Stage(self.say)
         self.runs = 0  # how often `compute` was called
         self.panel = w.VBox()
         self._named: dict[str, w.DOMWidget] = {}
@@ -119,6 +125,7 @@ class Panel:
 
     def _reword(self) -> None:
         """What else has words, in the language as it is now."""
+        self.stage.redraw()
 
     @property
     def figure(self) -> go.Figure:

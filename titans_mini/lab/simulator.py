@@ -200,6 +200,7 @@ class FailureLab(Panel):
         self.flush()
 
     def _reword(self) -> None:
+        super()._reword()
         told = self.say.translate
         rename(
             self.failure,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import plotly.graph_objects as go
+
 from .. import chinese
 from . import texts
 
@@ -33,6 +35,12 @@ class Words:
     def translate(self, phrase: str) -> str:
         """A sentence that the package says in English."""
         return texts.translate(self.language, phrase)
+
+    def translate_figure(self, figure: go.Figure) -> go.Figure:
+        """The figure itself in English; else one that draws the same with its words translated."""
+        if self.language == "en":
+            return figure
+        return go.Figure(chinese.translated(figure.to_dict(), chinese.phrase))
 
     def about(self, group: str, name: str, english: str) -> str:
         """What the package says of a name of a group; `english` are its own words."""

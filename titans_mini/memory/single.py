@@ -63,7 +63,7 @@ def _square(vector: Tensor) -> float:
     return torch.dot(vector, vector).item()
 
 
-def _step(memory: _Memory, key: Tensor, value: Tensor, rule: Rule, state: GateState) -> tuple:
+def _step(memory: _Memory, key: Tensor, value: Tensor, rule: Rule, state: GateState) -> tuple[_Moment, GateState]:
     """Writes one pair into the weights; (what happened, the next gate state)."""
     inputs, deltas, loss = _gradient(memory.layers, key, value, rule.activation)
     square = sum(_square(delta) * _square(a) for delta, a in zip(deltas, inputs, strict=True))

@@ -48,24 +48,3 @@ TEXTS: dict[str, str] = {
     "alt=after": "写入后这一层的权重热图",
     "alt=curve": "写入后的损失随 theta 的变化，并标出这次写入",
 }
-
-FIGURES: dict[str, str] = {
-    "error": "误差",
-    "feature": "特征",
-    "%{y}, feature %{x}: %{z:.4f}": "%{y}，特征 %{x}：%{z:.4f}",
-    "k, v, M(k), error · colours end at ±{end}": "k、v、M(k)、误差 · 颜色上限 ±{end}",
-    "output %{y}, input %{x}: %{z:.4f}": "输出 %{y}，输入 %{x}：%{z:.4f}",
-    "a, input %{x}: %{z:.4f}": "a，输入 %{x}：%{z:.4f}",
-    "δ, output %{y}: %{z:.4f}": "δ，输出 %{y}：%{z:.4f}",
-    "inputs": "输入",
-    "outputs": "输出",
-    "gradient δ aᵀ · ±{end}": "梯度 δ aᵀ · ±{end}",
-    "W before · ±{end}": "写入前的 W · ±{end}",
-    "change · ±{end}": "变化 · ±{end}",
-    "W after · ±{end}": "写入后的 W · ±{end}",
-    "loss": "损失",
-    "loss after": "写入后的损失",
-    "this write": "这次写入",
-    "theta %{x:.2g}: loss %{y:.3f}": "theta %{x:.2g}：损失 %{y:.3f}",
-    "loss after the write · dotted: before it": "写入后的损失 · 点线：写入前",
-}

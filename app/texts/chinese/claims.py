@@ -77,6 +77,3 @@ TEXTS: dict[str, str] = {
     "claims_json?": "所有已测量的行及全部数字，与包中保存的一致。",
     "claims_link": "地址栏包含筛选和展开的行：复制即可分享。",
 }
-
-# Words on the figures: English -> Chinese; `{name}` stands for anything, and is itself translated where it is known.
-FIGURES: dict[str, str] = {}

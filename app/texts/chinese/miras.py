@@ -226,19 +226,8 @@ OPTIONS: dict[str, dict[str, str]] = {
     },
 }
 
-# Words on the figures: English -> Chinese; `{name}` stands for anything, and is itself translated where it is known.
-FIGURES: dict[str, str] = {
-    "recall": "召回",
-    "gates": "门",
-    "outlier": "离群值",
-    "tokens since the pair was shown": "该对给出之后的词元数",
-    "{label}, at the end": "{label}，结束时",
-    "{label}: %{y:.2f} at age %{x:.1f}, mean of the run": "{label}：间隔 %{x:.1f} 时为 %{y:.2f}，本次运行的平均",
-    "{label}: pair %{text}, shown %{x} tokens ago, recall %{y:.2f}": "{label}：第 %{text} 对，%{x} 个词元前给出，"
-    "召回 %{y:.2f}",
-    "{label}: {title} %{y:.3g}": "{label}：{title} %{y:.3g}",
-    "{label} ends at {token}": "{label}在 {token} 处结束",
-    # a second rule that a link gives
+# What the page says of a second rule that a link gives.
+PHRASES: dict[str, str] = {
     "versus has {detail}, which is no detail of a rule": "规则 B 中的 {detail} 不是规则的设置",
     "versus must be nothing, a preset or five names with dots between, not {text}": "规则 B 须为 nothing、预设，"
     "或以点相隔的五个名字，而不是 {text}",

@@ -172,27 +172,6 @@ TEXTS: dict[str, str] = {
     "link": "地址栏包含这些设置：复制即可分享同一画面。",
 }
 
-# Words on the figures: English -> Chinese; `{name}` stands for anything, and is itself translated where it is known.
-FIGURES: dict[str, str] = {
-    "surprise": "惊讶度",
-    "S (smoothed)": "S（平滑后）",
-    "memory norm": "记忆范数",
-    "inner loss": "内部损失",
-    "writes per 1,000": "每千词元写入数",
-    "token": "词元",
-    "A: {curve}": "A：{curve}",
-    "{curve} %{y:.3f}": "{curve} %{y:.3f}",
-    "g_forget = 1 − g_write = %{y:.3f}, decay {lam}·g_forget": "g_forget = 1 − g_write = %{y:.3f}，衰减 {lam}·g_forget",
-    "diverged at {token}": "在 {token} 处发散",
-    "second reading": "第二遍",
-    "novelty": "新内容",
-    "new topic": "新话题",
-    "outlier": "离群值",
-    "silence": "静默",
-    "token at which the pair was read": "键值对被读到的词元",
-    "recall at the end": "结束时的召回",
-}
-
 OPTIONS: dict[str, dict[str, str]] = {
     "stream": {
         "text": "真实文本",

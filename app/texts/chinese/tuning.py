@@ -114,34 +114,3 @@ TEXTS: dict[str, str] = {
 
 # Names of choices, where they are shown: control -> choice -> words.
 OPTIONS: dict[str, dict[str, str]] = {"objective": {"loss": "损失", "recall": "召回"}}
-
-# Words on the figures: English -> Chinese; `{name}` stands for anything, and is itself translated where it is known.
-FIGURES: dict[str, str] = {
-    "depth": "深度",
-    "loss": "损失",
-    "{names}, depth": "{names}, 深度",
-    "{across} %{x}, {down} %{y}: %{z:.4g}": "{across} %{x}，{down} %{y}：%{z:.4g}",
-    "best": "最好",
-    "mean +- spread": "平均 ± 波动",
-    "one seed": "一个种子",
-    "seed %{text}: %{x:.4g}": "种子 %{text}：%{x:.4g}",
-    "saved": "节省",
-    "this grid": "当前网格",
-    "settings in the grid": "网格中的设置数",
-    "token updates saved": "节省的词元更新",
-    "%{x} settings: %{y:.1%} saved": "%{x} 个设置：节省 %{y:.1%}",
-    "{share} saved": "节省 {share}",
-    "{count} settings": "{count} 个设置",
-    # the verdict of a search
-    "no setting has a score": "没有任何设置有得分",
-    "{setting}: loss {score} at {tokens} tokens": "{setting}：损失 {score}（{tokens} 个词元）",
-    "{setting}: recall {score} at {tokens} tokens": "{setting}：召回 {score}（{tokens} 个词元）",
-    "tau {tau}, beta {beta}, lam {lam}, eta {eta}, depth {depth}": "tau {tau}，beta {beta}，lambda {lam}，eta {eta}，"
-    "深度 {depth}",
-    "{mean} +- {spread}": "{mean} ± {spread}",
-    "{told}, not finished": "{told}，尚未完成",
-    "{told}; one seed: noise unknown": "{told}；只有一个种子：噪声未知",
-    "{told}; a tie with {ties} of {others}": "{told}；与其余 {others} 个中的 {ties} 个并列",
-    "{told}; ahead by more than the noise": "{told}；领先超过噪声",
-    "{told}; the first stage kept {kept} of {cut} that tied": "{told}；第一阶段并列的有 {cut} 个，留下 {kept} 个",
-}

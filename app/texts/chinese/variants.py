@@ -112,38 +112,6 @@ TEXTS: dict[str, str] = {
     "small": "这么小的模型学到的是拼写与版式，谈不上意义。",
 }
 
-FIGURES: dict[str, str] = {
-    "persistent": "持久词元",
-    "write, then read M": "先写后读 M",
-    "h: read M as of<br>before the segment": "h：本段前的 M",
-    "attention to<br>[P | h | segment]": "注意力 [P | h | 本段]",
-    "attention to<br>[P | window]": "注意力 [P | 窗口]",
-    "gated product": "门控乘积",
-    "next<br>segment": "下一段",
-    "sees": "看得见",
-    "does not see": "看不见",
-    "token %{y} %{text} {source}": "词元 %{y} %{text} {source}",
-    "persistent token %{x}": "持久词元 %{x}",
-    "the memory's answer h %{x}": "记忆的回答 h %{x}",
-    "token x %{x}": "词元 x %{x}",
-    "the write of token %{x}": "词元 %{x} 的写入",
-    "writes that h sees": "h 看得见的写入",
-    "writes that the output sees": "输出看得见的写入",
-    "token that sees": "当前词元",
-    "length of training": "训练长度",
-    "byte": "字节",
-    "bits per byte": "每字节比特数",
-    "on": "开",
-    "frozen": "冻结",
-    "off": "关",
-    "on: {value}": "开：{value}",
-    "frozen: {value}": "冻结：{value}",
-    "off: {value}": "关：{value}",
-    "a guess: {chance}": "瞎猜：{chance}",
-    "filler tokens between telling and asking": "告知与询问之间的填充词元数",
-    "accuracy": "正确率",
-}
-
 OPTIONS: dict[str, dict[str, str]] = {
     "variant": {"lmm": "LMM", "mac": "MAC", "mag": "MAG", "mal": "MAL"},
     "reading": {"held-out": "留出部分", "paste": "粘贴"},
