@@ -49,7 +49,7 @@ def test_it_opens_with_the_price_of_ten_seconds_work_and_runs_nothing():
 def test_a_search_shows_what_tune_finds():
     app = searched(start(hide=""))
     found = tune(SMALL)
-    assert boxes(app) == [f"**Best:** {tuning_panels.plain(found.verdict(), 400)}."]
+    assert boxes(app) == [f"**Best:** {tuning_panels.quoted(found.verdict(), 400)}."]
     final, coarse = (frame.value for frame in app.dataframe)
     assert len(final) == 2 and len(coarse) == 4
     np.testing.assert_allclose(final["mean"], [line["mean"] for line in found.table("final")], rtol=1e-5)
