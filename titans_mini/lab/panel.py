@@ -119,13 +119,16 @@ class Panel:
             for key, widget in self._named.items():
                 word(widget, key, self.say)
             self._reword()
+            self.stage.redraw(self._heading())
         finally:
             self._switching = False
         self._retell()
 
     def _reword(self) -> None:
         """What else has words, in the language as it is now."""
-        self.stage.redraw()
+
+    def _heading(self) -> str | None:
+        """The title above the figure in the language as it is now; None where there is none."""
 
     @property
     def figure(self) -> go.Figure:

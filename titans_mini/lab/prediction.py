@@ -113,17 +113,16 @@ class PredictionPanel(Panel):
         figure.update_layout(title={"text": together, "font_size": 15, "y": y}, margin_t=top)
 
     def _reword(self) -> None:
-        if self.predict is not None:
-            self._ask()
-        titled = self._above is not None and self.stage.figure.layout.title.text
-        self.stage.redraw(self.predict.together(*self._above, self.say.language) if titled else None)
-
-    def _ask(self) -> None:
-        """The question and its answers in the language as it is now."""
+        if self.predict is None:
+            return
         language = self.say.language
         self.question.value = f"<b>{html.escape(self.predict.asked(language))}</b>"
         if self.predict.choices:
             rename(self.guess, self.predict.labels(language))
+
+    def _heading(self) -> str | None:
+        titled = self._above is not None and self.stage.figure.layout.title.text
+        return self.predict.together(*self._above, self.say.language) if titled else None
 
     def _subject(self) -> object:
         """What a prediction is about; ConfigError where there can be none."""

@@ -200,7 +200,6 @@ class FailureLab(Panel):
         self.flush()
 
     def _reword(self) -> None:
-        super()._reword()
         told = self.say.translate
         rename(
             self.failure,
