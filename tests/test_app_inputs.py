@@ -66,7 +66,7 @@ def test_a_teacher_hides_controls_and_what_the_link_set_still_holds():
     app = sound(start(hide="eta,softness,more,gallery,code", eta="0.002", depth="3"))
     shown = {widget.key for widget in (*app.slider, *app.select_slider, *app.number_input, *app.selectbox)}
     assert {"tau", "lam"} <= shown and not shown & {"eta", "softness", "depth", "tokens"}
-    assert "code" not in app.session_state and not app.pills
+    assert not app.code and "code" not in app.session_state and not app.pills
     assert (trace_of(app).settings.eta, trace_of(app).settings.memory.depth) == (0.002, 3)
     app.button(key="defaults").click()
     assert trace_of(sound(app.run())).settings.eta == 1e-3

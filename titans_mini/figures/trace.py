@@ -55,8 +55,6 @@ def time_figure(
         if pinned is not None:
             lines.append(_line(pinned, names[0], grey=True, showlegend=row == 1, **axes))
         lines += [_line(trace, name, **axes) for name in names]
-        for side in "xy":
-            layout[f"{side}axis{number}"] |= {"automargin": False, "ticklabeloverflow": "allow"}
         layout[f"xaxis{number}"]["range"] = [-0.5, longest - 0.5]  # fixed, so that no mark and no gap shifts it
         title = {"title": {"text": "<br>".join(LABELS[name] for name in names)}}
         layout[f"yaxis{number}"].update(title, **spans.get(row, {}))
@@ -70,6 +68,8 @@ def _rows() -> dict:
     """The axes of the rows above each other. Made once: making them takes as long as making the rest of a figure."""
     heights = [0.28, 0.2, 0.17, 0.17, 0.18]
     figure = make_subplots(rows=len(ROWS), shared_xaxes=True, vertical_spacing=0.035, row_heights=heights)
+    plain = {"automargin": False, "ticklabeloverflow": "allow"}  # a browser measures no label
+    figure.update_xaxes(plain).update_yaxes(plain)
     return {name: axis for name, axis in figure.layout.to_plotly_json().items() if name != "template"}
 
 
