@@ -9,7 +9,7 @@ from properties import check_close
 
 from titans_mini import SurpriseGate
 from titans_mini.config import ACTIVATION_NAMES
-from titans_mini.memory.chunk import Fast, Rule, Tokens, chunk_step
+from titans_mini.memory.chunk import Fast, Rule, Tokens, run_chunks
 from titans_mini.memory.fastweights import ACTIVATIONS
 from titans_mini.memory.gates import NORMALISERS
 from titans_mini.memory.single import run_single
@@ -29,11 +29,7 @@ def check(rule: Rule, depth: int = 2) -> None:
     """Memory and record after all tokens, against chunks of one token."""
     fast, tokens = first_row(depth)
     found = run_single(fast, tokens, rule)
-    records = []
-    for piece in tokens.split(1):
-        _, fast, record = chunk_step(fast, piece, rule)
-        records.append(record)
-    check_close(tensors(found), tensors((fast, join(records))))
+    check_close(tensors(found), tensors(run_chunks(fast, tokens, rule, 1)[1:]))
 
 
 def gate(normaliser: str = "excess") -> SurpriseGate:

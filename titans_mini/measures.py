@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .errors import ConfigError
-from .memory.fastweights import layer_shapes
+from .memory.fastweights import count_weights
 from .trace import WRITE_LEVEL, Trace
 
 STEP_WINDOW = 300  # tokens after an event in which the gate is expected to open
@@ -52,4 +52,4 @@ def recall_of_old(trace: Trace) -> float:
 
 def memory_bytes(trace: Trace) -> int:
     """Bytes of the fast weights, which no setting and no stream changes."""
-    return sum(o * i for o, i in layer_shapes(trace.settings.memory)) * 4
+    return count_weights(trace.settings.memory) * 4

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from .config import MemoryConfig, SimulationConfig
 from .data import Stream, make_stream
 from .errors import ConfigError
-from .memory.chunk import Fast, Record, Rule, Tokens, chunk_step
-from .memory.fastweights import ACTIVATIONS, apply_memory, initial_weights, layer_shapes, weight_norm
+from .memory.chunk import Fast, Record, Rule, Tokens, run_chunks
+from .memory.fastweights import ACTIVATIONS, apply_memory, count_weights, initial_weights, weight_norm
 from .memory.gates import ConstantGate, SurpriseGate, initial_gate_state
 from .memory.single import run_single
 from .memory.state import join
@@ -53,20 +53,20 @@ def simulate_many(
     groups, columns = [configs[at : at + size] for at in range(0, len(configs), size)], []
     with torch.inference_mode(), one_thread():
         stream = make_stream(first.scenario, first.tokens, first.memory.dim, first.seed, text)
-        norm_start = float(weight_norm(start_fast(first).weights))
         for number, group in enumerate(groups):
             before = number * len(stream.ids)
             told = beat and (lambda read, before=before: beat((before + read) // len(groups)))
-            fast, record = run_stream(group, stream, start_fast(first, len(group)), told)
+            start = start_fast(first, len(group))
+            fast, record = run_stream(group, stream, start, told)
             columns += _columns(group, stream, fast, record)
+    norm_start = float(weight_norm(start.weights)[0])  # the same in each row of each group
     seconds = (time.perf_counter() - began) / len(configs)
     return [_trace(*row, stream, norm_start, seconds) for row in zip(configs, columns, strict=True)]
 
 
 def count_groups(memory: MemoryConfig, rows: int) -> int:
     """In how many groups, one after the other, so many memories run: the weights of one fit a processor's cache."""
-    weights = sum(outputs * inputs for outputs, inputs in layer_shapes(memory))
-    return math.ceil(rows * weights / CACHED)
+    return math.ceil(rows * count_weights(memory) / CACHED)
 
 
 def start_fast(config: SimulationConfig, rows: int = 1) -> Fast:
@@ -86,20 +86,12 @@ def run_stream(
     single = len(configs) == memory.chunk == 1 and configs[0].gate == "surprise"
     blocks, read = [], 0
     for block in _tokens(stream, memory.norm, len(configs)).split(BLOCK * memory.chunk):
-        fast, record = run_single(fast, block, rule) if single else _run_chunks(fast, block, rule, memory.chunk)
+        fast, record = run_single(fast, block, rule) if single else run_chunks(fast, block, rule, memory.chunk)[1:]
         blocks.append(record)
         read += block.keys.shape[1]
         if beat:
             beat(read)
     return fast, join(blocks)
-
-
-def _run_chunks(fast: Fast, tokens: Tokens, rule: Rule, chunk: int) -> tuple[Fast, Record]:
-    records = []
-    for piece in tokens.split(chunk):
-        _, fast, record = chunk_step(fast, piece, rule)
-        records.append(record)
-    return fast, join(records)
 
 
 def _tokens(stream: Stream, norm: float, rows: int) -> Tokens:

@@ -34,6 +34,7 @@ from .fastweights import (
 )
 from .gates import Gates, GateState
 from .products import Coefficients, coefficients, norms_after_writes, read_layers, write
+from .state import join
 
 
 class Fast(NamedTuple):
@@ -120,3 +121,13 @@ def chunk_step(fast: Fast, tokens: Tokens, rule: Rule, *, ends: bool = True) -> 
         after = weight_norm(weights).unsqueeze(-1) if single else norms_after_writes(*fast[:2], activity, coef)
     record = Record(raw, activity.loss, gates, after)
     return reads, Fast(weights, momentum, gate_state), record
+
+
+def run_chunks(fast: Fast, tokens: Tokens, rule: Rule, chunk: int) -> tuple[Tensor | None, Fast, Record]:
+    """`chunk_step` on tokens (n, t, ...), `chunk` at a time; (reads (n, t, d) or None, the memory, their record)."""
+    steps = []
+    for piece in tokens.split(chunk):
+        reads, fast, record = chunk_step(fast, piece, rule)
+        steps.append((reads, record))
+    reads, record = join(steps)
+    return reads, fast, record

@@ -18,6 +18,7 @@ from torch import Tensor
 from ..config import MemoryConfig
 
 Weights = tuple[Tensor, ...]  # per layer (n, o, i)
+LEAST_SQUARE = 1e-30  # of a gradient: the floor keeps the gradient of its norm finite at zero
 
 
 def _silu(z: Tensor) -> tuple[Tensor, Tensor]:
@@ -75,6 +76,11 @@ ACTIVATIONS: dict[str, Activation] = {
 def layer_shapes(config: MemoryConfig) -> list[tuple[int, int]]:
     """(outputs, inputs) of each layer of one head's memory."""
     return mlp_shapes(config.head_dim, config.depth, config.expansion)
+
+
+def count_weights(config: MemoryConfig) -> int:
+    """The fast weights of one head's memory."""
+    return sum(outputs * inputs for outputs, inputs in layer_shapes(config))
 
 
 def mlp_shapes(width: int, depth: int, expansion: int) -> list[tuple[int, int]]:
@@ -162,7 +168,7 @@ def gradient_norm(activity: Activity) -> Tensor:
     for a, delta in zip(activity.inputs, activity.deltas, strict=True):
         norm = torch.linalg.vector_norm(a, dim=-1) * torch.linalg.vector_norm(delta, dim=-1)
         total = torch.addcmul(total, norm, norm) if isinstance(total, Tensor) else norm * norm
-    return total.clamp_min(1e-30).sqrt()  # the floor keeps the square root's own gradient finite at zero
+    return total.clamp_min(LEAST_SQUARE).sqrt()
 
 
 def weight_norm(weights: Weights) -> Tensor:

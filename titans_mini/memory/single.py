@@ -15,10 +15,8 @@ import torch
 from torch import Tensor
 
 from .chunk import Fast, Record, Rule, Tokens
-from .fastweights import Activation, Weights
+from .fastweights import LEAST_SQUARE, Activation, Weights
 from .gates import FloatGate, Gates, GateState
-
-LEAST_SQUARE = 1e-30  # of a gradient's norm, as in the chunk form
 
 
 class _Memory(NamedTuple):

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..memory.chunk import Fast, Record, Rule, Tokens, chunk_step
-from ..memory.fastweights import Bias, Weights
+from ..memory.fastweights import LEAST_SQUARE, Bias, Weights
 from ..memory.gates import Gates
 from ..memory.state import choose
 from .algorithm import Algorithm, Scene, Slots, column
@@ -131,7 +131,7 @@ def _walk_layer(weight: Tensor, slots: Slots, grads: Tensor, gates: Gates, valid
 def _norm(parts: Weights) -> Tensor:
     """(n c,) norm of all layers of each token together."""
     total = sum((part * part).flatten(1).sum(-1) for part in parts)
-    return total.clamp_min(1e-30).sqrt()  # the floor keeps the root's own slope finite at zero
+    return total.clamp_min(LEAST_SQUARE).sqrt()
 
 
 def _clipped(grads: Weights, clip: float | None) -> Weights:

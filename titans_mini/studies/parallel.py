@@ -18,8 +18,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..config import MemoryConfig
 from ..flops import chunk_flops
-from ..memory.chunk import Fast, Rule, Tokens, chunk_step, coefficients
-from ..memory.fastweights import ACTIVATIONS, initial_weights, layer_shapes
+from ..memory.chunk import Fast, Rule, Tokens, chunk_step, coefficients, run_chunks
+from ..memory.fastweights import ACTIVATIONS, count_weights, initial_weights, layer_shapes
 from ..memory.gates import ConstantGate, Gates, SurpriseGate, initial_gate_state
 from ..memory.scan import decay_matrix
 from ..miras.experiments import SEEDS, Rows, Spread
@@ -60,8 +60,7 @@ def chunk_cost(config: MemoryConfig, tokens: int) -> Cost:
 def loop_cost(config: MemoryConfig, tokens: int) -> Cost:
     """The same tokens one by one; what is kept is the memory after each write, as its reads or its gradient need it."""
     one = chunk_cost(config, 1)
-    entries = sum(o * i for o, i in layer_shapes(config))
-    return Cost(tokens * one.products, tokens * one.flops, FLOAT * tokens * entries)
+    return Cost(tokens * one.products, tokens * one.flops, FLOAT * tokens * count_weights(config))
 
 
 def one_chunk(config: MemoryConfig, tokens: int) -> Callable[[], object]:
@@ -134,14 +133,11 @@ def read_in_chunks(chunk: int, theta: float, *, depth=1, pairs=8, dim=16, tokens
     drawn = [initial_weights(MemoryConfig(dim=dim, depth=depth), torch.Generator().manual_seed(s)) for s in SEEDS]
     weights = tuple(torch.cat(layer).double() for layer in zip(*drawn, strict=True))  # per layer (seeds, o, i)
     fast = Fast(weights, tuple(map(torch.zeros_like, weights)), initial_gate_state(len(SEEDS), weights[0]))
-    rule, reads, losses = Rule(ConstantGate(theta=theta, eta=0.0, alpha=0.0).double()), [], []
-    for piece in Tokens(keys[:, :-1], values[:, :-1], keys[:, 1:]).split(chunk):
-        out, fast, record = chunk_step(fast, piece, rule)
-        reads.append(out)
-        losses.append(record.loss)
+    rule = Rule(ConstantGate(theta=theta, eta=0.0, alpha=0.0).double())
+    reads, _, record = run_chunks(fast, Tokens(keys[:, :-1], values[:, :-1], keys[:, 1:]), rule, chunk)
     sizes = values.square().sum(-1)  # (seeds, tokens + 1)
-    error = (torch.cat(reads, dim=1) - values[:, 1:]).square().sum((-1, -2))
-    loss = torch.cat(losses, dim=1).sum(-1) / sizes[:, :-1].sum(-1)
+    error = (reads - values[:, 1:]).square().sum((-1, -2))
+    loss = record.loss.sum(-1) / sizes[:, :-1].sum(-1)
     return Stale((1 - error / sizes[:, 1:].sum(-1)).numpy(), loss.numpy())
 
 
