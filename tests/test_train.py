@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -147,19 +148,50 @@ def test_evaluation_reads_any_length_as_it_would_at_once():
     assert 0 <= result["exact"] <= result["accuracy"] <= 1
 
 
-def test_two_processes_train_one_model(tmp_path):
+def _torchrun(*arguments):
+    """What two processes make that share their gradients."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={port}"]
-    command += ["-m", "titans_mini", "train", "--task", "recall", "--variant", "mag", "--dim", "16", "--heads", "2"]
-    command += ["--steps", "3", "--rows", "2", "--size", "8", "--start-size", "4", "--quiet", "--out", str(tmp_path)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, env=environment)
+
+
+def test_two_processes_train_one_model(tmp_path):
+    arguments = ["-m", "titans_mini", "train", "--task", "recall", "--variant", "mag", "--dim", "16", "--heads", "2"]
+    arguments += ["--steps", "3", "--rows", "2", "--size", "8", "--start-size", "4", "--quiet", "--out", str(tmp_path)]
+    done = _torchrun(*arguments)
     assert done.returncode == 0, done.stderr
     card = read_card(tmp_path / "model")
     assert card["tokens"] % 4 == 0 and card["tokens"] == 2 * sum(_tokens_of_one(card))
     assert json.loads(done.stdout.strip().splitlines()[-1])["checkpoint"].endswith("model.safetensors")
+
+
+LEAVING = """
+import sys
+from pathlib import Path
+from titans_mini import TitansConfig
+from titans_mini.training.processes import joined
+from titans_mini.training.tasks import TASKS
+from titans_mini.training.train import TrainConfig, Trainer
+
+model = TitansConfig(vocab_size=TASKS["recall"].vocab_size, dim=16, heads=2)
+with joined():
+    Trainer(model, TrainConfig(steps=1, rows=2, size=8), sys.argv[1]).run(quiet=True)
+    inside = {path.read_text() for path in Path("/proc/self/task").glob("*/comm")}
+after = {path.read_text() for path in Path("/proc/self/task").glob("*/comm")}
+print(any("gloo" in name for name in inside), any("gloo" in name for name in after))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="the names of threads are read from /proc")
+def test_a_process_that_leaves_keeps_no_thread_of_its_group(tmp_path):
+    """A thread that is still at work while the interpreter shuts down aborts the whole run, one time in ten."""
+    (tmp_path / "leaving.py").write_text(LEAVING)
+    done = _torchrun(str(tmp_path / "leaving.py"), str(tmp_path / "run"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["True", "False"] * 2
 
 
 def _tokens_of_one(card):

@@ -29,6 +29,7 @@ from ..models.model import MODES
 from ..simulate import simulate
 from ..training.checkpoint import bundled_names, load_model, read_card
 from ..training.evaluate import evaluate
+from ..training.processes import joined
 from ..training.tasks import TASKS, check_vocabulary
 from ..training.train import TrainConfig, Trainer
 from .claims import add_claims
@@ -161,7 +162,8 @@ def _train(options: argparse.Namespace) -> int:
     shape = ("variant", "dim", "layers", "heads", "window", "chunk", "memory_depth", "gate")
     model = TitansConfig(vocab_size=TASKS[training.task].vocab_size, **{name: getattr(options, name) for name in shape})
     trainer = Trainer(model, training, options.out)
-    lm = trainer.run(quiet=options.quiet)
+    with joined():
+        lm = trainer.run(quiet=options.quiet)
     if trainer.rank == 0:
         results = [evaluate(lm, training.task, training.size, memory=mode) for mode in MODES]
         rows = {size: max(16, min(64, 2**20 // max(1, size))) for size in options.sizes}  # about a million tokens each

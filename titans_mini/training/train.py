@@ -26,6 +26,7 @@ from ..memory.gates import LearnedGate
 from ..memory.state import map_tensors
 from ..models.model import TitansLM
 from .checkpoint import flatten_optimizer, restore_optimizer, save_model, save_tensors
+from .processes import place
 from .tasks import TASKS, make_batch
 
 WARM_UP = 50  # steps in which the learning rate rises
@@ -129,13 +130,14 @@ def backward(lm: nn.Module, ids: Tensor, ask: Tensor, config: TrainConfig, gate_
 
 
 class Trainer:
-    """A model, its optimizer and its place in a run, kept in `folder`; made anew or taken up where it stopped."""
+    """A model, its optimizer and its place in a run, kept in `folder`; made anew or taken up where it stopped.
+
+    Under torchrun it runs inside `processes.joined()`.
+    """
 
     def __init__(self, model: TitansConfig, config: TrainConfig, folder: str | Path) -> None:
         self.config, self.folder = config, Path(folder)
-        self.rank, self.world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-        if self.world > 1 and not torch.distributed.is_initialized():
-            torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        self.rank, self.world = place()
         torch.manual_seed(config.seed)
         self.lm = TitansLM(model)
         if torch.cuda.is_available():
