@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import charts
 import runs
 import streamlit as st
@@ -16,6 +18,7 @@ BEAT = 0.5  # seconds from token to token in play
 PACES = (1, 10, 100)
 PAGE = 320  # bytes of text shown at once
 CHART_HEIGHT = 660
+AHEAD = 0.03  # seconds by which new curves go out before the rest: a browser draws in one go what comes within 0.01
 TOOLBAR = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 
@@ -31,7 +34,10 @@ def _player(run: Run, other: Run | None, hidden: frozenset[str], beating: bool) 
         st.rerun()  # the beat is set where the fragment is called
     above = st.container(key="player")
     if "chart" not in hidden:
+        before = st.session_state.get("figure")
         charts.draw(_figure(run, other, token), "curves", say("chart"), config=TOOLBAR)
+        if st.session_state.figure is not before:
+            time.sleep(AHEAD)
     with above:
         _show_token(run, token, hidden)
 
