@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from browsing import free_port
 
 from titans_mini import ConfigError, NeuralMemory, TitansConfig, TitansLM
 from titans_mini.cli import main
@@ -150,10 +150,7 @@ def test_evaluation_reads_any_length_as_it_would_at_once():
 
 def _torchrun(*arguments):
     """What two processes make that share their gradients."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={port}"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={free_port()}"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, env=environment)
 

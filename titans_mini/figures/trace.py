@@ -50,7 +50,7 @@ def time_figure(
     layout["xaxis"]["range"] = [-0.5, longest - 0.5]  # fixed, so that no mark and no gap shifts it
     layout[f"yaxis{len(ROWS)}"]["range"] = [0, _frequency_top(trace)]
     for row, names in enumerate(ROWS, start=1):
-        axis = {"yaxis": f"y{_number(row)}"}
+        axis = {"yaxis": f"y{row}"}
         if pinned is not None:
             lines.append(_line(pinned, names[0], grey=True, showlegend=row == 1, **axis))
         lines += [_line(trace, name, **axis) for name in names]
@@ -68,15 +68,10 @@ def _axes() -> dict:
     made = {"xaxis": {"anchor": f"y{len(ROWS)}", "title": {"text": "token"}, **plain}}
     for row, names in enumerate(ROWS, start=1):
         title, domain = "<br>".join(LABELS[name] for name in names), figure.get_subplot(row, 1).yaxis.domain
-        made[f"yaxis{_number(row)}"] = {
+        made[f"yaxis{row}"] = {
             "anchor": "x", "domain": list(domain), "title": {"text": title}, **plain, **spans.get(row, {}),
         }  # fmt: skip
     return made
-
-
-def _number(row: int) -> str:
-    """What plotly adds to the names of a row's axes."""
-    return str(row) if row > 1 else ""
 
 
 def move_cursor(figure: go.Figure, token: int) -> None:
