@@ -1,8 +1,13 @@
 """Streams: real text, bad files, and scenarios whose events are where they say."""
 
 import builtins
-import sys
+import hashlib
+import inspect
+import shutil
+import subprocess
+from pathlib import Path
 
+import numpy
 import pytest
 import torch
 from hypothesis import given
@@ -10,8 +15,9 @@ from hypothesis import strategies as st
 
 from titans_mini import ConfigError
 from titans_mini.data import SCENARIOS, bundled_text, check_text, make_stream, read_text
+from titans_mini.data import text as text_module
 from titans_mini.data.encode import CONTEXT, encode
-from titans_mini.data.text import MAX_BYTES, builtin_docstrings
+from titans_mini.data.text import MAX_BYTES, builtin_docstrings, is_reference_text
 
 DIM = 64
 
@@ -22,8 +28,26 @@ def test_bundled_text_is_long_real_english():
     assert text.count(" the ") > 2000
 
 
-def test_without_pydoc_data_the_docstrings_stand_in(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pydoc_data.topics", None)
+def test_bundled_text_is_the_one_that_stored_numbers_were_measured_on():
+    assert is_reference_text() is (numpy.__version__ == "2.4.6")
+
+
+PYTHONS = [found for minor in (11, 12, 13, 14) if (found := shutil.which(f"python3.{minor}"))]
+
+
+@pytest.mark.parametrize("python", PYTHONS, ids=lambda path: Path(path).name)
+def test_bundled_text_does_not_depend_on_the_python_that_reads_it(python):
+    """The module's own source, run by another interpreter over the same files; only its imports are replaced."""
+    source = inspect.getsource(text_module).replace("from ..errors import ConfigError", "ConfigError = ValueError")
+    source = source.replace("import numpy", f"class numpy: __file__ = {numpy.__file__!r}")
+    code = f"import hashlib\n{source.partition('__future__ import annotations')[2]}\n"
+    code += "print(hashlib.sha256(bundled_text().encode()).hexdigest())"
+    told = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    assert told == hashlib.sha256(bundled_text().encode()).hexdigest()
+
+
+def test_without_numpys_source_the_docstrings_of_builtins_stand_in(monkeypatch, tmp_path):
+    monkeypatch.setattr(text_module.numpy, "__file__", str(tmp_path / "__init__.py"))
     assert bundled_text.__wrapped__() == builtin_docstrings()
     assert len(builtin_docstrings()) > 20_000 and builtins.len.__doc__.strip() in builtin_docstrings()
 
