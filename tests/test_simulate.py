@@ -14,7 +14,7 @@ from titans_mini.data import Stream, make_stream
 from titans_mini.data.encode import encode
 from titans_mini.memory.fastweights import initial_weights
 from titans_mini.reference import RecipeGate, token_loop
-from titans_mini.simulate import count_groups, run_stream, start_fast
+from titans_mini.simulation import count_groups, run_stream, start_fast
 from titans_mini.trace import COLUMNS
 
 SMALL = SimulationConfig(tokens=120, memory=MemoryConfig.preset("recipe", dim=16))

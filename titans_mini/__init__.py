@@ -28,7 +28,7 @@ from .memory import NeuralMemory
 from .memory.gates import ConstantGate, LearnedGate, SurpriseGate
 from .memory.state import MemoryState
 from .models.model import TitansLM
-from .simulate import simulate, simulate_many
+from .simulation import simulate, simulate_many
 from .trace import Trace
 
 __all__ = [

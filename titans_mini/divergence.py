@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from .simulate import simulate_many
+from .simulation import simulate_many
 from .trace import Trace
 
 MILDER = (0.1, 0.01, 0.001, 1e-4)  # of the step size, in the order tried

@@ -12,7 +12,7 @@ import streamlit as st
 from miras.rules import Rule, make_rule
 from titans_mini.divergence import MILDER
 from titans_mini.miras import Pairs, make_pairs
-from titans_mini.miras.run import MirasTrace
+from titans_mini.miras.running import MirasTrace
 from titans_mini.studies.asking import Answers, read_pairs
 from titans_mini.threads import one_thread
 

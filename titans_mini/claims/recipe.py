@@ -11,7 +11,7 @@ from ..config import NORMALISER_NAMES, SCALE_NAMES, MemoryConfig, SimulationConf
 from ..measures import write_frequency, writes_per_1k
 from ..operate import Limits, RecipeEngine
 from ..operate.incidents import STREAM_INCIDENTS
-from ..simulate import simulate, simulate_many
+from ..simulation import simulate, simulate_many
 from ..trace import WRITE_LEVEL, Trace
 from ..training.checkpoint import load_model
 from ..training.evaluate import evaluate

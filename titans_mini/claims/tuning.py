@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ..config import MemoryConfig, SimulationConfig
 from ..data import bundled_text
-from ..simulate import simulate_many
+from ..simulation import simulate_many
 from ..tune import TuneConfig, Tuning, tune
 from ..tune.objectives import OBJECTIVES
 from ..tune.store import setting_of, settings_needed

@@ -26,7 +26,7 @@ from ..config import (
 from ..data import read_text
 from ..errors import ConfigError, check_choice, check_integer
 from ..models.model import MODES
-from ..simulate import simulate
+from ..simulation import simulate
 from ..training.checkpoint import bundled_names, load_model, read_card
 from ..training.evaluate import evaluate
 from ..training.processes import joined

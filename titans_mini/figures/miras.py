@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
-from ..miras.run import MirasTrace
+from ..miras.running import MirasTrace
 from ..studies.asking import Answers, by_age
 from ..studies.reading import smooth
 from .trace import COLOURS, DASHES, DIVERGED

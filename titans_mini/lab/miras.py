@@ -12,7 +12,7 @@ from ..errors import ConfigError, check_choice, check_integer
 from ..figures.miras import age_figure, mark_blow_up, stream_figure
 from ..miras import KNOBS, Combination, MirasConfig, Pairs, make_pairs
 from ..miras.registry import reason, single_repairs
-from ..miras.run import MirasTrace
+from ..miras.running import MirasTrace
 from ..miras.streams import KINDS
 from ..studies import asking
 from ..studies.asking import Answers

@@ -11,7 +11,7 @@ from ..config import NORMALISER_NAMES, SCENARIO_NAMES, SIMULATION_GATE_NAMES, Si
 from ..errors import check_choice
 from ..export import to_code
 from ..figures import trace as figures
-from ..simulate import simulate
+from ..simulation import simulate
 from ..studies.gallery import FAILURES, Finding, examine
 from ..trace import COLUMNS, Trace
 from .panel import Panel, button

@@ -11,7 +11,7 @@ from .memory import MirasMemory
 from .presets import PRESETS
 from .privacy import epsilon
 from .registry import KNOBS, Combination, allowed, check, refused, table
-from .run import MirasTrace, run
+from .running import MirasTrace, run
 from .streams import Pairs, make_pairs
 
 __all__ = [

@@ -19,7 +19,7 @@ from .config import MirasConfig
 from .general import answer, miras_step
 from .privacy import epsilon
 from .rule import make_gate, make_rule
-from .run import default_memory, start_fast
+from .running import default_memory, start_fast
 from .streams import Pairs, make_pairs
 
 SEEDS = (0, 1, 2)

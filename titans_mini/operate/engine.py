@@ -27,7 +27,7 @@ from ..memory.fastweights import Weights
 from ..memory.gates import SurpriseGate
 from ..memory.state import MemoryState
 from ..models.model import ModelState, TitansLM
-from ..simulate import run_stream, start_fast
+from ..simulation import run_stream, start_fast
 
 
 class Reading(NamedTuple):

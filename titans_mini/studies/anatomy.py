@@ -16,7 +16,7 @@ from ..errors import check_integer, check_number
 from ..memory.chunk import Fast, Rule, Tokens, chunk_step
 from ..memory.fastweights import ACTIVATIONS, Activation, apply_memory, gradients, weight_norm
 from ..memory.gates import ConstantGate
-from ..simulate import make_gate, run_stream, start_fast
+from ..simulation import make_gate, run_stream, start_fast
 
 
 class Step(NamedTuple):

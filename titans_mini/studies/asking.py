@@ -10,7 +10,7 @@ import numpy as np
 
 from ..config import MemoryConfig
 from ..miras.config import MirasConfig
-from ..miras.run import MirasTrace, run
+from ..miras.running import MirasTrace, run
 from ..miras.streams import Pairs
 
 TOO_LARGE = 1e6  # a memory norm that no useful memory of these streams has

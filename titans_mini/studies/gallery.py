@@ -13,7 +13,7 @@ from typing import NamedTuple
 from .. import measures
 from ..config import SimulationConfig
 from ..errors import check_choice
-from ..simulate import simulate_many
+from ..simulation import simulate_many
 from ..trace import Trace
 
 

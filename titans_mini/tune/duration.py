@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from .. import timing
 from ..config import MemoryConfig, SimulationConfig
-from ..simulate import count_groups, simulate_many
+from ..simulation import count_groups, simulate_many
 from .search import Job, Step, TuneConfig, plan_jobs
 from .store import Key, Setting
 

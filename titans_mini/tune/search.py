@@ -20,7 +20,7 @@ from ..config import SETTING_RANGES, MemoryConfig, SimulationConfig
 from ..data import bundled_text, check_text
 from ..errors import ConfigError, check_choice, check_integer, check_number
 from ..memory.fastweights import layer_shapes
-from ..simulate import simulate_many
+from ..simulation import simulate_many
 from .objectives import OBJECTIVES
 from .store import Cost, Key, Setting, Store, cost, setting_of, table
 
