@@ -24,15 +24,15 @@ from ..config import (
     TitansConfig,
 )
 from ..data import read_text
-from ..errors import ConfigError, check_choice, check_integer
+from ..errors import ConfigError, check_integer
 from ..models.model import MODES
 from ..simulation import simulate
-from ..training.checkpoint import bundled_names, load_model, read_card
 from ..training.evaluate import evaluate
 from ..training.processes import joined
-from ..training.tasks import TASKS, check_vocabulary
+from ..training.tasks import TASKS
 from ..training.train import TrainConfig, Trainer
 from .claims import add_claims
+from .evaluate import add_eval
 from .speed import add_bench, add_stream
 from .tune import add_tune
 
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     _add_simulate(commands)
     _add_train(commands)
-    _add_eval(commands)
+    add_eval(commands)
     add_tune(commands)
     add_stream(commands)
     add_bench(commands)
@@ -125,18 +125,6 @@ def _add_train(commands) -> None:
     command.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
-def _add_eval(commands) -> None:
-    text = "evaluate a checkpoint on a task and print one JSON object"
-    command = commands.add_parser("eval", help=text, description=text)
-    command.set_defaults(run=_eval)
-    command.add_argument("--checkpoint", required=True, help="a path, or one of " + ", ".join(bundled_names()))
-    command.add_argument("--task", help=", ".join(TASKS) + "; default: the one it was trained on")
-    command.add_argument("--size", type=int, default=256, help="gap, or bytes of text")
-    command.add_argument("--rows", type=int, default=64, help="sequences")
-    command.add_argument("--memory", default="on", help="on, frozen, off")
-    command.add_argument("--seed", type=int, default=1234)
-
-
 def _add_miras(commands) -> None:
     text = "print the design space: every choice of every knob"
     command = commands.add_parser("miras", help=text, description=text)
@@ -170,17 +158,6 @@ def _train(options: argparse.Namespace) -> int:
         results += [evaluate(lm, training.task, size, rows=rows[size], memory=training.memory) for size in rows]
         path = trainer.finish(results)
         print(json.dumps({"checkpoint": str(path), "results": results}))
-    return 0
-
-
-def _eval(options: argparse.Namespace) -> int:
-    check_choice("memory", options.memory, MODES)
-    lm, card = load_model(options.checkpoint), read_card(options.checkpoint)
-    task = check_choice("task", options.task or card["training"]["task"], TASKS)
-    check_integer("size", options.size, 0, 10_000_000)
-    check_integer("rows", options.rows, 1, 100_000)
-    check_vocabulary(task, lm.config.vocab_size)
-    print(json.dumps(evaluate(lm, task, options.size, rows=options.rows, memory=options.memory, seed=options.seed)))
     return 0
 
 
