@@ -94,3 +94,24 @@ def test_gradients_of_gradients_end_in_an_error():
     (grad,) = torch.autograd.grad(memory(x)[0].square().sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         grad.sum().backward()
+
+
+@every_memory
+@pytest.mark.parametrize("parts", [1, 3])
+def test_a_loss_on_the_gates_trains_them_over_the_whole_sequence(kind, parts):
+    """The records of all blocks are outputs of the graph, however many blocks were discarded and rebuilt."""
+    memory = make_memory(**MEMORIES[kind])
+    x = make_input(3 * memory.block * memory.config.chunk + 1)
+    found = {}
+    for name, block in (("rebuilt", memory.block), ("kept", 10**6)):
+        memory.block, state, records = block, None, []
+        for part in x.chunk(parts, dim=1):
+            _, state = memory(part, state, trace=records)
+        opened = [(record.gates.theta + record.gates.alpha).flatten() for record in records]
+        loss = torch.cat(opened).square().mean()
+        assert sum(map(len, opened)) == x.shape[1] * len(x) * memory.config.heads
+        used = list(memory.gate.parameters())
+        found[name] = torch.autograd.grad(loss, used) if used else (loss,)
+    for a, b in zip(*found.values(), strict=True):
+        check_close(a, b)
+    assert all(bool(grad.any()) for grad in found["kept"])

@@ -20,7 +20,7 @@ from .convolution import bind_neighbours, convolve
 from .fastweights import ACTIVATIONS, apply_memory, initial_weights
 from .gates import LearnedGate, SurpriseGate, initial_gate_state
 from .recompute import recompute
-from .state import MemoryState, Pending, choose, front, pack, take
+from .state import MemoryState, Pending, choose, front, join, map_tensors, pack, take
 
 STRETCH = 0.1  # lets a trained gate close fully, so that nothing leaks over tens of thousands of tokens
 
@@ -32,6 +32,9 @@ class NeuralMemory(nn.Module):
     state as `pending`. `mask` (b, t) bool marks the real tokens: padding on the left, right or inside changes
     nothing, and its outputs are zero. Inputs may be bfloat16; the memory itself is float32 (float64 if the module
     is). Device: `.to(device)` and inputs on that device.
+
+    A list given as `trace` receives the Record of each block of tokens, (b heads, tokens of the block) in each field.
+    Records are outputs of the graph, so a loss made of them trains the gates.
     """
 
     block = 16  # chunks that are worked on at once: what a long sequence needs stays nearly constant, in training too
@@ -64,13 +67,21 @@ class NeuralMemory(nn.Module):
         )
 
     def forward(
-        self, x: Tensor, state: MemoryState | None = None, mask: Tensor | None = None
+        self,
+        x: Tensor,
+        state: MemoryState | None = None,
+        mask: Tensor | None = None,
+        *,
+        trace: list[Record] | None = None,
     ) -> tuple[Tensor, MemoryState]:
         """Writes each token, reads after each write. See the class."""
         self._check(x, state, mask)
         state = state or self.initial_state(len(x))
+        trace = [] if trace is None else trace
         if mask is not None or state.pending.valid is not None:
-            return self._pass(x, state, mask=mask)
+            out, state, record = self._pass(x, state, mask=mask)
+            trace.append(record)
+            return out, state
         reach = self.block * self.config.chunk
         held = state.pending.keys.shape[1]
         outs = []
@@ -78,26 +89,27 @@ class NeuralMemory(nn.Module):
             first = max(start, 0)
             step, block = functools.partial(self._pass, first=first), x[:, first : start + reach]
             if torch.is_grad_enabled() and start + reach < x.shape[1]:  # the last block's graph is needed at once
-                out, state = recompute(step, self.parameters(), block, state)
+                out, state, record = recompute(step, self.parameters(), block, state)
             else:
-                out, state = step(block, state)
+                out, state, record = step(block, state)
             outs.append(out)
+            trace.append(record)
         return outs[0] if len(outs) == 1 else torch.cat(outs, dim=1), state
 
     def _pass(
         self, x: Tensor, state: MemoryState, *, mask: Tensor | None = None, first: int = 0
-    ) -> tuple[Tensor, MemoryState]:
+    ) -> tuple[Tensor, MemoryState, Record]:
         """All of x at once; it begins with token `first` of the call."""
         inner = x.to(self.to_qkv.weight.dtype)
         if mask is not None:
             inner = inner.masked_fill(~mask.unsqueeze(-1), 0)  # even NaN in padding changes nothing
         if mask is None and state.pending.valid is None:
-            reads, state = self._aligned(inner, state)
+            reads, state, record = self._aligned(inner, state)
         else:
-            reads, state = self._ragged(inner, state, mask)
+            reads, state, record = self._ragged(inner, state, mask)
         out = self._finish(inner, reads, mask).to(x.dtype)
         _check_finite(out, inner, first)
-        return out, state
+        return out, state, record
 
     def recall(self, x: Tensor, state: MemoryState) -> Tensor:
         """Answers x (b, t, dim) from the memory as it stands, without writing: (b, t, dim). Paper: eq. 15."""
@@ -124,25 +136,26 @@ class NeuralMemory(nn.Module):
         keys, values, features, valid = state.pending
         return self._step(fast, Tokens(keys, values, None, features, valid))[1]
 
-    def _aligned(self, x: Tensor, state: MemoryState) -> tuple[Tensor, MemoryState]:
+    def _aligned(self, x: Tensor, state: MemoryState) -> tuple[Tensor, MemoryState, Record]:
         """All rows have the same number of real tokens."""
         tokens, conv = self._project(x, state.conv)
         m = state.pending.keys.shape[1]
         tokens = _after(state.pending, tokens)
-        fast, reads, rest = Fast(state.weights, state.momentum, state.gate), [], None
+        fast, steps, rest = Fast(state.weights, state.momentum, state.gate), [], None
         pieces = tokens.split(self.config.chunk)
         pieces[0] = pieces[0]._replace(queries=pieces[0].queries[:, m:])  # what is pending was answered before
         for rest in pieces:
             full = rest.keys.shape[1] == self.config.chunk
-            out, after, _ = self._step(fast, rest, ends=full)
-            reads.append(out)
+            out, after, record = self._step(fast, rest, ends=full)
+            steps.append((out, record))
             if full:
                 fast, rest = after, None
         pending = self._no_pending(fast) if rest is None else Pending(*rest[:2], rest.features, None)
-        reads = torch.cat(reads, dim=1)  # (n, t, d)
-        return reads, MemoryState(*fast, pending, conv, state.tokens_seen + x.shape[1])
+        reads, record = join(steps)  # (n, t, d); (n, m + t)
+        record = map_tensors(lambda series: series[:, m:], record)  # (n, t)
+        return reads, MemoryState(*fast, pending, conv, state.tokens_seen + x.shape[1]), record
 
-    def _ragged(self, x: Tensor, state: MemoryState, mask: Tensor | None) -> tuple[Tensor, MemoryState]:
+    def _ragged(self, x: Tensor, state: MemoryState, mask: Tensor | None) -> tuple[Tensor, MemoryState, Record]:
         """Rows differ: real tokens are packed to the front, and each row's chunks fill at their own pace."""
         heads, chunk = self.config.heads, self.config.chunk
         mask = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if mask is None else mask
@@ -154,17 +167,18 @@ class NeuralMemory(nn.Module):
         valid = torch.cat([held, new], dim=1)
         tokens = _after(state.pending, tokens)._replace(valid=valid)
         tokens = Tokens(*(pack(field, valid) for field in tokens))
-        fast, reads = Fast(state.weights, state.momentum, state.gate), []
+        fast, steps = Fast(state.weights, state.momentum, state.gate), []
         for part in tokens.split(chunk):
-            out, after, _ = self._step(fast, part)
+            out, after, record = self._step(fast, part)
             full = part.valid.sum(-1) == chunk  # (n,)
             fast = choose(full, after, fast)
-            reads.append(out)
-        reads = torch.cat(reads, dim=1)  # (n, total, d)
+            steps.append((out, record))
+        reads, record = join(steps)  # (n, total, d); (n, total)
         place = (mask.cumsum(-1) - 1).clamp_min(0).repeat_interleave(heads, 0) + waiting.unsqueeze(-1)
         pending = self._leftover(tokens, valid.sum(-1))
         state = MemoryState(*fast, pending, conv, state.tokens_seen + count)
-        return take(reads, place.clamp_max(valid.shape[1] - 1)), state
+        place, real = place.clamp_max(valid.shape[1] - 1), mask.repeat_interleave(heads, 0)  # (n, t)
+        return take(reads, place), state, map_tensors(lambda series: take(series, place) * real, record)
 
     def answer(self, weights: tuple[Tensor, ...], queries: Tensor) -> Tensor:
         """What fast weights of this memory answer to queries (n, c, d), without a write: (n, c, d)."""

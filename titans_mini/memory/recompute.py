@@ -1,7 +1,7 @@
-"""Training on long sequences in little memory: a piece's graph is thrown away and made again for its backward pass.
+"""Training on long sequences in little memory: the graph of each block is discarded and rebuilt in the backward pass.
 
-What is kept of a piece is what goes in, its tokens and the state before it. It costs one more forward pass, a fifth of
-a training step. The idea is gradient checkpointing's; torch's own keeps a placeholder for every tensor of the graph, of
+Only the block's inputs are stored: its tokens and the state before it. The cost is one more forward pass, a fifth of a
+training step. The idea is gradient checkpointing's; torch's own keeps a placeholder for every tensor of the graph, of
 which a recurrence of small products has thousands, and makes a training step up to 1.8 times as long here.
 """
 
@@ -15,28 +15,29 @@ from torch.autograd.function import once_differentiable
 
 from .state import MemoryState, map_tensors, tensors
 
-Step = Callable[[Tensor, MemoryState], tuple[Tensor, MemoryState]]
 
+def recompute(step: Callable, parameters: Iterable[Tensor], x: Tensor, state: MemoryState):
+    """step(x, state), a nested tuple of tensors, with gradients in x, the state and the `parameters` that it uses.
 
-def recompute(step: Step, parameters: Iterable[Tensor], x: Tensor, state: MemoryState) -> tuple[Tensor, MemoryState]:
-    """step(x, state), with gradients in x, the state and the `parameters` that it uses.
-
-    The state after must have the parts of the state before. Gradients of gradients end in an error.
+    Every tensor of the result has its gradient. Gradients of gradients end in an error.
     """
+    made: list = []
 
     def run(x: Tensor, *parts: Tensor) -> tuple[Tensor, ...]:
-        out, after = step(x, _filled(state, parts))
-        return out, *tensors(after)
+        result = step(x, _filled(state, parts))
+        if not torch.is_grad_enabled():  # the forward pass; keeping the backward's would keep its graph
+            made.append(result)
+        return tuple(tensors(result))
 
     given = (x, *tensors(state))
-    out, *parts = _Again.apply(run, len(given), *given, *parameters)
-    return out, _filled(state, parts)
+    found = _Again.apply(run, len(given), *given, *parameters)
+    return _filled(made.pop(), found)
 
 
-def _filled(state: MemoryState, parts: Iterable[Tensor]) -> MemoryState:
-    """The parts, in order, in the places of the state's."""
+def _filled(value, parts: Iterable[Tensor]):
+    """The parts, in order, in the places of the nested tuple's tensors."""
     parts = iter(parts)
-    return map_tensors(lambda _: next(parts), state)
+    return map_tensors(lambda _: next(parts), value)
 
 
 class _Again(torch.autograd.Function):

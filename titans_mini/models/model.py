@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from ..config import TitansConfig
 from ..errors import ConfigError, check_choice
+from ..memory.chunk import Record
 from .variants import VARIANTS, LayerState, WindowOnly
 
 MODES = ("on", "frozen", "off")
@@ -45,9 +46,11 @@ class Layer(nn.Module):
         self.feedforward = Feedforward(config.dim)
         self.norms = nn.ModuleList(nn.RMSNorm(config.dim, eps=1e-6) for _ in range(2))
 
-    def forward(self, x: Tensor, state: LayerState, mode: str) -> tuple[Tensor, LayerState]:
+    def forward(
+        self, x: Tensor, state: LayerState, mode: str, trace: list[Record] | None = None
+    ) -> tuple[Tensor, LayerState]:
         """x (b, t, dim) -> the same shape."""
-        mixed, state = self.mixer(self.norms[0](x), state, mode)
+        mixed, state = self.mixer(self.norms[0](x), state, mode, trace)
         x = x + mixed
         return x + self.feedforward(self.norms[1](x)), state
 
@@ -55,7 +58,9 @@ class Layer(nn.Module):
 class TitansLM(nn.Module):
     """ids (b, t) int64 -> (logits (b, t, vocab), state). Pass the state on to continue; see TitansConfig.
 
-    `memory` says what the memories do: "on", "frozen" (they keep their start weights) or "off" (left out).
+    `memory` says what the memories do: "on", "frozen" (they keep their start weights) or "off" (left out). A list given
+    as `trace` receives what the memories' writes did, as in NeuralMemory: the records of the first layer, then of the
+    next.
     """
 
     def __init__(self, config: TitansConfig) -> None:
@@ -71,14 +76,21 @@ class TitansLM(nn.Module):
         layers = tuple(layer.mixer.initial_state(batch, memory) for layer in self.layers)
         return ModelState(layers, torch.zeros((), dtype=torch.int64, device=self.head.weight.device))
 
-    def forward(self, ids: Tensor, state: ModelState | None = None, *, memory: str = "on") -> tuple[Tensor, ModelState]:
+    def forward(
+        self,
+        ids: Tensor,
+        state: ModelState | None = None,
+        *,
+        memory: str = "on",
+        trace: list[Record] | None = None,
+    ) -> tuple[Tensor, ModelState]:
         """See the class. Raises ConfigError for ids of a wrong shape or outside the vocabulary."""
         check_choice("memory", memory, MODES)
         _check_ids(ids, self.config.vocab_size)
         state = self.initial_state(len(ids), memory) if state is None else state
         x, layers = self.embed(ids), []
         for layer, before in zip(self.layers, state.layers, strict=True):
-            x, after = layer(x, before, memory)
+            x, after = layer(x, before, memory, trace)
             layers.append(after)
         return self.head(self.norm(x)), ModelState(tuple(layers), state.tokens_seen + ids.shape[1])
 

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from ..config import TitansConfig
 from ..memory import NeuralMemory
+from ..memory.chunk import Record
 from ..memory.state import MemoryState
 from .attention import Persistent, SlidingWindow, WindowState, merge_heads, rotate, split_heads
 
@@ -34,9 +35,11 @@ class SegmentState(NamedTuple):
     values: Tensor
 
 
-def use_memory(memory: NeuralMemory, x: Tensor, state: MemoryState, mode: str) -> tuple[Tensor, MemoryState]:
-    """One call of the memory in a mode other than "off"."""
-    return memory(x, state) if mode == "on" else memory.frozen(x, state)
+def use_memory(
+    memory: NeuralMemory, x: Tensor, state: MemoryState, mode: str, trace: list[Record] | None = None
+) -> tuple[Tensor, MemoryState]:
+    """One call of the memory in a mode other than "off"; `trace` as in NeuralMemory."""
+    return memory(x, state, trace=trace) if mode == "on" else memory.frozen(x, state)
 
 
 class LMM(nn.Module):
@@ -53,11 +56,13 @@ class LMM(nn.Module):
         _, state = use_memory(self.memory, self.persistent.expand(batch, -1, -1), state, mode)
         return LayerState(state, None)
 
-    def forward(self, x: Tensor, state: LayerState, mode: str = "on") -> tuple[Tensor, LayerState]:
+    def forward(
+        self, x: Tensor, state: LayerState, mode: str = "on", trace: list[Record] | None = None
+    ) -> tuple[Tensor, LayerState]:
         """x (b, t, dim) -> the same shape."""
         if mode == "off":
             return torch.zeros_like(x), state
-        out, memory = use_memory(self.memory, x, state.memory, mode)
+        out, memory = use_memory(self.memory, x, state.memory, mode, trace)
         return out, LayerState(memory, None)
 
 
@@ -72,7 +77,9 @@ class WindowOnly(nn.Module):
         """An empty window."""
         return LayerState(None, self.attention.initial_state(batch))
 
-    def forward(self, x: Tensor, state: LayerState, mode: str = "on") -> tuple[Tensor, LayerState]:
+    def forward(
+        self, x: Tensor, state: LayerState, mode: str = "on", trace: list[Record] | None = None
+    ) -> tuple[Tensor, LayerState]:
         """x (b, t, dim) -> the same shape."""
         out, window = self.attention(x, state.window)
         return out, LayerState(None, window)
@@ -93,11 +100,13 @@ class MAL(WindowOnly):
         """An untouched memory and an empty window."""
         return LayerState(self.memory.initial_state(batch), self.attention.initial_state(batch))
 
-    def forward(self, x: Tensor, state: LayerState, mode: str = "on") -> tuple[Tensor, LayerState]:
+    def forward(
+        self, x: Tensor, state: LayerState, mode: str = "on", trace: list[Record] | None = None
+    ) -> tuple[Tensor, LayerState]:
         """x (b, t, dim) -> the same shape."""
         recalled, memory = None, state.memory
         if mode != "off":
-            recalled, memory = use_memory(self.memory, x, memory, mode)
+            recalled, memory = use_memory(self.memory, x, memory, mode, trace)
         out, window = self.attention(x if recalled is None else x + recalled, state.window)
         return out if recalled is None else out + recalled, LayerState(memory, window)
 
@@ -123,11 +132,13 @@ class MAG(MAL):
         super().__init__(config)
         self.product = Product(config.dim)
 
-    def forward(self, x: Tensor, state: LayerState, mode: str = "on") -> tuple[Tensor, LayerState]:
+    def forward(
+        self, x: Tensor, state: LayerState, mode: str = "on", trace: list[Record] | None = None
+    ) -> tuple[Tensor, LayerState]:
         """x (b, t, dim) -> the same shape."""
         recalled, memory = None, state.memory
         if mode != "off":
-            recalled, memory = use_memory(self.memory, x, memory, mode)
+            recalled, memory = use_memory(self.memory, x, memory, mode, trace)
         seen, window = self.attention(x, state.window)
         return self.product(seen, recalled), LayerState(memory, window)
 
@@ -162,23 +173,25 @@ class MAC(nn.Module):
         nothing = self.persistent.keys.new_zeros(batch, self.heads, 0, self.persistent.keys.shape[-1])
         return SegmentState(nothing, nothing, nothing, nothing)
 
-    def forward(self, x: Tensor, state: LayerState, mode: str = "on") -> tuple[Tensor, LayerState]:
+    def forward(
+        self, x: Tensor, state: LayerState, mode: str = "on", trace: list[Record] | None = None
+    ) -> tuple[Tensor, LayerState]:
         """x (b, t, dim) -> the same shape, one segment after the other."""
         first = self.segment - state.window.keys.shape[2]
         outputs = []
         for piece in (x[:, :first], *x[:, first:].split(self.segment, dim=1)):
             if piece.shape[1]:
-                out, state = self._piece(piece, state, mode)
+                out, state = self._piece(piece, state, mode, trace)
                 outputs.append(out)
         return torch.cat(outputs, dim=1), state
 
-    def _piece(self, x: Tensor, state: LayerState, mode: str) -> tuple[Tensor, LayerState]:
+    def _piece(self, x: Tensor, state: LayerState, mode: str, trace: list[Record] | None) -> tuple[Tensor, LayerState]:
         """Tokens of one segment, which may have begun before."""
         seen, window = self._attend(x, state, mode)
         seen = x + seen
         recalled, memory = None, state.memory
         if mode != "off":
-            recalled, memory = use_memory(self.memory, seen, memory, mode)
+            recalled, memory = use_memory(self.memory, seen, memory, mode, trace)
         if window.keys.shape[2] == self.segment:
             window = self._empty(len(x))
         return self.product(seen, recalled), LayerState(memory, window)

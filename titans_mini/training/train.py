@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
 import math
@@ -22,7 +21,7 @@ from tqdm import tqdm
 from ..config import TitansConfig
 from ..errors import ConfigError, check_choice, check_integer, check_number
 from ..files import write_whole
-from ..memory.gates import LearnedGate
+from ..memory.chunk import Record
 from ..memory.state import map_tensors
 from ..models.model import TitansLM
 from .checkpoint import flatten_optimizer, restore_optimizer, save_model, save_tensors
@@ -91,39 +90,32 @@ def loss_of(logits: Tensor, ids: Tensor, ask: Tensor) -> Tensor:
     return functional.cross_entropy(logits[wanted], ids[:, 1:][wanted], reduction="sum")
 
 
-@contextlib.contextmanager
-def watch_gates(lm: nn.Module) -> Iterator[list[Tensor]]:
-    """Collects how far each learned gate opens, theta and alpha of every token, as the model runs."""
-    opened: list[Tensor] = []
-    hooks = [
-        gate.register_forward_hook(lambda module, given, made: opened.append((made[0].theta + made[0].alpha).mean()))
-        for gate in lm.modules()
-        if isinstance(gate, LearnedGate)
-    ]
-    try:
-        yield opened
-    finally:
-        for hook in hooks:
-            hook.remove()
+def openness(records: list[Record]) -> Tensor:
+    """How far the gates of a call stood open: mean theta + alpha over tokens, heads and memories, (), with gradient.
+
+    Blocks may differ in length, so each record counts with its tokens.
+    """
+    opened = torch.cat([(record.gates.theta + record.gates.alpha).flatten() for record in records])  # (tokens,)
+    return opened.mean()
 
 
 def backward(lm: nn.Module, ids: Tensor, ask: Tensor, config: TrainConfig, gate_cost: float = 0.0) -> Iterator[float]:
     """Makes the gradients of a batch's mean loss, by pieces of `truncate` tokens; yields each piece's part of it.
 
-    What the caller does between pieces, such as a step of the optimizer, counts for the next. With a `gate_cost` a
-    gate that need not be open learns to close: written where it pays, kept where nothing comes.
+    What the caller does between pieces, such as a step of the optimizer, counts for the next. `gate_cost` is a penalty
+    that keeps gates closed unless writing lowers the loss.
     """
     length = ids.shape[1] - 1
     piece = config.truncate or length
     asked, state = ask[:, 1:].sum().clamp_min(1), None
     for start in range(0, length, piece):
         part = slice(start, start + piece + 1)
-        with watch_gates(lm) as opened:
-            logits, state = lm(ids[:, part][:, :-1], state, memory=config.memory)
+        records: list[Record] = []
+        logits, state = lm(ids[:, part][:, :-1], state, memory=config.memory, trace=records)
         loss = loss_of(logits, ids[:, part], ask[:, part]) / asked
         made = loss.item()
-        if gate_cost and opened:
-            loss = loss + gate_cost * torch.stack(opened).mean() * (min(piece, length - start) / length)
+        if gate_cost and records:
+            loss = loss + gate_cost * openness(records) * (min(piece, length - start) / length)
         loss.backward()
         state = map_tensors(Tensor.detach, state)
         yield made
