@@ -35,14 +35,14 @@ def some(said=(1, 7, 3)) -> Recalled:
 def test_pairs_are_those_of_the_evaluation(mag, memory):
     found = ask_pairs(mag, 24, memory=memory, seed=5)
     assert len(set(found.keys)) == len(found.keys) == 8
-    expected = evaluate(mag, "recall", 24, rows=1, memory=memory, seed=5)
+    expected = evaluate(mag, "recall_once", 24, rows=1, memory=memory, seed=5)
     assert found.right.mean() == expected["accuracy"]
     assert -np.log2(found.chance).mean() == pytest.approx(expected["bits"], rel=1e-4, abs=1e-5)
 
 
 def test_told_pairs_are_found_in_the_sequence(mag):
     """The values wanted are those told beside the keys, whatever the order of asking."""
-    ids = make_batch("recall", 1, 9, torch.Generator().manual_seed(3), True).ids[0]
+    ids = make_batch("recall_once", 1, 9, torch.Generator().manual_seed(3), True).ids[0]
     told = dict(zip(ids[:16:2].tolist(), (ids[1:16:2] - RECALL_KEYS).tolist(), strict=True))
     found = ask_pairs(mag, 9, seed=3)
     assert dict(zip(found.keys.tolist(), found.wanted.tolist(), strict=True)) == told

@@ -7,8 +7,21 @@ import pytest
 import torch
 
 from titans_mini import ConfigError
-from titans_mini.training.stories import STORIES, read_babi, read_babilong
-from titans_mini.training.tasks import RECALL_KEYS, RECALL_PAIRS, RECALL_VALUES, TASKS, make_batch, text_bytes
+from titans_mini.training.stories import STORIES
+from titans_mini.training.story_files import read_babi, read_babilong
+from titans_mini.training.tasks import (
+    LATE,
+    LAYOUTS,
+    RECALL_KEYS,
+    RECALL_PAIRS,
+    RECALL_VALUES,
+    TASKS,
+    Layout,
+    make_batch,
+    mixed_layout,
+    recall_batch,
+    text_bytes,
+)
 
 
 def generator(seed=0):
@@ -31,7 +44,7 @@ def test_batches_are_seeded_and_inside_the_vocabulary(task, size):
 
 def test_recall_asks_for_what_was_told_and_only_for_that():
     gap = 20
-    ids, ask = make_batch("recall", 8, gap, generator())
+    ids, ask = make_batch("recall_once", 8, gap, generator())
     for row, asked in zip(ids.tolist(), ask.tolist(), strict=True):
         told = dict(zip(row[0 : 2 * RECALL_PAIRS : 2], row[1 : 2 * RECALL_PAIRS : 2], strict=True))
         assert len(told) == RECALL_PAIRS
@@ -39,6 +52,62 @@ def test_recall_asks_for_what_was_told_and_only_for_that():
         assert len(places) == RECALL_PAIRS and min(places) == 2 * RECALL_PAIRS + gap + 1
         assert all(told[row[i - 1]] == row[i] for i in places)
         assert min(row[2 * RECALL_PAIRS :][:gap]) >= RECALL_KEYS + RECALL_VALUES
+
+
+def told_and_asked(row, asked):
+    """What a row tells, as (place, key, value) in order, and what it asks, as (key, value)."""
+    places = [i for i, flag in enumerate(asked) if flag]
+    first, told, i = min(places) - 1, [], 0
+    while i < first:
+        told += [(i, row[i], row[i + 1])] if row[i] < RECALL_KEYS else []
+        i += 2 if row[i] < RECALL_KEYS else 1
+    return told, [(row[i - 1], row[i]) for i in places], first
+
+
+@pytest.mark.parametrize("task", ["recall", *LAYOUTS])
+@pytest.mark.parametrize("seed", range(12))
+def test_every_key_told_is_asked_once_for_its_latest_value(task, seed):
+    ids, ask = make_batch(task, 3, 30, generator(seed))
+    for row, flags in zip(ids.tolist(), ask.tolist(), strict=True):
+        told, asked, _ = told_and_asked(row, flags)
+        assert sorted(asked) == sorted({key: value for _, key, value in told}.items())
+        assert {value - RECALL_KEYS for _, _, value in told} <= set(range(RECALL_VALUES))
+        assert RECALL_PAIRS <= len(told) <= RECALL_KEYS
+
+
+@pytest.mark.parametrize(
+    ("task", "facts", "keys", "lead", "filler"),
+    [
+        ("recall_once", RECALL_PAIRS, RECALL_PAIRS, 0, 50),
+        ("recall_late", RECALL_PAIRS, RECALL_PAIRS, LATE, LATE + 50),
+        ("recall_groups", 2 * RECALL_PAIRS, 2 * RECALL_PAIRS, 0, 64 + 50),
+        ("recall_overwritten", 2 * RECALL_PAIRS, RECALL_PAIRS, 0, 64 + 50),
+        ("recall_many", RECALL_KEYS, RECALL_KEYS, 0, 50),
+    ],
+)
+def test_a_layout_is_what_its_name_says(task, facts, keys, lead, filler):
+    ids, ask = make_batch(task, 4, 50, generator())
+    for row, flags in zip(ids.tolist(), ask.tolist(), strict=True):
+        told, asked, first = told_and_asked(row, flags)
+        assert len(told) == facts and len(asked) == keys and told[0][0] == lead
+        assert first - 2 * facts == filler and first - told[-1][0] - 2 == 50  # the gap behind the last fact
+
+
+def test_training_meets_facts_anywhere_in_groups_overwritten_and_in_every_number():
+    layouts = [mixed_layout(generator(seed)) for seed in range(300)]
+    assert {sum(layout.groups) for layout in layouts} == set(range(RECALL_PAIRS, RECALL_KEYS + 1))
+    assert {len(layout.groups) for layout in layouts} == {1, 2, 3}
+    assert 0.1 < sum(layout.overwritten for layout in layouts) / 300 < 0.3
+    starts = {told_and_asked(ids.tolist(), ask.tolist())[0][0][0] for seed in range(20)
+              for ids, ask in zip(*make_batch("recall", 4, 40, generator(seed)), strict=True)}  # fmt: skip
+    assert len(starts) > 30 and min(starts) == 0 and max(starts) > 30
+
+
+def test_rows_of_a_batch_differ_in_place_but_not_in_layout():
+    ids, ask = recall_batch(6, 40, generator(), None)
+    assert ids.shape == ask.shape and len({row.index(min(row)) for row in ids.tolist()}) > 1
+    ids, _ = recall_batch(2, 5, generator(), Layout((2, 1), lead=3, between=4, overwritten=True))
+    assert ids.shape == (2, 3 + 4 + 4 + 2 + 5 + 4)
 
 
 def test_the_needle_is_told_once_and_asked_at_the_end():
@@ -90,7 +159,7 @@ def test_held_out_text_is_apart():
 
 
 def test_unknown_tasks_are_refused():
-    with pytest.raises(ConfigError, match="task must be one of recall, needle"):
+    with pytest.raises(ConfigError, match="task must be one of recall, recall_once, .*, needle"):
         make_batch("chess", 1, 1, generator())
 
 

@@ -104,7 +104,7 @@ def test_too_short_a_text_is_one_line():
 def test_recall_in_pieces_is_what_evaluate_finds(memory):
     lm = make("recall", "mag")
     *steps, (share, accuracy) = reading.recall_at(lm, 20, rows=6, memory=memory, piece=7)
-    assert accuracy == evaluate(lm, "recall", 20, rows=6, memory=memory)["accuracy"]
+    assert accuracy == evaluate(lm, "recall_once", 20, rows=6, memory=memory)["accuracy"]
     shares = [before for before, nothing in steps if nothing is None]
     assert len(shares) == len(steps) == 8 and shares == sorted(shares) and 0 < shares[-1] < share == 1
 

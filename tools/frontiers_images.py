@@ -18,7 +18,7 @@ def frontiers_bits() -> go.Figure:
     bits, curves = (8, 6, 5, 4, 3, 2), {}
     for name, per in itertools.product(("mag", "mal"), SHARED):
         readers = [rounded_model(load_model(f"recall-{name}"), one, per) for one in bits]
-        curves[f"{name}, a scale per {per}"] = [evaluate(lm, "recall", 32, rows=16)["accuracy"] for lm in readers]
+        curves[f"{name}, a scale per {per}"] = [evaluate(lm, "recall_once", 32, rows=16)["accuracy"] for lm in readers]
     figure = curve_figure(curves, x=bits, x_title="bits of a number", y_title="recall")
     return figure.update_xaxes(autorange="reversed", tickvals=bits)
 

@@ -164,14 +164,14 @@ def variants_train() -> go.Figure:
 
 def variants_recall() -> go.Figure:
     lm = load_model("recall-mag")
-    ask = lambda gap, memory: evaluate(lm, "recall", gap, rows=8, memory=memory)["accuracy"]  # noqa: E731
+    ask = lambda gap, memory: evaluate(lm, "recall_once", gap, rows=8, memory=memory)["accuracy"]  # noqa: E731
     return distance_figure({mode: {gap: ask(gap, mode) for gap in (16, 128, 2048)} for mode in MODES})
 
 
 def variants_gates() -> go.Figure:
     """theta and alpha along 16 told, 64 filler and 16 asked tokens, in the first layer."""
     lm = load_model("recall-mag")
-    ids = make_batch("recall", 1, 64, torch.Generator().manual_seed(2)).ids
+    ids = make_batch("recall_once", 1, 64, torch.Generator().manual_seed(2)).ids
     layer = lm.layers[0]
     with torch.inference_mode():
         gate = layer.mixer.memory.gate

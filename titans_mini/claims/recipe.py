@@ -139,7 +139,7 @@ def measure_useful(size: Size) -> Figures:
         trace = simulate(replace(_base(size, seed), eta=0.0))
         lives.append(math.log(2) * len(trace) / math.log(trace.norm_start / trace.memory_norm[-1]))
     life = float(np.mean(lives))
-    learned = evaluate(load_model("recall-lmm"), "recall", size.gap, rows=size.rows)
+    learned = evaluate(load_model("recall-lmm"), "recall_once", size.gap, rows=size.rows)
     return {
         "half_life": Spread.of(lives),
         "half_life_formula": math.log(2) / -math.log1p(-SimulationConfig().lam),

@@ -51,7 +51,7 @@ def ask_pairs(lm: TitansLM, gap: int, *, memory: str = "on", seed: int = 1234) -
     """Eight pairs are told, `gap` filler tokens pass, and each pair is asked for. Raises ConfigError."""
     check_integer("gap", gap, 0, LONGEST)
     check_integer("sequence", seed, 0, 2**31 - 1)
-    ids, ask = make_batch("recall", 1, gap, torch.Generator().manual_seed(seed), True)
+    ids, ask = make_batch("recall_once", 1, gap, torch.Generator().manual_seed(seed), True)
     logits, wanted = answer_logits(lm, ids, ask, check_choice("memory", memory, MODES))
     chance = logits.softmax(-1).gather(1, wanted.unsqueeze(-1))[:, 0]
     keys = ids[:, :-1][ask[:, 1:]]

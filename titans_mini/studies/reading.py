@@ -72,8 +72,8 @@ def smooth(values: np.ndarray, window: int) -> np.ndarray:
 def recall_at(
     lm: TitansLM, gap: int, *, rows: int = 16, memory: str = "on", seed: int = 1234, piece: int = 512
 ) -> Iterator[tuple[float, float | None]]:
-    """(share read, None), piece by piece, and at the end (1.0, accuracy): what `evaluate` finds for "recall"."""
-    ids, ask = make_batch("recall", rows, gap, torch.Generator().manual_seed(seed), True)
+    """(share read, None), piece by piece, and at the end (1.0, accuracy): what `evaluate` finds for "recall_once"."""
+    ids, ask = make_batch("recall_once", rows, gap, torch.Generator().manual_seed(seed), True)
     state, hits, done = None, [], 0
     for given, wanted, asked in zip(
         *(part.split(piece, 1) for part in (ids[:, :-1], ids[:, 1:], ask[:, 1:])), strict=True

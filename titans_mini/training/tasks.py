@@ -74,22 +74,94 @@ def recall_filler(rows: int, tokens: int, generator: torch.Generator) -> Tensor:
     return torch.randint(0, RECALL_FILLER, (rows, tokens), generator=generator) + RECALL_KEYS + RECALL_VALUES
 
 
-def recall(rows: int, gap: int, generator: torch.Generator, held_out: bool = False) -> Batch:
-    """Eight key-value pairs, `gap` filler tokens, then the keys again in another order, each with its value to name.
+class Layout(NamedTuple):
+    """Where the facts of a recall sequence lie: numbers of facts, or of filler tokens."""
 
+    groups: tuple[int, ...]  # facts in each group; a group's facts follow each other
+    lead: int = 0  # filler before the first group
+    between: int = 0  # filler between groups
+    overwritten: bool = False  # the last group gives new values to that many keys of the groups before it
+
+
+def mixed_layout(generator: torch.Generator) -> Layout:
+    """The facts of one training step: 8 to 32 in 1 to 3 groups; every third time the last group overwrites others."""
+
+    def draw(low: int, high: int) -> int:
+        return int(torch.randint(low, high + 1, (), generator=generator))
+
+    pairs = draw(RECALL_PAIRS, RECALL_KEYS) if draw(0, 1) else RECALL_PAIRS
+    count = draw(1, 3) if draw(0, 1) else 1
+    groups = tuple(-(-(pairs - place) // count) for place in range(count))  # as equal as can be, the largest first
+    return Layout(groups, overwritten=count > 1 and draw(0, 2) == 0)
+
+
+def scatter(told: list[Tensor], filler: Tensor, generator: torch.Generator) -> Tensor:
+    """One row: the groups of facts, in order, at random places of the filler (t,)."""
+    places = torch.randint(0, len(filler) + 1, (len(told),), generator=generator).sort().values.tolist()
+    parts, start = [], 0
+    for place, group in zip(places, told, strict=True):
+        parts += [filler[start:place], group]
+        start = place
+    return torch.cat([*parts, filler[start:]])
+
+
+def lay_out(told: list[Tensor], filler: Tensor, layout: Layout) -> Tensor:
+    """One row: `lead` filler tokens, the groups of facts with `between` ones between them, then the rest."""
+    lengths = [layout.lead, *[layout.between] * (len(told) - 1)]
+    spaces = filler.split([*lengths, len(filler) - sum(lengths)])
+    return torch.cat([part for pair in zip(spaces, told, strict=False) for part in pair] + [spaces[-1]])
+
+
+def recall_batch(rows: int, size: int, generator: torch.Generator, layout: Layout | None = None) -> Batch:
+    """Facts (a key, then its value) among filler, then every key again in another order, each with its value to name.
+
+    Where a key was told twice, the later value is the right one. With a layout, `size` filler tokens lie between the
+    last fact and the first question; without one, groups of facts are scattered over `size` filler tokens.
     Known as multi-query associative recall (MQAR, arXiv 2312.04927).
     """
-    shuffled = [torch.randperm(RECALL_KEYS, generator=generator)[:RECALL_PAIRS] for _ in range(rows)]
-    keys = torch.stack(shuffled)  # (b, pairs)
-    values = torch.randint(0, RECALL_VALUES, keys.shape, generator=generator)
-    order = torch.stack([torch.randperm(RECALL_PAIRS, generator=generator) for _ in range(rows)])
-    filler = recall_filler(rows, gap, generator)
-    told = recall_pairs(keys, values)  # (b, 2 pairs)
-    asked = recall_pairs(keys.gather(1, order), values.gather(1, order))
-    ids = torch.cat([told, filler, asked], dim=1)
+    plan = layout or mixed_layout(generator)
+    again = plan.groups[-1] if plan.overwritten else 0  # facts whose keys were told before
+    keys = torch.stack([torch.randperm(RECALL_KEYS, generator=generator) for _ in range(rows)])  # (b, 32)
+    keys = keys[:, : sum(plan.groups) - again]
+    told = torch.cat([keys, keys[:, :again]], dim=1)  # (b, facts)
+    values = torch.randint(0, RECALL_VALUES, told.shape, generator=generator)
+    latest = torch.cat([values[:, keys.shape[1] :], values[:, again : keys.shape[1]]], dim=1)  # (b, keys)
+    filler = recall_filler(rows, size + plan.lead + plan.between * (len(plan.groups) - 1), generator)
+    facts = recall_pairs(told, values).split([2 * count for count in plan.groups], dim=1)
+    read = [
+        lay_out([group[row] for group in facts], filler[row], plan)
+        if layout
+        else scatter([group[row] for group in facts], filler[row], generator)
+        for row in range(rows)
+    ]
+    order = torch.stack([torch.randperm(keys.shape[1], generator=generator) for _ in range(rows)])
+    asked = recall_pairs(keys.gather(1, order), latest.gather(1, order))  # (b, 2 keys)
+    ids = torch.cat([torch.stack(read), asked], dim=1)
     ask = torch.zeros_like(ids, dtype=torch.bool)
-    ask[:, told.shape[1] + gap + 1 :: 2] = True
+    ask[:, ids.shape[1] - asked.shape[1] + 1 :: 2] = True
     return Batch(ids, ask)
+
+
+# The layouts that recall is measured on, one by one; training mixes layouts of its own.
+LATE = 1024  # filler tokens before the facts of "recall_late"
+LAYOUTS: dict[str, Layout] = {
+    "recall_once": Layout((RECALL_PAIRS,)),  # eight facts at the very start
+    "recall_late": Layout((RECALL_PAIRS,), lead=LATE),
+    "recall_groups": Layout((RECALL_PAIRS, RECALL_PAIRS), between=64),
+    "recall_overwritten": Layout((RECALL_PAIRS, RECALL_PAIRS), between=64, overwritten=True),
+    "recall_many": Layout((RECALL_KEYS,)),
+}
+
+
+def recall_task(layout: Layout | None = None) -> Task:
+    """The recall task of a layout; None: the mixture that models are trained on."""
+
+    def make(rows: int, size: int, generator: torch.Generator, held_out: bool = False) -> Batch:
+        """As in `Task`; recall makes its sequences anew, so nothing is held out."""
+        return recall_batch(rows, size, generator, layout)
+
+    where = "filler tokens among which the facts lie" if layout is None else "filler tokens between telling and asking"
+    return Task(make, RECALL_KEYS + RECALL_VALUES + RECALL_FILLER, where)
 
 
 def needle(rows: int, length: int, generator: torch.Generator, held_out: bool = False) -> Batch:
@@ -159,7 +231,8 @@ def _ask_ends(sequences: list[Tensor], answers: list[int]) -> Batch:
 
 
 TASKS: dict[str, Task] = {
-    "recall": Task(recall, RECALL_KEYS + RECALL_VALUES + RECALL_FILLER, "filler tokens between telling and asking"),
+    "recall": recall_task(),
+    **{name: recall_task(layout) for name, layout in LAYOUTS.items()},
     "needle": Task(needle, 256, "bytes of text around the fact"),
     "text": Task(text, 256, "bytes"),
     "dna": Task(dna, len(BASES), "bases"),

@@ -72,7 +72,7 @@ def step_size(config: TrainConfig, step: int, generator: torch.Generator) -> int
     done = step / config.steps
     growth = min(1.0, max(0.0, (done - 0.5) / 0.3))
     top = max(1, config.start_size) * (max(1, config.size) / max(1, config.start_size)) ** growth
-    if config.task != "recall":
+    if not config.task.startswith("recall"):
         return max(2, round(top))
     share = torch.rand((), generator=generator).item()
     return round(top * (share if done < 0.5 else share**0.5))
