@@ -22,28 +22,37 @@ One letter, one meaning, in code, notebooks, app and figures:
 In settings `eta` is the recipe's step size; in `Gates` it is the paper's momentum, and the step is `theta`.
 """
 
-from .config import MemoryConfig, SimulationConfig, TitansConfig
-from .errors import ConfigError, DivergenceError
-from .memory import NeuralMemory
-from .memory.gates import ConstantGate, LearnedGate, SurpriseGate
-from .memory.state import MemoryState
-from .models.model import TitansLM
-from .simulation import simulate, simulate_many
-from .trace import Trace
+import importlib
 
-__all__ = [
-    "ConfigError",
-    "ConstantGate",
-    "DivergenceError",
-    "LearnedGate",
-    "MemoryConfig",
-    "MemoryState",
-    "NeuralMemory",
-    "SimulationConfig",
-    "SurpriseGate",
-    "TitansConfig",
-    "TitansLM",
-    "Trace",
-    "simulate",
-    "simulate_many",
-]
+# Where the public names live. Each is imported at its first use, so that `import titans_mini` and the start of a command
+# take no time, and a command can answer Ctrl-C while torch is loaded.
+_HOMES = {
+    "ConfigError": ".errors",
+    "ConstantGate": ".memory.gates",
+    "DivergenceError": ".errors",
+    "LearnedGate": ".memory.gates",
+    "MemoryConfig": ".config",
+    "MemoryState": ".memory.state",
+    "NeuralMemory": ".memory",
+    "SimulationConfig": ".config",
+    "SurpriseGate": ".memory.gates",
+    "TitansConfig": ".config",
+    "TitansLM": ".models.model",
+    "Trace": ".trace",
+    "simulate": ".simulation",
+    "simulate_many": ".simulation",
+}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> object:
+    """A public name at its first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(_HOMES[name], __name__), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
