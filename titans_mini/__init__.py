@@ -24,8 +24,8 @@ In settings `eta` is the recipe's step size; in `Gates` it is the paper's moment
 
 import importlib
 
-# Where the public names live. Each is imported at its first use, so that `import titans_mini` and the start of a command
-# take no time, and a command can answer Ctrl-C while torch is loaded.
+# Where the public names live. Each is imported at its first use, so that `import titans_mini` and the start of a
+# command take no time, and a command can answer Ctrl-C while torch is loaded.
 _HOMES = {
     "ConfigError": ".errors",
     "ConstantGate": ".memory.gates",
