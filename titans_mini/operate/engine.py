@@ -45,11 +45,18 @@ class Watching:
 
     log: list[Tensor]
 
-    def forward(self, x: Tensor, state: MemoryState | None = None, mask: Tensor | None = None):
+    def forward(
+        self,
+        x: Tensor,
+        state: MemoryState | None = None,
+        mask: Tensor | None = None,
+        *,
+        trace: list[Record] | None = None,
+    ):
         """As the memory's own. Pending tokens are stepped again but logged once."""
         held = 0 if state is None else state.pending.keys.shape[1]
         before = len(self.log)
-        result = super().forward(x, state, mask)
+        result = super().forward(x, state, mask, trace=trace)
         self.log[before:] = [torch.cat(self.log[before:], dim=-1)[..., held:]]
         return result
 
