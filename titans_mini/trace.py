@@ -24,6 +24,7 @@ COLUMNS = {
     "loss_after": "the same loss for this token's pair under the memory at the end of the run",
 }
 WRITE_LEVEL = 0.5  # a token counts as written where g_write is above this; recipe: 5.1
+RESOLUTION = float(np.finfo(np.float32).eps)  # the memory's numbers are float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,11 +50,41 @@ class Trace:
     def __len__(self) -> int:
         return len(self.tokens)
 
+    @property
+    def edge(self) -> int:
+        """Tokens at each end of the run over which losses are averaged: a tenth of it, at most 500."""
+        return max(1, min(500, len(self) // 10))
+
+    @property
+    def dead_at(self) -> int | None:
+        """The token from which on, to the end of the run, the memory is dead; None if it is not.
+
+        A dead memory answers nothing and cannot learn: its gradient is near 0 although its loss is that of a memory
+        that answers 0. Near zero weights, a gradient shrinks with the product of the *other* L - 1 matrices, and the
+        answer with the product of all L. The gradient per unit of error (raw / sqrt(loss)) therefore tells how small
+        the answer is. It is compared with that of the stream's first token, before which nothing was forgotten. Where
+        it falls below eps^((L-1)/L), the answer is lost in the rounding of float32. A memory that has learnt its
+        stream has a small gradient only because its error is small, and a single matrix (L = 1) cannot die.
+        """
+        depth = self.settings.memory.depth
+        told = np.flatnonzero(self.loss > 0)  # where nothing is to be learnt, a gradient of 0 tells nothing
+        if depth == 1 or self.diverged_at is not None or len(told) == 0:
+            return None
+        pull = self.raw[told] / np.sqrt(self.loss[told])
+        alive = told[pull >= pull[0] * RESOLUTION ** ((depth - 1) / depth)]
+        return int(alive[-1]) + 1 if alive[-1] < len(self) - self.edge else None
+
+    @property
+    def state(self) -> str:
+        """How the memory is at the end of the run: `alive`, `dead` (see `dead_at`) or `diverged`."""
+        if self.diverged_at is not None:
+            return "diverged"
+        return "alive" if self.dead_at is None else "dead"
+
     def summary(self) -> dict:
         """The run in numbers: writes per 1,000 tokens, mean surprise, norms, losses (means of the first and last
-        tenth, at most 500 tokens), seconds."""
-        end = len(self) if self.diverged_at is None else self.diverged_at
-        edge = max(1, min(500, len(self) // 10))
+        tenth, at most 500 tokens), what became of the memory (`state`, `dead_at`, `diverged_at`), seconds."""
+        end, edge = len(self) if self.diverged_at is None else self.diverged_at, self.edge
         mean = lambda series: float(series.mean()) if len(series) else None  # noqa: E731
         return {
             "tokens": len(self),
@@ -63,6 +94,8 @@ class Trace:
             "norm_end": float(self.memory_norm[end - 1]) if end else None,
             "loss_start": mean(self.loss[:end][:edge]),
             "loss_end": mean(self.loss[:end][-edge:]),
+            "state": self.state,
+            "dead_at": self.dead_at,
             "diverged_at": self.diverged_at,
             "seconds": round(self.seconds, 4),
         }
