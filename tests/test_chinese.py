@@ -22,8 +22,8 @@ from titans_mini.lab.prediction import Prediction
 from titans_mini.lab.tuning import TuningLab
 from titans_mini.miras import KNOBS, PRESETS
 from titans_mini.miras.registry import REFUSALS, table
-from titans_mini.operate import RecipeEngine, fingerprint, snapshots
-from titans_mini.operate.snapshots import Snapshots, check_name, decode_state, encode_state, flatten, unflatten
+from titans_mini.operate import RecipeEngine, fingerprint, flatten, unflatten
+from titans_mini.operate.snapshots import Snapshots, check_name, decode_state, encode_state
 from titans_mini.studies.gallery import FAILURES
 from titans_mini.studies.reading import read_bits
 
@@ -115,7 +115,7 @@ def mistakes(folder: Path) -> list:
     like, owner = engine.start(), fingerprint(engine)
     data = encode_state(like, owner)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(snapshots, "SCHEMA", "older")
+        patch.setattr("titans_mini.kept.SCHEMA", "older")
         old = encode_state(like, owner)
     tuning = TuningLab(GRIDS)
     tuning.long.value = 100
@@ -136,6 +136,8 @@ def mistakes(folder: Path) -> list:
         lambda: unflatten({**flatten(like), "more": torch.zeros(1)}, like),
         lambda: check_name("name", "No 1"),
         lambda: check_name("session", ""),
+        lambda: check_name("name", "nul"),
+        lambda: check_name("session", "nul"),
         lambda: Snapshots(folder, engine).save(like, name="auto"),
         lambda: Snapshots(folder, engine).find("mine"),
         lambda: Prediction("?", len, ("a",)).read(None),

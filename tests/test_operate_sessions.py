@@ -1,9 +1,11 @@
 """A user's memory lasts from one process to the next, under safe names, for one writer at a time."""
 
+import random
 import threading
 
 import pytest
 import torch
+from corruption import corrupted
 from drills.processes import count_up, recall, small_engine, start, teach
 from models import make_model
 
@@ -77,6 +79,48 @@ def test_no_name_leaves_the_folder(sessions, bad):
         with pytest.raises(ConfigError, match="must be 1 to 64 of a-z"), sessions.open(user, name):
             pass
     assert not sessions.folder.exists()
+
+
+@pytest.mark.parametrize("device", ["con", "prn", "aux", "nul", "com1", "com9", "lpt1", "lpt9"])
+def test_names_that_windows_keeps_for_devices_are_refused(sessions, device):
+    for user, name in ((device, "one"), ("ana", device)):
+        with (
+            pytest.raises(ConfigError, match=f"must be another name: '{device}' is a device"),
+            sessions.open(user, name),
+        ):
+            pass
+    assert add(sessions, "console", "com10", 1) == 1
+
+
+@pytest.mark.parametrize("bad", ["a ", "a.", " a", "nul ", "nul.", "a\n"])
+def test_blanks_and_dots_are_refused(sessions, bad):
+    with pytest.raises(ConfigError, match="must be 1 to 64 of a-z"), sessions.open("ana", bad):
+        pass
+
+
+def test_links_in_a_circle_and_long_folders_are_one_line(sessions, tmp_path):
+    sessions.folder.mkdir()
+    (sessions.folder / "ana").symlink_to(sessions.folder / "ana")
+    for folder in (sessions.folder, tmp_path / ("x" * 300)):
+        with pytest.raises(ConfigError) as caught, Sessions(folder, sessions.engine).open("ana", "one"):
+            pass
+        assert "\n" not in str(caught.value)
+    with pytest.raises(ConfigError, match="cannot be listed"):
+        Sessions(tmp_path / ("x" * 300), sessions.engine).list("ana")
+
+
+def test_a_hundred_corruptions_never_open_and_never_change_what_is_kept(sessions):
+    add(sessions, "ana", "one", 5)
+    (kept,) = (sessions.folder / "ana" / "one").glob("*.safetensors")
+    data, dice = kept.read_bytes(), random.Random(1)
+    for _ in range(100):
+        kept.write_bytes(wrong := corrupted(data, dice))
+        with pytest.raises(ConfigError, match="damaged"), sessions.open("ana", "one"):
+            pass
+        assert kept.read_bytes() == wrong
+    kept.write_bytes(b'{"a":' * 100_000)
+    with pytest.raises(ConfigError, match="damaged"), sessions.open("ana", "one"):
+        pass
 
 
 def test_a_link_out_of_the_folder_is_refused(sessions, tmp_path):

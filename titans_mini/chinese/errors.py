@@ -61,6 +61,12 @@ name must be 1 to 64 of a-z, 0-9, _ and -, the first a letter or digit, not {nam
 session must be 1 to 64 of a-z, 0-9, _ and -, the first a letter or digit, not {name}
 => 会话名须为 1 到 64 个字符（a-z、0-9、_ 和 -），以字母或数字开头，而不是 {name}
 
+name must be another name: {name} is a device on Windows
+=> 名称须另取：{name} 在 Windows 上是设备名
+
+session must be another name: {name} is a device on Windows
+=> 会话名须另取：{name} 在 Windows 上是设备名
+
 name must be other than auto and alarm, not {name}
 => 名称不能是 auto 或 alarm（给出的是 {name}）
 """

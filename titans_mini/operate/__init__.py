@@ -1,11 +1,12 @@
 """Operations: watch a memory while it learns, keep it, take it back, and serve on when it goes wrong. Recipe: 5."""
 
+from ..kept import SnapshotError, flatten, unflatten
 from .engine import LanguageEngine, MemoryEngine, RecipeEngine
 from .monitor import ALARMS, Event, Limits, Metrics, Monitor, to_prometheus, write_json_lines
 from .runner import Mark, RunConfig, Runner, soak
 from .sessions import Session, Sessions
 from .shadow import ShadowConfig, ShadowState, compare
-from .snapshots import Snapshot, SnapshotError, Snapshots, fingerprint, flatten, memory_bytes, unflatten
+from .snapshots import Snapshot, Snapshots, fingerprint, memory_bytes
 
 __all__ = [
     "ALARMS",

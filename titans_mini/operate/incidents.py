@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..data.scenarios import to_bytes
 from ..errors import ConfigError, check_integer, check_number
-from .snapshots import flatten, unflatten
+from ..kept import flatten, unflatten
 
 
 def random_bytes(length: int, *, seed: int = 0) -> Tensor:

@@ -13,8 +13,9 @@ from pathlib import Path
 import filelock
 
 from ..errors import ConfigError, check_number
+from ..kept import SnapshotError
 from .engine import Engine
-from .snapshots import SnapshotError, Snapshots, check_name
+from .snapshots import Snapshots, check_name
 
 KEPT = "kept"  # the name under which a session's state stands in its folder
 
@@ -62,11 +63,20 @@ class Sessions:
     def list(self, user: str) -> list[str]:
         """The names of a user's sessions."""
         folder = self.folder / check_name("user", user)
-        return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+        try:
+            return sorted(path.name for path in folder.iterdir() if path.is_dir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise ConfigError(f"sessions of {user!r} cannot be listed: {error.strerror}") from None
 
     def _place(self, user: str, name: str) -> Path:
         place = self.folder / check_name("user", user) / check_name("session", name)
-        if not place.resolve().is_relative_to(self.folder.resolve()):
+        try:
+            inside = place.resolve().is_relative_to(self.folder.resolve())
+        except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+            raise ConfigError(f"session {name!r} cannot be opened: {getattr(error, 'strerror', error)}") from None
+        if not inside:
             raise ConfigError(f"session {name!r} lies outside of {str(self.folder)!r}")
         return place
 

@@ -1,45 +1,34 @@
-"""Snapshots: a memory's state in one file that is there whole or not at all, and that tells whom it belongs to.
+"""Snapshots: a folder of states, each in one file that is written atomically and tagged with the model it belongs to.
 
-A file is safetensors: the state's tensors under their paths, and as metadata the schema, the model's fingerprint,
-the tokens read, the cause and a SHA-256 of the whole file in which the digest's own place is zeros. It is written
-beside its place, flushed to the disk and renamed, under a lock of the folder. Recipe: 5.2.
+The files are state files (see `kept`): sealed with a SHA-256, flushed to the disk and renamed into place, under a lock
+of the folder. A damaged file is passed over. Recipe: 5.2.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import filelock
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
-from torch import Tensor
 
 from ..errors import ConfigError, check_integer
-from ..files import write_whole
+from ..files import clear_parts, write_whole
+from ..kept import SnapshotError, decode_state, encode_state, fingerprint_of, tokens_seen
 from ..memory.fastweights import mlp_shapes
+from ..sealed import read_bytes
 from .engine import Engine
 
-SCHEMA = "titans_mini.snapshot/1"
-NO_DIGEST = "0" * 64
-HEADER_LIMIT = 10_000_000  # bytes
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-FILE = re.compile(r"(\d{8})-(\d{12})-([a-z0-9_-]+)\.safetensors")
+DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(10))}
+FILE = re.compile(r"([0-9]{8,})-([0-9]{12,})-([a-z0-9_-]+)\.safetensors")  # larger numbers have more digits
 LABELS = ("auto", "alarm")  # of snapshots that nobody named; only the newest few of each are kept
 
 
-class SnapshotError(ConfigError):
-    """A snapshot that cannot be written or used; one line says why."""
-
-
 class Snapshot(NamedTuple):
-    """One file of a folder of snapshots, as its name tells."""
+    """One file of a folder of snapshots, as its name says."""
 
     number: int  # counts up, whatever the token
     tokens: int  # that its state has read
@@ -51,95 +40,14 @@ def check_name(setting: str, name: object) -> str:
     """A name that is safe as part of a path on every system, or ConfigError."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ConfigError(f"{setting} must be 1 to 64 of a-z, 0-9, _ and -, the first a letter or digit, not {name!r}")
+    if name in DEVICES:
+        raise ConfigError(f"{setting} must be another name: {name!r} is a device on Windows")
     return name
-
-
-def flatten(state, path: str = "") -> dict[str, Tensor]:
-    """A nested tuple's tensors by their paths, such as `layers.0.memory.weights.1`; what is None has no entry."""
-    if state is None or isinstance(state, Tensor):
-        return {} if state is None else {path: state}
-    names = getattr(state, "_fields", range(len(state)))
-    parts = (flatten(part, f"{path}.{name}" if path else str(name)) for name, part in zip(names, state, strict=True))
-    return {name: tensor for part in parts for name, tensor in part.items()}
-
-
-def unflatten(named: dict[str, Tensor], like):
-    """The inverse of `flatten`: `like` is any state of the same engine, and gives types and shapes.
-
-    Raises SnapshotError where a tensor is missing, too many, or of another kind. What is None in `like` may be there.
-    """
-    left = dict(named)
-    state = _rebuild(left, like, "")
-    if left:
-        raise SnapshotError(f"snapshot belongs to another memory: it also holds {next(iter(left))}")
-    return state
-
-
-def _rebuild(left: dict[str, Tensor], like, path: str):
-    if like is None:
-        return left.pop(path, None)
-    if isinstance(like, Tensor):
-        found = left.pop(path, None)
-        kinds = [part is not None and (part.dtype, part.dim(), part.shape[-1:]) for part in (found, like)]
-        if kinds[0] != kinds[1]:
-            raise SnapshotError(f"snapshot belongs to another memory: {path} is missing or of another shape or type")
-        return found
-    names = getattr(like, "_fields", range(len(like)))
-    parts = [
-        _rebuild(left, part, f"{path}.{name}" if path else str(name)) for name, part in zip(names, like, strict=True)
-    ]
-    return type(like)(*parts) if hasattr(like, "_fields") else type(like)(parts)
 
 
 def fingerprint(engine: Engine) -> str:
     """SHA-256 over an engine's settings and outer weights: states fit only where it is the same."""
-    settings, weights = engine.identity()
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for name, tensor in sorted(weights.items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()
-
-
-def encode_state(state, fingerprint: str, *, cause: str = "") -> bytes:
-    """A snapshot file's content."""
-    tensors = {
-        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-        for name, tensor in flatten(state).items()
-    }
-    metadata = {"schema": SCHEMA, "fingerprint": fingerprint, "cause": cause, "sha256": NO_DIGEST}
-    data = save(tensors, {**metadata, "tokens_seen": str(tokens_seen(state))})
-    return data.replace(NO_DIGEST.encode(), hashlib.sha256(data).hexdigest().encode(), 1)
-
-
-def decode_state(data: bytes, like, fingerprint: str):
-    """The state in a snapshot file's content, in new tensors. Raises SnapshotError in one line."""
-    try:
-        metadata = _metadata(data)
-        digest = metadata["sha256"]
-        intact = hashlib.sha256(data.replace(digest.encode(), NO_DIGEST.encode(), 1)).hexdigest() == digest
-        named = load(data) if intact else {}
-    except (ValueError, KeyError, TypeError, AttributeError, SafetensorError):
-        raise SnapshotError("snapshot is damaged or cut off: it is not a whole file") from None
-    if not intact:
-        raise SnapshotError("snapshot is damaged: its checksum does not fit")
-    if metadata["schema"] != SCHEMA:
-        raise SnapshotError(f"snapshot has the schema {metadata['schema']!r}; this version reads {SCHEMA!r}")
-    if metadata["fingerprint"] != fingerprint:
-        raise SnapshotError("snapshot belongs to another model: its fingerprint does not fit")
-    return unflatten({name: tensor.clone() for name, tensor in named.items()}, like)
-
-
-def _metadata(data: bytes) -> dict[str, str]:
-    length = int.from_bytes(data[:8], "little")
-    if not 2 <= length <= min(len(data) - 8, HEADER_LIMIT):
-        raise ValueError
-    return json.loads(data[8 : 8 + length])["__metadata__"]
-
-
-def tokens_seen(state) -> int:
-    """The tokens that a state of one row has read."""
-    return int(state.tokens_seen.flatten()[0])
+    return fingerprint_of(*engine.identity())
 
 
 class Snapshots:
@@ -172,9 +80,13 @@ class Snapshots:
 
     def list(self) -> list[Snapshot]:
         """All snapshots, oldest first; files of any other name are left alone."""
-        if not self.folder.is_dir():
+        try:
+            paths = list(self.folder.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
             return []
-        found = ((FILE.fullmatch(path.name), path) for path in self.folder.iterdir())
+        except OSError as error:
+            raise SnapshotError(f"snapshots in {str(self.folder)!r} cannot be read: {error.strerror}") from None
+        found = ((FILE.fullmatch(path.name), path) for path in paths)
         return sorted(Snapshot(int(m[1]), int(m[2]), m[3], path) for m, path in found if m)
 
     def find(self, name: str) -> Snapshot:
@@ -189,7 +101,7 @@ class Snapshots:
     def load(self, snapshot: Snapshot):
         """The state of a snapshot, in tensors that nobody else holds. Raises SnapshotError."""
         try:
-            data = snapshot.path.read_bytes()
+            data = read_bytes(snapshot.path)
         except OSError as error:
             raise SnapshotError(f"snapshot {snapshot.path.name!r} cannot be read: {error.strerror}") from None
         try:
@@ -221,12 +133,11 @@ class Snapshots:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
-        """The folder, locked; what writers that were killed left half is removed."""
+        """The folder, locked; parts that killed writers left are removed."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with filelock.FileLock(self.folder / ".lock", timeout=self.wait):
-                for part in self.folder.glob("*.part"):
-                    part.unlink(missing_ok=True)
+                clear_parts(self.folder)
                 yield
         except filelock.Timeout:
             raise SnapshotError(f"snapshot not written: another writer held the folder for {self.wait:g} s") from None
