@@ -15,7 +15,7 @@ from titans_mini.claims.finding import FAILS, HOLDS, PART, UNTESTED, Finding, Sp
 from titans_mini.claims.models import ORDER, TiedGate, tie
 from titans_mini.claims.operations import in_fresh_process
 from titans_mini.claims.report import Result, due, examine, markdown, merge, to_json
-from titans_mini.cli import commands as cli
+from titans_mini.cli import main
 from titans_mini.training.checkpoint import BUNDLED, load_model
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,7 +40,7 @@ def measured(monkeypatch):
 
 
 def claims(*arguments):
-    return cli.main(["claims", "--quiet", *map(str, arguments)])
+    return main(["claims", "--quiet", *map(str, arguments)])
 
 
 def test_a_report_is_read_as_it_was_written(tmp_path):

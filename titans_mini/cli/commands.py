@@ -1,20 +1,14 @@
-"""`titans-mini`: the commands. Bad input ends in one line on stderr and exit code 2, never in a traceback."""
+"""The commands of `titans-mini`; those with a file of their own are only added here."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import importlib
-import importlib.util
 import json
-import os
-import runpy
-import subprocess
-import sys
 from dataclasses import fields
 from pathlib import Path
 
 from ..config import (
+    DECAY_NAMES,
     NORMALISER_NAMES,
     SCALE_NAMES,
     SCENARIO_NAMES,
@@ -24,7 +18,8 @@ from ..config import (
     TitansConfig,
 )
 from ..data import read_text
-from ..errors import ConfigError, check_integer
+from ..errors import ConfigError
+from ..files import write_whole, writing_to
 from ..models.model import MODES
 from ..simulation import simulate
 from ..training.evaluate import evaluate
@@ -33,12 +28,9 @@ from ..training.tasks import TASKS
 from ..training.train import TrainConfig, Trainer
 from .claims import add_claims
 from .evaluate import add_eval
+from .serving import add_serving
 from .speed import add_bench, add_stream
 from .tune import add_tune
-
-ROOT = Path(__file__).resolve().parents[2]
-# What the app's first page imports and takes long: torch is here already.
-FIRST_PAGE = ("streamlit.elements.plotly_chart", "titans_mini.figures", "titans_mini.studies.gallery")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -46,20 +38,9 @@ class _Parser(argparse.ArgumentParser):
         raise ConfigError(message)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Runs one command; returns the exit code: 0, or 2 for input that cannot be used."""
-    try:
-        options = _parser().parse_args(arguments)
-        return options.run(options)
-    except ConfigError as error:
-        print(f"titans-mini: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        with contextlib.suppress(BrokenPipeError):
-            sys.stdout.close()
-        return 0
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The settings of one command, whose function is under `run`. Raises ConfigError."""
+    return _parser().parse_args(arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,14 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     add_bench(commands)
     add_claims(commands)
     _add_miras(commands)
-    for name, run, text in (
-        ("app", _app, "open the simulator in the browser"),
-        ("lab", _lab, "open the notebooks in JupyterLab"),
-    ):
-        command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("--port", type=int, default=None, help="port of the local server")
-        command.add_argument("--no-browser", action="store_true", help="do not open a browser window")
-        command.set_defaults(run=run)
+    add_serving(commands)
     return parser
 
 
@@ -108,6 +82,9 @@ def _add_simulate(commands) -> None:
     command.add_argument("--depth", type=int, default=default.memory.depth, help="matrices of the memory, 1..4")
     command.add_argument("--chunk", type=int, default=default.memory.chunk, help="tokens per chunk, 1..1024")
     command.add_argument("--scale", default=default.memory.scale, help=", ".join(SCALE_NAMES))
+    command.add_argument(
+        "--decay", default=default.memory.decay, help=f"what forgetting moves the weights to: {', '.join(DECAY_NAMES)}"
+    )
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument("--out", help="also write the trace to this .json or .csv file")
 
@@ -163,7 +140,7 @@ def _train(options: argparse.Namespace) -> int:
 
 def _simulate(options: argparse.Namespace) -> int:
     names = ("scenario", "tokens", "tau", "beta", "lam", "eta", "softness", "normaliser", "gate", "seed")
-    shape = {name: getattr(options, name) for name in ("dim", "depth", "chunk", "scale")}
+    shape = {name: getattr(options, name) for name in ("dim", "depth", "chunk", "scale", "decay")}
     settings = {name: getattr(options, name) for name in names}
     config = SimulationConfig(**settings, memory=MemoryConfig.preset("recipe", **shape))
     if options.file is not None and options.scenario != "text":
@@ -171,7 +148,8 @@ def _simulate(options: argparse.Namespace) -> int:
     out = _output(options.out)
     trace = simulate(config, None if options.file is None else read_text(options.file))
     if out is not None:
-        _write(trace.to_json() if out.suffix == ".json" else trace.to_csv(), out)
+        with writing_to("out", out):
+            write_whole(out, trace.to_json() if out.suffix == ".json" else trace.to_csv())
     summary = {**trace.summary(), "settings": config.to_dict()}
     if options.json:
         print(json.dumps(summary))
@@ -188,59 +166,3 @@ def _output(name: str | None) -> Path | None:
     if path.suffix not in (".json", ".csv"):
         raise ConfigError(f"out must end in .json or .csv, not {path.name!r}")
     return path
-
-
-def _write(text: str, path: Path) -> None:
-    try:
-        path.write_text(text)
-    except OSError as error:
-        raise ConfigError(f"out {str(path)!r} cannot be written: {error.strerror}") from None
-
-
-def _app(options: argparse.Namespace) -> int:
-    port = _port(options)
-    _require("streamlit", "app")
-    command = ["streamlit", "run", str(_find("app/streamlit_app.py"))]
-    command += ["--server.headless", str(options.no_browser).lower()]
-    return _serve(command + [f"--server.port={port}"] * (port is not None))
-
-
-def _serve(command: list[str]) -> int:
-    """Runs Streamlit in this process, which has imported what the first visitor would else wait for."""
-    os.chdir(ROOT)  # where Streamlit looks for its settings
-    for module in FIRST_PAGE:
-        importlib.import_module(module)
-    sys.argv = command
-    try:
-        runpy.run_module("streamlit", run_name="__main__")
-    except SystemExit as end:
-        return end.code or 0
-    return 0
-
-
-def _lab(options: argparse.Namespace) -> int:
-    port = _port(options)
-    _require("jupyterlab", "notebooks")
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={_find('notebooks')}"]
-    command += ["--no-browser"] * options.no_browser
-    command += ["--allow-root"] * (getattr(os, "geteuid", lambda: 1)() == 0)  # in a container, Jupyter would refuse
-    return subprocess.call(command + [f"--ServerApp.port={port}"] * (port is not None), cwd=ROOT)
-
-
-def _port(options: argparse.Namespace) -> int | None:
-    return None if options.port is None else check_integer("port", options.port, 1, 65535)
-
-
-def _require(module: str, extra: str) -> None:
-    if importlib.util.find_spec(module) is None:
-        raise ConfigError(f"{module} is not installed; run: pip install 'titans-mini[{extra}]'")
-
-
-def _find(name: str) -> Path:
-    if not (ROOT / name).exists():
-        raise ConfigError(f"{name} is not here; run this from a clone of the project")
-    return ROOT / name
-
-
-if __name__ == "__main__":
-    sys.exit(main())
