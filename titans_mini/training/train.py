@@ -45,6 +45,7 @@ class TrainConfig:
     size: int = 128
     start_size: int = 64
     lr: float = 3e-3
+    easy: float = 0.0  # share of the steps, at the start, in which recall tells eight facts at the very start
     gate_cost: float = 0.0  # price of an open gate, in the second half: mean theta and alpha of a token
     weight_decay: float = 0.01
     truncate: int = 0
@@ -60,6 +61,7 @@ class TrainConfig:
         check_integer("save_every", self.save_every, 1, 10_000_000)
         check_integer("seed", self.seed, 0, 2**31 - 1)
         check_number("lr", self.lr, 1e-8, 1.0)
+        check_number("easy", self.easy, 0.0, 1.0)
         check_number("gate_cost", self.gate_cost, 0.0, 100.0)
         check_number("weight_decay", self.weight_decay, 0.0, 1.0)
 
@@ -194,7 +196,8 @@ class Trainer:
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
         size = step_size(config, self.step, generator)
         generator.manual_seed((config.seed * 1_000_003 + self.step) * 1_009 + self.rank + 1)
-        batch = make_batch(config.task, config.rows, size, generator)
+        easy = config.task == "recall" and self.step < config.easy * config.steps
+        batch = make_batch("recall_once" if easy else config.task, config.rows, size, generator)
         ids, ask = (tensor.to(self.lm.head.weight.device) for tensor in batch)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(config, self.step)
