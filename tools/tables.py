@@ -1,0 +1,121 @@
+"""Writes the README's tables of trained models from the cards: `python tools/tables.py`; a test compares the two.
+
+Each table stands between two comments, `<!-- table NAME -->` and `<!-- end -->`. A card in titans_mini/checkpoints
+belongs to weights that ship; those in its folder `seeds` tell what the same training reached from other seeds.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CARDS = ROOT / "titans_mini" / "checkpoints"
+NAMES = {"mag": "MAG", "mal": "MAL", "mac": "MAC", "lmm": "LMM"}
+MISSING = "–"
+
+
+def cards(name: str) -> list[dict]:
+    """The cards of one training from seeds 0, 1, 2 ..., the shipped one first."""
+    paths = [CARDS / f"{name}.json", *sorted((CARDS / "seeds").glob(f"{name}-[0-9].json"))]
+    return [json.loads(path.read_text("utf-8")) for path in paths]
+
+
+def result(card: dict, **wanted) -> dict | None:
+    """The first result of a card with these entries."""
+    found = (row for row in card["results"] if all(row.get(key) == value for key, value in wanted.items()))
+    return next(found, None)
+
+
+def cell(name: str, show: Callable[[dict], str], **wanted) -> str:
+    """One number a seed."""
+    rows = [result(card, **wanted) for card in cards(name)]
+    return ", ".join(show(row) for row in rows if row) or MISSING
+
+
+def percent(row: dict) -> str:
+    """The share of single answers that are right: 100, 99.8."""
+    return f"{100 * row['accuracy']:.1f}".removesuffix(".0") + "%"
+
+
+def bits(row: dict) -> str:
+    """Bits per byte."""
+    return f"{row['bits']:.2f}"
+
+
+RECALL = {
+    "8 facts, gap 2,048": {"task": "recall_once", "size": 2048},
+    "gap 65,536": {"task": "recall_once", "size": 65536},
+    "after 1,024 filler tokens": {"task": "recall_late", "size": 2048},
+    "two groups of 8": {"task": "recall_groups", "size": 2048},
+    "overwritten values": {"task": "recall_overwritten", "size": 2048},
+    "32 facts": {"task": "recall_many", "size": 2048},
+}
+
+
+def recall_table() -> list[list[str]]:
+    """Share of values named, each variant and the control trained without memory, seeds 0, 1, 2."""
+    rows = [[NAMES[key], *(cell(f"recall-{key}", percent, memory="on", **want) for want in RECALL.values())]
+            for key in NAMES]  # fmt: skip
+    control = [cell("recall-off", percent, memory="off", **want) for want in RECALL.values()]
+    return [["", *RECALL], *rows, ["trained without memory", *control]]
+
+
+def text_table() -> list[list[str]]:
+    """Bits per byte of held-out text, seeds 0, 1, 2; frozen and off take away a part that training had."""
+    head = ["", "steps", "training", "memory on", "frozen", "off"]
+    rows = [head]
+    for name, title in [(f"text-{key}", f"`text-{key}`") for key in ("mal", "mag", "mac", "lmm")] + [
+        ("text-off", "trained without memory, same steps"),
+        ("text-off-long", "trained without memory, same time"),
+    ]:
+        first = cards(name)[0]
+        seconds = ", ".join(f"{card['seconds']:.0f}" for card in cards(name))
+        shown = [cell(name, bits, task="text", size=2048, memory=mode) for mode in ("on", "frozen", "off")]
+        rows.append([title, str(first["training"]["steps"]), f"{seconds} s", *shown])
+    return rows
+
+
+def context_table() -> list[list[str]]:
+    """Bits of the same bytes after more and more bytes of their own context; seed 0."""
+    shown, lengths = [], []
+    for name, mode in [*((f"text-{key}", "on") for key in ("mal", "mag", "mac", "lmm")), ("text-off", "off")]:
+        rows = [row for row in cards(name)[0]["context"] if row["memory"] == mode]
+        lengths = [row["context"] for row in rows]
+        title = "trained without memory" if mode == "off" else f"`{name}`"
+        shown.append([title, *(f"{row['bits']:.3f}" for row in rows)])
+    return [["bytes of context", *(f"{length:,}" for length in lengths)], *shown]
+
+
+def needle_table() -> list[list[str]]:
+    """Share of whole codes that are right, mean and range over the seeds of the evaluation."""
+    by_size: dict[int, list[float]] = {}
+    for row in cards("needle-mag")[0]["results"]:
+        if row["memory"] == "on" and row["task"] == "needle":
+            by_size.setdefault(row["size"], []).append(100 * row["exact"])
+    many = {size: values for size, values in sorted(by_size.items()) if len(values) >= 5}
+    shown = [f"{sum(v) / len(v):.0f}% ({min(v):.0f} to {max(v):.0f})" for v in many.values()]
+    return [["bytes of text", *(f"{size:,}" for size in many)], ["both digits right", *shown]]
+
+
+TABLES = {"recall": recall_table, "text": text_table, "context": context_table, "needle": needle_table}
+
+
+def render(name: str) -> str:
+    """A table as Markdown."""
+    head, *rows = TABLES[name]()
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def fill(text: str) -> str:
+    """The text with each of its tables rendered from the cards."""
+    pattern = re.compile(r"(<!-- table (\w+) -->\n).*?(\n<!-- end -->)", re.S)
+    return pattern.sub(lambda found: found.group(1) + render(found.group(2)) + found.group(3), text)
+
+
+if __name__ == "__main__":
+    readme = ROOT / "README.md"
+    readme.write_text(fill(readme.read_text("utf-8")), "utf-8")
