@@ -147,6 +147,8 @@ MEMORIES: dict[str, dict] = {
     "fixed": dict(gate="fixed", depth=1),
     "constant": dict(gate="constant"),
     "constant_token_by_token": dict(gate="constant", chunk=1, depth=3),
+    "decays_to_start": dict(decay="start"),
+    "recipe_decays_to_start": dict(chunk=1, clip=None, scale="rms", gate="excess", depth=3, decay="start"),
 }
 
 

@@ -76,17 +76,23 @@ def check_oracle(
     depth: int = 2,
     activation: str = "silu",
     clip: float | None = 1.0,
+    decay: str = "zero",
 ) -> None:
-    """Outputs, state, record and every gradient are those of the token loop in plain autograd."""
+    """Outputs, state, record and every gradient are those of the token loop in plain autograd.
+
+    With decay "start" the memory decays towards weights that are none of its own, so that their gradient shows.
+    """
     stream = make_stream(length, depth=depth)
-    rule = Rule(pairing.gate, ACTIVATIONS[activation], clip)
+    origin = make_stream(1, depth=depth, seed=2).weights if decay == "start" else None
+    rule = Rule(pairing.gate, ACTIVATIONS[activation], clip, origin=origin)
     found = run(step, stream, rule, chunk)
     rows = []
     for row in range(ROWS):
         weights = [weight[row] for weight in stream.weights]
         keys, values, queries, features = (part[row] for part in stream.tokens[:4])
+        settings = dict(chunk=chunk, clip=clip, origin=origin and [part[row] for part in origin])
         gate = pairing.plain(features)
-        rows.append(token_loop(weights, keys, values, queries, gate, rule.activation.value, chunk=chunk, clip=clip))
+        rows.append(token_loop(weights, keys, values, queries, gate, rule.activation.value, **settings))
     stack = lambda *parts: torch.stack(parts)  # noqa: E731
     layers = lambda name: tuple(map(stack, *(getattr(loop, name) for loop in rows)))  # noqa: E731
     plain = {name: stack(*(getattr(loop, name) for loop in rows)) for name in ("reads", "raw", "loss", "norm")}
@@ -96,7 +102,8 @@ def check_oracle(
         found, wanted = found._replace(momentum=()), wanted._replace(momentum=())
     for name in Run._fields:
         check_close(getattr(found, name), getattr(wanted, name))
-    check_close(_gradients(found, stream.leaves()), _gradients(wanted, stream.leaves()))
+    leaves = [*stream.leaves(), *(origin or ())]
+    check_close(_gradients(found, leaves), _gradients(wanted, leaves))
 
 
 def check_step_is_causal(step: Step, pairing: Pairing = PAIRINGS["given"]) -> None:

@@ -7,7 +7,7 @@ from builders import PAIRINGS, ROWS, WIDTH, GivenGate, Stream, fresh, make_strea
 from properties import around, check_close, run
 
 from titans_mini import SurpriseGate
-from titans_mini.config import ACTIVATION_NAMES
+from titans_mini.config import ACTIVATION_NAMES, DECAY_NAMES
 from titans_mini.memory.chunk import Rule, Tokens, chunk_step
 from titans_mini.memory.fastweights import ACTIVATIONS, apply_memory, gradient_norm, gradients, weight_norm
 from titans_mini.reference import RecipeGate, token_loop
@@ -24,20 +24,21 @@ def given(stream: Stream, **values: float) -> Stream:
     return stream._replace(tokens=stream.tokens._replace(features=features.requires_grad_()))
 
 
+@pytest.mark.parametrize("decay", DECAY_NAMES)
 @pytest.mark.parametrize("chunk", [1, 4])
 @pytest.mark.parametrize("clip", [None, 1.0])
 @pytest.mark.parametrize(("depth", "activation"), MLPS)
-def test_oracle_for_every_memory(depth, activation, clip, chunk):
-    properties.check_oracle(
-        chunk_step, length=2 * chunk + 1, chunk=chunk, depth=depth, activation=activation, clip=clip
-    )
+def test_oracle_for_every_memory(depth, activation, clip, chunk, decay):
+    sizes = dict(length=2 * chunk + 1, chunk=chunk, depth=depth)
+    properties.check_oracle(chunk_step, **sizes, activation=activation, clip=clip, decay=decay)
 
 
+@pytest.mark.parametrize("decay", DECAY_NAMES)
 @pytest.mark.parametrize("chunk", [1, 4])
 @pytest.mark.parametrize("gate", PAIRINGS)
-def test_oracle_for_every_gate_at_every_length(gate, chunk):
+def test_oracle_for_every_gate_at_every_length(gate, chunk, decay):
     for length in around(chunk):
-        properties.check_oracle(chunk_step, PAIRINGS[gate], length=length, chunk=chunk)
+        properties.check_oracle(chunk_step, PAIRINGS[gate], length=length, chunk=chunk, decay=decay)
 
 
 @pytest.mark.parametrize("chunk", [1, 5])
@@ -97,6 +98,31 @@ def test_no_step_and_no_forgetting_leave_the_memory(depth, chunk):
     assert all(torch.equal(after, before) for after, before in zip(found.weights, stream.weights, strict=True))
     check_close(found.norm, weight_norm(stream.weights).unsqueeze(-1).expand(-1, 9))
     check_close(found.reads, apply_memory(stream.weights, stream.tokens.queries, ACTIVATIONS["silu"]))
+
+
+@pytest.mark.parametrize("chunk", [1, 4])
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_full_forgetting_goes_back_to_the_start(depth, chunk):
+    """With decay "start": M_t = (1 - alpha) M_{t-1} + alpha W_0 is W_0 at alpha 1, and halfway to it at alpha 0.5."""
+    start, stream = make_stream(1, depth=depth, seed=2).weights, make_stream(9, depth=depth)
+    for alpha, left in ((1, 0.0), (0.5, 0.5**9)):
+        found = run(chunk_step, given(stream, theta=0, alpha=alpha), Rule(GivenGate(), origin=start), chunk)
+        wanted = [left * ours + (1 - left) * origin for ours, origin in zip(stream.weights, start, strict=True)]
+        check_close(found.weights, tuple(wanted), 1e-14)
+        check_close(found.norm[:, -1], weight_norm(tuple(wanted)))
+
+
+@pytest.mark.parametrize("decay", DECAY_NAMES)
+def test_the_oracle_leaves_its_callers_tensors_as_they_are(decay):
+    stream = make_stream(9)
+    weights, (keys, values, queries, _) = (
+        [part[0].detach() for part in parts] for parts in (stream.weights, stream.tokens[:4])
+    )
+    before = [weight.clone() for weight in weights]
+    origin = weights if decay == "start" else None
+    token_loop(weights, keys, values, queries, RecipeGate(), torch.nn.functional.silu, origin=origin)
+    assert all(map(torch.equal, weights, before))
+    assert not any(part.requires_grad for part in (*weights, keys, values, queries))
 
 
 @pytest.mark.parametrize("chunk", [1, 4])

@@ -32,6 +32,16 @@ def test_lambda_goes_by_both_names(capsys, flags):
     assert json.loads(capsys.readouterr().out)["settings"]["lam"] == 0.01
 
 
+def test_decay_towards_the_start_keeps_a_memory_alive_that_decay_to_zero_clears(capsys):
+    norms = []
+    for decay in ("zero", "start"):
+        assert main(["simulate", "--tokens", "1500", "--lam", "0.02", "--width", "8", "--decay", decay, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        norms.append(found["norm_end"] / found["norm_start"])
+    assert norms[0] < 1e-3
+    assert 0.5 < norms[1] < 2
+
+
 @pytest.mark.parametrize("name", ["out.json", "out.csv"])
 def test_out_writes_a_trace_that_can_be_read(tmp_path, name, capsys):
     path = tmp_path / name
@@ -53,6 +63,7 @@ def test_out_writes_a_trace_that_can_be_read(tmp_path, name, capsys):
         (["simulate", "--tokens", "1e3"], "invalid int value"),
         (["simulate", "--depth", "9"], "depth must be a whole number from 1 to 4"),
         (["simulate", "--scenario", "dna"], "scenario must be one of text, steady"),
+        (["simulate", "--decay", "half"], "decay must be one of zero, start"),
         (["simulate", "--normaliser", "x"], "normaliser must be one of excess"),
         (["simulate", "--file", "no-such-file.txt"], "cannot be read"),
         (["simulate", "--file", "x", "--scenario", "noise"], "file goes with the scenario text"),

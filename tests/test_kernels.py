@@ -143,6 +143,7 @@ BEYOND = {
     "weights and momentum of at most 128 KB a row and head": lambda fast, tokens, rule: (
         fast._replace(weights=tuple(torch.zeros(1, *shape) for shape in ((512, 64), (64, 512)))), tokens, rule,
     ),
+    "decay towards zero": lambda fast, tokens, rule: (fast, tokens, rule._replace(origin=fast.weights)),
     "no mask": lambda fast, tokens, rule: (fast, tokens._replace(valid=tokens.keys[..., 0] > 0), rule),
     "float32 or float64": lambda fast, tokens, rule: (fast, tokens._replace(keys=tokens.keys.half()), rule),
 }  # fmt: skip

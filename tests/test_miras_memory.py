@@ -16,7 +16,7 @@ from properties import (
 )
 from torch import nn
 
-from titans_mini import MemoryConfig, NeuralMemory
+from titans_mini import ConfigError, MemoryConfig, NeuralMemory
 from titans_mini.miras import KNOBS, PRESETS, MirasConfig, MirasMemory, from_module
 
 # Together they hold every choice of every knob.
@@ -45,6 +45,11 @@ def make(config, seed=0, **settings):
 def test_the_configs_hold_every_choice():
     for knob, choices in KNOBS.items():
         assert {getattr(config, knob) for config in CONFIGS.values()} == {*choices}
+
+
+def test_decay_towards_the_start_is_refused_for_a_memory_that_forgets_by_its_retention():
+    with pytest.raises(ConfigError, match="^decay must be zero for a MIRAS memory, whose retention forgets"):
+        make(CONFIGS["matrix"], decay="start")
 
 
 @every_config

@@ -21,6 +21,7 @@ STEPS = {
     steps.start_of_chunk_read: (properties.check_oracle, dict(length=3)),
     steps.momentum_dropped: (properties.check_oracle, dict(length=9)),
     steps.clip_shared_by_the_chunk: (properties.check_oracle, dict(length=4)),
+    steps.decays_to_the_chunks_start: (properties.check_oracle, dict(length=9, decay="start")),
     steps.padding_decays: (properties.check_step_skips, {}),
 }
 GATES = {

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from titans_mini import ConfigError, MemoryConfig, SimulationConfig, simulate, simulate_many
-from titans_mini.config import NORMALISER_NAMES, SCENARIO_NAMES
+from titans_mini import ConfigError, MemoryConfig, SimulationConfig, simulate, simulate_many, simulation
+from titans_mini.config import DECAY_NAMES, NORMALISER_NAMES, SCENARIO_NAMES
 from titans_mini.data import Stream, make_stream
 from titans_mini.data.encode import encode
 from titans_mini.memory.fastweights import initial_weights
@@ -78,16 +78,18 @@ def test_silence_only_decays():
     assert trace.raw[start:end].max() < 1e-12
 
 
+@pytest.mark.parametrize("decay", DECAY_NAMES)
 @pytest.mark.parametrize("chunk", [1, 7])
 @pytest.mark.parametrize("depth", [1, 2, 3])
-def test_a_simulation_is_the_token_loop(chunk, depth):
-    config = SMALL.with_memory(chunk=chunk, depth=depth)
+def test_a_simulation_is_the_token_loop(chunk, depth, decay):
+    config = replace(SMALL, lam=0.02).with_memory(chunk=chunk, depth=depth, decay=decay)
     stream = make_stream(config.scenario, config.tokens, 16, config.seed)
     generator = torch.Generator().manual_seed(config.seed)
     weights = [weight[0].double() for weight in initial_weights(config.memory, generator)]
     keys, values = stream.keys.double() * 4, stream.values.double() * 4
     silu = torch.nn.functional.silu
-    loop = token_loop(weights, keys, values, keys, RecipeGate(), silu, chunk=chunk)
+    origin = weights if decay == "start" else None
+    loop = token_loop(weights, keys, values, keys, RecipeGate(lam=0.02), silu, chunk=chunk, origin=origin)
     trace = simulate(config)
     for name, expected in (("raw", loop.raw), ("memory_norm", loop.norm)):
         np.testing.assert_allclose(getattr(trace, name), expected.detach().numpy(), rtol=2e-4, err_msg=name)
@@ -109,7 +111,7 @@ def test_many_settings_at_once_equal_one_by_one(gate):
 def test_many_settings_in_groups_equal_one_by_one_and_tell_how_far_they_are(monkeypatch):
     """The cache holds two of the five; 70 tokens are two pieces."""
     configs = [replace(SMALL, tokens=70, tau=tau / 10) for tau in range(5)]
-    monkeypatch.setitem(simulate.__globals__, "CACHED", 2 * 2 * 16 * 64)  # the module has the function's name
+    monkeypatch.setattr(simulation, "CACHED", 2 * 2 * 16 * 64)
     beats = []
     assert count_groups(SMALL.memory, 5) == 3
     for together, config in zip(simulate_many(configs, beat=beats.append), configs, strict=True):

@@ -8,7 +8,7 @@ from builders import SURPRISE, fresh, make_stream
 from properties import check_close
 
 from titans_mini import SurpriseGate
-from titans_mini.config import ACTIVATION_NAMES
+from titans_mini.config import ACTIVATION_NAMES, DECAY_NAMES
 from titans_mini.memory.chunk import Fast, Rule, Tokens, run_chunks
 from titans_mini.memory.fastweights import ACTIVATIONS
 from titans_mini.memory.gates import NORMALISERS
@@ -36,10 +36,12 @@ def gate(normaliser: str = "excess") -> SurpriseGate:
     return SurpriseGate(**SURPRISE, normaliser=normaliser).double()
 
 
+@pytest.mark.parametrize("decay", DECAY_NAMES)
 @pytest.mark.parametrize("clip", [None, 1.0])
 @pytest.mark.parametrize(("depth", "activation"), [*product((1, 2, 3, 4), ACTIVATION_NAMES)])
-def test_it_is_chunks_of_one_token_for_every_memory(depth, activation, clip):
-    check(Rule(gate(), ACTIVATIONS[activation], clip, norms=True), depth)
+def test_it_is_chunks_of_one_token_for_every_memory(depth, activation, clip, decay):
+    start = tuple(weight[:1].detach() for weight in make_stream(1, depth=depth, seed=2).weights)
+    check(Rule(gate(), ACTIVATIONS[activation], clip, norms=True, origin=start if decay == "start" else None), depth)
 
 
 @pytest.mark.parametrize("normaliser", NORMALISERS)

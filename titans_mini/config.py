@@ -12,6 +12,7 @@ VARIANT_NAMES = ("lmm", "mac", "mag", "mal")
 SIMULATION_GATE_NAMES = ("surprise", "constant")
 NORMALISER_NAMES = ("excess", "zsigmoid", "running_max", "fixed")
 SCALE_NAMES = ("rms", "unit")
+DECAY_NAMES = ("zero", "start")
 SCENARIO_NAMES = (
     "text", "steady", "repetition", "novelty_burst", "topic_shift", "outliers", "noise", "silence",
 )  # fmt: skip
@@ -36,6 +37,7 @@ class MemoryConfig:
     scale: str = "unit"  # keys (and a stream's values) of norm 1, or "rms": norm sqrt(dim)
     conv: int = 4  # taps of the causal depthwise convolution after q, k, v
     gate: str = "learned"
+    decay: str = "zero"  # what forgetting moves the weights towards: zero, as in paper and recipe, or the start weights
 
     def __post_init__(self) -> None:
         check_integer("dim", self.dim, 1, 8192)
@@ -47,6 +49,7 @@ class MemoryConfig:
         check_choice("activation", self.activation, ACTIVATION_NAMES)
         check_choice("scale", self.scale, SCALE_NAMES)
         check_choice("gate", self.gate, GATE_NAMES)
+        check_choice("decay", self.decay, DECAY_NAMES)
         if self.clip is not None:
             check_number("clip", self.clip, 1e-6, 1e6)
         if self.dim % self.heads:

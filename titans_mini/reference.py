@@ -32,16 +32,18 @@ def predict(weights: list[Tensor], x: Tensor, activation: Callable[[Tensor], Ten
     return weights[-1] @ x
 
 
-def token_loop(weights, keys, values, queries, gate: Gate, activation, *, chunk=1, clip=None) -> Loop:
+def token_loop(weights, keys, values, queries, gate: Gate, activation, *, chunk=1, clip=None, origin=None) -> Loop:
     """keys, values, queries (t, d); weights per layer (o, i). Paper: eq. 12-16; `chunk=1` is eq. 13-14 exactly.
 
-    The gradient is taken at the weights of the chunk's start, the recurrence runs token by token.
+    The gradient is taken at the weights of the chunk's start, the recurrence runs token by token. `origin`, per layer
+    (o, i), is what the memory decays towards; None is zero, as in the paper. The caller's tensors are not changed.
     """
+    origin = [torch.zeros_like(weight) for weight in weights] if origin is None else origin
     momentum = [torch.zeros_like(weight) for weight in weights]
     reads, raws, losses, norms = [], [], [], []
     for t in range(len(keys)):
         if t % chunk == 0:
-            start = [weight.requires_grad_() if weight.is_leaf else weight for weight in weights]
+            start = [weight if weight.requires_grad else weight.detach().requires_grad_() for weight in weights]
         loss = (predict(start, keys[t], activation) - values[t]).square().sum()
         grads = torch.autograd.grad(loss, start, create_graph=True)
         norm = sum(grad.square().sum() for grad in grads).sqrt()
@@ -50,7 +52,7 @@ def token_loop(weights, keys, values, queries, gate: Gate, activation, *, chunk=
         if clip is not None:
             theta = theta * torch.clamp(clip / norm, max=1)
         momentum = [eta * s - theta * grad for s, grad in zip(momentum, grads, strict=True)]
-        weights = [(1 - alpha) * m + s for m, s in zip(weights, momentum, strict=True)]
+        weights = [(1 - alpha) * m + alpha * o + s for m, o, s in zip(weights, origin, momentum, strict=True)]
         reads.append(predict(weights, queries[t], activation))
         raws.append(raw)
         losses.append(loss)

@@ -81,8 +81,7 @@ def run_stream(
     configs: Sequence[SimulationConfig], stream: Stream, fast: Fast, beat: Callable[[int], None] | None = None
 ) -> tuple[Fast, Record]:
     """Writes every token of the stream; returns the final memory and the record of all tokens, (rows, t)."""
-    memory = configs[0].memory
-    rule = Rule(make_gate(configs), ACTIVATIONS[memory.activation], memory.clip, norms=True)
+    memory, rule = configs[0].memory, make_rule(configs)
     single = len(configs) == memory.chunk == 1 and configs[0].gate == "surprise"
     blocks, read = [], 0
     for block in _tokens(stream, memory.norm, len(configs)).split(BLOCK * memory.chunk):
@@ -97,6 +96,13 @@ def run_stream(
 def _tokens(stream: Stream, norm: float, rows: int) -> Tokens:
     keys, values = (series.mul(norm).expand(rows, -1, -1) for series in (stream.keys, stream.values))
     return Tokens(keys, values)
+
+
+def make_rule(configs: Sequence[SimulationConfig]) -> Rule:
+    """The rule of some settings, a row each, with the memory norm recorded after each write."""
+    memory = configs[0].memory
+    origin = start_fast(configs[0]).weights if memory.decay == "start" else None
+    return Rule(make_gate(configs), ACTIVATIONS[memory.activation], memory.clip, norms=True, origin=origin)
 
 
 def make_gate(configs: Sequence[SimulationConfig]) -> nn.Module:

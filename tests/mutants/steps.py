@@ -72,3 +72,8 @@ def padding_decays(fast, tokens, rule):
         return chunk_step(fast, tokens, rule)
     silent = _changed(rule, theta=lambda theta: theta * tokens.valid)
     return chunk_step(fast, tokens._replace(valid=None), silent)
+
+
+def decays_to_the_chunks_start(fast, tokens, rule):
+    """Forgets towards the weights of the chunk's start, not towards the rule's origin."""
+    return chunk_step(fast, tokens, rule._replace(origin=fast.weights))

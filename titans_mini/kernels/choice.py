@@ -48,6 +48,7 @@ LIMITS: dict[str, Callable[[Fast, Tokens, Rule], bool]] = {
         map(_is_power_of_two, fast.weights[0].shape[1:])
     ),
     f"weights and momentum of at most {STATE_ON_CHIP // 1024} KB a row and head": _state_fits,
+    "decay towards zero": lambda fast, tokens, rule: rule.origin is None,
     "no mask": lambda fast, tokens, rule: tokens.valid is None,
 }  # fmt: skip
 

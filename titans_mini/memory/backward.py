@@ -7,6 +7,7 @@ in a read. `g_` before a name: the outer loss's gradient in it. Gradients of gra
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from .fastweights import Activation, Activity, Weights, gradient_norm, gradients
-from .products import Coefficients, Reading, last_queries, read_layers, write
+from .products import Coefficients, Reading, Sources, last_queries, read_layers, write
 
 
 def learned_gradients(
@@ -29,8 +30,7 @@ def learned_gradients(
 
 
 def learned_read_write(
-    weights: Weights,
-    momentum: Weights,
+    sources: Sources,
     activity: Activity,
     coef: Coefficients,
     queries: Tensor | None,
@@ -38,10 +38,11 @@ def learned_read_write(
     ends: bool,
 ) -> tuple[Tensor | None, Weights, Weights]:
     """`read_layers`' answer, and weights and momentum after the `write`; without `ends` those before it."""
-    depth = len(weights)
-    parts = (*weights, *momentum, *activity.inputs, *activity.deltas)
+    depth = len(sources.weights)
+    origin = sources.origin or (None,) * depth
+    parts = (*sources.weights, *sources.momentum, *activity.inputs, *activity.deltas, *origin)
     reads, *after = _ReadWrite.apply(activation, ends, queries, *coef, *parts)
-    return (reads, tuple(after[:depth]), tuple(after[depth:])) if ends else (reads, weights, momentum)
+    return (reads, tuple(after[:depth]), tuple(after[depth:])) if ends else (reads, *sources[:2])
 
 
 class _Gradients(torch.autograd.Function):
@@ -96,19 +97,19 @@ class _Gradients(torch.autograd.Function):
 
 
 class _ReadWrite(torch.autograd.Function):
-    """queries, coefficients, then per layer weights, momentum, inputs, deltas -> reads, weights and momentum after."""
+    """queries, coefficients, then the fields of _Layers -> reads, and weights and momentum after the write."""
 
     @staticmethod
     def forward(ctx, activation: Activation, ends: bool, queries: Tensor | None, *tensors: Tensor | None):
         """See the class."""
-        coef, parts = Coefficients(*tensors[:5]), tensors[5:]
-        weights, momentum, inputs, deltas = _by_layer(parts, len(parts) // 4)
-        activity = Activity(inputs, [], deltas, None, None)
+        coef, layers = _unpack(tensors)
+        sources = Sources(layers.weights, layers.momentum, layers.origin)
+        activity = Activity(layers.inputs, [], layers.deltas, None, None)
         reading = Reading([], [])
         if queries is not None:
-            reading = read_layers(weights, momentum, activity, coef, queries, activation)
-        after = write(weights, momentum, activity, coef) if ends else ((), ())
-        ctx.activation, ctx.depth, ctx.reads = activation, len(weights), queries is not None
+            reading = read_layers(sources, activity, coef, queries, activation)
+        after = write(sources, activity, coef) if ends else ((), ())
+        ctx.activation, ctx.given, ctx.reads = activation, len(tensors), queries is not None
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*tensors, *reading.inputs, *reading.outputs[:-1])
         return reading.outputs[-1] if ctx.reads else None, *after[0], *after[1]
@@ -117,26 +118,35 @@ class _ReadWrite(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, g_reads: Tensor | None, *g_after: Tensor | None):
         """Gradients in queries, coefficients and all parts of the layers."""
-        depth, coef = ctx.depth, Coefficients(*ctx.saved_tensors[:5])
+        saved = ctx.saved_tensors
+        coef, layers = _unpack(saved[: ctx.given])
+        trail, depth = saved[ctx.given :], len(layers.weights)
         sums = _Sums(coef, depth)
-        parts, trail = ctx.saved_tensors[5 : 5 + 4 * depth], ctx.saved_tensors[5 + 4 * depth :]
-        layers = _Layers(*_by_layer(parts, depth))
         if g_after:
             _back_write(sums, layers, coef, *_by_layer(g_after, depth))
         g_queries = None
         if g_reads is not None:
             slopes = [ctx.activation.with_slope(z)[1] for z in trail[depth:]]
             g_queries = _back_read(sums, layers, coef, trail[:depth], slopes, g_reads)
-        return None, None, g_queries, *sums.coef, *sums.weights, *sums.momentum, *sums.inputs, *sums.deltas
+        layers = (sums.weights, sums.momentum, sums.inputs, sums.deltas, sums.origin)
+        return None, None, g_queries, *sums.coef, *itertools.chain(*layers)
 
 
 class _Layers(NamedTuple):
-    """What goes into a read and a write, per layer."""
+    """What goes into a read and a write, per layer; without `origin` the memory decays towards zero."""
 
     weights: Sequence[Tensor]
     momentum: Sequence[Tensor]
     inputs: Sequence[Tensor]
     deltas: Sequence[Tensor]
+    origin: Sequence[Tensor | None]
+
+
+def _unpack(tensors: Sequence[Tensor | None]) -> tuple[Coefficients, _Layers]:
+    """What `_ReadWrite` is given after its queries."""
+    count = len(Coefficients._fields)
+    parts = tensors[count:]
+    return Coefficients(*tensors[:count]), _Layers(*_by_layer(parts, len(parts) // len(_Layers._fields)))
 
 
 class _Sums:
@@ -144,21 +154,32 @@ class _Sums:
 
     def __init__(self, coef: Coefficients, depth: int) -> None:
         self.coef = Coefficients(*(None if part is None else torch.zeros_like(part) for part in coef))
-        self.weights, self.momentum, self.inputs, self.deltas = ([None] * depth for _ in range(4))
+        self.weights, self.momentum, self.inputs, self.deltas, self.origin = ([None] * depth for _ in range(5))
+
+    def sources(self, layers: _Layers, coef: Coefficients, g_coef: Coefficients) -> list[tuple]:
+        """(matrices, their share, that share's gradient so far, the matrices' gradients) of each source in use."""
+        rows = [
+            (layers.weights, coef.start, g_coef.start, self.weights),
+            (layers.momentum, coef.carry, g_coef.carry, self.momentum),
+            (layers.origin, coef.origin, g_coef.origin, self.origin),
+        ]
+        return [row for row in rows if row[1] is not None]
 
 
 def _back_write(
     sums: _Sums, layers: _Layers, coef: Coefficients, g_weights: Sequence[Tensor | None], g_momentum: Sequence
 ) -> None:
-    """W' = A W + b P - sum_i w_i delta_i a_i^T, P' = e P - sum_i p_i delta_i a_i^T, with the chunk's last A, b, w."""
-    for layer, (weight, velocity, a, delta) in enumerate(zip(*layers, strict=True)):
+    """W' = A W + b P + (1 - A) W_0 - sum_i w_i delta_i a_i^T, P' = e P - sum_i p_i delta_i a_i^T.
+
+    A, b and w are those of the chunk's last token.
+    """
+    sources = sums.sources(layers, coef, sums.coef)
+    for layer, (_, velocity, a, delta, _) in enumerate(zip(*layers, strict=True)):
         g, scaled = g_weights[layer], []
         if g is not None:
-            sums.weights[layer] = g * coef.start[:, -1:, None]
-            sums.coef.start[:, -1] += _dot(g, weight)
-            if coef.carry is not None:
-                sums.momentum[layer] = g * coef.carry[:, -1:, None]
-                sums.coef.carry[:, -1] += _dot(g, velocity)
+            for matrices, share, g_share, g_matrices in sources:
+                g_matrices[layer] = g * share[:, -1:, None]
+                g_share[:, -1] += _dot(g, matrices[layer])
             scaled.append((g, coef.write[:, -1], sums.coef.write[:, -1]))
         g = g_momentum[layer]
         if g is not None and coef.carry is None:
@@ -178,11 +199,14 @@ def _back_write(
 def _back_read(
     sums: _Sums, layers: _Layers, coef: Coefficients, xs: Sequence[Tensor], slopes: Sequence[Tensor], g: Tensor
 ) -> Tensor:
-    """z_t = A_t W x_t + b_t P x_t - sum_i Coef[t, i] (a_i . x_t) delta_i, from the last layer down; g_queries."""
+    """From the last layer down to g_queries, where layer by layer
+
+    z_t = A_t W x_t + b_t P x_t + (1 - A_t) W_0 x_t - sum_i Coef[t, i] (a_i . x_t) delta_i.
+    """
     asked, g_asked = last_queries(coef, g.shape[1]), last_queries(sums.coef, g.shape[1])
+    sources = sums.sources(layers, asked, g_asked)
     for layer in reversed(range(len(xs))):
-        weight, velocity, a, delta = (part[layer] for part in layers)
-        x = xs[layer]
+        a, delta, x = layers.inputs[layer], layers.deltas[layer], xs[layer]
         similarity = torch.bmm(x, a.mT)  # (n, q, c)
         g_shared = -torch.bmm(g, delta.mT)  # (n, q, c), in Coef * similarity
         g_asked.write.addcmul_(g_shared, similarity)
@@ -190,14 +214,11 @@ def _back_read(
         sums.deltas[layer] = _product(sums.deltas[layer], (similarity * -asked.write).mT, g)
         sums.inputs[layer] = _product(sums.inputs[layer], g_similarity.mT, x)
         g_x = torch.bmm(g_similarity, a)
-        paths = [(weight, asked.start, g_asked.start, sums.weights)]
-        if coef.carry is not None:
-            paths.append((velocity, asked.carry, g_asked.carry, sums.momentum))
-        for matrix, share, g_share, g_matrix in paths:
-            along = torch.bmm(g, matrix)  # (n, q, i)
+        for matrices, share, g_share, g_matrices in sources:
+            along = torch.bmm(g, matrices[layer])  # (n, q, i)
             g_share += (along * x).sum(-1)
             g_x = torch.addcmul(g_x, along, share.unsqueeze(-1))
-            g_matrix[layer] = _product(g_matrix[layer], (g * share.unsqueeze(-1)).mT, x)
+            g_matrices[layer] = _product(g_matrices[layer], (g * share.unsqueeze(-1)).mT, x)
         g = g_x * slopes[layer - 1] if layer else g_x
     return g
 

@@ -7,9 +7,11 @@ All gradients of a chunk are taken at its start weights W_l and momentum P_l. Wi
 
 the layer as it stands after write t maps x to
 
-    A_t W_l x + b_t P_l x - sum_{i<=t} Coef[t,i] (a_{l-1,i} . x) delta_{l,i}
+    A_t W_l x + b_t P_l x + (1 - A_t) W_0 x - sum_{i<=t} Coef[t,i] (a_{l-1,i} . x) delta_{l,i}
 
-so no per-token weight is ever materialised. Paper: eq. 13-18. A token that is not `valid` changes nothing.
+so no per-token weight is ever materialised. W_0 is zero in the paper: the memory decays towards zero. The `origin` of a
+rule is another W_0, which gives M_t = (1 - alpha_t) M_{t-1} + alpha_t W_0 + S_t. Paper: eq. 13-18. A token that is not
+`valid` changes nothing.
 Shapes: n rows (batch x heads), c tokens, d features.
 """
 
@@ -33,7 +35,7 @@ from .fastweights import (
     weight_norm,
 )
 from .gates import Gates, GateState
-from .products import Coefficients, coefficients, norms_after_writes, read_layers, write
+from .products import Coefficients, Sources, coefficients, norms_after_writes, read_layers, write
 from .state import join
 
 
@@ -68,7 +70,8 @@ class Rule(NamedTuple):
     activation: Activation = ACTIVATIONS["silu"]
     clip: float | None = None
     norms: bool = False  # also record the memory norm after each write
-    bias: Bias = squared_error  # the inner loss, which changes the output layer's delta alone
+    bias: Bias = squared_error  # the inner loss, which changes only the output layer's delta
+    origin: Weights | None = None  # W_0, per layer (heads, o, i): what the memory decays towards; none: zero
 
 
 class Record(NamedTuple):
@@ -82,7 +85,7 @@ class Record(NamedTuple):
 
 def read(fast: Fast, activity: Activity, coef: Coefficients, queries: Tensor, rule: Rule) -> Tensor:
     """queries (n, q, d) of the last q tokens -> (n, q, d): each is answered by the memory after its token's write."""
-    return read_layers(*fast[:2], activity, coef, queries, rule.activation).outputs[-1]
+    return read_layers(_sources(fast, rule), activity, coef, queries, rule.activation).outputs[-1]
 
 
 def _surprise(weights: Weights, tokens: Tokens, rule: Rule) -> tuple[Activity, Tensor]:
@@ -94,12 +97,20 @@ def _surprise(weights: Weights, tokens: Tokens, rule: Rule) -> tuple[Activity, T
 
 
 def _read_write(
-    fast: Fast, activity: Activity, coef: Coefficients, queries: Tensor | None, rule: Rule, ends: bool
+    sources: Sources, activity: Activity, coef: Coefficients, queries: Tensor | None, rule: Rule, ends: bool
 ) -> tuple[Tensor | None, Weights, Weights]:
     if torch.is_grad_enabled():
-        return learned_read_write(*fast[:2], activity, coef, queries, rule.activation, ends)
-    reads = None if queries is None else read(fast, activity, coef, queries, rule)
-    return (reads, *(write(*fast[:2], activity, coef) if ends else fast[:2]))
+        return learned_read_write(sources, activity, coef, queries, rule.activation, ends)
+    reads = None if queries is None else read_layers(sources, activity, coef, queries, rule.activation).outputs[-1]
+    return (reads, *(write(sources, activity, coef) if ends else sources[:2]))
+
+
+def _sources(fast: Fast, rule: Rule) -> Sources:
+    """The matrices of a chunk's memory; the origin is the same in each row of the batch."""
+    origin = None
+    if rule.origin is not None:
+        origin = tuple(part.repeat(len(fast.weights[0]) // len(part), 1, 1) for part in rule.origin)  # (n, o, i)
+    return Sources(fast.weights, fast.momentum, origin)
 
 
 def chunk_step(fast: Fast, tokens: Tokens, rule: Rule, *, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
@@ -113,12 +124,14 @@ def chunk_step(fast: Fast, tokens: Tokens, rule: Rule, *, ends: bool = True) -> 
     clipped = gates
     if rule.clip is not None:
         clipped = gates._replace(theta=gates.theta * (rule.clip / norm).clamp(max=1))
-    coef = coefficients(clipped, tokens.valid)
-    reads, weights, momentum = _read_write(fast, activity, coef, tokens.queries, rule, ends)
+    coef, sources = coefficients(clipped, tokens.valid), _sources(fast, rule)
+    if sources.origin is not None:
+        coef = coef._replace(origin=1 - coef.start)
+    reads, weights, momentum = _read_write(sources, activity, coef, tokens.queries, rule, ends)
     after = None
     if rule.norms:
         single = raw.shape[-1] == 1 and ends
-        after = weight_norm(weights).unsqueeze(-1) if single else norms_after_writes(*fast[:2], activity, coef)
+        after = weight_norm(weights).unsqueeze(-1) if single else norms_after_writes(sources, activity, coef)
     record = Record(raw, activity.loss, gates, after)
     return reads, Fast(weights, momentum, gate_state), record
 

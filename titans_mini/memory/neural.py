@@ -215,7 +215,10 @@ class NeuralMemory(nn.Module):
     @property
     def rule(self) -> Rule:
         """The fixed parts of the update."""
-        return Rule(self.gate, ACTIVATIONS[self.config.activation], self.config.clip)
+        config, origin = self.config, None
+        if config.decay == "start":
+            origin = tuple(start.to(self._memory_dtype()) for start in self.start)
+        return Rule(self.gate, ACTIVATIONS[config.activation], config.clip, origin=origin)
 
     def _project(self, x: Tensor, tail: Tensor, count: Tensor | None = None) -> tuple[Tokens, Tensor]:
         """x (b, t, dim) -> tokens (n, t, d) and the convolution's next tail, after `count` (b,) real tokens."""

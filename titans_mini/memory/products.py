@@ -23,6 +23,7 @@ class Coefficients(NamedTuple):
     write: Tensor  # Coef: (n, c, c), [t, i] of gradient i
     momentum_carry: Tensor | None  # (n, 1), of the start momentum in the end momentum
     momentum_write: Tensor | None  # (n, c), of gradient i in the end momentum
+    origin: Tensor | None = None  # 1 - A: (n, c), of the weights that the memory decays towards, if not zero
 
 
 def coefficients(gates: Gates, valid: Tensor | None = None) -> Coefficients:
@@ -45,6 +46,19 @@ def coefficients(gates: Gates, valid: Tensor | None = None) -> Coefficients:
     return Coefficients(keep.cumprod(-1), carry, write, since_start[:, -1:], carried[:, -1] * theta)
 
 
+class Sources(NamedTuple):
+    """What the memory after each write is a sum of, apart from the chunk's gradients: per layer (n, o, i)."""
+
+    weights: Weights  # W, at the chunk's start
+    momentum: Weights  # P, at the chunk's start
+    origin: Weights | None = None  # W_0, which the memory decays towards; none: it decays towards zero
+
+    def of_layer(self, layer: int, coef: Coefficients) -> list[tuple[Tensor, Tensor]]:
+        """The (matrix (n, o, i), share (n, c)) pairs of one layer; a source whose share is None takes no part."""
+        pairs = zip(self, (coef.start, coef.carry, coef.origin), strict=True)
+        return [(matrices[layer], share) for matrices, share in pairs if share is not None]
+
+
 class Reading(NamedTuple):
     """A read, layer by layer."""
 
@@ -55,38 +69,39 @@ class Reading(NamedTuple):
 def last_queries(coef: Coefficients, count: int) -> Coefficients:
     """The coefficients as they stand after each of the last `count` writes."""
     asked = slice(coef.start.shape[1] - count, None)
-    carry = None if coef.carry is None else coef.carry[:, asked]
-    return coef._replace(start=coef.start[:, asked], carry=carry, write=coef.write[:, asked])
+    carry, origin = (None if share is None else share[:, asked] for share in (coef.carry, coef.origin))
+    return coef._replace(start=coef.start[:, asked], carry=carry, origin=origin, write=coef.write[:, asked])
 
 
 def read_layers(
-    weights: Weights, momentum: Weights, activity: Activity, coef: Coefficients, queries: Tensor, activation: Activation
+    sources: Sources, activity: Activity, coef: Coefficients, queries: Tensor, activation: Activation
 ) -> Reading:
     """queries (n, q, d) of the last q tokens: each is answered by the memory after its token's write."""
     coef = last_queries(coef, queries.shape[1])
     inputs, outputs = [queries], []
-    for layer, (weight, a, delta) in enumerate(zip(weights, activity.inputs, activity.deltas, strict=True)):
+    for layer, (a, delta) in enumerate(zip(activity.inputs, activity.deltas, strict=True)):
         x = inputs[-1]
-        z = torch.bmm(x, weight.mT) * coef.start.unsqueeze(-1)  # (n, q, o)
-        if coef.carry is not None:
-            z = torch.addcmul(z, torch.bmm(x, momentum[layer].mT), coef.carry.unsqueeze(-1))
+        (weight, start), *others = sources.of_layer(layer, coef)
+        z = torch.bmm(x, weight.mT) * start.unsqueeze(-1)  # (n, q, o)
+        for matrix, share in others:
+            z = torch.addcmul(z, torch.bmm(x, matrix.mT), share.unsqueeze(-1))
         similarity = torch.bmm(x, a.mT) * coef.write  # (n, q, c), [t, i]
         outputs.append(torch.baddbmm(z, similarity, delta, alpha=-1))
-        if layer + 1 < len(weights):
+        if layer + 1 < len(sources.weights):
             inputs.append(activation.value(outputs[-1]))
     return Reading(inputs, outputs)
 
 
-def write(weights: Weights, momentum: Weights, activity: Activity, coef: Coefficients) -> tuple[Weights, Weights]:
+def write(sources: Sources, activity: Activity, coef: Coefficients) -> tuple[Weights, Weights]:
     """Weights and momentum after the chunk's last write."""
     after, velocities = [], []
-    end_carry = None if coef.carry is None else last(coef.carry).unsqueeze(-1)  # (n, 1, 1)
-    end_start = last(coef.start).unsqueeze(-1)  # (n, 1, 1)
     end_write = last(coef.write.mT)  # (n, c, 1)
-    for weight, velocity, a, delta in zip(weights, momentum, activity.inputs, activity.deltas, strict=True):
-        weight = weight * end_start
-        if end_carry is not None:
-            weight = torch.addcmul(weight, velocity, end_carry)
+    for layer, (velocity, a, delta) in enumerate(zip(sources.momentum, activity.inputs, activity.deltas, strict=True)):
+        (weight, start), *others = sources.of_layer(layer, coef)
+        weight = weight * last(start).unsqueeze(-1)
+        for matrix, share in others:
+            weight = torch.addcmul(weight, matrix, last(share).unsqueeze(-1))
+        if coef.carry is not None:
             push = (delta * coef.momentum_write.unsqueeze(-1)).mT  # (n, o, c)
             velocity = (velocity * coef.momentum_carry.unsqueeze(-1)).baddbmm_(push, a, alpha=-1)
         after.append(weight.baddbmm_((delta * end_write).mT, a, alpha=-1))
@@ -94,24 +109,23 @@ def write(weights: Weights, momentum: Weights, activity: Activity, coef: Coeffic
     return tuple(after), tuple(velocities)
 
 
-def norms_after_writes(weights: Weights, momentum: Weights, activity: Activity, coef: Coefficients) -> Tensor:
-    """(n, c) memory norm after each write, from inner products alone.
+def norms_after_writes(sources: Sources, activity: Activity, coef: Coefficients) -> Tensor:
+    """(n, c) memory norm after each write, from inner products only.
 
-    ||A W + b P - sum_i Coef_i delta_i a_i^T||^2 needs <W, delta_i a_i^T> = delta_i . (W a_i) and the products of
-    the Gram matrices of delta and a.
+    The memory is a sum of sources B_j with shares s_j, minus sum_i Coef_i delta_i a_i^T. Its square norm needs
+    <B_j, B_k>, <B_j, delta_i a_i^T> = delta_i . (B_j a_i), and the products of the Gram matrices of delta and a.
     """
     total = 0.0
-    for layer, (weight, a, delta) in enumerate(zip(weights, activity.inputs, activity.deltas, strict=True)):
-        velocity = momentum[layer]
+    for layer, (a, delta) in enumerate(zip(activity.inputs, activity.deltas, strict=True)):
         gram = torch.bmm(delta, delta.mT) * torch.bmm(a, a.mT)  # (n, c, c)
         writes = (torch.bmm(coef.write, gram) * coef.write).sum(-1)
-        along = coef.start.unsqueeze(-1) * (delta * activity.outputs[layer]).sum(-1).unsqueeze(-2)
-        square = coef.start**2 * (weight * weight).sum((-2, -1)).unsqueeze(-1)
-        if coef.carry is not None:
-            on_momentum = (delta * torch.bmm(a, velocity.mT)).sum(-1).unsqueeze(-2)
-            along = along + coef.carry.unsqueeze(-1) * on_momentum  # (n, c, c)
-            square = square + coef.carry**2 * (velocity * velocity).sum((-2, -1)).unsqueeze(-1)
-            cross = (weight * velocity).sum((-2, -1)).unsqueeze(-1)
-            square = square + 2 * coef.start * coef.carry * cross
+        square, along, earlier = 0.0, 0.0, []
+        for matrix, share in sources.of_layer(layer, coef):
+            said = torch.bmm(a, matrix.mT) if earlier else activity.outputs[layer]  # (n, c, o); W a is known
+            along = along + share.unsqueeze(-1) * (delta * said).sum(-1).unsqueeze(-2)  # (n, c, c)
+            square = square + share**2 * (matrix * matrix).sum((-2, -1)).unsqueeze(-1)
+            for other, its_share in earlier:
+                square = square + 2 * its_share * share * (other * matrix).sum((-2, -1)).unsqueeze(-1)
+            earlier.append((matrix, share))
         total = total + square + writes - 2 * (coef.write * along).sum(-1)
     return total.clamp_min(0).sqrt()

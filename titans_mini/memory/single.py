@@ -84,6 +84,7 @@ def run_single(fast: Fast, tokens: Tokens, rule: Rule) -> tuple[Fast, Record]:
     """
     memory, like, share = _copy(fast.weights), fast.weights[0], tokens.keys.shape[-1] ** -0.5
     gate, state, moments = FloatGate(rule.gate), GateState(*map(Tensor.item, fast.gate)), []
+    origin = None if rule.origin is None else _copy(rule.origin).whole
     with np.errstate(over="ignore", invalid="ignore"):  # a run that leaves the range of floats says so in its record
         for key, value in zip(tokens.keys[0].unbind(), tokens.values[0].numpy(), strict=True):
             inputs, loss, norm = _gradient(memory.layers, key, value, rule.activation)
@@ -91,6 +92,8 @@ def run_single(fast: Fast, tokens: Tokens, rule: Rule) -> tuple[Fast, Record]:
             theta = gates.theta if rule.clip is None else gates.theta * min(rule.clip / norm, 1.0)
             for layer, a in zip(memory.layers, inputs, strict=True):
                 layer.weight.addr_(layer.output, a, beta=1 - gates.alpha, alpha=-theta)
+            if origin is not None:
+                np.add(memory.whole, gates.alpha * origin, out=memory.whole)
             moments.append((norm * share, loss, math.sqrt(_square(memory.whole)), gates))
     after = GateState(*(like.new_tensor([[number]]) for number in state))
     fast = Fast(tuple(layer.weight.unsqueeze(0) for layer in memory.layers), fast.momentum, after)

@@ -37,8 +37,11 @@ def make_rule(
 ) -> GeneralRule:
     """The rule of these settings; `architecture` takes the place of the one that is named.
 
-    Raises ConfigError where retention privacy has no clip to bound a token's gradient.
+    Raises ConfigError where retention privacy has no clip to bound a token's gradient, and for `decay="start"`: what a
+    memory of this design space forgets is up to its retention.
     """
+    if memory.decay != "zero":
+        raise ConfigError(f"decay must be zero for a MIRAS memory, whose retention forgets, not {memory.decay!r}")
     if miras.retention == "privacy" and memory.clip is None:
         raise ConfigError("clip must be a number from 1e-06 to 1e+06 for retention privacy, not None")
     return GeneralRule(

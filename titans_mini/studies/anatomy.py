@@ -13,10 +13,10 @@ import torch
 from ..config import SimulationConfig
 from ..data import Stream, make_stream
 from ..errors import check_integer, check_number
-from ..memory.chunk import Fast, Rule, Tokens, chunk_step
+from ..memory.chunk import Fast, Tokens, chunk_step
 from ..memory.fastweights import ACTIVATIONS, Activation, apply_memory, gradients, weight_norm
 from ..memory.gates import ConstantGate
-from ..simulation import make_gate, run_stream, start_fast
+from ..simulation import make_rule, run_stream, start_fast
 
 
 class Step(NamedTuple):
@@ -60,12 +60,13 @@ def dissect(
         if token:
             fast, _ = run_stream([config], Stream(*(part[:token] for part in stream[:3]), events=()), fast)
         pair = Tokens(*(part[None, token : token + 1] * memory.norm for part in (stream.keys, stream.values)))
-        gates = chunk_step(fast, pair, Rule(make_gate([config]), activation, memory.clip))[2].gates
+        rule = make_rule([config])
+        gates = chunk_step(fast, pair, rule)[2].gates
         theta = float(gates.theta) if theta is None else check_number("theta", theta, 0, 10)
         alpha = float(gates.alpha) if alpha is None else check_number("alpha", alpha, 0, 1)
         eta = 0.0 if gates.eta is None else float(gates.eta)
-        rule = Rule(ConstantGate(theta=theta, eta=eta, alpha=alpha), activation, memory.clip)
-        _, after, record = chunk_step(fast, pair, rule)
+        fixed = ConstantGate(theta=theta, eta=eta, alpha=alpha)
+        _, after, record = chunk_step(fast, pair, rule._replace(gate=fixed))
         left = apply_memory(after.weights, pair.keys, activation) - pair.values
         return Step(
             token=token,
