@@ -19,4 +19,5 @@ USER reader
 EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://localhost:8501/_stcore/health', timeout=4)"]
-CMD ["titans-mini", "app", "--no-browser", "--port", "8501"]
+# In the container the app answers on all addresses: the port is opened by `docker run -p`.
+CMD ["titans-mini", "app", "--no-browser", "--port", "8501", "--address", "0.0.0.0"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from ..config import (
@@ -20,9 +20,10 @@ from ..config import (
 from ..data import read_text
 from ..errors import ConfigError
 from ..files import write_whole, writing_to
-from ..models.model import MODES
 from ..simulation import simulate
+from ..training.controls import modes_of
 from ..training.evaluate import evaluate
+from ..training.measure import measure_text
 from ..training.processes import joined
 from ..training.tasks import TASKS
 from ..training.train import TrainConfig, Trainer
@@ -130,10 +131,11 @@ def _train(options: argparse.Namespace) -> int:
     with joined():
         lm = trainer.run(quiet=options.quiet)
     if trainer.rank == 0:
-        results = [evaluate(lm, training.task, training.size, memory=mode) for mode in MODES]
+        modes = modes_of({"training": asdict(training)})
+        results = [evaluate(lm, training.task, training.size, memory=mode) for mode in modes]
         rows = {size: max(16, min(64, 2**20 // max(1, size))) for size in options.sizes}  # about a million tokens each
         results += [evaluate(lm, training.task, size, rows=rows[size], memory=training.memory) for size in rows]
-        path = trainer.finish(results)
+        path = trainer.finish(results, measure_text(lm, modes) if training.task == "text" else None)
         print(json.dumps({"checkpoint": str(path), "results": results}))
     return 0
 

@@ -1,0 +1,69 @@
+"""The app as a server, which `titans-mini app` runs in its own process.
+
+All that a page imports is imported before the first visitor comes. Pages run in threads, one for each visitor; a
+module that one thread is still importing is seen half-made by others (plotly, for one, looks for pandas in
+`sys.modules`), and a first visitor would wait for it.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib
+import importlib.util
+import threading
+import webbrowser
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import streamlit as st
+from door import Door
+from starlette.middleware import Middleware
+
+HERE = Path(__file__).parent
+ENTRY = HERE / "streamlit_app.py"
+# What Streamlit and plotly import only when they first need it: a test visits every page to find them.
+LATER = (
+    "pandas", "pyarrow.pandas_compat", "numpy.ctypeslib", "PIL.Image", "PIL.ImageFile", "packaging.tags",
+    "packaging.utils", "narwhals._interchange.dataframe", "streamlit.elements.plotly_chart", "streamlit.emojis",
+    "streamlit.material_icon_names", "streamlit.components.v2.manifest_scanner",
+    "streamlit.runtime.scriptrunner.magic_funcs", "plotly.io", "plotly.tools",
+)  # fmt: skip
+
+
+def imports() -> Iterator[str]:
+    """The modules that the app's files import, at their top or in a function, in the order of the files."""
+    for path in sorted(HERE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf8"))):
+            if isinstance(node, ast.Import):
+                yield from (name.name for name in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                yield node.module
+                yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def load_all() -> None:
+    """Imports all that a page may import; of what is not installed the page itself speaks."""
+    for name in (*LATER, *dict.fromkeys(imports())):
+        if _exists(name):
+            importlib.import_module(name)
+
+
+def _exists(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # its parent is a module without parts: the name is a function or a class
+        return False
+
+
+@contextlib.asynccontextmanager
+async def _begin(app: st.App) -> AsyncIterator[None]:
+    """What is done before anybody is answered; last of all, a window of the browser is opened."""
+    load_all()
+    if not st.get_option("server.headless"):
+        host, port = st.get_option("browser.serverAddress"), st.get_option("server.port")
+        threading.Thread(target=webbrowser.open, args=(f"http://{host}:{port}",), daemon=True).start()
+    yield
+
+
+app = st.App(ENTRY, middleware=[Middleware(Door)], lifespan=_begin)
