@@ -24,9 +24,10 @@ from ..files import write_whole
 from ..memory.chunk import Record
 from ..memory.state import map_tensors
 from ..models.model import TitansLM
-from .checkpoint import flatten_optimizer, restore_optimizer, save_model, save_tensors
+from .checkpoint import save_model
 from .processes import place
 from .tasks import TASKS, make_batch
+from .weights import flatten_optimizer, restore_optimizer, save_tensors
 
 WARM_UP = 50  # steps in which the learning rate rises
 
@@ -211,8 +212,8 @@ class Trainer:
         self.tokens += ids.numel() * self.world
         return loss
 
-    def finish(self, results: list | None = None) -> Path:
-        """Writes the checkpoint `model` with its card, and the losses as `log.csv`."""
+    def finish(self, results: list | None = None, measured: dict[str, list] | None = None) -> Path:
+        """Writes the checkpoint `model` and the losses as `log.csv`; the card holds `results` and what was `measured`."""
         with (self.folder / "log.csv").open("w", newline="") as file:
             csv.writer(file).writerows([("step", "loss"), *enumerate(self.losses, start=1)])
         card = {
@@ -223,5 +224,6 @@ class Trainer:
             "loss_last": sum(self.losses[-20:]) / len(self.losses[-20:]),
             "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
             "results": results or [],
+            **(measured or {}),
         }
         return save_model(self.lm, self.folder / "model", card)
