@@ -1,36 +1,128 @@
-"""`titans-mini eval`: what a checkpoint reaches, printed as one JSON object."""
+"""`titans-mini eval`: what a checkpoint reaches on a task, on text, or on a file, printed as one JSON object."""
 
 from __future__ import annotations
 
 import argparse
 import json
 
-from ..errors import check_choice, check_integer
-from ..models.model import MODES
+from ..data.scenarios import to_bytes
+from ..errors import ConfigError, check_choice, check_integer
+from ..models.model import MODES, TitansLM
+from ..training import measure
 from ..training.checkpoint import bundled_names, load_model, read_card
+from ..training.controls import is_control, modes_of
 from ..training.evaluate import evaluate
+from ..training.evaluate_file import check_bytes, evaluate_file
+from ..training.story_files import FORMATS, read_file
 from ..training.tasks import TASKS, check_vocabulary
+
+MEASURES = ("accuracy", "context", "second-reading", "half-life")
 
 
 def add_eval(commands) -> None:
     """The command `eval` and its flags."""
-    text = "evaluate a checkpoint on a task and print one JSON object"
+    text = "evaluate a checkpoint on a task, on text or on a file, and print one JSON object"
     command = commands.add_parser("eval", help=text, description=text)
     command.set_defaults(run=_eval)
     command.add_argument("--checkpoint", required=True, help="a path, or one of " + ", ".join(bundled_names()))
     command.add_argument("--task", help=", ".join(TASKS) + "; default: the one it was trained on")
-    command.add_argument("--size", type=int, default=256, help="gap, or bytes of text")
-    command.add_argument("--rows", type=int, default=64, help="sequences")
-    command.add_argument("--memory", default="on", help="on, frozen, off")
-    command.add_argument("--seed", type=int, default=1234)
+    command.add_argument("--size", type=int, help="gap, or bytes of text; default 256, of a text file all")
+    command.add_argument(
+        "--rows", type=int, help="sequences, or questions of a file; default 64, for --measure its own"
+    )
+    command.add_argument("--memory", help="on, frozen, off; default: on, and off for a model trained without memory")
+    command.add_argument("--seed", type=int, default=measure.SEED, help=f"of what is drawn; default {measure.SEED}")
+    command.add_argument("--measure", default=None, help=", ".join(MEASURES) + "; the last three read text")
+    command.add_argument("--context", type=int, nargs="+", metavar="BYTES", help="lengths for --measure context")
+    command.add_argument("--passage", type=int, nargs="+", metavar="BYTES", help="lengths for --measure second-reading")
+    command.add_argument("--file", help="read this text, bAbI file or BABILong file instead of a task")
+    command.add_argument("--format", help=", ".join(FORMATS) + "; default: what the content of --file shows")
 
 
 def _eval(options: argparse.Namespace) -> int:
-    check_choice("memory", options.memory, MODES)
+    chosen = check_choice("measure", options.measure or _implied(options), MEASURES)
+    _check_flags(options, chosen)
+    if options.rows is not None:
+        check_integer("rows", options.rows, 1, 100_000)
+    check_integer("seed", options.seed, 0, 2**31 - 1)
     lm, card = load_model(options.checkpoint), read_card(options.checkpoint)
-    task = check_choice("task", options.task or card["training"]["task"], TASKS)
-    check_integer("size", options.size, 0, 10_000_000)
-    check_integer("rows", options.rows, 1, 100_000)
-    check_vocabulary(task, lm.config.vocab_size)
-    print(json.dumps(evaluate(lm, task, options.size, rows=options.rows, memory=options.memory, seed=options.seed)))
+    memory = _memory(options.memory, card)
+    if chosen != "accuracy":
+        result = _measure(lm, chosen, memory, options)
+    elif options.file is not None:
+        modes = (memory, *(mode for mode in modes_of(card) if mode == "frozen" and memory != "frozen"))
+        questions = options.rows or 64
+        found = evaluate_file(
+            lm, options.file, options.format, modes=modes, size=options.size, questions=questions, seed=options.seed
+        )
+        result = {**found, **_trained(card)}
+    else:
+        result = _on_task(lm, card, memory, options)
+    print(json.dumps(result))
     return 0
+
+
+def _implied(options: argparse.Namespace) -> str:
+    """The measure that the flags ask for where --measure is not given."""
+    return "context" if options.context else "second-reading" if options.passage else "accuracy"
+
+
+def _check_flags(options: argparse.Namespace, chosen: str) -> None:
+    """Raises ConfigError for flags that do not go together."""
+    for flag, needed in (("context", "context"), ("passage", "second-reading")):
+        if getattr(options, flag) is not None and chosen != needed:
+            raise ConfigError(f"--{flag} can only be used with --measure {needed}, not {chosen}")
+    if options.format is not None and options.file is None:
+        raise ConfigError("--format can only be used with --file")
+    if options.task is not None and options.file is not None:
+        raise ConfigError("--task cannot be used with --file, which takes the task's place")
+    if chosen != "accuracy":
+        for flag in ("task", "size"):
+            if getattr(options, flag) is not None:
+                raise ConfigError(f"--{flag} cannot be used with --measure {chosen}, which reads text")
+
+
+def _memory(given: str | None, card: dict) -> str:
+    """The memory mode that is asked for, or the card's own."""
+    modes = modes_of(card)
+    if given is None:
+        return modes[0]
+    check_choice("memory", given, MODES)
+    if given not in modes:
+        raise ConfigError(f"memory must be off for a model that was trained without memory, not {given!r}")
+    return given
+
+
+def _trained(card: dict) -> dict:
+    """Says in the output that a model is a control."""
+    return {"trained_without_memory": True} if is_control(card) else {}
+
+
+def _measure(lm: TitansLM, chosen: str, memory: str, options: argparse.Namespace) -> dict:
+    check_bytes(lm)
+    source, about = None, {"text": "held-out part of the bundled text"}
+    if options.file is not None:
+        read = read_file(options.file, options.format or "text")
+        if read.text is None:
+            raise ConfigError(f"--measure {chosen} reads a plain text, not a file of the format {read.format}")
+        source, about = to_bytes(read.text), {"text": options.file}
+    settings = {"memory": memory, "seed": options.seed, "source": source}
+    settings |= {} if options.rows is None else {"rows": options.rows}
+    if chosen == "context":
+        rows = measure.by_context(lm, options.context or measure.CONTEXTS, **settings)
+    elif chosen == "second-reading":
+        rows = measure.second_reading(lm, options.passage or measure.PASSAGES, **settings)
+    else:
+        rows = measure.half_life(lm, **settings)
+    return {"measure": chosen, **about, "memory": memory, "results": rows}
+
+
+def _on_task(lm: TitansLM, card: dict, memory: str, options: argparse.Namespace) -> dict:
+    trained = card.get("training", {}).get("task")
+    if options.task is None and trained is None:
+        raise ConfigError("--task is needed, since this checkpoint's card does not say what it was trained on")
+    task = check_choice("task", options.task or trained, TASKS)
+    size = check_integer("size", 256 if options.size is None else options.size, 0, 10_000_000)
+    check_vocabulary(task, lm.config.vocab_size)
+    rows = options.rows or 64
+    return {**evaluate(lm, task, size, rows=rows, memory=memory, seed=options.seed), "seed": options.seed}

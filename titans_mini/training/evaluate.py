@@ -12,7 +12,7 @@ from torch.nn import functional
 from ..models.model import TitansLM
 from .tasks import make_batch
 
-PIECE = 1024  # tokens read at once; the state carries on
+PIECE = 1024  # tokens read at once; the state carries over
 
 
 def answer_logits(lm: TitansLM, ids: Tensor, ask: Tensor, memory: str = "on") -> tuple[Tensor, Tensor]:

@@ -1,15 +1,14 @@
-"""Small stories with a question, in the manner of bAbI (arXiv 1502.05698), and a reader for its published files."""
+"""Small stories with a question, in the manner of bAbI (arXiv 1502.05698); `story_files` reads published ones."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
-from ..errors import ConfigError
+from ..data.scenarios import to_bytes
 
 PEOPLE = ("Anna", "Boris", "Clara", "David", "Emil", "Fiona")
 PLACES = ("attic", "cellar", "garden", "kitchen", "office", "studio")
@@ -24,6 +23,16 @@ class Story(NamedTuple):
     sentences: list[str]
     question: str
     answer: str
+
+    @property
+    def told(self) -> list[Tensor]:
+        """The bytes of each sentence, (t,) each, as a model is told them."""
+        return [to_bytes(f" {sentence} ") for sentence in self.sentences]
+
+    @property
+    def asked(self) -> tuple[Tensor, Tensor]:
+        """The bytes of the question and those of the answer with the full stop that ends it, (t,) each."""
+        return to_bytes(f"\n{self.question} "), to_bytes(f"{self.answer}.")
 
 
 class _Dice:
@@ -105,37 +114,3 @@ STORIES: dict[str, Callable[[torch.Generator], Story]] = {
     "counting": counting,
     "times": times,
 }
-
-
-def read_babi(path: str | Path) -> list[Story]:
-    """Stories of a published bAbI file: numbered lines, a question line being question, answer, support by tabs."""
-    stories: list[Story] = []
-    told: list[str] = []
-    for number, line in enumerate(_lines(path), start=1):
-        index, _, rest = line.strip().partition(" ")
-        if not index.isdigit():
-            raise ConfigError(f"line {number} of {Path(path).name!r} does not begin with a number")
-        told = [] if index == "1" else told
-        question, *answer = rest.split("\t")
-        if answer:
-            stories.append(Story(list(told), question.strip(), answer[0].strip()))
-        else:
-            told.append(rest.strip())
-    return stories
-
-
-def read_babilong(path: str | Path) -> list[Story]:
-    """Stories of a BABILong file: JSON objects with input, question and target, as a list or one a line."""
-    content = "\n".join(_lines(path))
-    try:
-        rows = json.loads(content) if content.lstrip().startswith("[") else map(json.loads, content.splitlines())
-        return [Story([row["input"]], row["question"].strip(), row["target"].strip()) for row in rows]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{Path(path).name!r} is not a BABILong file: {error}") from None
-
-
-def _lines(path: str | Path) -> list[str]:
-    try:
-        return [line for line in Path(path).read_text("utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{str(path)!r} cannot be read: {error}") from None

@@ -213,7 +213,7 @@ class Trainer:
         return loss
 
     def finish(self, results: list | None = None, measured: dict[str, list] | None = None) -> Path:
-        """Writes the checkpoint `model` and the losses as `log.csv`; the card holds `results` and what was `measured`."""
+        """Writes the losses as `log.csv` and the checkpoint `model`, whose card holds `results` and all `measured`."""
         with (self.folder / "log.csv").open("w", newline="") as file:
             csv.writer(file).writerows([("step", "loss"), *enumerate(self.losses, start=1)])
         card = {

@@ -1,0 +1,167 @@
+"""What a text model makes of context: bits by length of context, a second reading, and the memory's half-life.
+
+All three read held-out text, or bytes that are given, in pieces, so that memory does not grow with the length.
+Results are lists of plain dicts, as they stand in a checkpoint's card.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..errors import ConfigError, check_choice, check_integer
+from ..memory.chunk import Record
+from ..models.model import MODES, TitansLM
+from .tasks import text_bytes
+
+PIECE = 256  # bytes read at once; the state carries over
+CONTEXTS = (16, 64, 256, 1024, 4096)
+PASSAGES = (64, 256, 1024)
+TARGET = 128  # bytes whose bits are compared over lengths of context
+SKIPPED = 32  # bytes at the start of a passage that do not count, since what stands before them differs
+SEED = 1234
+
+
+@torch.inference_mode()
+def follow(lm: TitansLM, ids: Tensor, first: int, *, memory: str = "on") -> tuple[Tensor, Tensor]:
+    """(bits float64, whether it was the likeliest) of each byte from number `first` >= 1 on, (b, t - first) each.
+
+    ids (b, t) are read in a state that has read nothing.
+    """
+    ids = ids.to(lm.head.weight.device)
+    state, bits, hits = None, [], []
+    for start in range(0, ids.shape[1] - 1, PIECE):
+        wanted = ids[:, start + 1 : start + 1 + PIECE]
+        logits, state = lm(ids[:, start : start + wanted.shape[1]], state, memory=memory)
+        skip = max(0, first - 1 - start)  # these predict bytes before `first`
+        logits, wanted = logits[:, skip:].double(), wanted[:, skip:]
+        bits.append(functional.cross_entropy(logits.transpose(1, 2), wanted, reduction="none") / math.log(2))
+        hits.append(logits.argmax(-1) == wanted)
+    return torch.cat(bits, dim=1).cpu(), torch.cat(hits, dim=1).cpu()
+
+
+def by_context(
+    lm: TitansLM, contexts=CONTEXTS, *, memory="on", rows=32, seed=SEED, source: Tensor | None = None
+) -> list[dict]:
+    """Bits of the same `rows` x TARGET bytes after each number of bytes of their own context, in a new state.
+
+    Each length gives {context, memory, bits, lost, error, rows, seed}. `lost` is how many more bits are needed than
+    after the longest context, and `error` is the standard error of that difference over the rows. Raises ConfigError
+    for a source (t,) that is too short.
+    """
+    contexts = sorted(check_integer("context", n, 1, 10_000_000) for n in set(contexts))
+    source = text_bytes(True) if source is None else source
+    usual = CONTEXTS[-1] if len(source) > 2 * CONTEXTS[-1] else 0  # so that any two calls compare the same bytes
+    starts = _places(source, rows, TARGET, before=max(usual, contexts[-1]), seed=seed)
+    found = {}
+    for n in contexts:
+        ids = torch.stack([source[start - n : start + TARGET] for start in starts])
+        found[n] = follow(lm, ids, n, memory=memory)[0].mean(1)  # (rows,)
+    asked = {"rows": len(starts), "seed": seed}
+    return [
+        {
+            "context": n,
+            "memory": memory,
+            "bits": bits.mean().item(),
+            **_change("lost", bits, found[contexts[-1]]),
+            **asked,
+        }
+        for n, bits in found.items()
+    ]
+
+
+def second_reading(
+    lm: TitansLM, passages=PASSAGES, *, memory="on", rows=32, seed=SEED, source: Tensor | None = None
+) -> list[dict]:
+    """Passages read twice in a row: bits from byte SKIPPED on, in the first reading and in the second.
+
+    Each length gives {passage, memory, first, second, saved, error, rows, seed}; `saved` is first - second, `error`
+    its standard error over the rows. Raises ConfigError for a source (t,) that is too short.
+    """
+    passages = sorted(check_integer("passage", n, SKIPPED + 1, 10_000_000) for n in set(passages))
+    source, results = text_bytes(True) if source is None else source, []
+    for n in passages:
+        starts = _places(source, rows, n, before=0, seed=seed)
+        once = torch.stack([source[start : start + n] for start in starts])
+        bits, _ = follow(lm, torch.cat([once, once], dim=1), SKIPPED, memory=memory)
+        first, second = bits[:, : n - SKIPPED].mean(1), bits[:, n:].mean(1)  # (rows,) each
+        row = {"passage": n, "memory": memory, "first": first.mean().item(), "second": second.mean().item()}
+        results.append({**row, **_change("saved", first, second), "rows": len(starts), "seed": seed})
+    return results
+
+
+@torch.inference_mode()
+def half_life(lm: TitansLM, *, memory="on", rows=4, length=4096, seed=SEED, source: Tensor | None = None) -> list[dict]:
+    """After how many tokens of text half of a write is forgotten, for each layer that has a memory.
+
+    The gates multiply the memory by 1 - alpha at each token. For each write in the first half of `rows` stretches of
+    `length` bytes, the tokens are counted until the product of these factors is at most 1/2; the median over writes
+    and heads counts. {layer, memory, half_life, beyond, seed}: `half_life` is None where the median write keeps more
+    than half for the `beyond` tokens that every write was followed. A memory that is frozen or off writes nothing, so
+    the list is empty. What momentum carries on is not counted.
+    """
+    check_choice("memory", memory, MODES)
+    layers = [i for i in range(lm.config.layers) if lm.config.has_memory(i)]
+    if memory != "on":
+        return []
+    source = text_bytes(True) if source is None else source
+    length = min(length, len(source) // 2 * 2)
+    starts = _places(source, rows, length, before=0, seed=seed)
+    ids = torch.stack([source[start : start + length] for start in starts]).to(lm.head.weight.device)
+    state, alphas = None, {layer: [] for layer in layers}
+    for piece in ids.split(PIECE, dim=1):
+        records: list[Record] = []
+        _, state = lm(piece, state, memory="on", trace=records)
+        share = len(records) // max(1, len(layers))  # records of the first layer come first, then of the next
+        for place, layer in enumerate(layers):
+            alphas[layer] += [record.gates.alpha for record in records[place * share : (place + 1) * share]]
+    beyond = length // 2
+    return [
+        {"layer": layer + 1, "memory": memory, "half_life": _median_half_life(torch.cat(parts, 1), beyond)}
+        | {"beyond": beyond, "rows": len(starts), "seed": seed}
+        for layer, parts in alphas.items()
+    ]
+
+
+def _median_half_life(alpha: Tensor, beyond: int) -> int | None:
+    """alpha (n, t) of each token -> median over the writes of tokens 0 .. t - beyond - 1, or None past `beyond`."""
+    rates = -torch.log1p(-alpha.double().cpu().clamp(max=1 - 1e-9))  # what is left after tokens i..j: exp(-sum)
+    sums = rates.cumsum(1)  # (n, t)
+    goals = sums[:, :beyond] + math.log(2) * (1 - 1e-9)
+    ends = torch.searchsorted(sums, goals.contiguous())  # t where the goal is never reached
+    ages = (ends - torch.arange(beyond)).clamp(max=beyond + 1)
+    median = int(ages.flatten().sort().values[(ages.numel() - 1) // 2])
+    return median if median <= beyond else None
+
+
+def _places(source: Tensor, rows: int, length: int, *, before: int, seed: int) -> list[int]:
+    """Where `rows` stretches of `length` begin, none over another, each with `before` bytes in front of it."""
+    check_integer("rows", rows, 1, 100_000)
+    check_integer("seed", seed, 0, 2**31 - 1)
+    slots = (len(source) - before) // length
+    if slots < 1:
+        raise ConfigError(f"text has {len(source):,} bytes; this measurement needs at least {before + length:,}")
+    chosen = torch.randperm(slots, generator=torch.Generator().manual_seed(seed))[:rows]
+    return [before + length * int(slot) for slot in chosen]
+
+
+def _change(name: str, more: Tensor, less: Tensor) -> dict:
+    """Mean of more - less, (rows,) each, and its standard error; the error is None for one row, which tells nothing."""
+    differences = more - less
+    error = None if len(differences) < 2 else (differences.std() / math.sqrt(len(differences))).item()
+    return {name: differences.mean().item(), "error": error}
+
+
+def measure_text(lm: TitansLM, modes=MODES, *, seed: int = SEED) -> dict[str, list[dict]]:
+    """The entries `context`, `second_reading` and `half_life` of a text model's card, for each of the modes.
+
+    A control (see `controls`) has the one mode "off".
+    """
+    measures = {"context": by_context, "second_reading": second_reading, "half_life": half_life}
+    return {
+        name: [row for mode in modes for row in measure(lm, memory=mode, seed=seed)]
+        for name, measure in measures.items()
+    }

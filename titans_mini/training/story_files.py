@@ -1,0 +1,145 @@
+"""Reads published files of questions: bAbI (arXiv 1502.05698) and BABILong (arXiv 2406.10149), and tells them apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from ..data.text import check_text
+from ..errors import ConfigError, check_choice
+from .stories import Story
+
+MAX_BYTES = 1_000_000_000  # of a file of questions; BABILong's long ones have hundreds of megabytes
+FIELDS = ("input", "question", "target")  # of a row of BABILong
+
+
+class Read(NamedTuple):
+    """What a file holds: `text` for plain text, else `stories`, at least one."""
+
+    format: str  # one of FORMATS
+    text: str | None
+    stories: list[Story]
+
+
+def read_file(path: str | Path, form: str | None = None) -> Read:
+    """Reads a file as one of FORMATS, or as the one that its first lines show. Raises ConfigError in one line."""
+    form = _recognise(_content(path)) if form is None else check_choice("format", form, FORMATS)
+    return FORMATS[form](path)
+
+
+def _recognise(content: str) -> str:
+    """The format that a content shows in its first line that is not blank, and for bAbI in a tab."""
+    lines = (line for line in content.split("\n") if line.strip())
+    first = next(lines, "").strip()
+    if content.lstrip().startswith("["):
+        return "babilong" if _holds_rows(content) else "text"
+    if first.startswith("{"):
+        return "babilong" if _holds_rows(first) else "text"
+    number, _, rest = first.partition(" ")
+    return "babi" if number == "1" and rest and any(_is_question(line) for line in [first, *lines]) else "text"
+
+
+def _holds_rows(content: str) -> bool:
+    """Whether this is JSON with the fields of BABILong; a list is one by the fields that it names."""
+    if content.lstrip().startswith("["):
+        return all(f'"{field}"' in content for field in FIELDS)
+    try:
+        row = json.loads(content)
+    except (ValueError, RecursionError):
+        return all(f'"{field}"' in content for field in FIELDS)  # damaged, but meant to be one
+    return isinstance(row, dict) and set(FIELDS) <= set(row)
+
+
+def _is_question(line: str) -> bool:
+    number, _, rest = line.strip().partition(" ")
+    return number.isdecimal() and "\t" in rest
+
+
+def read_babi(path: str | Path) -> list[Story]:
+    """Stories of a bAbI file: numbered lines; a question line holds question, answer and support, divided by tabs."""
+    stories: list[Story] = []
+    told: list[str] = []
+    for number, line in _lines(path):
+        index, _, rest = line.strip().partition(" ")
+        where = f"line {number} of {Path(path).name!r}"
+        if not index.isdecimal():
+            raise ConfigError(f"{where} does not begin with a number")
+        told = [] if index == "1" else told
+        question, *answer = rest.split("\t")
+        if answer:
+            stories.append(_story(list(told), question, answer[0], where))
+        elif rest.strip():
+            told.append(rest.strip())
+        else:
+            raise ConfigError(f"{where} has a number and no sentence")
+    return _some(stories, path)
+
+
+def read_babilong(path: str | Path) -> list[Story]:
+    """Stories of a BABILong file: JSON objects with input, question and target, as a list or one a line."""
+    content = _content(path)
+    if content.lstrip().startswith("["):
+        rows = _json(content, repr(Path(path).name))
+        places = [f"row {number} of {Path(path).name!r}" for number in range(1, len(rows) + 1)]
+        return _some([_row(row, where) for row, where in zip(rows, places, strict=True)], path)
+    stories = []
+    for number, line in _lines(path):
+        where = f"line {number} of {Path(path).name!r}"
+        stories.append(_row(_json(line, where), where))
+    return _some(stories, path)
+
+
+def _json(content: str, where: str):
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ConfigError(f"{where} is not a BABILong file: it is nested too deep") from None
+    except ValueError as error:
+        raise ConfigError(f"{where} is not a BABILong file: {error}") from None
+
+
+def _row(row: object, where: str) -> Story:
+    if not isinstance(row, dict):
+        raise ConfigError(f"{where} is not a BABILong file: a row must be an object with {', '.join(FIELDS)}")
+    for field in FIELDS:
+        if not isinstance(row.get(field), str):
+            raise ConfigError(f"{where} is not a BABILong file: {field} must be a text")
+    return _story([row["input"].strip()], row["question"], row["target"], where)
+
+
+def _story(told: list[str], question: str, answer: str, where: str) -> Story:
+    for name, text in (("question", question), ("answer", answer)):
+        if not text.strip():
+            raise ConfigError(f"{where} has an empty {name}")
+    return Story([line for line in told if line], question.strip(), answer.strip())
+
+
+def _some(stories: list[Story], path: str | Path) -> list[Story]:
+    if not stories:
+        raise ConfigError(f"{Path(path).name!r} holds no question")
+    return stories
+
+
+def _lines(path: str | Path) -> list[tuple[int, str]]:
+    """(number in the file, line) of each line that is not blank."""
+    return [(number, line) for number, line in enumerate(_content(path).split("\n"), start=1) if line.strip()]
+
+
+def _content(path: str | Path) -> str:
+    try:
+        if Path(path).stat().st_size > MAX_BYTES:
+            raise ConfigError(f"file {Path(path).name!r} is larger than {MAX_BYTES // 1_000_000:,} MB")
+        return Path(path).read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"file {Path(path).name!r} is not UTF-8 text: byte {error.start} cannot be decoded") from None
+    except (OSError, ValueError) as error:  # a ValueError for a name that no file can have
+        raise ConfigError(f"file {str(path)!r} cannot be read: {getattr(error, 'strerror', error)}") from None
+
+
+FORMATS: dict[str, Callable[[str | Path], Read]] = {
+    "text": lambda path: Read("text", check_text(_content(path), f"text file {Path(path).name!r}"), []),
+    "babi": lambda path: Read("babi", None, read_babi(path)),
+    "babilong": lambda path: Read("babilong", None, read_babilong(path)),
+}
