@@ -3,6 +3,7 @@
 import builtins
 import hashlib
 import inspect
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -75,6 +76,13 @@ def test_bad_files_end_in_one_line(tmp_path, content, message):
 def test_unreadable_files_end_in_one_line(tmp_path, name):
     with pytest.raises(ConfigError, match="cannot be read"):
         read_text(tmp_path / name)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("/dev/zero", path)])
+def test_a_pipe_or_a_device_is_refused_without_a_hang(tmp_path, make):
+    make(tmp_path / "odd")
+    with pytest.raises(ConfigError, match="cannot be read: Not a regular file"):
+        read_text(tmp_path / "odd")
 
 
 @given(st.text(max_size=60))

@@ -1,32 +1,35 @@
-"""Millions of tokens through a trained model: the state is carried on, memory stays constant, and a fact told at the
-start is asked for at the end.
+"""Millions of tokens through a trained model: the state is carried along, memory stays constant, and a fact that is
+told at the start is asked for at the end.
 
-The stream is made piece by piece from its position alone, so a run that was stopped goes on as if it had not been.
+Each piece of the stream depends only on its position, so a run that was stopped continues as if it had not been.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
-import resource
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 from tqdm import tqdm
 
 from .errors import ConfigError, DivergenceError, check_choice, check_integer, check_number
-from .memory.state import map_tensors, tensors
+from .files import held, write_whole, writing_to
+from .kept import decode, encode_state, fingerprint_of
 from .models.model import ModelState, TitansLM
+from .sealed import parse, read_bytes
+from .source import Source
+from .stopping import postponed
 from .threads import one_thread
-from .training.checkpoint import load_model, read_card, save_tensors
+from .training.checkpoint import load_model, read_card
 from .training.tasks import (
     RECALL_FILLER,
     RECALL_KEYS,
@@ -66,11 +69,12 @@ class StreamConfig:
 class Plant(NamedTuple):
     """How a task's fact goes into a stream."""
 
-    told: int  # tokens of the telling; the asking follows it in a batch of size 0
+    batch: str  # the task whose batches of size 0 are the telling, then the asking
+    told: int  # tokens of the telling
     place: int  # position of the first of them
 
 
-PLANTS = {"recall": Plant(told=2 * RECALL_PAIRS, place=0), "needle": Plant(told=10, place=1000)}
+PLANTS = {"recall": Plant("recall_once", 2 * RECALL_PAIRS, 0), "needle": Plant("needle", 10, 1000)}
 
 
 class Fact(NamedTuple):
@@ -83,35 +87,22 @@ class Fact(NamedTuple):
 
 def make_fact(task: str, seed: int) -> Fact:
     """A seeded fact of a task."""
-    batch = make_batch(task, 1, 0, torch.Generator().manual_seed(seed))
-    told = PLANTS[task].told
+    plant = PLANTS[task]
+    batch, told = make_batch(plant.batch, 1, 0, torch.Generator().manual_seed(seed)), plant.told
     return Fact(batch.ids[:, :told], batch.ids[:, told:], batch.ask[:, told:])
 
 
-def source_bytes(file: str | None) -> Tensor:
-    """The bytes that the stream goes round in, (t,) int64: of the bundled text, or of any file."""
-    if file is None:
-        return text_bytes()
-    try:
-        data = Path(file).read_bytes()
-    except OSError as error:
-        raise ConfigError(f"file {file!r} cannot be read: {error.strerror}") from None
-    if not data:
-        raise ConfigError(f"file {file!r} is empty; give at least 1 byte")
-    return torch.frombuffer(bytearray(data), dtype=torch.uint8).long()
-
-
-def _filler(config: StreamConfig, source: Tensor | None, start: int, count: int) -> Tensor:
+def _filler(config: StreamConfig, source: Source | None, start: int, count: int) -> Tensor:
     """(count,) ids of the stream from position `start`, which is a multiple of the piece, without the fact."""
     generator = torch.Generator().manual_seed(config.seed * 1_000_003 + start // config.piece)
     if source is None:
         return torch.randint(0, RECALL_FILLER, (count,), generator=generator) + RECALL_KEYS + RECALL_VALUES
-    ids = source[(start + torch.arange(count)) % len(source)]
+    ids = source.take(start, count)
     fresh = torch.rand(count, generator=generator) < config.noise
     return torch.where(fresh, torch.randint(0, 256, (count,), generator=generator), ids)
 
 
-def make_piece(config: StreamConfig, fact: Fact, place: int, source: Tensor | None, start: int) -> Tensor:
+def make_piece(config: StreamConfig, fact: Fact, place: int, source: Source | None, start: int) -> Tensor:
     """ids (1, c) of the stream's piece that begins at `start`, the fact laid over it from `place` on."""
     count = min(config.piece, config.tokens - start)
     ids = _filler(config, source, start, count)
@@ -121,12 +112,17 @@ def make_piece(config: StreamConfig, fact: Fact, place: int, source: Tensor | No
     return ids.unsqueeze(0)
 
 
-def peak_memory() -> float:
-    """Largest resident size of this process so far, in MB (2^20 bytes)."""
+def peak_memory() -> float | None:
+    """Largest resident size of this process so far, in MB (2^20 bytes); None where the system does not tell."""
     status = Path("/proc/self/status")
-    if status.exists():  # of this process alone, whereas getrusage also knows the one that started it
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
+    lines = status.read_text().splitlines() if status.exists() else []
+    found = next((line for line in lines if line.startswith("VmHWM")), None)
+    if found is not None:  # of this process only, whereas getrusage also counts the one that started it
+        return int(found.split()[1]) / 1024
+    try:
+        import resource  # only here, since Windows has no such module
+    except ImportError:
+        return None
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return size / 2**20 if sys.platform == "darwin" else size / 1024
 
@@ -140,27 +136,27 @@ def slope(marks: list[dict]) -> float | None:
 
 
 class Reader:
-    """A model on its way through a stream; with `out` its place is kept there, and taken up from there."""
+    """A model on its way through a stream. With `out` its place is saved in that folder and resumed from there."""
 
     def __init__(self, config: StreamConfig, out: str | Path | None = None) -> None:
         self.config, self.out = config, None if out is None else Path(out)
         self.lm, self.task = load_model(config.checkpoint), _fitting_task(config)
         if config.file is not None and self.task == "recall":
             raise ConfigError(f"file goes with models of bytes, not with {config.checkpoint!r}")
-        self.source = None if self.task == "recall" else source_bytes(config.file)
+        self.source = None if self.task == "recall" else _source(config.file)
         self.fact, self.place = make_fact(self.task, config.seed), PLANTS[self.task].place
         if config.tokens < self.place + self.fact.told.shape[1]:
             least = self.place + self.fact.told.shape[1]
             raise ConfigError(f"tokens must be at least {least} for the task {self.task}, not {config.tokens}")
         self.state: ModelState = self.lm.initial_state(1)
         self.position, self.seconds, self.marks = 0, 0.0, []
-        if self.out is not None:
-            self._resume()
+        self.fingerprint = fingerprint_of(asdict(self.lm.config), self.lm.state_dict())
+        self._resume()
 
     def run(self, quiet: bool = False) -> dict:
-        """Reads to the end, asks, and returns the results. Ctrl-C first keeps the place, if there is an `out`."""
-        saved = self.position
-        with torch.inference_mode(), one_thread(), self._bar(quiet) as bar:
+        """Reads to the end, asks, and returns the results. Whatever ends it early, the place is saved first."""
+        with self._held(), torch.inference_mode(), one_thread(), self._bar(quiet) as bar:
+            saved = self.position
             self.lm(make_piece(self.config, self.fact, self.place, self.source, 0))  # not measured: the first call
             try:
                 while self.position < self.config.tokens:
@@ -169,8 +165,21 @@ class Reader:
                         self.save()
                         saved = self.position
             finally:  # the state is a value: cut off within a piece, it is that of the piece before
-                self.save()
+                with postponed():
+                    self.save()
             return self._results()
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[None]:
+        """Keeps other streams out of the folder; ConfigError if one is at work there."""
+        with contextlib.ExitStack() as stack:
+            if self.out is not None:
+                with writing_to("out", self.out):
+                    self.out.mkdir(parents=True, exist_ok=True)
+                    busy = f"out {str(self.out)!r} is in use by another stream"
+                    stack.enter_context(held(self.out / f"{SNAPSHOT}.lock", busy))
+                self._resume()  # what another stream saved before this one held the folder
+            yield
 
     def _bar(self, quiet: bool) -> tqdm:
         tokens = self.config.tokens
@@ -195,7 +204,7 @@ class Reader:
     def _results(self) -> dict:
         """What the run has shown; the asking is not part of the measured stream."""
         answers = recall_fact(self.lm, self.state, self.fact, is_text=self.source is not None)
-        ratio = self.marks[-1]["peak_mb"] / self.marks[0]["peak_mb"]
+        peaks = [mark["peak_mb"] for mark in self.marks]
         return {
             **asdict(self.config),
             "task": self.task,
@@ -203,36 +212,43 @@ class Reader:
             "tokens_per_second": self.config.tokens / self.seconds,
             "marks": self.marks,
             "slope": slope(self.marks),
-            "memory_ratio": ratio,
+            "memory_ratio": None if None in peaks else peaks[-1] / peaks[0],
             **answers,
         }
 
     def save(self) -> None:
-        """Keeps state, place and marks as one file, whole or not at all."""
+        """Saves state, place and marks as one file, whole or not at all."""
         if self.out is None:
             return
-        progress = {"settings": asdict(self.config), "position": self.position, "seconds": self.seconds}
-        text = json.dumps({**progress, "marks": self.marks}).encode()
-        kept = {f"state.{index:04d}": tensor for index, tensor in enumerate(tensors(self.state))}
-        kept["progress"] = torch.frombuffer(bytearray(text), dtype=torch.uint8)
-        try:
+        progress = {"about": self._about(), "position": self.position, "seconds": self.seconds, "marks": self.marks}
+        data = encode_state(self.state, self.fingerprint, cause="stream", progress=json.dumps(progress))
+        with writing_to("out", self.out):
             self.out.mkdir(parents=True, exist_ok=True)
-            save_tensors(kept, self.out / SNAPSHOT)
-        except OSError as error:
-            raise ConfigError(f"out {str(self.out)!r} cannot be written: {error.strerror}") from None
+            write_whole(self.out / SNAPSHOT, data)
+
+    def _about(self) -> dict:
+        """What the stream is made of: only the same one may be resumed."""
+        return {**asdict(self.config), "source": self.source and self.source.identity}
 
     def _resume(self) -> None:
-        if not (self.out / SNAPSHOT).exists():
+        if self.out is None:
             return
         try:
-            kept = load_file(self.out / SNAPSHOT)
-        except (OSError, SafetensorError) as error:
-            raise ConfigError(f"{SNAPSHOT} cannot be read: {str(error).splitlines()[0]}") from None
-        progress = json.loads(bytes(kept.pop("progress").tolist()))
-        if progress["settings"] != asdict(self.config):
-            raise ConfigError(f"out folder {self.out.name!r} holds a stream with other settings; choose another")
-        parts = iter(kept[name] for name in sorted(kept))
-        self.state = map_tensors(lambda tensor: next(parts), self.state)
+            state, about = decode(read_bytes(self.out / SNAPSHOT), self.lm.initial_state(1), self.fingerprint)
+            progress = parse(about["progress"])
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise ConfigError(f"out {str(self.out)!r} cannot be used: {error.strerror}") from None
+        except KeyError:
+            raise ConfigError(f"{SNAPSHOT} cannot be used: it is not the snapshot of a stream") from None
+        except ConfigError as error:
+            raise ConfigError(f"{SNAPSHOT} cannot be used: {error}") from None
+        if progress["about"] != self._about():
+            raise ConfigError(
+                f"out folder {self.out.name!r} holds a stream with other settings or another file; choose another"
+            )
+        self.state = state
         self.position, self.seconds, self.marks = (progress[name] for name in ("position", "seconds", "marks"))
 
 
@@ -244,6 +260,11 @@ def recall_fact(lm: TitansLM, state: ModelState, fact: Fact, *, is_text: bool = 
     share = (said == right).double().mean().item()
     show = (lambda ids: bytes(ids.tolist()).decode("ascii", "backslashreplace")) if is_text else Tensor.tolist
     return {"wanted": show(right), "said": show(said), "share_recalled": share, "recalled": share == 1.0}
+
+
+def _source(file: str | None) -> Source:
+    """The bytes of a file, or of the bundled text."""
+    return Source(content=text_bytes().to(torch.uint8).numpy().tobytes()) if file is None else Source(file)
 
 
 def _fitting_task(config: StreamConfig) -> str:

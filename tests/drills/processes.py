@@ -92,7 +92,7 @@ def count_up(pipe: Connection, folder: Path, times: int) -> None:
 
 def facts(user: int) -> tuple[torch.Tensor, torch.Tensor]:
     """One user's recall sequence, (1, t) ids and what is asked."""
-    return make_batch("recall", 1, 64, torch.Generator().manual_seed(user))
+    return make_batch("recall_once", 1, 64, torch.Generator().manual_seed(user))
 
 
 @torch.no_grad()

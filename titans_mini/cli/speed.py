@@ -10,9 +10,10 @@ from dataclasses import fields
 from pathlib import Path
 
 from ..errors import ConfigError
-from ..stream import PLANTS, Reader, StreamConfig
+from ..stream import PLANTS, SNAPSHOT, Reader, StreamConfig
 from ..training.checkpoint import bundled_names
 
+FILE = "read this file's bytes, over and over, instead of the bundled text; it is read in pieces: up to 1 TB"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -29,9 +30,9 @@ def add_stream(commands) -> None:
     command.add_argument("--tokens", type=int, default=default.tokens, help=f"default {default.tokens}")
     command.add_argument("--piece", type=int, default=default.piece, help="tokens read at once")
     command.add_argument("--noise", type=float, default=default.noise, help="share of random bytes in a text")
-    command.add_argument("--file", help="go round in this file's bytes instead of the bundled text")
+    command.add_argument("--file", help=FILE)
     command.add_argument("--seed", type=int, default=default.seed, help="of the fact and of the stream")
-    command.add_argument("--out", help="folder of snapshots; run again with the same one to go on after Ctrl-C")
+    command.add_argument("--out", help="folder of snapshots; run the same command again to continue")
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument("--quiet", action="store_true", help="no progress bar")
 
@@ -42,20 +43,29 @@ def _stream(options: argparse.Namespace) -> int:
     try:
         results = reader.run(quiet=options.quiet)
     except KeyboardInterrupt:
-        kept = f"; run again with --out {options.out} to go on" if options.out else ""
-        print(f"titans-mini: stopped at token {reader.position}{kept}", file=sys.stderr)
+        print(f"titans-mini: stopped at token {reader.position}; {_saved(options.out)}", file=sys.stderr)
         raise
     print(json.dumps(results) if options.json else describe(results))
     return 0
 
 
+def _saved(out: str | None) -> str:
+    """What a stopped stream has saved, and how to continue."""
+    if out is None:
+        return "nothing is saved without --out"
+    return f"saved in {str(Path(out) / SNAPSHOT)!r}: run the same command to continue"
+
+
 def describe(results: dict) -> str:
     """The results as a few lines of text."""
     lines = [f"{'tokens':>12} {'seconds':>10} {'peak MB':>9}"]
-    lines += [f"{mark['tokens']:12,} {mark['seconds']:10.2f} {mark['peak_mb']:9.1f}" for mark in results["marks"]]
+    for mark in results["marks"]:
+        peak = "unknown" if mark["peak_mb"] is None else f"{mark['peak_mb']:.1f}"
+        lines.append(f"{mark['tokens']:12,} {mark['seconds']:10.2f} {peak:>9}")
     if results["slope"] is not None:
         lines.append(f"log time rises by {results['slope']:.3f} for each 1 of log tokens (1: linear)")
-    lines.append(f"peak memory at the end / at the first mark: {results['memory_ratio']:.3f}")
+    if results["memory_ratio"] is not None:
+        lines.append(f"peak memory at the end / at the first mark: {results['memory_ratio']:.3f}")
     lines.append(f"{results['tokens_per_second']:,.0f} tokens/s")
     verdict = "recalled" if results["recalled"] else f"{results['share_recalled']:.0%} recalled"
     return "\n".join([*lines, f"wanted   {results['wanted']}", f"answered {results['said']}: {verdict}"])

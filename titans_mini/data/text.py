@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy
 
 from ..errors import ConfigError
+from ..sealed import open_regular
 
 MAX_BYTES = 10_000_000
 # The files of numpy whose docstrings make the bundled text, in its order: first guides in prose, then reference.
@@ -70,9 +71,9 @@ def builtin_docstrings() -> str:
 
 
 def read_text(path: str | Path) -> str:
-    """The text of a UTF-8 file of 1 byte to 10 MB; ConfigError for anything else."""
+    """The text of a UTF-8 file of 1 byte to 10 MB; ConfigError for anything else, folders and devices included."""
     try:
-        with Path(path).open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"text file {str(path)!r} cannot be read: {error.strerror}") from None
