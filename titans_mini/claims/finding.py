@@ -88,19 +88,34 @@ def finite(value: Number) -> float:
     return float(max(-LOST, min(LOST, value)))
 
 
+class Reading(NamedTuple):
+    """One way to understand a claim, and what became of the claim when it is read so."""
+
+    name: str  # of the claim's `readings`, which hold its words and its rule
+    verdict: str  # one of VERDICTS
+    told: str  # one sentence made of its figures
+    figures: tuple[str, ...]  # keys of the finding's figures that it rests on
+
+    def to_dict(self) -> dict:
+        """Plain JSON types."""
+        return {**self._asdict(), "figures": list(self.figures)}
+
+
 class Finding(NamedTuple):
     """What became of a claim."""
 
     verdict: str  # one of VERDICTS
     figures: Figures
     told: str  # one sentence made of the figures
+    readings: tuple[Reading, ...] = ()  # empty: the claim was read in one way
 
     def to_dict(self) -> dict:
         """Plain JSON types; a Spread becomes an object."""
         figures = {
             name: value._asdict() if isinstance(value, Spread) else value for name, value in self.figures.items()
         }
-        return {"verdict": self.verdict, "figures": figures, "told": self.told}
+        readings = [reading.to_dict() for reading in self.readings]
+        return {"verdict": self.verdict, "figures": figures, "told": self.told, "readings": readings}
 
     @classmethod
     def from_dict(cls, content: Mapping) -> Finding:
@@ -110,12 +125,27 @@ class Finding(NamedTuple):
                 name: Spread(**value) if isinstance(value, dict) else value
                 for name, value in content["figures"].items()
             }
-            found = cls(content["verdict"], figures, content["told"])
+            readings = tuple(
+                Reading(one["name"], one["verdict"], one["told"], tuple(one["figures"])) for one in content["readings"]
+            )
+            found = cls(content["verdict"], figures, content["told"], readings)
         except (KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f"not a finding: {error}") from None
-        if found.verdict not in VERDICTS:
-            raise ConfigError(f"verdict must be one of {', '.join(VERDICTS)}, not {found.verdict!r}")
+        for verdict in (found.verdict, *(reading.verdict for reading in readings)):
+            if verdict not in VERDICTS:
+                raise ConfigError(f"verdict must be one of {', '.join(VERDICTS)}, not {verdict!r}")
         return found
+
+
+def weigh(figures: Figures, *readings: Reading) -> Finding:
+    """The finding of a claim that was read in several ways; those that cannot be tested do not count.
+
+    It holds where all the others hold, does not hold where none does, and holds in part in between.
+    """
+    tested = [reading.verdict for reading in readings if reading.verdict != UNTESTED]
+    some = any(verdict in (HOLDS, PART) for verdict in tested)
+    verdict = UNTESTED if not tested else grade(all(verdict == HOLDS for verdict in tested), some)
+    return Finding(verdict, figures, "; ".join(reading.told for reading in readings), readings)
 
 
 def grade(*parts: bool) -> str:

@@ -1,107 +1,45 @@
-"""Claims on trained models: the order of the variants, what each is for, and forgetting that is tied to writing."""
+"""Claims on trained models: what each variant is for, and forgetting that is tied to writing."""
 
 from __future__ import annotations
 
 import contextlib
 import copy
-import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import torch
 from torch import nn
 
 from ..config import SimulationConfig
-from ..errors import ConfigError
 from ..memory.gates import Gates
 from ..models.model import TitansLM
 from ..threads import one_thread
 from ..timing import medians
-from ..training.checkpoint import BUNDLED, load_model
+from ..training.checkpoint import load_model
 from ..training.evaluate import evaluate
 from ..training.tasks import make_batch
-from .finding import UNTESTED, Figures, Finding, Size, Spread, grade
+from .finding import Figures, Finding, Reading, Size, Spread, grade, weigh
 
 ORDER = ("mac", "mag", "mal")  # best first, and slowest first; recipe: 2.3
-LENGTH = 2048  # bytes of held-out text over which a card tells the bits
+# Recall task -> where its facts lie; see training.tasks.LAYOUTS.
+TOLD = {
+    "once": "facts at the very start",
+    "late": "facts after 1,024 other tokens",
+    "groups": "facts in two groups",
+}
 CLOSED = 0.01  # a gate below this is closed
 WATCHED = ("g_write", "alpha")  # fields of Gates
 MARGIN = 0.02  # of an accuracy: less is no difference
 FASTER = 1.05  # ratio of two times: less is no difference
 
 
-def read_cards(folder: str | None) -> dict[str, dict[int, dict]]:
-    """Variant -> seed -> card, of the bundled text models and of the finished runs `text-VARIANT-SEED` in `folder`.
-
-    Raises ConfigError where a card cannot be read or a run was trained otherwise than the bundled models.
-    """
-    paths = [BUNDLED / f"text-{variant}.json" for variant in ORDER]
-    if folder is not None:
-        if not Path(folder).is_dir():
-            raise ConfigError(f"runs must be a folder of training runs, not {folder!r}")
-        paths += sorted(path for path in Path(folder).glob("text-*-*/model.json"))
-    cards: dict[str, dict[int, dict]] = {}
-    wanted = None
-    for path in paths:
-        try:
-            card = json.loads(path.read_text("utf-8"))
-            variant, seed, made = card["model"]["variant"], card["training"]["seed"], _made(card)
-            _bits(card)
-        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-            raise ConfigError(f"runs: {str(path)!r} is not the card of a text model: {error!r}") from None
-        wanted = wanted or made
-        if made != wanted:
-            raise ConfigError(f"runs: {str(path)!r} was trained otherwise than the bundled text models")
-        cards.setdefault(variant, {})[seed] = card
-    return cards
-
-
-def _made(card: dict) -> dict:
-    """All that made a model, but for its variant and seed."""
-    model, training = dict(card["model"]), dict(card["training"])
-    del model["variant"], training["seed"], training["save_every"]
-    return {"model": model, "training": training}
-
-
-def _bits(card: dict) -> float:
-    """Bits per byte of held-out text, with the memory on."""
-    return [row["bits"] for row in card["results"] if (row["size"], row["memory"]) == (LENGTH, "on")][0]
-
-
-def measure_order(size: Size) -> Figures:
-    """Bits per byte of each variant, and how much more the next in the claimed order costs, over common seeds."""
-    cards = read_cards(size.runs)
-    seeds = sorted(set.intersection(*(set(cards[variant]) for variant in ORDER)))
-    bits = {name: [_bits(card) for _, card in sorted(by_seed.items())] for name, by_seed in cards.items()}
-    figures: Figures = {f"bits_{name}": Spread.of(values) for name, values in bits.items()}
-    for first, second in zip(ORDER, ORDER[1:], strict=False):
-        costs = [_bits(cards[second][seed]) - _bits(cards[first][seed]) for seed in seeds]
-        figures[f"{second}_minus_{first}"] = Spread.of(costs)
-    return figures | {"seeds": len(seeds)}
-
-
-def judge_order(figures: Figures) -> Finding:
-    """From one seed nothing. Parts: the claimed order in every seed; MAC better than MAL on average.
-
-    The order alone is judged, of small models; the claimed perplexities are of models that are not here.
-    """
-    steps = [figures["mag_minus_mac"], figures["mal_minus_mag"]]
-    order = sorted((name for name in figures if name.startswith("bits_")), key=lambda name: figures[name].mean)
-    told = "the perplexities at 760M cannot be run here; models of 0.2M parameters on text, bits per byte: "
-    told += ", ".join(f"{name.removeprefix('bits_').upper()} {figures[name]}" for name in order)
-    if figures["seeds"] < 2:
-        return Finding(UNTESTED, figures, told + "; of one seed, so the noise is unknown and no order is proved")
-    verdict = grade(all(step.low > 0 for step in steps), sum(step.mean for step in steps) > 0)
-    return Finding(verdict, figures, f"{told}; judged is the order over {figures['seeds']} seeds")
-
-
 def measure_uses(size: Size) -> Figures:
-    """Recall over a long gap, and the time of one token and of a passage, each against MAL's; models of recall."""
+    """Recall over a gap of facts told in three ways, and the time of one token and of a passage against MAL's."""
     models = {name: load_model(f"recall-{name}") for name in ORDER}
     figures: Figures = {"gap": size.gap}
-    for name, lm in models.items():
-        figures[f"recall_{name}"] = evaluate(lm, "recall", size.gap, rows=size.rows)["accuracy"]
-    ids = make_batch("recall", 1, 480, torch.Generator().manual_seed(0)).ids  # (1, 512)
+    for way in TOLD:
+        for name, lm in models.items():
+            figures[f"recall_{way}_{name}"] = evaluate(lm, f"recall_{way}", size.gap, rows=size.rows)["accuracy"]
+    ids = make_batch("recall_once", 1, 480, torch.Generator().manual_seed(0)).ids  # (1, 512)
     with torch.inference_mode(), one_thread():
         states = {name: lm(ids)[1] for name, lm in models.items()}
         step = medians({name: lambda n=name: models[n](ids[:, :1], states[n]) for name in ORDER}, size.rounds)
@@ -112,19 +50,29 @@ def measure_uses(size: Size) -> Figures:
     return figures
 
 
-def judge_uses(figures: Figures) -> Finding:
-    """Parts: MAC recalls more than both others over the gap; MAL takes less time a token than both others."""
-    others = max(figures["recall_mag"], figures["recall_mal"])
-    fastest = min(figures["step_mac_over_mal"], figures["step_mag_over_mal"]) > FASTER
-    recalls, steps = (
-        ", ".join(f"{name.upper()} {figures[form.format(name)]:{kind}}" for name in names)
-        for form, kind, names in (("recall_{}", ".1%", ORDER), ("step_{}_over_mal", ".2f", ORDER[:-1]))
-    )
+def _read_recall(way: str, figures: Figures) -> Reading:
+    """Holds if MAC recalls more than both others."""
+    keys = {name: f"recall_{way}_{name}" for name in ORDER}
+    mac, *others = (figures[key] for key in keys.values())
+    recalls = ", ".join(f"{name.upper()} {figures[key]:.1%}" for name, key in keys.items())
+    told = f"{TOLD[way]}, recall after {figures['gap']:,} more tokens: {recalls}"
+    return Reading(way, grade(mac > max(others) + MARGIN), told, ("gap", *keys.values()))
+
+
+def _read_latency(figures: Figures) -> Reading:
+    """Holds if MAL takes less time a token than both others and MAG less than MAC."""
+    mac, mag = figures["step_mac_over_mal"], figures["step_mag_over_mal"]
     told = (
-        f"recall after {figures['gap']:,} tokens: {recalls}; time of one token over MAL's: {steps}; of a passage of "
-        f"512: MAC {figures['passage_mac_over_mal']:.2f}, MAG {figures['passage_mag_over_mal']:.2f}"
+        f"time of one token over MAL's: MAC {mac:.2f}, MAG {mag:.2f}; of a passage of 512: "
+        f"MAC {figures['passage_mac_over_mal']:.2f}, MAG {figures['passage_mag_over_mal']:.2f}"
     )
-    return Finding(grade(figures["recall_mac"] > others + MARGIN, fastest), figures, told)
+    kept = tuple(f"{what}_{name}_over_mal" for what in ("step", "passage") for name in ORDER[:-1])
+    return Reading("latency", grade(min(mac, mag) > FASTER, mac > FASTER * mag), told, kept)
+
+
+def judge_uses(figures: Figures) -> Finding:
+    """Holds if every reading does, in part if some reading does, at least in part."""
+    return weigh(figures, *(_read_recall(way, figures) for way in TOLD), _read_latency(figures))
 
 
 class TiedGate(nn.Module):
@@ -172,11 +120,11 @@ def measure_forget(size: Size) -> Figures:
     for name in ("lmm", *ORDER):
         lm = load_model(f"recall-{name}")
         with watch_gates(lm) as opened:
-            found["recall_own"].append(evaluate(lm, "recall", size.gap, rows=size.rows)["accuracy"])
+            found["recall_own"].append(evaluate(lm, "recall_once", size.gap, rows=size.rows)["accuracy"])
         write, forget = (torch.cat([getattr(gates, part).flatten() for gates in opened]) for part in WATCHED)
         found["forget_unwritten"].append(forget[write < CLOSED].mean().item())
         tied = tie(lm, SimulationConfig().lam)
-        found["recall_tied"].append(evaluate(tied, "recall", size.gap, rows=size.rows)["accuracy"])
+        found["recall_tied"].append(evaluate(tied, "recall_once", size.gap, rows=size.rows)["accuracy"])
     return {name: Spread.of(values) for name, values in found.items()} | {"gap": size.gap}
 
 

@@ -16,9 +16,10 @@ from ..trace import WRITE_LEVEL, Trace
 from ..training.checkpoint import load_model
 from ..training.evaluate import evaluate
 from ..training.tasks import text_bytes
-from .finding import LONG, Figures, Finding, Size, Spread, grade
+from .finding import LONG, Figures, Finding, Reading, Size, Spread, grade, weigh
 from .tuning import standing
 
+KEYS = {"rms": "keys of norm sqrt(d)", "unit": "keys of norm 1"}  # by scale
 NORMAL = Limits().writes  # writes per 1,000 tokens; recipe: 5.1
 LAMBDAS, ETAS = (1e-5, 1e-4, 1e-3), (1e-4, 1e-3, 1e-2)
 LEARNS = 0.1  # share of the loss that writes must take away to count as learning
@@ -43,17 +44,24 @@ def measure_surprise(size: Size) -> Figures:
     return figures
 
 
-def judge_surprise(figures: Figures) -> Finding:
-    """Parts: from 0 to 1 as it is (1 token in 100 excepted); some normaliser gives a normal number of writes."""
+def _read_range(scale: str, figures: Figures) -> Reading:
+    """Holds if at most 1 token in 100 lies above 1."""
+    above, largest = figures[f"above_1_{scale}"], figures[f"largest_{scale}"]
+    told = f"with {KEYS[scale]}: {above:.0%} of the tokens lie above 1, the largest at {largest.high:.3g}"
+    return Reading(scale, grade(above.mean <= 0.01), told, (f"above_1_{scale}", f"largest_{scale}"))
+
+
+def _read_normalised(figures: Figures) -> Reading:
+    """Holds if one of the normalisers gives a normal number of writes."""
     writes = {name: figures[f"writes_{name}"].mean for name in NORMALISER_NAMES}
-    within = all(figures[f"above_1_{scale}"].mean <= 0.01 for scale in SCALE_NAMES)
+    told = "writes per 1,000 tokens by normaliser: " + ", ".join(f"{name} {mean:.0f}" for name, mean in writes.items())
     normal = any(NORMAL[0] <= mean <= NORMAL[1] for mean in writes.values())
-    told = (
-        f"tokens above 1: {figures['above_1_rms']:.0%} with keys of norm sqrt(d), {figures['above_1_unit']:.0%} with "
-        f"unit keys; largest {figures['largest_rms'].high:.3g} and {figures['largest_unit'].high:.3g}; writes per "
-        "1,000 tokens by normaliser: " + ", ".join(f"{name} {mean:.0f}" for name, mean in writes.items())
-    )
-    return Finding(grade(within, normal), figures, told)
+    return Reading("normalised", grade(normal), told, tuple(f"writes_{name}" for name in NORMALISER_NAMES))
+
+
+def judge_surprise(figures: Figures) -> Finding:
+    """Holds if every reading does, in part if some reading does, at least in part."""
+    return weigh(figures, *(_read_range(scale, figures) for scale in KEYS), _read_normalised(figures))
 
 
 def measure_constants(size: Size) -> Figures:
@@ -75,21 +83,26 @@ def _late_loss(trace: Trace) -> float:
     return float(trace.loss[len(trace) // 2 :].mean())
 
 
+def _read_learning(scale: str, figures: Figures) -> Reading:
+    """Holds if writes take away at least a tenth of the loss in every seed."""
+    learned = figures[f"learned_{scale}"]
+    told = f"with {KEYS[scale]}: writes at eta 1e-3 take away {learned:.0%} of the loss"
+    return Reading(scale, grade(learned.low >= LEARNS), told, (f"learned_{scale}",))
+
+
+def _read_best(name: str, claimed: float, figures: Figures) -> Reading:
+    """Parts, one for each objective: the claimed constant is the best of those tried, or ties with it."""
+    keys = {objective: f"{name}_tied_{objective}_{claimed:g}" for objective in ("loss", "recall")}
+    loss, recall = (figures[f"{name}_best_{objective}"] for objective in keys)
+    told = f"best {'lambda' if name == 'lam' else name} of those tried: {loss:g} by loss, {recall:g} by recall"
+    kept = (*keys.values(), *(f"{name}_best_{objective}" for objective in keys))
+    return Reading(name, grade(*(figures[key] == 1 for key in keys.values())), told, kept)
+
+
 def judge_constants(figures: Figures) -> Finding:
-    """Parts: learns at each scale; lambda 1e-4, and eta 1e-3, is best or ties, at both objectives."""
-    learns = [figures[f"learned_{scale}"].low >= LEARNS for scale in SCALE_NAMES]
-    best = [
-        figures[f"{name}_tied_{objective}_{value:g}"] == 1
-        for name, value in (("lam", 1e-4), ("eta", 1e-3))
-        for objective in ("loss", "recall")
-    ]
-    told = (
-        f"writes at eta 1e-3 take away {figures['learned_rms']:.0%} of the loss with keys of norm sqrt(d) and "
-        f"{figures['learned_unit']:.0%} with unit keys; best lambda {figures['lam_best_loss']:g} by loss and "
-        f"{figures['lam_best_recall']:g} by recall, best eta {figures['eta_best_loss']:g} and "
-        f"{figures['eta_best_recall']:g} of those tried"
-    )
-    return Finding(grade(*learns, *best), figures, told)
+    """Holds if every reading does, in part if some reading does, at least in part."""
+    learning = (_read_learning(scale, figures) for scale in KEYS)
+    return weigh(figures, *learning, _read_best("lam", 1e-4, figures), _read_best("eta", 1e-3, figures))
 
 
 def measure_writes(size: Size) -> Figures:

@@ -37,7 +37,9 @@ class Result(NamedTuple):
         """Plain JSON types, with the words of the row."""
         words = {name: getattr(claim, name) for name in WORDS}
         made = {"size": self.size, "seconds": round(self.seconds, 1), "machine": self.machine}
-        return {**words, **({"before": claim.before} if claim.before else {}), **self.finding.to_dict(), **made}
+        found = self.finding.to_dict()
+        found["readings"] = [{**claim.ways[one["name"]]._asdict(), **one} for one in found["readings"]]
+        return {**words, **({"before": claim.before} if claim.before else {}), **found, **made}
 
 
 def machine() -> str:
@@ -92,12 +94,18 @@ def merge(kept: dict[str, Result], key: str, result: Result) -> dict[str, Result
 
 INTRODUCTION = """# Claims
 
-What the recipe article says, measured. Each verdict is computed from the figures of its row by the rule below the
-table, at the {size}; it is about what this project can run, which is small. `titans_mini/claims/results.json` has every
-figure, with its spread over seeds. The command of a row, with `--again`, measures it anew.
+What the recipe article says, measured. A row begins with the article's own words, in Chinese, where … stands between
+passages; the English below them is our translation. A sentence that can be read in several ways is judged in each of
+them. Each verdict is computed from the figures of its row by the rule below the table, at the {size}; it is about what
+this project can run, which is small. `titans_mini/claims/results.json` has every figure, with its spread over seeds.
+The command of a row, with `--again`, measures it again.
 
 {counts}.
 """
+
+
+RULES = """A claim of several parts holds in part where some of them do. A reading that cannot be tested here does not
+count for its row, unless no other is left."""
 
 
 def markdown(results: dict[str, Result]) -> str:
@@ -111,8 +119,10 @@ def markdown(results: dict[str, Result]) -> str:
     lines = [INTRODUCTION.format(size=f"{sizes} size", counts=", ".join(counts) or "Nothing is measured yet")]
     lines += ["| claim | papers | measured | verdict | command |", "|---|---|---|---|---|"]
     lines += [_line(CLAIMS[key], result) for key, result in results.items()]
-    lines += ["", "## Rules", "", "A claim of several parts holds in part where some of them do.", ""]
-    lines += [f"- `{key}`: {CLAIMS[key].rule}" for key in results]
+    lines += ["", "## Rules", "", *RULES.splitlines(), ""]
+    for key in results:
+        lines.append(f"- `{key}`: {CLAIMS[key].rule}")
+        lines += [f"  - {way.means}: {way.rule}" for way in CLAIMS[key].ways.values()]
     lines += ["", "## Machines", "", *(f"- {name}: {', '.join(keys)}" for name, keys in machines.items())]
     return "\n".join(lines) + "\n"
 
@@ -122,8 +132,15 @@ def _line(claim: Claim, result: Result) -> str:
     papers = claim.papers if claim.source == "none" else f"{claim.papers} ({claim.source})"
     verdict = result.finding.verdict if result.size == "full" else f"{result.finding.verdict} ({result.size} size)"
     command = f"`{claim.before}`, then `{claim.command}`" if claim.before else f"`{claim.command}`"
-    cells = (claim.claim, papers, result.finding.told, verdict, command)
+    cells = (f"{claim.claim_zh}<br>*{claim.claim}*", papers, _measured(claim, result), verdict, command)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _measured(claim: Claim, result: Result) -> str:
+    """The measured sentence; where there are several readings, a line for each, with its verdict."""
+    readings = result.finding.readings
+    lines = [f"- {claim.ways[one.name].means}: **{one.verdict}**; {one.told}" for one in readings]
+    return "<br>".join(lines) or result.finding.told
 
 
 def write(results: dict[str, Result], report: Path, page: Path) -> None:
