@@ -14,7 +14,7 @@ from ..training.controls import is_control, modes_of
 from ..training.evaluate import evaluate
 from ..training.evaluate_file import check_bytes, evaluate_file
 from ..training.story_files import FORMATS, read_file
-from ..training.tasks import TASKS, check_vocabulary
+from ..training.tasks import TASKS, check_size, check_vocabulary
 
 MEASURES = ("accuracy", "context", "second-reading", "half-life")
 
@@ -122,7 +122,7 @@ def _on_task(lm: TitansLM, card: dict, memory: str, options: argparse.Namespace)
     if options.task is None and trained is None:
         raise ConfigError("--task is needed, since this checkpoint's card does not say what it was trained on")
     task = check_choice("task", options.task or trained, TASKS)
-    size = check_integer("size", 256 if options.size is None else options.size, 0, 10_000_000)
+    size = check_size("size", task, 256 if options.size is None else options.size)
     check_vocabulary(task, lm.config.vocab_size)
     rows = options.rows or 64
     return {**evaluate(lm, task, size, rows=rows, memory=memory, seed=options.seed), "seed": options.seed}

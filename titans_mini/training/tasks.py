@@ -15,10 +15,11 @@ from torch import Tensor
 from ..data.dna import BASES, genome, to_bases
 from ..data.scenarios import to_bytes
 from ..data.text import bundled_text
-from ..errors import ConfigError
+from ..errors import ConfigError, check_choice, check_integer
 from .stories import STORIES
 
 RECALL_PAIRS, RECALL_KEYS, RECALL_VALUES, RECALL_FILLER = 8, 32, 32, 16
+MAX_SIZE = 10_000_000
 HELD_OUT = 0.1  # share of the text, at its end, that is never trained on
 NAMES = "BCDFGHJKLMNPQRSTVWXZ"
 
@@ -36,6 +37,7 @@ class Task(NamedTuple):
     make: Callable[[int, int, torch.Generator, bool], Batch]  # rows, size, generator, held out
     vocab_size: int
     size: str  # what `size` counts
+    least: int = 0  # the smallest size at which anything is asked
 
 
 def text_bytes(held_out: bool = False) -> Tensor:
@@ -234,8 +236,8 @@ TASKS: dict[str, Task] = {
     "recall": recall_task(),
     **{name: recall_task(layout) for name, layout in LAYOUTS.items()},
     "needle": Task(needle, 256, "bytes of text around the fact"),
-    "text": Task(text, 256, "bytes"),
-    "dna": Task(dna, len(BASES), "bases"),
+    "text": Task(text, 256, "bytes", least=2),
+    "dna": Task(dna, len(BASES), "bases", least=2),
     **{name: story_task(name) for name in STORIES},
     "stories": story_task(*STORIES),
 }
@@ -248,8 +250,13 @@ def check_vocabulary(task: str, vocab_size: int) -> None:
         raise ConfigError(f"task {task!r} needs {needed} symbols, this model has {vocab_size}")
 
 
+def check_size(setting: str, task: str, size: int) -> int:
+    """Returns a size that the task can have, or raises ConfigError that names the setting."""
+    return check_integer(setting, size, TASKS[task].least, MAX_SIZE)
+
+
 def make_batch(task: str, rows: int, size: int, generator: torch.Generator, held_out: bool = False) -> Batch:
-    """A batch of a named task. Raises ConfigError for an unknown name."""
-    if task not in TASKS:
-        raise ConfigError(f"task must be one of {', '.join(TASKS)}, not {task!r}")
+    """A batch of a named task. Raises ConfigError for an unknown name, or a size that the task cannot have."""
+    check_choice("task", task, TASKS)
+    check_size("size", task, size)
     return TASKS[task].make(rows, size, generator, held_out)
