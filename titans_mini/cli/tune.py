@@ -13,8 +13,10 @@ from tqdm import tqdm
 
 from ..data import read_text
 from ..errors import ConfigError
+from ..files import write_whole, writing_to
 from ..tune import TuneConfig, Tuning, tune
 from ..tune.objectives import OBJECTIVES
+from ..tune.search import ROWS_FILE
 from ..tune.store import Setting, setting_of, to_csv
 
 MEANINGS = {
@@ -52,7 +54,7 @@ def add_tune(commands) -> None:
         )
     command.add_argument("--file", help="read this UTF-8 text file instead of the bundled text")
     command.add_argument("--workers", type=int, default=1, help="processes; more than 1 needs joblib")
-    command.add_argument("--out", help="folder of rows and tables; run again with the same one to go on after Ctrl-C")
+    command.add_argument("--out", help="folder of rows and tables; run the same command again to continue")
     command.add_argument("--maps", action="store_true", help="also write maps.html to the folder (needs plotly)")
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -76,28 +78,37 @@ def _tune(options: argparse.Namespace) -> int:
     config = TuneConfig(**{field.name: getattr(options, field.name) for field in fields(TuneConfig)})
     if options.maps and options.out is None:
         raise ConfigError("maps needs a folder to be written to: give out")
+    if options.maps and sum(len(getattr(config, name)) > 1 for name in Setting._fields) < 2:
+        raise ConfigError("maps need at least 2 of tau, beta, lam, eta and depth with 2 values or more")
     if options.maps and importlib.util.find_spec("plotly") is None:
         raise ConfigError("plotly is not installed; run: pip install 'titans-mini[app]'")
     text = None if options.file is None else read_text(options.file)
-    with tqdm(total=config.cost().two_stage, disable=options.quiet, unit="token", unit_scale=True) as bar:
-        try:
-            found = tune(config, text=text, folder=options.out, workers=options.workers, progress=_shown_on(bar))
-        except KeyboardInterrupt:
-            kept = f"; run again with --out {options.out} to go on" if options.out else ""
-            print(f"titans-mini: stopped after {bar.n} of {bar.total} token updates{kept}", file=sys.stderr)
-            raise
+    found = _search(config, options, text)
     if options.out is not None:
         write(found, Path(options.out), maps=options.maps)
     print(json.dumps(summary(found)) if options.json else describe(found))
     return 0
 
 
-def _shown_on(bar: tqdm):
-    def progress(done: int, total: int, stage: str) -> None:
-        bar.set_description(stage, refresh=False)
-        bar.update(done - bar.n)
+def _search(config: TuneConfig, options: argparse.Namespace, text: str | None) -> Tuning:
+    """The search with a bar; where it is stopped, a line says what is saved and how to continue."""
+    reached = 0
+    with tqdm(total=config.cost().two_stage, disable=options.quiet, unit="token", unit_scale=True) as bar:
 
-    return progress
+        def progress(done: int, total: int, stage: str) -> None:
+            nonlocal reached
+            reached = done
+            bar.set_description(stage, refresh=False)
+            bar.update(done - bar.n)
+
+        try:
+            return tune(config, text=text, folder=options.out, workers=options.workers, progress=progress)
+        except KeyboardInterrupt:
+            saved = "nothing is saved" + (" yet" if options.out else " without --out")
+            if options.out and reached:
+                saved = f"saved in {str(Path(options.out) / ROWS_FILE)!r}: run the same command to continue"
+            print(f"titans-mini: stopped after {reached} of {bar.total} updates; {saved}", file=sys.stderr)
+            raise
 
 
 def summary(found: Tuning) -> dict:
@@ -126,14 +137,12 @@ def describe(found: Tuning) -> str:
 
 
 def write(found: Tuning, folder: Path, *, maps: bool = False) -> None:
-    """coarse.csv, final.csv and, for `maps`, maps.html in the folder."""
-    try:
+    """coarse.csv, final.csv and, for `maps`, maps.html in the folder, each whole or not at all."""
+    with writing_to("out", folder):
         for stage in ("coarse", "final"):
-            (folder / f"{stage}.csv").write_text(to_csv(found.table(stage)))
+            write_whole(folder / f"{stage}.csv", to_csv(found.table(stage)))
         if maps:
             from ..figures.tune import heat_maps
 
             page = heat_maps(found.table("coarse"), found.config.objective).to_html(include_plotlyjs=True)
-            (folder / "maps.html").write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"out {str(folder)!r} cannot be written: {error.strerror}") from None
+            write_whole(folder / "maps.html", page)

@@ -280,8 +280,15 @@ def _work(jobs: list[Job], workers: int, beat: Beat | None) -> Iterator[list[dic
         import joblib
     except ImportError:
         raise ConfigError("joblib is not installed; run: pip install 'titans-mini[cluster]'") from None
-    parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
-    with contextlib.closing(parallel(joblib.delayed(run_job)(job) for job in jobs)) as batches:
+    calls = [joblib.delayed(run_job)(job) for job in jobs]
+    try:
+        parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
+    except ValueError:  # a backend that gives no results before the last: as many jobs at once as there are workers
+        with joblib.Parallel(n_jobs=workers) as parallel:
+            for start in range(0, len(calls), workers):
+                yield from parallel(calls[start : start + workers])
+        return
+    with contextlib.closing(parallel(calls)) as batches:
         yield from batches
 
 

@@ -12,10 +12,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import filelock
-
 from ..errors import ConfigError
-from ..files import write_whole
+from ..files import held, write_whole, writing_to
+from ..sealed import DIGEST, digest, parse, read_bytes
 
 FORMAT = "titans_mini.tune"
 # Student's t that 1 in 20 passes by chance, for 1, 2, 3 ... degrees of freedom; beyond the last, the last.
@@ -47,8 +46,9 @@ class Store:
     """The rows of a search, by Key: in memory, and in a file of JSON lines if `path` is given.
 
     The file is replaced whole after each addition, so a stop at any moment leaves one that can be read. Its first
-    line says what the rows measure: only a search for the same (`about`) may go on with them, over any grid.
-    Raises ConfigError for a file that is no such store, that is about something else, or that cannot be written.
+    line says what the rows measure (`about`), and has the SHA-256 of that and of all rows. Only a search that measures
+    the same may continue it, over any grid. Raises ConfigError for a file that is no such store, that is damaged, that
+    is about something else, or that cannot be written.
     """
 
     def __init__(self, path: str | Path | None = None, about: dict | None = None) -> None:
@@ -62,49 +62,47 @@ class Store:
         self.rows |= {key_of(row): row for row in rows}
         if self.path is None:
             return
-        lines = "".join(json.dumps(line) + "\n" for line in (self.about, *self.rows.values()))
-        with self._writable():
-            write_whole(self.path, lines.encode())
+        with writing_to("out", self.path):
+            write_whole(self.path, self._text())
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Keeps other searches away from the file; ConfigError if one is at work on it."""
-        if self.path is None:
+        with contextlib.ExitStack() as stack:
+            if self.path is not None:
+                with writing_to("out", self.path):
+                    self.path.parent.mkdir(parents=True, exist_ok=True)
+                    busy = f"out {str(self.path)!r} is in use by another search"
+                    stack.enter_context(held(self.path.with_name(self.path.name + ".lock"), busy))
+                self._load()  # what another search added before this one held the file
             yield
-            return
-        with self._writable():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.path.with_name(self.path.name + ".lock"), timeout=0)
-            try:
-                lock.acquire()
-            except filelock.Timeout:
-                raise ConfigError(f"out {str(self.path)!r} is in use by another search") from None
-        try:
-            self._load()  # what another search added before this one held the file
-            yield
-        finally:
-            lock.release()
+
+    def _text(self) -> str:
+        rows = list(self.rows.values())
+        lines = ({**self.about, DIGEST: digest([self.about, *rows])}, *rows)
+        return "".join(json.dumps(line) + "\n" for line in lines)
 
     def _load(self) -> None:
-        if self.path is None or not self.path.exists():
+        if self.path is None:
             return
         try:
-            about, *rows = map(json.loads, self.path.read_text("utf-8").splitlines())
-            self.rows = {key_of(row): row for row in rows}
-            same = about == json.loads(json.dumps(self.about))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            about, *rows = map(parse, read_bytes(self.path).decode("utf-8").splitlines())
+            stored = about.pop(DIGEST)
+            intact = digest([about, *rows]) == stored
+            found = {key_of(row): row for row in rows} if intact else {}
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise ConfigError(f"out {str(self.path)!r} cannot be used: {error.strerror or error}") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f"out {str(self.path)!r} is not the file of a search: {error}") from None
-        if not same:
+        if not intact:
+            raise ConfigError(f"out {str(self.path)!r} is damaged: its checksum does not fit")
+        if about != json.loads(json.dumps(self.about)):
             raise ConfigError(
                 f"out {str(self.path)!r} holds a search for another objective, width or text; choose another"
             )
-
-    @contextlib.contextmanager
-    def _writable(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise ConfigError(f"out {str(self.path)!r} cannot be written: {error.strerror or error}") from None
+        self.rows = found
 
 
 def setting_of(row: dict) -> Setting:
