@@ -1,10 +1,13 @@
 """Traces: lengths, summaries, and the way to CSV and JSON and back."""
 
 import json
+import os
+import random
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from corruption import corrupted
 
 from titans_mini import ConfigError, MemoryConfig, SimulationConfig, Trace, simulate
 from titans_mini.trace import COLUMNS
@@ -55,6 +58,71 @@ def test_what_is_no_trace_is_refused_in_one_line(text, form):
     with pytest.raises(ConfigError) as caught:
         getattr(Trace, f"from_{form}")(text)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_a_hundred_corruptions_are_refused_or_change_nothing(form, tmp_path):
+    made, dice, path = simulate(CONFIG), random.Random(4), tmp_path / f"trace.{form}"
+    getattr(made, f"to_{form}")(path)
+    whole, refused = path.read_bytes(), 0
+    for wrong in [b"[" * 100_000, b"# " + b'{"a":' * 100_000] + [corrupted(whole, dice) for _ in range(100)]:
+        path.write_bytes(wrong)
+        try:
+            assert same(getattr(Trace, f"from_{form}")(path), made)  # such as a blank more
+        except ConfigError as error:
+            refused += 1
+            assert "\n" not in str(error) and len(str(error)) < 2000
+    assert refused >= 95
+
+
+def changed(**parts):
+    """A trace's JSON with some of its parts changed; a part of `columns` is named by its column."""
+    content = json.loads(simulate(CONFIG).to_json())
+    for name, value in parts.items():
+        (content["columns"] if name in COLUMNS else content)[name] = value
+    return json.dumps(content)
+
+
+@pytest.mark.parametrize(
+    ("parts", "named"),
+    [
+        (dict(loss=[1.0] * 5), "loss must have one number for each of 80 tokens"),
+        (dict(loss=1.0), "loss must have one number for each of 80 tokens"),
+        (dict(tokens=[65] * 5), "must have one number for each of 5 tokens"),
+        (dict(tokens=[300] * 80), "tokens must be whole numbers from 0 to 255"),
+        (dict(tokens=[-1] * 80), "tokens must be whole numbers from 0 to 255"),
+        (dict(tokens=[0.5] * 80), "tokens must be whole numbers from 0 to 255"),
+        (dict(tokens=[10**400] * 80), "not a trace"),
+        (dict(tokens=[[65]] * 80), "tokens must be whole numbers"),
+        (dict(settings=[]), "not a trace"),
+        (dict(events=[["a"]]), "not a trace"),
+        (dict(norm_start="much"), "checksum does not fit"),
+        (dict(diverged_at=10**6), "checksum does not fit"),
+        (dict(seconds=None), "checksum does not fit"),
+        (dict(versions=[]), "checksum does not fit"),
+        (dict(format="another"), "checksum does not fit"),
+    ],
+)
+def test_lengths_ranges_and_types_are_checked(parts, named):
+    with pytest.raises(ConfigError, match=named) as caught:
+        Trace.from_json(changed(**parts))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read_or_written_is_one_line(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, tmp_path / "none", tmp_path / ("x" * 300)):
+        for read in (Trace.from_json, Trace.from_csv):
+            with pytest.raises(ConfigError, match="cannot be read"):
+                read(path)
+    with pytest.raises(ConfigError, match="cannot be written"):
+        simulate(CONFIG).to_json(tmp_path / "none" / "trace.json")
+
+
+def test_a_byte_order_mark_and_other_line_ends_change_nothing(tmp_path):
+    made = simulate(CONFIG)
+    (tmp_path / "t.csv").write_bytes(b"\xef\xbb\xbf" + made.to_csv().replace("\n", "\r\n").encode())
+    assert same(Trace.from_csv(tmp_path / "t.csv"), made)
 
 
 def test_summary_by_hand():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,10 @@ import numpy as np
 from .config import SimulationConfig
 from .data import Event
 from .errors import ConfigError
+from .files import write_whole, writing_to
+from .sealed import CHANGED, DIGEST, digest, parse, read_bytes
 
+FORMAT = "titans_mini.trace"
 COLUMNS = {
     "surprise": "normalised surprise, 0..1",
     "momentum": "S_t, smoothed surprise, 0..1",
@@ -109,7 +113,7 @@ class Trace:
     def header(self) -> dict:
         """All that is not a column, as plain JSON types."""
         return {
-            "format": "titans_mini.trace",
+            "format": FORMAT,
             "settings": self.settings.to_dict(),
             "norm_start": self.norm_start,
             "seconds": self.seconds,
@@ -118,51 +122,65 @@ class Trace:
             "versions": self.versions,
         }
 
+    def digest(self) -> str:
+        """SHA-256 of everything that the trace says; numbers that are not finite count as NaN, as JSON keeps them."""
+        columns = (getattr(self, name) for name in COLUMNS)
+        finite = (np.where(np.isfinite(column), column, np.nan).astype("<f8").tobytes() for column in columns)
+        return digest(self.header(), self.tokens.tobytes(), *finite)
+
     def to_json(self, path: str | Path | None = None) -> str:
-        """JSON text (NaN as null), also written to `path` if given."""
+        """JSON text (NaN as null) with its checksum, also written to `path` if given: ConfigError where it cannot."""
         columns = {
             name: [value if np.isfinite(value) else None for value in getattr(self, name).tolist()] for name in COLUMNS
         }
-        text = json.dumps({**self.header(), "tokens": self.tokens.tolist(), "columns": columns})
-        return _keep(text, path)
+        header = {**self.header(), DIGEST: self.digest()}
+        return _keep(json.dumps({**header, "tokens": self.tokens.tolist(), "columns": columns}), path)
 
     def to_csv(self, path: str | Path | None = None) -> str:
-        """CSV text: one comment line with the settings as JSON, then a row a token; also written to `path`."""
-        lines = ["# " + json.dumps(self.header()), ",".join(["token", *COLUMNS])]
+        """CSV text: a comment line with settings and checksum as JSON, then a row a token; written as by `to_json`."""
+        header = {**self.header(), DIGEST: self.digest()}
+        lines = ["# " + json.dumps(header), ",".join(["token", *COLUMNS])]
         rows = zip(self.tokens.tolist(), *(getattr(self, name).tolist() for name in COLUMNS), strict=True)
         lines += [",".join(map(repr, row)) for row in rows]
         return _keep("\n".join(lines) + "\n", path)
 
     @classmethod
     def from_json(cls, source: str | Path) -> Trace:
-        """The inverse of `to_json`, from its text or a Path; ConfigError if it is not a trace."""
-        text = source.read_text() if isinstance(source, Path) else source
-        try:
-            content = json.loads(text)
-            return cls._build(content, content["tokens"], content["columns"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise ConfigError(f"not a trace: {error}") from None
+        """The inverse of `to_json`, from its text or a Path; ConfigError if it is no trace, or was changed since."""
+        return cls._read(source, _split_json)
 
     @classmethod
     def from_csv(cls, source: str | Path) -> Trace:
-        """The inverse of `to_csv`, from its text or a Path; ConfigError if it is not a trace."""
-        text = source.read_text() if isinstance(source, Path) else source
-        first, _, table = text.partition("\n")
-        try:
-            header = json.loads(first.removeprefix("# "))
-            names, *rows = csv.reader(table.splitlines())
-            columns = dict(zip(names, zip(*rows, strict=True), strict=True))
-            return cls._build(header, columns.pop("token"), columns)
-        except (ValueError, KeyError, TypeError) as error:
-            raise ConfigError(f"not a trace: {error}") from None
+        """The inverse of `to_csv`, from its text or a Path; ConfigError if it is no trace, or was changed since."""
+        return cls._read(source, _split_csv)
 
     @classmethod
-    def _build(cls, header: dict, tokens, columns: dict) -> Trace:
-        settings = SimulationConfig.from_dict(header["settings"])
+    def _read(cls, source: str | Path, split: Callable[[str], tuple[dict, list, dict]]) -> Trace:
+        try:
+            text = read_bytes(source).decode("utf-8-sig") if isinstance(source, Path) else source
+            header, tokens, columns = split(text)
+            found = cls._build(header, tokens, columns)
+            intact = header["format"] == FORMAT and header[DIGEST] == found.digest()
+        except OSError as error:
+            raise ConfigError(f"trace file {str(source)!r} cannot be read: {error.strerror}") from None
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, csv.Error) as error:
+            raise ConfigError(f"not a trace: {error}") from None
+        if not intact:
+            raise ConfigError(f"trace {CHANGED}")
+        return found
+
+    @classmethod
+    def _build(cls, header: dict, tokens: list, columns: dict) -> Trace:
+        ids = np.array(tokens, dtype=np.float64)
+        if ids.ndim != 1 or not ((ids >= 0) & (ids <= 255) & (ids % 1 == 0)).all():
+            raise ConfigError("tokens must be whole numbers from 0 to 255")
         arrays = {name: np.array(columns[name], dtype=np.float64) for name in COLUMNS}
+        for name, array in arrays.items():
+            if array.shape != ids.shape:
+                raise ConfigError(f"{name} must have one number for each of {len(ids)} tokens, not {array.shape}")
         return cls(
-            settings=settings,
-            tokens=np.array(tokens, dtype=np.uint8),
+            settings=SimulationConfig.from_dict(header["settings"]),
+            tokens=ids.astype(np.uint8),
             **arrays,
             norm_start=header["norm_start"],
             seconds=header["seconds"],
@@ -172,7 +190,22 @@ class Trace:
         )
 
 
+def _split_json(text: str) -> tuple[dict, list, dict]:
+    """(header, tokens, columns) of a trace's JSON."""
+    content = parse(text)
+    return content, content["tokens"], content["columns"]
+
+
+def _split_csv(text: str) -> tuple[dict, list, dict]:
+    """(header, tokens, columns) of a trace's CSV."""
+    first, _, table = text.partition("\n")
+    names, *rows = csv.reader(table.splitlines())
+    columns = dict(zip(names, zip(*rows, strict=True), strict=True))
+    return parse(first.removeprefix("# ")), columns.pop("token"), columns
+
+
 def _keep(text: str, path: str | Path | None) -> str:
     if path is not None:
-        Path(path).write_text(text)
+        with writing_to("path", path):
+            write_whole(path, text)
     return text
