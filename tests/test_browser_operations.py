@@ -26,7 +26,7 @@ def test_a_drill_plays_alarms_and_is_taken_back(server, chromium):
     page.locator(".st-key-resume_my-memory button:visible").wait_for()
     press(page, "drill_play")
     page.get_by_text("3,000 of 3,000 tokens").wait_for(timeout=60_000)
-    page.get_by_text("norm_rise since").wait_for()
+    page.get_by_text("norm rise since").wait_for()
     page.wait_for_function(f"parseFloat({NORM}) > 100")
     press(page, "rollback")
     page.wait_for_function(f"parseFloat({NORM}) < 20")

@@ -2,7 +2,9 @@
 
 import copy
 import json
+import math
 import sys
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -36,8 +38,10 @@ from titans_mini.operate.incidents import (
     repeated_string,
     scaled_weight,
     splice,
+    zero_weights,
 )
 from titans_mini.operate.monitor import measure
+from titans_mini.operate.monitor_writes import calibrate, highest, rates
 from titans_mini.training.tasks import text_bytes
 
 WARM = 4100  # tokens of clean text before a drill
@@ -154,9 +158,17 @@ def test_calibrated_limits_come_from_the_second_half_of_the_warm_up():
 
 
 def test_limits_are_checked():
-    for wrong in (dict(window=0), dict(drift=float("nan")), dict(writes=(30, 2000)), dict(margin=1.0)):
+    for wrong in (dict(window=0), dict(drift=float("nan")), dict(writes=(30, 2000)), dict(margin=1.0), dict(least=2.0)):
         with pytest.raises(ConfigError, match=next(iter(wrong))):
             Limits(**wrong)
+
+
+@pytest.mark.parametrize("name", ["writes", "rise"])
+@pytest.mark.parametrize("pair", [(80, 30), (30, 80, 90), (30,), 5, None, "30", ("30", "80"), (30, math.nan)])
+def test_a_pair_of_limits_is_two_numbers_in_order(name, pair):
+    with pytest.raises(ConfigError, match=f"{name} must") as caught:
+        Limits(**{name: pair})
+    assert "\n" not in str(caught.value)
 
 
 @pytest.fixture(scope="module")
@@ -200,10 +212,38 @@ def test_every_alarm_fires_in_some_drill(drills):
 
 
 def test_each_drill_sets_off_what_it_should(drills):
-    assert drills["random_bytes"] == {"loss"}
+    assert drills["random_bytes"] == {"loss", "writes_rise"}
     assert drills["repeated_string"] == {"writes_low"}
-    assert drills["flickering"] == {"writes_high"}
+    assert drills["flickering"] == {"writes_high", "writes_rise"}
     assert drills["broken_weight"] == {"not_finite"}
+    assert drills["zero_weights"] == {"dead"}
+
+
+@pytest.mark.parametrize("name", ["flickering", "random_bytes"])
+@pytest.mark.parametrize("length", [600, 1500])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_sudden_rise_of_the_write_rate_alarms_while_it_lasts(recipe_run, name, length, seed):
+    runner, clean = copy.deepcopy(recipe_run[0]), text_bytes()[WARM:]
+    poison = STREAM_INCIDENTS[name](length, seed=seed)
+    events = list(runner.run(splice(clean[:1000], poison, 50)))
+    alarms = [event for event in events if event.kind == "writes_rise" and event.action == "alarm"]
+    (alarm,) = alarms
+    assert WARM + 50 < alarm.token <= WARM + 50 + length and alarm.value > alarm.limit
+    assert alarm.cause == "the memory suddenly writes far more often than the warm-up showed"
+
+
+def test_a_rise_is_a_rate_that_every_block_of_a_stretch_keeps_up():
+    def wrote(*blocks: tuple[int, int]) -> torch.Tensor:  # (tokens, tokens from write to write)
+        return torch.cat([(torch.arange(tokens) % every == 0).double() for tokens, every in blocks])
+
+    steady = wrote((500, 5))  # 200 per 1,000
+    assert rates(steady, 1) == [200.0, 200.0]
+    assert rates(steady[:499], 1)[0] is None and rates(steady[:59], 1) == [None, None]
+    burst = wrote((400, 20), (100, 1), (400, 20))  # 1,000 per 1,000 for 100 tokens
+    assert rates(burst, len(burst)) == [pytest.approx(50.0), 1000.0]
+    assert rates(burst, 100)[1] == pytest.approx(50.0, abs=5)  # only the stretches that end in the last tokens count
+    assert calibrate([rates(steady, 1)] * 3, (125.0, 870.0)) == (200.0, 870.0)  # what is usual is no rise
+    assert highest([130.0, 500.0], (125.0, 870.0)) == (130.0, 125.0) and highest([None, None], (1.0, 1.0)) is None
 
 
 def test_the_recipes_limit_on_the_norm_sleeps_through_a_matrix_scaled_by_50(drills):
@@ -227,7 +267,7 @@ def test_incidents_change_nothing_in_place():
     for spoil in MEMORY_INCIDENTS.values():
         changed = spoil(state)
         differ = [not torch.equal(a, b) for a, b in zip(tensors(changed), before, strict=True)]
-        assert sum(differ) == 1
+        assert sum(differ) == (2 if spoil is zero_weights else 1)  # momentum was at 0 before
     assert all(map(torch.equal, tensors(state), before))
     ids = torch.arange(5)
     assert splice(ids, torch.tensor([9, 9]), 2).tolist() == [0, 1, 9, 9, 2, 3, 4]
@@ -258,6 +298,12 @@ def test_prometheus_reads_what_the_monitor_shows(language_run):
     for kind in ALARMS:
         on = kind in monitor.active
         assert samples["titans_alarm_active", kind] == samples["titans_alarms_total", kind] == on
+
+
+def test_counters_do_not_start_again_on_each_scrape(language_run):
+    first = to_prometheus(language_run[0].monitor)
+    time.sleep(0.01)
+    assert to_prometheus(language_run[0].monitor) == first and "_created" not in first
 
 
 def test_without_prometheus_client_one_line_says_so(monkeypatch):

@@ -17,7 +17,7 @@ from texts.phrases import phrase  # noqa: E402
 from titans_mini.chinese.phrases import matcher  # noqa: E402
 from titans_mini.claims import CLAIMS, load_results  # noqa: E402
 from titans_mini.figures.operate import MARKS  # noqa: E402
-from titans_mini.operate.monitor import ALARMS, WATCHES  # noqa: E402
+from titans_mini.operate.monitor import ALARMS, WATCHES, named  # noqa: E402
 from titans_mini.tune import TuneConfig, tune  # noqa: E402
 
 RESULTS = load_results()
@@ -31,9 +31,11 @@ def in_chinese(text: str, *allowed: str) -> str:
 
 @pytest.mark.parametrize("kind", (*ALARMS, *MARKS, "auto", "by hand", "by-hand", "taken-over", "shadow"))
 def test_every_kind_of_event_has_a_word(kind):
-    in_chinese(kind)
-    in_chinese(f"{kind} is back in its range")
-    in_chinese(f"snapshot 3, alarm: {kind}, norm_rise")
+    said = named(kind)
+    assert "_" not in said
+    in_chinese(said)
+    in_chinese(f"{said} is back in its range")
+    in_chinese(f"snapshot 3, alarm: {said}, norm rise")
 
 
 @pytest.mark.parametrize("cause", [watch.cause for watch in WATCHES.values()])

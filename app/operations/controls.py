@@ -7,7 +7,7 @@ from links import Page
 
 from titans_mini.errors import ConfigError
 from titans_mini.operate import Limits, RunConfig, ShadowConfig
-from titans_mini.operate.drill import INCIDENTS, LONGEST, SCALED, DrillConfig
+from titans_mini.operate.drill import INCIDENTS, LONGEST, NONE, ONCE, SCALED, DrillConfig
 
 ENGINES = ("language", "recipe")
 DEFAULT = DrillConfig()
@@ -47,7 +47,7 @@ PAGE = Page(
 
 def lasts(incident: str) -> bool:
     """Whether an incident has a duration."""
-    return incident not in ("none", "broken_weight")
+    return incident != NONE and incident not in ONCE
 
 
 def grows(incident: str) -> bool:

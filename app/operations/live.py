@@ -14,6 +14,7 @@ from titans_mini.figures import gauges as figures_gauges
 from titans_mini.figures import operate as figures_operate
 from titans_mini.operate import Event, SnapshotError
 from titans_mini.operate.drill import delays, flip_byte
+from titans_mini.operate.monitor import named
 from titans_mini.operate.snapshots import Snapshot
 
 BEAT = 0.8  # seconds from step to step in play
@@ -77,7 +78,7 @@ def _stand(desk: Desk) -> None:
     runner, monitor = drill.runner, drill.runner.monitor
     served = "shadow" if runner.compared.degraded else "main"
     badges = [say(f"served={served}" if runner.engine.predicts else "served=alone")]
-    badges += [say("alarm_on", kind=told(event.kind), token=event.token) for event in monitor.active.values()]
+    badges += [say("alarm_on", kind=told(named(event.kind)), token=event.token) for event in monitor.active.values()]
     badges += [] if monitor.active else [say("no_alarm")]
     with st.container(horizontal=True, vertical_alignment="center", key="drill_stand"):
         st.markdown(" ".join(badges))
@@ -173,7 +174,7 @@ def _events(desk: Desk) -> None:
 def _event_row(desk: Desk, event: Event) -> dict:
     numbers = {name: getattr(event, name) for name in ("value", "limit")}
     return {
-        "token": event.token, "what": told(event.action), "kind": told(event.kind),
+        "token": event.token, "what": told(event.action), "kind": told(named(event.kind)),
         "cause": told(desk.words(event.cause)),
         **{name: "" if value is None else f"{value:.4g}" for name, value in numbers.items()},
     }  # fmt: skip

@@ -49,11 +49,12 @@ def make_gauges(drill: Drill) -> list[Gauge]:
     gauges = [
         Gauge(
             "writes per 1,000", sample.writes, f"normal {low:g} to {high:g}", low, high, top=max(200.0, 1.5 * high),
-            alarm=bool(active.keys() & {"writes_high", "writes_low"}),
+            alarm=bool(active.keys() & {"writes_high", "writes_low", "writes_rise"}),
         ),
         Gauge(
             "memory norm", sample.norm, f"{limit}; 100 d is {_short(bounds['norm'])}", None, norm or bounds["norm"],
-            top=1e5, bottom=1.0, log=True, marks=(bounds["norm"],), alarm=bool(active.keys() & {"norm", "norm_rise"}),
+            top=1e5, bottom=1.0, log=True, marks=(bounds["norm"],),
+            alarm=bool(active.keys() & {"norm", "norm_rise", "dead"}),
         ),
         Gauge(
             "inner loss", sample.loss, "warming up" if loss is None else f"limit {_short(loss)}", None, loss,

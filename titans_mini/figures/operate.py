@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from ..operate.drill import NONE, Drill, DrillConfig, Sample
-from ..operate.monitor import Event, Limits
+from ..operate.monitor import Event, Limits, named
 from ..operate.shadow import ShadowConfig
 from .gauges import BAND, Gauge, percent
 from .trace import COLOURS, DIVERGED, LABELS, TAU
@@ -156,7 +156,7 @@ def _strip(events: Sequence[Event], strip: Sequence[str], row: int) -> list[go.S
 
 
 def _tell(event: Event) -> str:
-    return f"{event.action}: {event.kind}" if event.action in ("alarm", "clear") else event.action
+    return f"{event.action}: {named(event.kind)}" if event.action in ("alarm", "clear") else event.action
 
 
 def _spans(samples: Sequence[Sample], events: Sequence[Event], config: DrillConfig) -> tuple[list[dict], list[dict]]:

@@ -2,7 +2,8 @@
 
 from ..kept import SnapshotError, flatten, unflatten
 from .engine import LanguageEngine, MemoryEngine, RecipeEngine
-from .monitor import ALARMS, Event, Limits, Metrics, Monitor, to_prometheus, write_json_lines
+from .monitor import ALARMS, Event, Limits, Metrics, Monitor
+from .monitor_export import to_prometheus, write_json_lines
 from .runner import Mark, RunConfig, Runner, soak
 from .sessions import Session, Sessions
 from .shadow import ShadowConfig, ShadowState, compare

@@ -19,13 +19,14 @@ from torch import Tensor
 from ..errors import ConfigError, check_choice, check_integer, check_number
 from ..training.tasks import text_bytes
 from .engine import Engine
-from .incidents import STREAM_INCIDENTS, broken_weight, scaled_weight, splice
+from .incidents import STREAM_INCIDENTS, broken_weight, scaled_weight, splice, zero_weights
 from .monitor import Event, Limits, measure
 from .runner import RunConfig, Runner
 from .snapshots import Snapshot, SnapshotError, Snapshots
 
-NONE, SCALED, BROKEN = "none", "scaled_weight", "broken_weight"
-INCIDENTS = (NONE, *STREAM_INCIDENTS, SCALED, BROKEN)
+NONE, SCALED, BROKEN, ZERO = "none", "scaled_weight", "broken_weight", "zero_weights"
+INCIDENTS = (NONE, *STREAM_INCIDENTS, SCALED, BROKEN, ZERO)
+ONCE = (BROKEN, ZERO)  # incidents that strike once; the others last
 SHORT_RUN = RunConfig(snapshot_every=1000, limits=Limits(warmup=2000))  # a drill's clean part is short
 LONGEST = 30_000  # tokens of a drill
 KEPT_EVENTS = 500
@@ -38,7 +39,7 @@ class DrillConfig:
 
     incident: str = SCALED
     at: int = 3000  # clean tokens before the incident
-    duration: int = 600  # tokens that it lasts; broken_weight strikes once
+    duration: int = 600  # tokens that it lasts; those of ONCE strike once
     factor: float = 6.0  # of scaled_weight, again before each piece
     tokens: int = 6000  # of the stream, the poison included
     offset: int = 0  # byte of the held-out text at which the stream begins
@@ -57,7 +58,7 @@ class DrillConfig:
     @property
     def end(self) -> int:
         """The token at which the incident is over."""
-        return self.at + (self.run.piece if self.incident == BROKEN else self.duration)
+        return self.at + (self.run.piece if self.incident in ONCE else self.duration)
 
 
 class Sample(NamedTuple):
@@ -194,6 +195,8 @@ class Drill:
             self.runner.replace(scaled_weight(self.runner.state, factor=self.config.factor))
         elif self.config.incident == BROKEN:
             self.runner.replace(broken_weight(self.runner.state))
+        elif self.config.incident == ZERO:
+            self.runner.replace(zero_weights(self.runner.state))
 
     def _sample(self) -> Sample:
         runner, compared = self.runner, self.runner.compared
@@ -201,9 +204,8 @@ class Drill:
         if runner.engine.predicts and runner.config.shadow is not None and compared.seen:
             bits, difference = (compared.main / math.log(2), compared.shadow / math.log(2)), compared.difference
         metrics = runner.monitor.metrics
-        return Sample(
-            runner.token, *metrics[1:], *(bits or (None, None)), difference, compared.streak, compared.degraded
-        )
+        gauges = (getattr(metrics, name) for name in ("writes", "norm", "loss", "drift"))
+        return Sample(runner.token, *gauges, *(bits or (None, None)), difference, compared.streak, compared.degraded)
 
 
 def clean_drill(engine: Engine, config: DrillConfig | None = None) -> Drill:

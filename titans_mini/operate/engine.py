@@ -38,6 +38,7 @@ class Reading(NamedTuple):
     raw: Tensor  # (m, t) ||grad|| / sqrt(d)
     loss: Tensor  # (m, t) ||M(k) - v||^2 before the write, over the square norm of keys
     g_write: Tensor | None  # (m, t) of the recipe's gate; None where another gate decides
+    silence: Tensor | None = None  # (m, t) the loss of a memory that answers 0: ||v||^2, over the square norm of keys
 
 
 class Watching:
@@ -62,11 +63,11 @@ class Watching:
 
     def _step(self, fast: Fast, tokens: Tokens, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
         result = super()._step(fast, tokens, ends)
-        self.log.append(_numbers(result[2], self.config.norm))
+        self.log.append(_numbers(result[2], tokens.values, self.config.norm))
         return result
 
     def take(self) -> Tensor:
-        """(3, n, t): raw, loss and g_write of the tokens since the last `take`."""
+        """(4, n, t): raw, loss, g_write and loss of silence of the tokens since the last `take`."""
         series, self.log = torch.cat(self.log, dim=-1), []
         return series
 
@@ -79,13 +80,14 @@ def watch(memory: NeuralMemory) -> NeuralMemory:
     return view
 
 
-def _numbers(record: Record, norm: float) -> Tensor:
-    return torch.stack([record.raw, record.loss / norm**2, record.gates.g_write])  # (3, n, c)
+def _numbers(record: Record, values: Tensor, norm: float) -> Tensor:
+    silence = values.square().sum(-1)  # (n, c)
+    return torch.stack([record.raw, record.loss / norm**2, record.gates.g_write, silence / norm**2])  # (4, n, c)
 
 
 def _reading(output: Tensor | None, state, series: Tensor, recipe: bool) -> Reading:
-    raw, loss, g_write = series
-    return Reading(output, state, raw, loss, g_write if recipe else None)
+    raw, loss, g_write, silence = series
+    return Reading(output, state, raw, loss, g_write if recipe else None, silence)
 
 
 class LanguageEngine:
@@ -115,7 +117,7 @@ class LanguageEngine:
         for memory in self.memories:
             memory.log = []
         logits, state = self.watched(piece.unsqueeze(0), state)
-        series = torch.cat([memory.take() for memory in self.memories], dim=1)  # (3, m, t)
+        series = torch.cat([memory.take() for memory in self.memories], dim=1)  # (4, m, t)
         return _reading(logits, state, series, self.recipe)
 
     @torch.no_grad()
@@ -199,7 +201,7 @@ class RecipeEngine:
         keys, values = (part[CONTEXT:] for part in self.encoder(ids))  # (t, dim)
         fast, record = run_stream([self.config], Stream(piece, keys, values, ()), state.fast)
         state = RecipeState(fast, ids[-CONTEXT:].clone(), state.tokens_seen + len(piece))
-        return _reading(None, state, _numbers(record, memory.norm), True)
+        return _reading(None, state, _numbers(record, values.unsqueeze(0) * memory.norm, memory.norm), True)
 
     def fast(self, state: RecipeState) -> list[Weights]:
         """The fast weights, one memory."""

@@ -53,14 +53,26 @@ def broken_weight(state):
     return _change(state, spoil)
 
 
-def _change(state, change: Callable[[Tensor], Tensor]):
+def zero_weights(state):
+    """The state with all fast weights of its first memory, and their momentum, at 0.
+
+    A memory of two or more matrices cannot leave that state: it is dead.
+    """
+    return _change(state, torch.zeros_like, whole=True)
+
+
+def _change(state, change: Callable[[Tensor], Tensor], *, whole: bool = False):
+    """The state with the last matrix of its first memory changed, or (`whole`) all its matrices and their momentum."""
     named = flatten(state)
     groups = [name for name in named if name.rpartition(".")[0].endswith("weights")]
     if not groups:
         raise ConfigError("state holds no fast weights")
     first = groups[0].rpartition(".")[0]
-    last = [name for name in groups if name.rpartition(".")[0] == first][-1]
-    return unflatten({**named, last: change(named[last])}, state)
+    mine = [name for name in groups if name.rpartition(".")[0] == first][0 if whole else -1 :]
+    if whole:
+        momentum = f"{first.removesuffix('weights')}momentum."
+        mine += [name for name in named if name.startswith(momentum)]
+    return unflatten({**named, **{name: change(named[name]) for name in mine}}, state)
 
 
 STREAM_INCIDENTS: dict[str, Callable[[int], Tensor]] = {
@@ -68,4 +80,8 @@ STREAM_INCIDENTS: dict[str, Callable[[int], Tensor]] = {
     "repeated_string": repeated_string,
     "flickering": flickering,
 }
-MEMORY_INCIDENTS: dict[str, Callable] = {"scaled_weight": scaled_weight, "broken_weight": broken_weight}
+MEMORY_INCIDENTS: dict[str, Callable] = {
+    "scaled_weight": scaled_weight,
+    "broken_weight": broken_weight,
+    "zero_weights": zero_weights,
+}

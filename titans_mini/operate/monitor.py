@@ -1,18 +1,17 @@
-"""The monitor: how often a memory writes, how large, wrong and far it is, and an alarm where one leaves its range.
+"""The monitor: how often a memory writes, how large, wrong, far and alive it is, and the alarms on these numbers.
 
 An alarm fires once when its number crosses the limit and clears once when it is back inside by a margin.
 Recipe: 5.1. Differs: the recipe's limit on the norm, 100 d, is 6,400 at width 64, while the memories shipped here
 have norms of 2 to 60 and one with a matrix scaled by 50 about 750, so that limit alone would miss it. A second limit
 is calibrated: what a clean warm-up showed, its mean and spread. A window of 1,000 clean tokens often holds fewer
-than 30 writes or more than 80, so the recipe's range must be left for `hold` tokens in a row.
+than 30 writes or more than 80, so the recipe's range must be left for `hold` tokens in a row; a sudden rise has an
+alarm of its own, see `monitor_writes`. A norm can also be too low: see `monitor_life`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -22,6 +21,8 @@ from ..errors import ConfigError, check_integer, check_number
 from ..memory.gates import GateState, SurpriseGate, initial_gate_state
 from ..trace import WRITE_LEVEL
 from .engine import Engine, Reading
+from .monitor_life import life, strength
+from .monitor_writes import LONGEST, calibrate, highest, rates
 
 
 class Event(NamedTuple):
@@ -53,6 +54,8 @@ class Metrics(NamedTuple):
     norm: float  # largest ||M|| of a memory
     loss: float | None  # mean inner loss of the last `window` tokens
     drift: float  # largest ||M - M_0|| / ||M_0|| of a memory
+    life: float  # of the weakest memory: 1 as in the warm-up, 0 dead; see `monitor_life`
+    rise: float | None = None  # highest write rate per 1,000 that was kept up; None in the warm-up
 
 
 @dataclass(frozen=True)
@@ -67,17 +70,28 @@ class Limits:
     spread: float = 8.0  # calibrated limit: mean + spread standard deviations,
     times: float = 3.0  # and at least this many times the mean
     drift: float = 10.0
+    rise: tuple[float, float] = (125.0, 870.0)  # least limits of a rate kept up for 5 x 100 and for 60 tokens
+    least: float = 0.001  # share of its usual strength below which a memory is dead
     margin: float = 0.1  # share of a limit by which a number must be back for its alarm to clear
 
     def __post_init__(self) -> None:
         check_integer("window", self.window, 1, 1_000_000)
         check_integer("hold", self.hold, 0, 10_000_000)
         check_integer("warmup", self.warmup, 2, 10_000_000)
-        for name, high in (("norm_per_feature", 1e9), ("spread", 1e3), ("times", 1e3), ("drift", 1e9)):
+        for name, high in (("norm_per_feature", 1e9), ("spread", 1e3), ("times", 1e3), ("drift", 1e9), ("least", 1.0)):
             check_number(name, getattr(self, name), 0.0, high)
         check_number("margin", self.margin, 0.0, 0.9)
-        for bound in self.writes:
-            check_number("writes", bound, 0.0, 1000.0)
+        for name in ("writes", "rise"):
+            _check_pair(name, getattr(self, name), 0.0, 1000.0)
+
+
+def _check_pair(name: str, value: object, low: float, high: float) -> None:
+    """Raises ConfigError unless `value` is two numbers in [low, high], the first at most the second."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise ConfigError(f"{name} must be two numbers, lower and upper, not {value!r}")
+    lower, upper = (check_number(name, bound, low, high) for bound in value)
+    if lower > upper:
+        raise ConfigError(f"{name} must not have its lower number above its upper one: {lower:g} is above {upper:g}")
 
 
 class Watch(NamedTuple):
@@ -87,6 +101,7 @@ class Watch(NamedTuple):
     side: int  # 1: too high, -1: too low
     cause: str
     held: bool = False  # only after `hold` tokens in a row
+    over: str = "{name} is back in its range"  # when it clears
 
 
 WATCHES: dict[str, Watch] = {
@@ -96,8 +111,30 @@ WATCHES: dict[str, Watch] = {
     "norm_rise": Watch("norm", 1, "the memory norm is far above what the warm-up showed"),
     "loss": Watch("loss", 1, "the inner loss is far above what the warm-up showed"),
     "drift": Watch("drift", 1, "the memory has moved far from its start weights"),
+    "writes_rise": Watch("rise", 1, "the memory suddenly writes far more often than the warm-up showed"),
+    "dead": Watch(
+        "life",
+        -1,
+        "the memory is dead: its weights are near 0, so it answers nothing and cannot learn",
+        over="the memory learns again",
+    ),
 }
 ALARMS = (*WATCHES, "not_finite")
+
+
+def named(kind: str) -> str:
+    """An alarm's name as prose has it: `norm_rise` is "norm rise"."""
+    return kind.replace("_", " ")
+
+
+class _Piece(NamedTuple):
+    """What a piece of the warm-up showed."""
+
+    norm: float
+    loss: float | None  # over the window
+    strength: Tensor  # (m,)
+    raw: Tensor  # (m,)
+    rates: list[float | None]
 
 
 class Monitor:
@@ -114,12 +151,14 @@ class Monitor:
         self.fired = dict.fromkeys(ALARMS, 0)
         low, high = self.limits.writes
         self.bounds: dict[str, float] = {"norm": self.limits.norm_per_feature * engine.width}
-        self.bounds |= {"drift": self.limits.drift, "writes_high": high}
+        self.bounds |= {"drift": self.limits.drift, "writes_high": high, "dead": self.limits.least}
         if engine.recipe:
             self.bounds["writes_low"] = low
         self._start = engine.fast(engine.start())
         self._meter = SurpriseGate()
-        self._warm: list[tuple[float, float]] = []  # norm, loss
+        self._warm: list[_Piece] = []
+        self._usual: tuple[Tensor, Tensor] | None = None  # (m,) strength and raw of the warm-up
+        self._steep: tuple[float, ...] = ()  # calibrated limits of a rise of the write rate
         self.restart()
 
     def restart(self) -> None:
@@ -128,24 +167,39 @@ class Monitor:
         self._meter_state: GateState | None = None
         self._outside = dict.fromkeys(WATCHES, 0)
 
-    def observe(self, reading: Reading, token: int) -> list[Event]:
-        """The alarms that a reading sets off or clears; `token`: tokens of the stream read so far."""
-        window, before = self.limits.window, 0 if self.metrics is None else self.metrics.token
-        self._wrote = torch.cat([self._wrote, self._writes(reading)])[-window:]
-        self._losses = torch.cat([self._losses, reading.loss.double().mean(0)])[-window:]
-        full = len(self._wrote) == window
-        writes, loss = (float(series.mean()) if full else None for series in (self._wrote, self._losses))
-        norm, drift = measure(self.engine.fast(reading.state), self._start)
-        self.metrics = Metrics(token, None if writes is None else 1000 * writes, norm, loss, drift)
-        self._calibrate()
-        events = self._clear("not_finite", norm, None) if "not_finite" in self.active else []
+    def observe(self, reading: Reading, token: int, before=None) -> list[Event]:
+        """The alarms that a reading sets off or clears; `token`: tokens of the stream read so far.
+
+        `before` is the state that the piece was read with: weights at 0 are told although momentum may restore them.
+        """
+        earlier = 0 if self.metrics is None else self.metrics.token
+        self.metrics, seen = self._measure(reading, token, before)
+        self._calibrate(seen)
+        events = self._clear("not_finite", self.metrics.norm, None) if "not_finite" in self.active else []
         for kind, bound in self.bounds.items():
-            events += self._check(kind, bound, max(0, token - before))
+            events += self._check(kind, bound, max(0, token - earlier))
         return events
 
     def broken(self, cause: str, token: int) -> list[Event]:
         """The alarm of a number that is not finite."""
         return [] if "not_finite" in self.active else [self._fire("not_finite", cause, token, None, None)]
+
+    def _measure(self, reading: Reading, token: int, before) -> tuple[Metrics, _Piece]:
+        """The numbers after a reading, and what of them calibrates."""
+        window, new = self.limits.window, reading.raw.shape[1]
+        self._wrote = torch.cat([self._wrote, self._writes(reading)])[-max(window, new + LONGEST) :]
+        self._losses = torch.cat([self._losses, reading.loss.double().mean(0)])[-window:]
+        writes = loss = None
+        if len(self._losses) == window:
+            writes, loss = 1000 * float(self._wrote[-window:].mean()), float(self._losses.mean())
+        weights, found = self.engine.fast(reading.state), rates(self._wrote, new)
+        norm, drift = measure(weights, self._start)
+        strong = strength(weights, self._start)
+        if before is not None:
+            strong = torch.minimum(strong, strength(self.engine.fast(before), self._start))
+        alive, rise = float(life(reading, strong, self._usual).min()), self._rise(found)
+        seen = _Piece(norm, loss, strong, reading.raw.double().mean(1), found)
+        return Metrics(token, writes, norm, loss, drift, alive, rise), seen
 
     def _writes(self, reading: Reading) -> Tensor:
         """(t,) share of the memories whose gate is open."""
@@ -156,18 +210,29 @@ class Monitor:
         _, smoothed, self._meter_state = self._meter.measure(raw, state)
         return (smoothed > self._meter.tau).double().mean(0)
 
-    def _calibrate(self) -> None:
-        """Sets the limits of norm and loss at the end of the warm-up."""
-        limits, (token, _, norm, loss, _) = self.limits, self.metrics
-        if "loss" in self.bounds or loss is None:
+    def _rise(self, found: list[float | None]) -> float | None:
+        """The write rate that is closest to its limit, which becomes the alarm's; None in the warm-up."""
+        rise = highest(found, self._steep) if self._steep else None
+        if rise is None:
+            return None
+        self.bounds["writes_rise"] = rise.limit
+        return rise.rate
+
+    def _calibrate(self, seen: _Piece) -> None:
+        """Sets the calibrated limits at the end of the warm-up. A dead memory shows nothing of what is usual."""
+        limits, token = self.limits, self.metrics.token
+        if "loss" in self.bounds or seen.loss is None or self.metrics.life < limits.least:
             return
         if token > limits.warmup // 2:
-            self._warm.append((norm, loss))
+            self._warm.append(seen)
         if token >= limits.warmup:
-            seen = torch.tensor(self._warm, dtype=torch.float64)  # (pieces, 2)
-            mean, std = seen.mean(0), seen.std(0, correction=0)
+            numbers = torch.tensor([piece[:2] for piece in self._warm], dtype=torch.float64)  # (pieces, 2)
+            mean, std = numbers.mean(0), numbers.std(0, correction=0)
             norm, loss = torch.maximum(mean + limits.spread * std, limits.times * mean).tolist()
             self.bounds |= {"norm_rise": norm, "loss": loss}
+            strong, raw = (torch.stack(part).mean(0) for part in list(zip(*self._warm, strict=True))[2:4])  # (m,)
+            self._usual = strong, raw
+            self._steep = calibrate([piece.rates for piece in self._warm], limits.rise)
 
     def _check(self, kind: str, bound: float, tokens: int) -> list[Event]:
         watch, value = WATCHES[kind], getattr(self.metrics, WATCHES[kind].metric)
@@ -189,7 +254,8 @@ class Monitor:
 
     def _clear(self, kind: str, value: float, limit: float | None) -> list[Event]:
         self.active.pop(kind)
-        return [Event("clear", kind, f"{kind} is back in its range", self.metrics.token, value, limit)]
+        over = WATCHES[kind].over if kind in WATCHES else Watch._field_defaults["over"]
+        return [Event("clear", kind, over.format(name=named(kind)), self.metrics.token, value, limit)]
 
 
 def measure(weights, start) -> tuple[float, float]:
@@ -203,37 +269,3 @@ def measure(weights, start) -> tuple[float, float]:
         for a, b in zip(now, before, strict=True)
     ]
     return float(torch.stack(norms).max()), float(torch.stack(moved).max())
-
-
-def to_prometheus(monitor: Monitor) -> str:
-    """The monitor's numbers in Prometheus' text format. Raises ConfigError where prometheus_client is missing."""
-    try:
-        from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
-    except ImportError:
-        raise ConfigError("prometheus_client is not installed; run: pip install 'titans-mini[operate]'") from None
-    registry = CollectorRegistry()
-    gauges = {
-        "writes": ("titans_writes_per_1k", "Tokens of the last 1,000 at which the memory wrote"),
-        "norm": ("titans_memory_norm", "Largest norm of a memory's fast weights"),
-        "loss": ("titans_inner_loss", "Mean inner loss over the window"),
-        "drift": ("titans_memory_drift", "Largest relative distance from the start weights"),
-        "token": ("titans_tokens_read", "Tokens of the stream read so far"),
-    }
-    for field, (name, text) in gauges.items():
-        gauge, value = Gauge(name, text, registry=registry), getattr(monitor.metrics, field, None)
-        gauge.set(float("nan") if value is None else value)
-    active = Gauge("titans_alarm_active", "1 while the alarm is on", ["kind"], registry=registry)
-    fired = Counter("titans_alarms", "Alarms so far", ["kind"], registry=registry)
-    for kind in ALARMS:
-        active.labels(kind).set(kind in monitor.active)
-        fired.labels(kind).inc(monitor.fired[kind])
-    return generate_latest(registry).decode()
-
-
-def write_json_lines(events: Iterable[Event], path: str | Path) -> None:
-    """Appends one line of JSON an event. Raises ConfigError where the file cannot be written."""
-    try:
-        with Path(path).open("a") as file:
-            file.writelines(event.to_json() + "\n" for event in events)
-    except OSError as error:
-        raise ConfigError(f"event log {str(path)!r} cannot be written: {error.strerror}") from None

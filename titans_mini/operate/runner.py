@@ -19,7 +19,8 @@ from ..errors import DivergenceError, check_integer
 from ..memory.state import tensors
 from ..threads import one_thread
 from .engine import Engine, Reading
-from .monitor import Event, Limits, Monitor, measure
+from .monitor import Event, Limits, Monitor, measure, named
+from .monitor_life import is_dead
 from .shadow import ShadowConfig, ShadowState, compare
 from .snapshots import SnapshotError, Snapshots
 
@@ -92,15 +93,16 @@ class Runner:
             events += troubles
             if reading is None:
                 return events
+            before = self.main.state
             events += self._compare(piece, reading)
-            events += (alarms := self.monitor.observe(reading, self.token))
+            events += (alarms := self.monitor.observe(reading, self.token, before))
             self._since += len(piece)
             fired = [event.kind for event in alarms if event.action == "alarm"]
             due = self._since >= self.config.snapshot_every
             self._since = 0 if due else self._since
             if due or fired:
                 every = f"every {self.config.snapshot_every} tokens"
-                events += self._snapshot(f"alarm: {', '.join(fired)}" if fired else every)
+                events += self._snapshot(f"alarm: {', '.join(map(named, fired))}" if fired else every)
             return events
 
     def rollback(self, name: str | None = None, *, cause: str = "by hand") -> list[Event]:
@@ -121,7 +123,8 @@ class Runner:
         self.monitor.restart()
         events = [Event("refused", "snapshot", line, self.token) for line in refused]
         events.append(Event("rollback", "snapshot", f"back to {where}: {cause}", self.token))
-        return events + (self._write(True, f"after rollback to {where}") if found is not None else [])
+        healthy = not is_dead(self.engine, state)  # somebody may ask for a dead one by its name
+        return events + (self._write(healthy, f"after rollback to {where}") if found is not None else [])
 
     def promote(self) -> list[Event]:
         """Serves the main track again, which goes on writing from the shadow's state. Does nothing unless degraded."""
@@ -161,6 +164,8 @@ class Runner:
         self.shadow = Track(state, logits[0, -1], logits)
         length = min(map(len, costs))  # a track just set anew has not foretold its first token
         self.compared = compare(before, *(cost[len(cost) - length :] for cost in costs), config)
+        if before.degraded and "dead" in self.monitor.active:  # however well it does: it learns nothing any more
+            self.compared = self.compared._replace(degraded=True, streak=0)
         return [] if before.degraded == self.compared.degraded else [self._changed()]
 
     def _changed(self) -> Event:

@@ -20,6 +20,7 @@ from ..kept import SnapshotError, decode_state, encode_state, fingerprint_of, to
 from ..memory.fastweights import mlp_shapes
 from ..sealed import read_bytes
 from .engine import Engine
+from .monitor_life import is_dead
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(10))}
@@ -121,12 +122,18 @@ class Snapshots:
         return found
 
     def latest(self) -> tuple[Snapshot | None, NamedTuple, list[str]]:
-        """(snapshot, state, refusals): the newest one that was healthy and still is whole, else (None, start, ...)."""
+        """(snapshot, state, refusals): the newest one that was healthy and still is whole, else (None, start, ...).
+
+        One whose memory is dead was never healthy, under whatever name it was kept.
+        """
         refused = []
         for snapshot in reversed(self.list()):
             if snapshot.label != "alarm":
                 try:
-                    return snapshot, self.load(snapshot), refused
+                    state = self.load(snapshot)
+                    if not is_dead(self.engine, state):
+                        return snapshot, state, refused
+                    refused.append(f"{snapshot.path.name}: its memory is dead")
                 except SnapshotError as error:
                     refused.append(str(error))
         return None, self.engine.start(), refused

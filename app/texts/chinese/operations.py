@@ -11,7 +11,7 @@ TEXTS: dict[str, str] = {
     "engine?": "语言模型：训练好的 text-mag，其记忆边读边写，旁边有影子模型。配方：只有配方的记忆；它不作预测，因此没有"
     "影子模型。",
     "incident": "事故",
-    "incident?": "流中的污染，或记忆自身的故障：某个矩阵被放大，或出现一个非有限的数。",
+    "incident?": "流中的污染，或记忆自身的故障：某个矩阵被放大、出现一个非有限的数，或所有权重归零。",
     "at": "事故开始的词元",
     "at?": "在它之前都是干净的词元。校准的界限需要先完成预热。",
     "duration": "持续（词元）",
@@ -50,6 +50,7 @@ TEXTS: dict[str, str] = {
     "incident=scaled_weight": "从词元 {at:,} 起，在 {duration:,} 个词元之内，故障在每 100 个词元之前**把记忆的一个"
     "矩阵乘以 {factor:g}**。文本保持干净。",
     "incident=broken_weight": "在词元 {at:,} 处，**记忆中的一个数变成 NaN**。文本保持干净。",
+    "incident=zero_weights": "在词元 {at:,} 处，**某个记忆的所有权重变成 0**：它已死。文本保持干净。",
     "incident_never": "流在词元 {tokens:,} 处结束，早于 {at:,} 处的事故。",
     # player
     "drill_play?": "自动往下读，每 0.8 秒一步。",
@@ -161,5 +162,6 @@ OPTIONS: dict[str, dict[str, str]] = {
         "flickering": "夹杂随机字节",
         "scaled_weight": "放大权重",
         "broken_weight": "损坏权重",
+        "zero_weights": "权重归零",
     },
 }

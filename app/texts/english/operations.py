@@ -11,8 +11,8 @@ TEXTS: dict[str, str] = {
     "engine?": "language: the trained model text-mag, whose memory writes as it reads, with a shadow beside it. "
     "recipe: the recipe's memory alone; it foretells nothing, so it has no shadow.",
     "incident": "Incident",
-    "incident?": "Poison in the stream, or a fault of the memory's own: a matrix multiplied, or a number that is not "
-    "finite.",
+    "incident?": "Poison in the stream, or a fault of the memory's own: a matrix multiplied, a number that is not "
+    "finite, or all weights at 0.",
     "at": "Incident at token",
     "at?": "Clean tokens before it. The calibrated limits need the warm-up first.",
     "duration": "Lasts (tokens)",
@@ -54,6 +54,7 @@ TEXTS: dict[str, str] = {
     "incident=scaled_weight": "From token {at:,}, a fault **multiplies a matrix of the memory by {factor:g}** before "
     "each 100 tokens, for {duration:,} tokens. The text stays clean.",
     "incident=broken_weight": "At token {at:,} **one number of the memory becomes NaN**. The text stays clean.",
+    "incident=zero_weights": "At token {at:,} **all weights of one memory become 0**: it is dead. The text stays clean.",
     "incident_never": "The stream ends at token {tokens:,}, before the incident at {at:,}.",
     # player
     "drill_play?": "Reads on by itself, one step in 0.8 seconds.",

@@ -28,6 +28,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "incident=flickering": ("flickering", "一行夹杂随机字节"),
     "incident=scaled_weight": ("scaled_weight", "矩阵被放大"),
     "incident=broken_weight": ("broken_weight", "权重变成 NaN"),
+    "incident=zero_weights": ("zero_weights", "权重归零"),
     "duration": ("duration", "持续"),
     "duration?": ("tokens that it lasts", "事故持续多少个词元"),
     "factor": ("factor", "倍数"),
