@@ -5,7 +5,7 @@ from labs import check_controls
 
 from titans_mini.chinese import ABOUT, phrase
 from titans_mini.claims import CLAIMS, VERDICTS
-from titans_mini.claims.finding import FAILS, HOLDS, Finding, Spread
+from titans_mini.claims.finding import FAILS, HOLDS, PART, Finding, Reading, Spread
 from titans_mini.claims.report import Result
 from titans_mini.errors import ConfigError
 from titans_mini.lab.claims import ClaimsLab
@@ -52,11 +52,23 @@ def test_without_a_question_each_claim_is_shown_at_once():
 
 
 def test_a_row_that_is_not_measured_says_so_and_names_its_commands():
-    lab = ClaimsLab("order", results=FOUND)
+    lab = ClaimsLab("order_small", results=FOUND)
     lab.guess.value = FAILS
     lab.reveal.click()
     assert "not measured yet" in lab.message.value and not lab.figure.data
-    assert CLAIMS["order"].command in lab.message.value and "titans-mini train" in lab.message.value
+    assert CLAIMS["order_small"].command in lab.message.value and "titans-mini train" in lab.message.value
+
+
+def test_each_reading_has_its_words_its_verdict_and_its_rule():
+    figures = {"chain_1": 0.9}
+    readings = (Reading("length", FAILS, "as measured", ("chain_1",)), Reading("chain", HOLDS, "as chained", ()))
+    lab = ClaimsLab("rag", results={"rag": Result(Finding(PART, figures, "all", readings), "full", 2.0, "a machine")})
+    lab.guess.value = PART
+    lab.reveal.click()
+    said, ways = lab.message.value, CLAIMS["rag"].ways
+    assert f"1. {ways['length'].means}: {FAILS}; as measured." in said
+    assert f"2. {ways['chain'].means}: {HOLDS}; as chained." in said
+    assert all(way.rule in said for way in ways.values()) and f"{PART}. The sentence can be read" in said
 
 
 def test_it_reads_the_results_of_the_package():

@@ -31,7 +31,7 @@ SAME = {
     "against", "prompt_sample", "top_k", "min_p",
     "miras", "preset_note", "miras_change", "B", "in_B", "none", "row", "a_number", "gate_numbers",
     "column=lam", "weights=int8", "weights=int4", "claims_row", "claims_source", "claims_told", "norm_line",
-    "claims_csv", "claims_json",
+    "claims_csv", "claims_json", "claims_reading", "claims_reading=hidden",
     *(f"preset={name}" for name in PRESETS if name not in ("linear_attention", "titans_recipe")),
 }  # fmt: skip
 BLANK = re.compile(r"(?<!%)\{(\w+)\}")

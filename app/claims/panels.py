@@ -12,7 +12,7 @@ from texts.phrases import quoted
 
 from claims import controls as own
 from claims import runs as claims_runs
-from titans_mini.claims import CLAIMS, Finding
+from titans_mini.claims import CLAIMS, Finding, Reading
 from titans_mini.claims import view as views
 from titans_mini.claims.report import Result, to_json
 
@@ -66,18 +66,18 @@ def _claim(key: str) -> str:
 def row(key: str, result: Result | None, hidden: frozenset[str]) -> None:
     """All of an open row that the link does not hide."""
     claim, here = CLAIMS[key], claims_runs.small().get(key)
-    if language() == DEFAULT:
-        st.markdown(plain(claim.claim_zh, LONG))  # the article is in Chinese
+    st.markdown(say("claims_words", words=plain(claim.claim_zh, LONG)))
     st.caption(say("claims_section", section=claim.section))
     _words(key, result, hidden)
     if "measure" not in hidden and here is not None:
-        _small(here, hidden, alone=result is None)
+        _small(key, here, hidden, alone=result is None)
     if "figures" not in hidden and (result or here):
         st.markdown(f"**{say('claims_figures')}**", help=say("claims_figures?"))
         _table(key, result and result.finding, None if here is None or "measure" in hidden else here.finding)
     if "rule" not in hidden:
         st.markdown(f"**{say('claims_rule')}**", help=say("claims_rule?"))
-        st.markdown(plain(about("rule", key, claim.rule), LONG))
+        rules = [plain(about("reading_rule", f"{key}.{name}", way.rule), LONG) for name, way in claim.ways.items()]
+        st.markdown(_listed([plain(about("rule", key, claim.rule), LONG)], rules))
     if "command" not in hidden:
         st.markdown(f"**{say('claims_command')}**", help=say("claims_command?"))
         commands = [claim.before, claim.command] if claim.before else [claim.command]
@@ -88,9 +88,17 @@ def row(key: str, result: Result | None, hidden: frozenset[str]) -> None:
         _measure(key)
 
 
+def _listed(head: list[str], points: list[str]) -> str:
+    """Markdown: the head, then the points as a numbered list."""
+    return "\n".join([*head, "", *(f"{number}. {point}" for number, point in enumerate(points, 1))])
+
+
 def _words(key: str, result: Result | None, hidden: frozenset[str]) -> None:
-    """The papers and the measurement side by side."""
-    left, right = st.columns(2, gap="medium")
+    """The papers and the measurement: side by side, or the second below the first where it is a list of readings."""
+    if CLAIMS[key].ways:
+        left = right = st.container()
+    else:
+        left, right = st.columns(2, gap="medium")
     if "papers" not in hidden:
         with left:
             st.markdown(f"**{say('claims_papers')}**", help=say("claims_papers?"))
@@ -98,12 +106,26 @@ def _words(key: str, result: Result | None, hidden: frozenset[str]) -> None:
     if "measured" not in hidden:
         with right:
             st.markdown(f"**{say('claims_measured')}**", help=say("claims_measured?"))
-            st.markdown(say("claims_missing") if result is None else _told(result))
+            st.markdown(say("claims_missing") if result is None else _told(key, result, hidden))
 
 
-def _told(result: Result) -> str:
-    """The measurement in one sentence."""
-    return say("claims_told", told=quoted(result.finding.told, LONG))
+def _told(key: str, result: Result, hidden: frozenset[str]) -> str:
+    """The measurement in one sentence, or in one for each way of reading the claim, under its verdict."""
+    readings = result.finding.readings
+    if not readings:
+        return say("claims_told", told=quoted(result.finding.told, LONG))
+    return _listed([say("claims_ways")], [_reading(key, reading, hidden) for reading in readings])
+
+
+def _reading(key: str, reading: Reading, hidden: frozenset[str]) -> str:
+    name = own.NAMES[reading.verdict]
+    words = {
+        "means": plain(about("reading", f"{key}.{reading.name}", CLAIMS[key].ways[reading.name].means), LONG),
+        "told": quoted(reading.told, LONG),
+    }
+    if "verdicts" in hidden:
+        return say("claims_reading=hidden", **words)
+    return say("claims_reading", colour=COLOURS[name], verdict=say(f"judged={name}"), **words)
 
 
 def _papers(key: str) -> str:
@@ -114,10 +136,10 @@ def _papers(key: str) -> str:
     return say("claims_source=none" if claim.papers == "none" else "claims_source=own", papers=papers)
 
 
-def _small(here: Result, hidden: frozenset[str], *, alone: bool) -> None:
+def _small(key: str, here: Result, hidden: frozenset[str], *, alone: bool) -> None:
     """What was measured in this session."""
     name = own.NAMES[here.finding.verdict]
-    words = {"colour": COLOURS[name], "verdict": say(f"judged={name}"), "told": _told(here)}
+    words = {"colour": COLOURS[name], "verdict": say(f"judged={name}"), "told": _told(key, here, hidden)}
     st.markdown(say("small_told", **words) if "verdicts" not in hidden else words["told"])
     st.caption(_made("small_note=alone" if alone else "small_note", here))
 
@@ -131,8 +153,10 @@ def _table(key: str, full: Finding | None, here: Finding | None) -> None:
     """The figures of the full measurement, and beside them those of this session."""
     tables = {"claims_column={head}": full, "claims_column=here_{head}": here}
     rows = {form: views.figure_rows(finding) for form, finding in tables.items() if finding is not None}
+    ways = views.readings_of(full or here)
     lines = [
         {say("claims_column=figure"): figure_label(key, figure)}
+        | ({say("claims_column=reading"): ways.get(figure, "")} if ways else {})
         | {
             say(form.format(head=head)): table.get(figure, {}).get(head, "")
             for form, table in rows.items()

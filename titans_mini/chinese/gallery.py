@@ -51,7 +51,7 @@ PHRASES: dict[str, str] = {
     "lambda too small": "lambda 太小",
     "lambda too large": "lambda 太大",
     "memory explosion": "记忆爆炸",
-    "hollow memory": "空心记忆",
+    "hollow memory": "空洞记忆",
     "jitter": "抖动",
     "lag": "滞后",
     "out of memory": "内存溢出",

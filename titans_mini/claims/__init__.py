@@ -1,7 +1,7 @@
 """The audit of the recipe article's claims: each measured, judged by a rule, and written down with its figures."""
 
-from .finding import SIZES, VERDICTS, Finding, Size, Spread
+from .finding import SIZES, VERDICTS, Finding, Reading, Size, Spread
 from .report import Result, load_results
 from .table import CLAIMS, Claim
 
-__all__ = ["CLAIMS", "SIZES", "VERDICTS", "Claim", "Finding", "Result", "Size", "Spread", "load_results"]
+__all__ = ["CLAIMS", "SIZES", "VERDICTS", "Claim", "Finding", "Reading", "Result", "Size", "Spread", "load_results"]

@@ -180,8 +180,8 @@ def _read_joins(name: str, names: tuple[str, ...], figures: Figures) -> Reading:
     """Parts: the memory's output is among the keys and values; recall needs it there."""
     joins = all(figures[f"joins_{one}"] for one in names)
     drops = [figures[f"recall_{one}"] - figures[f"recall_silent_{one}"] for one in names]
-    told = "recall, and recall with the memory's part of the keys and values at 0: " + ", ".join(
-        f"{one.upper()} {figures[f'recall_{one}']:.0%} and {figures[f'recall_silent_{one}']:.0%}" for one in names
+    told = "recall → recall with the memory's part of the keys and values at 0: " + ", ".join(
+        f"{one.upper()} {figures[f'recall_{one}']:.0%} → {figures[f'recall_silent_{one}']:.0%}" for one in names
     )
     kept = tuple(f"{kind}_{one}" for one in names for kind in ("joins", "recall", "recall_silent"))
     return Reading(name, grade(joins, min(drops) > MARGIN), told, kept)

@@ -53,8 +53,8 @@ def _read_recall(figures: Figures) -> Reading:
 def _read_loss(figures: Figures) -> Reading:
     """Holds if no text model is worse after its longest context than after its best one."""
     lengths = [name for name in figures if name.startswith("bits_")]
-    told = "four text models, bits of the same bytes: " + ", ".join(
-        f"{figures[name].mean:.3f} after {int(name.removeprefix('bits_')):,}" for name in lengths
+    told = "four text models, bits of the same bytes by length of context: " + ", ".join(
+        f"{int(name.removeprefix('bits_')):,}: {figures[name].mean:.3f}" for name in lengths
     )
     return Reading("no_loss", grade(figures["lost_bits"] <= MARGIN), told, (*lengths, "lost_bits"))
 

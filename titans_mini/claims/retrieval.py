@@ -129,8 +129,8 @@ def _read_length(figures: Figures) -> Reading:
     errors = [max(figures[name].mean, 1 / QUESTIONS) for name in names]
     factors = [b / a for a, b in zip(errors, errors[1:], strict=False)]
     rising = all(a < b for a, b in zip(factors, factors[1:], strict=False))
-    told = "wrong answers of an exact search: " + ", ".join(
-        f"{error:.1%} of {n:,} facts" for error, n in zip(errors, _lengths(figures), strict=True)
+    told = "wrong answers of an exact search, by the number of facts: " + ", ".join(
+        f"{n:,}: {error:.1%}" for error, n in zip(errors, _lengths(figures), strict=True)
     )
     return Reading("length", grade(rising), told, tuple(names))
 
@@ -140,8 +140,8 @@ def _read_chain(figures: Figures) -> Reading:
     once = figures["chain_1"].mean
     shares = {steps: figures[f"chain_{steps}"].mean for steps in STEPS}
     power = all(abs(share - once**steps) <= STRAIGHT for steps, share in shares.items())
-    told = "chains of look-ups that are right to the end: "
-    told += ", ".join(f"{share:.1%} of {steps} steps" for steps, share in shares.items())
+    told = "chains of look-ups that are right to the end, by the number of steps: "
+    told += ", ".join(f"{steps}: {share:.1%}" for steps, share in shares.items())
     verdict = grade(power and once < 1)
     return Reading("chain", verdict, told, tuple(f"chain_{steps}" for steps in STEPS))
 

@@ -96,14 +96,14 @@ def _read_outliers(name: str, figures: Figures) -> Reading:
     losses = {rival: before[rival] - after[rival] for rival in before}
     steady = all(losses["yaad"] < losses[rival] for rival in rivals)
     ahead = all(after["yaad"] > after[rival] for rival in rivals)
-    told = "recall without and with outliers: "
-    told += ", ".join(f"{_spell(rival)} {before[rival]:.2f} and {after[rival]:.2f}" for rival in before)
+    told = "recall without → with outliers: "
+    told += ", ".join(f"{_spell(rival)} {before[rival]:.2f} → {after[rival]:.2f}" for rival in before)
     kept = tuple(f"{kind}_{rival}" for rival in before for kind in (clean, wild))
     return Reading(name, grade(steady, ahead), told, kept)
 
 
 def _spell(name: str) -> str:
-    return name.replace("_", " ")
+    return name.replace(SQUARED, " l2").replace("_", " ")
 
 
 def judge_yaad(figures: Figures) -> Finding:
@@ -137,8 +137,8 @@ def _read_boundary(name: str, rivals: Sequence[str], figures: Figures) -> Readin
     names = ("moneta", *rivals)
     between = {one: figures[f"between_{one}"].mean for one in names}
     hard = all(between["moneta"] < between[rival] for rival in rivals)
-    told = "pairs kept, and pairs neither kept nor lost: "
-    told += ", ".join(f"{_spell(one)} {figures[f'kept_{one}'].mean:.0%} and {between[one]:.0%}" for one in names)
+    told = "pairs kept / neither kept nor lost: "
+    told += ", ".join(f"{_spell(one)} {figures[f'kept_{one}'].mean:.0%} / {between[one]:.0%}" for one in names)
     return Reading(name, grade(hard), told, tuple(f"{kind}_{one}" for one in names for kind in ("kept", "between")))
 
 

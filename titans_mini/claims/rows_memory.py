@@ -144,8 +144,8 @@ ROWS = (
     ),
     Claim(
         "order_small",
-        "MAC 8.9, MAG 9.4, MAL 9.7: the order alone, among small models, beside models without memory",
-        "MAC … 8.9 … MAG … 9.4 … MAL … 9.7",
+        "Three ways to integrate: MAC 8.9, MAG 9.4, MAL 9.7 (here only their order is judged, among small models)",
+        "三种集成姿势 … MAC … 8.9 … MAG … 9.4 … MAL … 9.7",
         "2.3",
         "no models of this size; from 340M to 760M each variant is ahead of a Transformer without memory (table 1)",
         TITANS,

@@ -65,6 +65,15 @@ def figure_rows(finding: Finding) -> dict[str, dict[str, str]]:
     return rows
 
 
+def readings_of(finding: Finding) -> dict[str, str]:
+    """Figure -> the numbers of the readings that rest on it, such as "1, 3"; empty where there are no readings."""
+    numbers: dict[str, list[str]] = {}
+    for number, reading in enumerate(finding.readings, 1):
+        for figure in reading.figures:
+            numbers.setdefault(figure, []).append(str(number))
+    return {figure: ", ".join(found) for figure, found in numbers.items()}
+
+
 def to_csv(results: Mapping[str, Result]) -> str:
     """A line for each row of the table, measured or not; the figures themselves are in the JSON, see `to_json`."""
     out = io.StringIO()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipywidgets as w
 
-from ..claims import CLAIMS, VERDICTS, load_results
+from ..claims import CLAIMS, VERDICTS, Reading, load_results
 from ..claims.report import Result
 from ..errors import check_choice
 from ..figures.claims import finding_figure
@@ -91,14 +91,24 @@ class ClaimsLab(PredictionPanel):
         self._tell(lambda: self._report(key, found))
 
     def _report(self, key: str, found: Result) -> list[str]:
-        row = CLAIMS[key]
+        row, readings = CLAIMS[key], found.finding.readings
         verdict = self.say(f"answer={found.finding.verdict}")
         measured = {"size": self.say(f"size={found.size}"), "seconds": found.seconds, "command": row.command}
-        return [
-            self.say("judged", verdict=verdict, told=self.say.translate(found.finding.told)),
-            self.say("rule", rule=self.say.about("rule", key, row.rule)),
-            self.say("measured", **measured),
-        ]
+        if readings:
+            told = [self.say("ways", verdict=verdict)]
+            told += [self._reading(key, number, reading) for number, reading in enumerate(readings, 1)]
+        else:
+            told = [self.say("judged", verdict=verdict, told=self.say.translate(found.finding.told))]
+        rules = [self.say("rule", rule=self.say.about("rule", key, row.rule))]
+        for number, (name, way) in enumerate(row.ways.items(), 1):
+            rule = self.say.about("reading_rule", f"{key}.{name}", way.rule)
+            rules.append(self.say("reading_rule", number=number, rule=rule))
+        return [*told, *rules, self.say("measured", **measured)]
+
+    def _reading(self, key: str, number: int, reading: Reading) -> str:
+        means = self.say.about("reading", f"{key}.{reading.name}", CLAIMS[key].ways[reading.name].means)
+        verdict = self.say(f"answer={reading.verdict}")
+        return self.say("reading", number=number, means=means, verdict=verdict, told=self.say.translate(reading.told))
 
     def _subject(self) -> str:
         return self.claim.value
