@@ -223,3 +223,13 @@ def test_exercises_accept_the_solution_and_name_the_mistake(path, capsys):
             exec(cell.source.replace(blank, f"{name} = {wrong}"), names)
         exec(cell.source.replace(blank, f"{name} = {right}"), names)
         assert capsys.readouterr().out.startswith("right")
+
+
+@each
+def test_each_lesson_leads_to_the_next_and_to_its_exercises(path):
+    place, first, last = FILES.index(path), cells(path, "markdown")[0].source, cells(path, "markdown")[-1].source
+    if path != FILES[-1]:
+        assert f"]({FILES[place + 1].name})" in last.partition("## Next")[2]
+    exercises = ROOT / "notebooks" / "exercises" / "student" / path.stem / path.name
+    assert (f"](exercises/student/{path.stem}/{path.name})" in first) == exercises.is_file()
+    assert "](GLOSSARY.md)" in first
