@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from titans_mini.stopping import STOPS, Terminated, exit_code, postponed, terminable
+from titans_mini.stopping import PATIENCE, STOPS, Terminated, exit_code, postponed, terminable
 
 
 def test_sigterm_is_a_keyboard_interrupt_of_its_own_kind():
@@ -28,9 +28,12 @@ def test_a_postponed_signal_waits_for_the_end_of_the_block(number, error):
 
 
 @pytest.mark.parametrize("number", STOPS)
-def test_a_second_signal_takes_effect_at_once(number):
+def test_a_second_signal_takes_effect_at_once(number, monkeypatch):
+    clock = iter((10.0, 10.0 + PATIENCE / 2, 10.0 + PATIENCE))
+    monkeypatch.setattr("titans_mini.stopping.time.monotonic", lambda: next(clock))
     with pytest.raises(KeyboardInterrupt), terminable(), postponed():
         signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)  # the same one, sent on by torchrun
         signal.raise_signal(number)
         pytest.fail("went on")
 

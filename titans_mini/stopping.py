@@ -10,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Iterator
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
+PATIENCE = 2.0  # seconds within which signals count as one: torchrun sends its own after the terminal's
 
 
 class Terminated(KeyboardInterrupt):
@@ -51,9 +53,10 @@ class Stop:
 def postponed() -> Iterator[Stop]:
     """Within it the first Ctrl-C or SIGTERM only sets `asked`; it takes effect at the end of the block.
 
-    A second one takes effect at once. Outside the main thread no signal arrives, and nothing is changed.
+    A second one, `PATIENCE` seconds later, takes effect at once. Outside the main thread no signal arrives, and nothing
+    is changed.
     """
-    stop, came = Stop(), []
+    stop, came, first = Stop(), [], 0.0
     handlers = {number: signal.getsignal(number) for number in STOPS} if _in_main_thread() else {}
     handlers = {number: handler for number, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}
 
@@ -62,11 +65,13 @@ def postponed() -> Iterator[Stop]:
             signal.signal(number, handler)
 
     def note(number: int, frame: object) -> None:
-        if stop.asked:
+        nonlocal first
+        if not stop.asked:
+            stop.asked, first = True, time.monotonic()
+            came.append(number)
+        elif time.monotonic() - first >= PATIENCE:
             restore()
             signal.raise_signal(number)
-        stop.asked = True
-        came.append(number)
 
     for number in handlers:
         signal.signal(number, note)

@@ -1,7 +1,7 @@
 """Checksums of the shipped checkpoints: `python tools/checksums.py` after a model or a card was changed on purpose.
 
-It puts the checksums into the cards, of which nothing else changes, and writes titans_mini/checkpoints/SHA256SUMS, in the
-form that `sha256sum --check` reads. `make test` compares every file with that list.
+It puts the checksums into the cards, of which nothing else changes, and writes titans_mini/checkpoints/SHA256SUMS, in
+the form that `sha256sum --check` reads. `make test` compares every file with that list.
 """
 
 from __future__ import annotations

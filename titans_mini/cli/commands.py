@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict, fields
 from pathlib import Path
 
 from ..config import (
@@ -15,22 +14,16 @@ from ..config import (
     SIMULATION_GATE_NAMES,
     MemoryConfig,
     SimulationConfig,
-    TitansConfig,
 )
 from ..data import read_text
 from ..errors import ConfigError
 from ..files import write_whole, writing_to
 from ..simulation import simulate
-from ..training.controls import modes_of
-from ..training.evaluate import evaluate
-from ..training.measure import measure_text
-from ..training.processes import joined
-from ..training.tasks import TASKS
-from ..training.train import TrainConfig, Trainer
 from .claims import add_claims
 from .evaluate import add_eval
 from .serving import add_serving
 from .speed import add_bench, add_stream
+from .train import add_train
 from .tune import add_tune
 
 
@@ -48,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="titans-mini", description="A neural memory that learns while it reads.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     _add_simulate(commands)
-    _add_train(commands)
+    add_train(commands)
     add_eval(commands)
     add_tune(commands)
     add_stream(commands)
@@ -90,19 +83,6 @@ def _add_simulate(commands) -> None:
     command.add_argument("--out", help="also write the trace to this .json or .csv file")
 
 
-def _add_train(commands) -> None:
-    text = "train a language model with a memory on a task; run again with the same --out to go on"
-    command = commands.add_parser("train", help=text, description=text)
-    command.set_defaults(run=_train)
-    _add_fields(
-        command, TitansConfig(), ("variant", "dim", "layers", "heads", "window", "chunk", "memory_depth", "gate")
-    )
-    _add_fields(command, TrainConfig(), [field.name for field in fields(TrainConfig)])
-    command.add_argument("--sizes", type=int, nargs="*", default=[], help="also evaluate at these sizes at the end")
-    command.add_argument("--out", required=True, help="folder of the run")
-    command.add_argument("--quiet", action="store_true", help="no progress bar")
-
-
 def _add_miras(commands) -> None:
     text = "print the design space: every choice of every knob"
     command = commands.add_parser("miras", help=text, description=text)
@@ -113,30 +93,6 @@ def _miras(options: argparse.Namespace) -> int:
     from ..miras import miras_table  # only here, since the other commands start faster without it
 
     print(miras_table())
-    return 0
-
-
-def _add_fields(command, defaults, names) -> None:
-    """One flag for each named field of a settings object, with its default and type."""
-    for name in names:
-        value = getattr(defaults, name)
-        command.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value, help=f"default {value}")
-
-
-def _train(options: argparse.Namespace) -> int:
-    training = TrainConfig(**{field.name: getattr(options, field.name) for field in fields(TrainConfig)})
-    shape = ("variant", "dim", "layers", "heads", "window", "chunk", "memory_depth", "gate")
-    model = TitansConfig(vocab_size=TASKS[training.task].vocab_size, **{name: getattr(options, name) for name in shape})
-    trainer = Trainer(model, training, options.out)
-    with joined():
-        lm = trainer.run(quiet=options.quiet)
-    if trainer.rank == 0:
-        modes = modes_of({"training": asdict(training)})
-        results = [evaluate(lm, training.task, training.size, memory=mode) for mode in modes]
-        rows = {size: max(16, min(64, 2**20 // max(1, size))) for size in options.sizes}  # about a million tokens each
-        results += [evaluate(lm, training.task, size, rows=rows[size], memory=training.memory) for size in rows]
-        path = trainer.finish(results, measure_text(lm, modes) if training.task == "text" else None)
-        print(json.dumps({"checkpoint": str(path), "results": results}))
     return 0
 
 

@@ -104,9 +104,8 @@ def _sha256(data: bytes) -> str:
 def _settings(card: dict) -> TitansConfig:
     """The model's settings in a card, all of them. Raises ValueError."""
     for name, kind in (("model", dict), ("parameters", int), (DIGEST, str), ("training", dict)):
-        if name != "training" or name in card:
-            if not isinstance(card.get(name), kind):
-                raise ValueError(f"its field {name!r} is missing or of the wrong kind")
+        if (name != "training" or name in card) and not isinstance(card.get(name), kind):
+            raise ValueError(f"its field {name!r} is missing or of the wrong kind")
     settings, known = dict(card["model"]), [field.name for field in fields(TitansConfig)]
     for name in (*known, *settings):
         if name not in settings or name not in known:

@@ -4,15 +4,40 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 import torch.distributed.nn  # before any group: its functions keep for ever the group that is there at first import
+from torch import nn
+
+from ..errors import ConfigError
+
+NEEDED = ("RANK", "MASTER_ADDR", "MASTER_PORT")  # torchrun sets them, with WORLD_SIZE
 
 
 def place() -> tuple[int, int]:
-    """This process's rank and the number of processes, as torchrun tells them; (0, 1) without it."""
-    return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    """This process's rank and the number of processes, as torchrun tells them; (0, 1) without it.
+
+    Raises ConfigError where the environment speaks of several processes but does not say how they find each other, as
+    after a job of a cluster that has left some of its variables.
+    """
+    size = _number("WORLD_SIZE", 1)
+    if size <= 1:
+        return 0, 1
+    for name in NEEDED:
+        if name not in os.environ:
+            raise ConfigError(f"WORLD_SIZE is {size}, but {name} is not set; start with torchrun, or unset WORLD_SIZE")
+    rank = _number("RANK", 0)
+    if not 0 <= rank < size:
+        raise ConfigError(f"RANK must be a whole number from 0 to {size - 1}, not {rank}")
+    return rank, size
+
+
+def _number(name: str, default: int) -> int:
+    text = os.environ.get(name, str(default))
+    if not text.isdecimal():
+        raise ConfigError(f"{name} must be a whole number, not {text!r}; start with torchrun, or unset {name}")
+    return int(text)
 
 
 @contextlib.contextmanager
@@ -20,11 +45,51 @@ def joined() -> Iterator[None]:
     """Within it the processes that torchrun started form one group (NCCL on CUDA, else Gloo); alone it does nothing.
 
     A process that leaves stops its group's threads. Left running, they hand finished work back to an interpreter that
-    is shutting down, which aborts now and then. After an error nothing is left, since the others may wait in a sum.
+    is shutting down, which aborts now and then. After an error nothing is left, since the others may wait in a sum;
+    asked to stop, all leave together. Raises ConfigError where the processes do not find each other.
     """
     if place()[1] == 1:
         yield
         return
-    torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    yield
+    try:
+        torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"the processes of torchrun cannot find each other: {reason}") from None
+    try:
+        yield
+    except KeyboardInterrupt:
+        torch.distributed.destroy_process_group()
+        raise
     torch.distributed.destroy_process_group()
+
+
+def average_gradients(parameters: Iterable[nn.Parameter], flag: bool = False) -> bool:
+    """Makes each gradient the mean over all processes; returns whether `flag` is set in any of them.
+
+    A parameter that gets no gradient in any process keeps none, so that the optimizer leaves it alone as it does in a
+    single process: the memory's without a memory, say, or those of its start when a sequence continues. This is why
+    DistributedDataParallel is not used, which expects all of them. One sum carries everything.
+    """
+    if place()[1] == 1:
+        return flag
+    parameters = list(parameters)
+    given = [parameter.grad is not None for parameter in parameters]
+    parts = [torch.zeros_like(part) if part.grad is None else part.grad for part in parameters]
+    flags = torch.tensor([flag, *given], dtype=parts[0].dtype, device=parts[0].device)
+    total = torch.cat([flags, *(part.flatten() for part in parts)])
+    torch.distributed.all_reduce(total)
+    flags, *sums = total.split([len(flags), *(part.numel() for part in parts)])
+    asked, *given = flags.tolist()
+    for parameter, has, of_all in zip(parameters, given, sums, strict=True):
+        parameter.grad = of_all.view_as(parameter) / place()[1] if has else None
+    return bool(asked)
+
+
+def combine(number: int, how: str, device: torch.device) -> int:
+    """The sum or the greatest (`how`: "sum", "max") of the numbers that the processes give."""
+    if place()[1] == 1:
+        return number
+    total = torch.tensor(number, device=device)
+    torch.distributed.all_reduce(total, getattr(torch.distributed.ReduceOp, how.upper()))
+    return int(total)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
-import json
+import io
 import math
 import os
 import platform
@@ -13,21 +14,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
 from ..config import TitansConfig
-from ..errors import ConfigError, check_choice, check_integer, check_number
-from ..files import write_whole
+from ..errors import ConfigError, DivergenceError, check_choice, check_integer, check_number
+from ..files import clear_parts, held, write_whole, writing_to
 from ..memory.chunk import Record
 from ..memory.state import map_tensors
 from ..models.model import TitansLM
+from ..stopping import Stop, Terminated, postponed
 from .checkpoint import save_model
-from .processes import place
-from .tasks import TASKS, make_batch
-from .weights import flatten_optimizer, restore_optimizer, save_tensors
+from .processes import average_gradients, combine, place
+from .progress import Progress, load_progress, save_progress
+from .tasks import TASKS, Batch, check_size, make_batch
 
 WARM_UP = 50  # steps in which the learning rate rises
 
@@ -57,8 +58,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         check_choice("task", self.task, TASKS)
         check_choice("memory", self.memory, ("on", "off"))
-        for name, low in (("steps", 1), ("rows", 1), ("size", 0), ("start_size", 0), ("truncate", 0)):
+        for name, low in (("steps", 1), ("rows", 1), ("start_size", 0), ("truncate", 0)):
             check_integer(name, getattr(self, name), low, 10_000_000)
+        check_size("size", self.task, self.size)
         check_integer("save_every", self.save_every, 1, 10_000_000)
         check_integer("seed", self.seed, 0, 2**31 - 1)
         check_number("lr", self.lr, 1e-8, 1.0)
@@ -81,6 +83,15 @@ def step_size(config: TrainConfig, step: int, generator: torch.Generator) -> int
     return round(top * (share if done < 0.5 else share**0.5))
 
 
+def training_batch(config: TrainConfig, step: int, rank: int = 0) -> Batch:
+    """What one process learns from in one step, whether the run was stopped before or not."""
+    generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+    size = step_size(config, step, generator)  # the same in all processes
+    generator.manual_seed((config.seed * 1_000_003 + step) * 1_009 + rank + 1)
+    easy = config.task == "recall" and step < config.easy * config.steps
+    return make_batch("recall_once" if easy else config.task, config.rows, size, generator)
+
+
 def learning_rate(config: TrainConfig, step: int) -> float:
     """Linear warm-up, then half a cosine down to a tenth."""
     cosine = 0.55 + 0.45 * math.cos(math.pi * step / config.steps)
@@ -100,6 +111,12 @@ def openness(records: list[Record]) -> Tensor:
     """
     opened = torch.cat([(record.gates.theta + record.gates.alpha).flatten() for record in records])  # (tokens,)
     return opened.mean()
+
+
+def count_pieces(config: TrainConfig, ids: Tensor) -> int:
+    """The pieces in which `backward` learns a batch."""
+    length = ids.shape[1] - 1
+    return math.ceil(length / (config.truncate or length))
 
 
 def backward(lm: nn.Module, ids: Tensor, ask: Tensor, config: TrainConfig, gate_cost: float = 0.0) -> Iterator[float]:
@@ -125,9 +142,10 @@ def backward(lm: nn.Module, ids: Tensor, ask: Tensor, config: TrainConfig, gate_
 
 
 class Trainer:
-    """A model, its optimizer and its place in a run, kept in `folder`; made anew or taken up where it stopped.
+    """A model, its optimizer and how far its run is, kept in `folder`: a new run, or one that continues.
 
-    Under torchrun it runs inside `processes.joined()`.
+    Under torchrun it runs inside `processes.joined()`. Raises ConfigError for a folder that cannot be written, that
+    another training uses, or that holds a run which cannot continue.
     """
 
     def __init__(self, model: TitansConfig, config: TrainConfig, folder: str | Path) -> None:
@@ -141,81 +159,107 @@ class Trainer:
             self.lm.parameters(), lr=config.lr, betas=(0.9, 0.95), weight_decay=config.weight_decay
         )
         self.step, self.seconds, self.tokens, self.losses = 0, 0.0, 0, []
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.kept = 0  # the step whose state is on the disk
+        self._is_held = False
+        with writing_to("out", self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
         self._resume()
 
     def _describe(self) -> dict:
         return {"model": asdict(self.lm.config), "training": asdict(self.config)}
 
     def _resume(self) -> None:
-        progress = self.folder / "progress.json"
-        if not progress.exists():
+        done = load_progress(self.folder, self._describe(), self.lm, self.optimizer)
+        self.step, self.seconds, self.tokens, self.losses = *done[:3], list(done.losses)
+        self.kept = self.step
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps other trainings out of the folder, and finds out at once whether it can be written to."""
+        if self._is_held or self.rank > 0:
+            yield
             return
-        done = json.loads(progress.read_text())
-        if done["settings"] != json.loads(json.dumps(self._describe())):
-            raise ConfigError(f"out folder {self.folder.name!r} holds a run with other settings; choose another")
-        tensors = load_file(self.folder / done["file"])
-        self.lm.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
-        restore_optimizer(self.optimizer, tensors)
-        self.step, self.seconds, self.tokens, self.losses = (
-            done[name] for name in ("step", "seconds", "tokens", "losses")
-        )
+        busy = f"out {str(self.folder)!r} is in use by another training"
+        with contextlib.ExitStack() as stack:
+            with writing_to("out", self.folder):
+                stack.enter_context(held(self.folder / ".lock", busy))
+                clear_parts(self.folder)
+            if self.step == self.kept:  # another training may have come further since
+                self._resume()
+            if self.step == 0:
+                self.save()
+            self._is_held = True
+            stack.callback(setattr, self, "_is_held", False)
+            yield
 
     def save(self) -> None:
-        """Keeps the run's state: tensors first, then the small file that points to them."""
-        name, old = f"state-{self.step}.safetensors", list(self.folder.glob("state-*.safetensors"))
-        tensors = {f"model.{key}": value for key, value in self.lm.state_dict().items()}
-        save_tensors({**tensors, **flatten_optimizer(self.optimizer)}, self.folder / name)
-        content = {"settings": self._describe(), "file": name, "step": self.step, "seconds": self.seconds}
-        content |= {"tokens": self.tokens, "losses": self.losses}
-        write_whole(self.folder / "progress.json", json.dumps(content).encode())
-        for path in old:
-            if path.name != name:
-                path.unlink(missing_ok=True)
+        """Keeps the run's state, whole or not at all. Raises ConfigError where the disk does not take it."""
+        progress = Progress(self.step, self.seconds, self.tokens, tuple(self.losses))
+        with writing_to("out", self.folder):
+            save_progress(self.folder, self._describe(), progress, self.lm, self.optimizer)
+        self.kept = self.step
 
     def run(self, until: int | None = None, quiet: bool = False) -> TitansLM:
-        """Trains up to step `until` (default: all), saving as it goes, and returns the model."""
-        lm = nn.parallel.DistributedDataParallel(self.lm) if self.world > 1 else self.lm
+        """Trains up to step `until` (default: all), saving as it goes, and returns the model.
+
+        Ctrl-C and SIGTERM take effect between two steps, when the state is saved; under torchrun in all processes
+        after the same step.
+        """
         end = min(until or self.config.steps, self.config.steps)
-        bar = tqdm(total=self.config.steps, initial=self.step, disable=quiet or self.rank > 0, unit="step")
-        while self.step < end:
-            began = time.perf_counter()
-            loss = self._one_step(lm)
-            self.seconds += time.perf_counter() - began
-            self.losses.append(round(loss, 5))
-            self.step += 1
-            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
-            bar.update()
-            if self.rank == 0 and (self.step % self.config.save_every == 0 or self.step == end):
-                self.save()
-        bar.close()
+        hidden, device = quiet or self.rank > 0, self.lm.head.weight.device
+        with self.held(), postponed() as stop:
+            if combine(self.step, "max", device) != -combine(-self.step, "max", device):
+                raise ConfigError("out must be a folder that all processes share: they stand at different steps")
+            stopped = False
+            with tqdm(total=self.config.steps, initial=self.step, disable=hidden, unit="step") as bar:
+                while self.step < end and not stopped:
+                    stopped = self._one_step(stop)
+                    bar.set_postfix(loss=f"{self.losses[-1]:.3f}", refresh=False)
+                    bar.update()
+                    due = self.step % self.config.save_every == 0 or self.step == end or stopped
+                    if self.rank == 0 and due:
+                        self.save()
+        if stopped and self.step < end:
+            raise Terminated  # another process was asked to stop
         return self.lm.eval()
 
-    def _one_step(self, lm: nn.Module) -> float:
-        config = self.config
-        # Seeded by the step, so that a run taken up again sees what it would have seen; lengths agree over processes.
-        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
-        size = step_size(config, self.step, generator)
-        generator.manual_seed((config.seed * 1_000_003 + self.step) * 1_009 + self.rank + 1)
-        easy = config.task == "recall" and self.step < config.easy * config.steps
-        batch = make_batch("recall_once" if easy else config.task, config.rows, size, generator)
+    def _one_step(self, stop: Stop) -> bool:
+        """One batch; returns whether to stop after it."""
+        config, began = self.config, time.perf_counter()
+        batch = training_batch(config, self.step, self.rank)
         ids, ask = (tensor.to(self.lm.head.weight.device) for tensor in batch)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(config, self.step)
-        price = config.gate_cost if self.step >= config.steps / 2 else 0.0
-        loss = 0.0
-        for part in backward(lm, ids, ask, config, price):
-            loss += part
-            nn.utils.clip_grad_norm_(self.lm.parameters(), 1.0)
-            self.optimizer.step()
-            self.optimizer.zero_grad()
-        self.tokens += ids.numel() * self.world
-        return loss
+        loss, stopped = self._learn(ids, ask, stop)
+        self.tokens += combine(ids.numel(), "sum", ids.device)
+        self.seconds += time.perf_counter() - began
+        self.losses.append(round(loss, 5))
+        self.step += 1
+        return stopped
+
+    def _learn(self, ids: Tensor, ask: Tensor, stop: Stop) -> tuple[float, bool]:
+        """The optimizer's steps on one batch; returns its loss, and whether any process was asked to stop."""
+        price = self.config.gate_cost if self.step >= self.config.steps / 2 else 0.0
+        diverged = ConfigError(f"training diverged in step {self.step + 1}; choose a smaller lr")
+        loss, stopped = 0.0, False
+        try:
+            parts = backward(self.lm, ids, ask, self.config, price)
+            # Sequences may differ in length between processes: one that has no piece left adds no gradient.
+            for _ in range(combine(count_pieces(self.config, ids), "max", ids.device)):
+                loss += next(parts, 0.0)
+                stopped = average_gradients(self.lm.parameters(), stop.asked)
+                if not nn.utils.clip_grad_norm_(self.lm.parameters(), 1.0).isfinite():
+                    raise diverged
+                self.optimizer.step()
+                self.optimizer.zero_grad()
+        except DivergenceError:
+            raise diverged from None
+        return loss, stopped
 
     def finish(self, results: list | None = None, measured: dict[str, list] | None = None) -> Path:
         """Writes the losses as `log.csv` and the checkpoint `model`, whose card holds `results` and all `measured`."""
-        with (self.folder / "log.csv").open("w", newline="") as file:
-            csv.writer(file).writerows([("step", "loss"), *enumerate(self.losses, start=1)])
+        log = io.StringIO()
+        csv.writer(log).writerows([("step", "loss"), *enumerate(self.losses, start=1)])
         card = {
             "training": asdict(self.config),
             "tokens": self.tokens,
@@ -226,4 +270,6 @@ class Trainer:
             "results": results or [],
             **(measured or {}),
         }
-        return save_model(self.lm, self.folder / "model", card)
+        with writing_to("out", self.folder):
+            write_whole(self.folder / "log.csv", log.getvalue())
+            return save_model(self.lm, self.folder / "model", card)

@@ -83,22 +83,3 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     if kind is not None:
         module.to(kind)
     module.load_state_dict(tensors)
-
-
-def flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The optimizer's tensors under plain names, for `save_tensors`."""
-    return {
-        f"optimizer.{index}.{name}": torch.as_tensor(value)
-        for index, values in optimizer.state_dict()["state"].items()
-        for name, value in values.items()
-    }
-
-
-def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """The inverse of `flatten_optimizer`."""
-    state: dict[int, dict] = {}
-    for key, tensor in tensors.items():
-        if key.startswith("optimizer."):
-            _, index, name = key.split(".")
-            state.setdefault(int(index), {})[name] = tensor
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
