@@ -1,12 +1,17 @@
 """The report of the claims: rows kept, a run that goes on, runs of training, and one line for what is wrong."""
 
+import errno
 import json
+import os
+import random
 import re
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
 import torch
+from corruption import corrupted
 
 from titans_mini import ConfigError, LearnedGate
 from titans_mini.claims import CLAIMS, SIZES, load_results, report
@@ -16,6 +21,8 @@ from titans_mini.claims.models import ORDER, TiedGate, tie
 from titans_mini.claims.operations import in_fresh_process
 from titans_mini.claims.report import Result, due, examine, markdown, merge, to_json
 from titans_mini.cli import main
+from titans_mini.sealed import seal, unseal
+from titans_mini.stopping import Terminated
 from titans_mini.training.checkpoint import BUNDLED, load_model
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -80,23 +87,101 @@ def test_what_is_due():
     assert due(keys, SIZES["full"], kept, again=True) == keys
 
 
-def test_a_stopped_run_goes_on(tmp_path, measured, monkeypatch, capsys):
-    quick = report.examine
+@pytest.mark.parametrize(("stop", "code"), [(KeyboardInterrupt, 130), (Terminated, 143)])
+def test_a_stopped_run_says_what_is_saved_and_continues(tmp_path, measured, monkeypatch, capsys, stop, code):
+    quick, most = report.examine, 0
 
     def stops(key, size):
-        if len(measured) == 2:
-            raise KeyboardInterrupt
+        if len(measured) == most:
+            raise stop
         return quick(key, size)
 
     monkeypatch.setattr(report, "examine", stops)
-    assert claims("--out", tmp_path) == 130
-    assert "stopped after 2 of 22 claims; run the same command to go on" in capsys.readouterr().err
+    begun = f"titans-mini: stopped after {{}} of {len(CLAIMS)} claims; "
+    assert claims("--out", tmp_path) == code
+    assert capsys.readouterr().err == begun.format(0) + "nothing is saved yet\n"
+    most = 2
+    assert claims("--out", tmp_path) == code
+    saved = f"saved in {str(tmp_path / 'results.json')!r}: run the same command to continue\n"
+    assert capsys.readouterr().err == begun.format(2) + saved
     assert list(load_results(tmp_path / "results.json")) == list(CLAIMS)[:2]
+    assert claims("--only", "share") == code
+    assert capsys.readouterr().err.endswith("of 1 claims; nothing is saved without --out\n")
     monkeypatch.setattr(report, "examine", quick)
     assert claims("--out", tmp_path) == 0
     assert measured == list(CLAIMS)
     assert list(load_results(tmp_path / "results.json")) == list(CLAIMS)
     assert (tmp_path / "CLAIMS.md").read_text() == markdown(load_results(tmp_path / "results.json"))
+
+
+def test_two_processes_lose_no_row_of_each_other(tmp_path, measured, monkeypatch):
+    """While this one measures, another adds rows to the same folder; three of six were once lost."""
+    files = tmp_path / "results.json", tmp_path / "CLAIMS.md"
+    quick, others = report.examine, iter(("tau", "beta"))
+
+    def disturbed(key, size):
+        report.keep({next(others): result("small")}, *files)
+        return quick(key, size)
+
+    monkeypatch.setattr(report, "examine", disturbed)
+    assert claims("--out", tmp_path, "--only", "share", "depth") == 0
+    assert set(load_results(files[0])) == {"tau", "beta", "share", "depth"}
+    assert files[1].read_text() == markdown(load_results(files[0]))
+
+
+def test_writers_at_the_same_moment_lose_nothing(tmp_path):
+    files, keys = (tmp_path / "results.json", tmp_path / "CLAIMS.md"), list(CLAIMS)[:12]
+    threads = [threading.Thread(target=report.keep, args=({key: result()}, *files)) for key in keys]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert list(load_results(files[0])) == keys
+
+
+def test_a_folder_that_another_process_holds_is_one_line(tmp_path, measured, monkeypatch, capsys):
+    monkeypatch.setattr(report, "PATIENCE", 0.1)
+    with report.locked(tmp_path / "results.json"):
+        assert claims("--out", tmp_path, "--only", "beta") == 2
+    assert "is in use by another process; waited 0.1 s" in capsys.readouterr().err and measured == []
+
+
+def test_a_hundred_corruptions_are_refused_or_change_nothing(tmp_path):
+    path, results, dice = tmp_path / "r.json", {"beta": result(), "tau": result("small", FAILS)}, random.Random(5)
+    whole, refused = to_json(results).encode(), 0
+    odd = [b"[" * 100_000, b'{"rows":' * 100_000, whole.replace(b'"count": 3', b'"count": 4', 1)]
+    for wrong in odd + [corrupted(whole, dice) for _ in range(100)]:
+        path.write_bytes(wrong)
+        try:
+            assert load_results(path) == results  # such as a blank more between two words
+        except ConfigError as error:
+            refused += 1
+            assert "\n" not in str(error) and str(path) in str(error)
+    assert refused >= 95
+
+
+@pytest.mark.parametrize("place", ["FILE", "FILE/below", "x" * 300])
+def test_a_folder_that_cannot_be_is_known_before_anything_is_measured(tmp_path, place, measured, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("FILE").write_text("")
+    assert claims("--only", "beta", "--out", place) == 2
+    assert re.fullmatch(rf"titans-mini: out '{place}.*' cannot be written: .+\n", capsys.readouterr().err)
+    assert measured == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_full_disk_is_one_line(tmp_path, measured, number, monkeypatch, capsys):
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(number, os.strerror(number))))
+    assert claims("--only", "beta", "--out", tmp_path) == 2
+    assert re.fullmatch(rf"titans-mini: out .* cannot be written: {os.strerror(number)}\n", capsys.readouterr().err)
+    assert not list(tmp_path.glob("*.part")) and not (tmp_path / "results.json").exists()
+
+
+def test_a_pipe_in_the_place_of_the_results_is_one_line(tmp_path, measured, capsys):
+    os.mkfifo(tmp_path / "results.json")
+    for flags in ((), ("--list",)):
+        assert claims("--out", tmp_path, *flags) == 2
+        assert "cannot be read: Not a regular file" in capsys.readouterr().err
 
 
 def test_rows_are_kept_unless_asked_for_again(tmp_path, measured, capsys):
@@ -144,7 +229,8 @@ def test_what_cannot_be_used_ends_in_one_line(arguments, named, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     Path("FILE").write_text("")
     Path("BROKEN").mkdir()
-    Path("BROKEN/results.json").write_text('{"format": "titans_mini.claims", "rows": {"tau": {}}}')
+    content = seal({"format": "titans_mini.claims", "rows": {"tau": {}}})  # whole, but of another version
+    Path("BROKEN/results.json").write_text(json.dumps(content))
     assert claims(*arguments) == 2
     assert re.fullmatch(f"titans-mini: .*{named}.*\n", capsys.readouterr().err)
 
@@ -159,12 +245,12 @@ def make_runs(folder, bits, **changes):
     """Finished runs of two more seeds, whose bits per byte are given by variant."""
     for variant in ORDER:
         for seed in (1, 2):
-            card = json.loads((BUNDLED / f"text-{variant}.json").read_text())
+            card = unseal(json.loads((BUNDLED / f"text-{variant}.json").read_text()))
             card["training"] |= {"seed": seed, **changes}
             for row in card["results"]:
                 row["bits"] = bits[variant] + seed / 1000
             (folder / f"text-{variant}-{seed}").mkdir(parents=True)
-            (folder / f"text-{variant}-{seed}" / "model.json").write_text(json.dumps(card))
+            (folder / f"text-{variant}-{seed}" / "model.json").write_text(json.dumps(seal(card)))
 
 
 def test_the_order_is_judged_over_the_seeds_of_training_runs(tmp_path, capsys):

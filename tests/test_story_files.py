@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 
 import pytest
 import torch
@@ -105,7 +106,8 @@ def test_wrong_files_are_one_line(tmp_path, content, form, message):
 
 @pytest.mark.parametrize("form", [None, *FORMATS])
 def test_a_file_that_is_not_there_is_one_line(tmp_path, form):
-    for path in (tmp_path / "absent", tmp_path, "nul\0"):
+    os.mkfifo(tmp_path / "pipe")  # nobody writes to it: opened as a file it would never answer
+    for path in (tmp_path / "absent", tmp_path, "nul\0", tmp_path / "pipe", "/dev/zero"):
         with pytest.raises(ConfigError, match="cannot be read"):
             read_file(path, form)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from ..errors import ConfigError
+from ..sealed import DIGEST, parse, read_bytes, unseal
 from ..training.checkpoint import BUNDLED
 from ..training.controls import CONTROLS, is_control
 from .finding import UNTESTED, Figures, Finding, Reading, Size, Spread, grade, weigh
@@ -45,7 +45,8 @@ def read_cards(folder: str | None) -> dict[str, dict[int, dict]]:
     wanted = steps = None
     for path in paths:
         try:
-            card = json.loads(path.read_text("utf-8"))
+            card = parse(read_bytes(path))
+            card = unseal(card) if DIGEST in card else card
             seed, made = card["training"]["seed"], _made(card)
             steps = steps or card["training"]["steps"]
             name = _name(card, steps)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,13 +14,15 @@ import numpy as np
 import torch
 
 from ..errors import ConfigError
-from ..files import write_whole
+from ..files import held, write_whole, writing_to
+from ..sealed import DamagedError, parse, read_bytes, seal, unseal
 from ..timing import seconds
 from .finding import VERDICTS, Finding, Size
 from .table import CLAIMS, Claim
 
 FORMAT = "titans_mini.claims"
 RESULTS = Path(__file__).with_name("results.json")  # of the full size; ships with the package
+PATIENCE = 60.0  # seconds for another process that writes to the same files
 
 
 WORDS = ("claim", "claim_zh", "section", "papers", "source", "rule", "command")  # fields of a Claim
@@ -50,25 +53,30 @@ def machine() -> str:
 
 def load_results(path: Path = RESULTS) -> dict[str, Result]:
     """Key -> Result, in the order of the table, of those rows that were measured; ConfigError for another file."""
-    if not path.exists():
-        return {}
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = unseal(parse(read_bytes(path).decode("utf-8")))
         if content["format"] != FORMAT:
             raise ConfigError(f"its format is {content['format']!r}")
         found = {
             key: Result(Finding.from_dict(row), row["size"], row["seconds"], row["machine"])
             for key, row in content["rows"].items()
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigError(f"{str(path)!r} cannot be read: {error.strerror}") from None
+    except DamagedError as error:
+        raise ConfigError(f"{str(path)!r} {error}") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{str(path)!r} is not a report of claims: {error}") from None
     return {key: found[key] for key in CLAIMS if key in found}
 
 
 def to_json(results: dict[str, Result]) -> str:
-    """The report as JSON text, without a date."""
+    """The report as JSON text with a checksum, without a date."""
     rows = {key: results[key].to_dict(claim) for key, claim in CLAIMS.items() if key in results}
-    return json.dumps({"format": FORMAT, "rows": rows}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    content = seal({"format": FORMAT, "rows": rows})
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def due(keys: Iterable[str], size: Size, kept: dict[str, Result], *, again: bool = False) -> list[str]:
@@ -146,8 +154,26 @@ def _measured(claim: Claim, result: Result) -> str:
 def write(results: dict[str, Result], report: Path, page: Path) -> None:
     """Both files, each whole or not at all. Raises ConfigError where one cannot be written."""
     for path, text in ((report, to_json(results)), (page, markdown(results))):
-        try:
+        with writing_to("out", path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, text.encode())
-        except OSError as error:
-            raise ConfigError(f"out {str(path)!r} cannot be written: {error.strerror}") from None
+            write_whole(path, text)
+
+
+@contextlib.contextmanager
+def locked(report: Path) -> Iterator[None]:
+    """Keeps other processes from writing to a report; ConfigError where its folder cannot be written to."""
+    with contextlib.ExitStack() as stack:
+        with writing_to("out", report):
+            report.parent.mkdir(parents=True, exist_ok=True)
+            busy = f"out {str(report)!r} is in use by another process; waited {PATIENCE:g} s"
+            stack.enter_context(held(report.with_name(f"{report.name}.lock"), busy, PATIENCE))
+        yield
+
+
+def keep(found: dict[str, Result], report: Path, page: Path) -> None:
+    """Adds rows to what the report holds by now, so that two processes lose none of each other's; writes both files."""
+    with locked(report):
+        kept = load_results(report)
+        for key, result in found.items():
+            kept = merge(kept, key, result)
+        write(kept, report, page)

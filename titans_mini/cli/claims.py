@@ -11,6 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ..errors import ConfigError, check_choice
+from ..stopping import postponed
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = "CLAIMS.md"
@@ -42,12 +43,16 @@ def _claims(options: argparse.Namespace) -> int:
     if options.list:
         _list(keys, report.load_results(files[0] if files else report.RESULTS), CLAIMS)
         return 0
-    kept = report.load_results(files[0]) if files else {}
+    if files:
+        with report.locked(files[0]):  # what cannot be written is known before anything is measured
+            kept = report.load_results(files[0])
+    else:
+        kept = {}
     wanted = report.due(keys, size, kept, again=options.again)
-    measured = _measure(wanted, size, kept, files, options.quiet)
+    measured = _measure(wanted, size, files, options.quiet)
     results = {key: measured.get(key) or kept[key] for key in keys}
     if files and not measured:
-        report.write(kept, *files)
+        report.keep({}, *files)  # the page may be of an older wording
     if options.json:
         print(json.dumps({key: result.to_dict(CLAIMS[key]) for key, result in results.items()}, ensure_ascii=False))
     else:
@@ -67,25 +72,33 @@ def _files(options: argparse.Namespace, shipped: Path) -> tuple[Path, Path] | No
     return shipped, ROOT / PAGE
 
 
-def _measure(wanted: list[str], size, kept: dict, files: tuple[Path, Path] | None, quiet: bool) -> dict:
-    """Key -> Result of the rows measured; each is written down before the next begins."""
+def _measure(wanted: list[str], size, files: tuple[Path, Path] | None, quiet: bool) -> dict:
+    """Key -> Result of the rows measured; each is saved before the next begins."""
     from ..claims import report
 
     measured: dict = {}
     with tqdm(total=len(wanted), disable=quiet, unit="claim") as bar:
-        for key in wanted:
-            bar.set_description(key)
-            try:
-                measured[key] = report.examine(key, size)
-            except KeyboardInterrupt:
-                on = "; run the same command to go on" if files else ""
-                print(f"titans-mini: stopped after {len(measured)} of {len(wanted)} claims{on}", file=sys.stderr)
-                raise
-            kept = report.merge(kept, key, measured[key])
-            if files:
-                report.write(kept, *files)
-            bar.update()
+        try:
+            for key in wanted:
+                bar.set_description(key)
+                found = report.examine(key, size)
+                with postponed():  # a row that is measured is also saved
+                    measured[key] = found
+                    if files:
+                        report.keep({key: found}, *files)
+                bar.update()
+        except KeyboardInterrupt:
+            saved = _saved(files, len(measured))
+            print(f"titans-mini: stopped after {len(measured)} of {len(wanted)} claims; {saved}", file=sys.stderr)
+            raise
     return measured
+
+
+def _saved(files: tuple[Path, Path] | None, count: int) -> str:
+    """What a stopped measurement has saved, and how to continue."""
+    if files is None:
+        return "nothing is saved without --out"
+    return f"saved in {str(files[0])!r}: run the same command to continue" if count else "nothing is saved yet"
 
 
 def _list(keys: list[str], kept: dict, claims: dict) -> None:

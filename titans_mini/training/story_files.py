@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ..data.text import check_text
 from ..errors import ConfigError, check_choice
+from ..sealed import open_regular
 from .stories import Story
 
 MAX_BYTES = 1_000_000_000  # of a file of questions; BABILong's long ones have hundreds of megabytes
@@ -129,13 +130,15 @@ def _lines(path: str | Path) -> list[tuple[int, str]]:
 
 def _content(path: str | Path) -> str:
     try:
-        if Path(path).stat().st_size > MAX_BYTES:
+        with open_regular(path) as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
             raise ConfigError(f"file {Path(path).name!r} is larger than {MAX_BYTES // 1_000_000:,} MB")
-        return Path(path).read_text("utf-8-sig")
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise ConfigError(f"file {Path(path).name!r} is not UTF-8 text: byte {error.start} cannot be decoded") from None
-    except (OSError, ValueError) as error:  # a ValueError for a name that no file can have
-        raise ConfigError(f"file {str(path)!r} cannot be read: {getattr(error, 'strerror', error)}") from None
+    except OSError as error:
+        raise ConfigError(f"file {str(path)!r} cannot be read: {error.strerror}") from None
 
 
 FORMATS: dict[str, Callable[[str | Path], Read]] = {
