@@ -11,6 +11,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from titans_mini.errors import ConfigError
+from titans_mini.files import write_whole, writing_to
+from titans_mini.sealed import parse, read_bytes
+
 from .cases import KINDS
 from .contestants import present
 from .machine import describe
@@ -82,7 +86,11 @@ def kept(out: Path | None, anew: set[str]) -> list[dict]:
     file = None if out is None else out / place(out)
     if file is None or not file.exists():
         return []
-    return [item for item in json.loads(file.read_text())["results"] if item["case"]["kind"] not in anew]
+    try:
+        results = parse(read_bytes(file))["results"]
+        return [item for item in results if item["case"]["kind"] not in anew]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"out {str(file)!r} does not hold results of benchmarks: {error!r}") from None
 
 
 def has(results: list[dict], case: dict) -> bool:
@@ -96,9 +104,10 @@ def write(out: Path | None, results: list[dict], rounds: int, *, missing: int, q
     text = markdown(report, place(out))
     if out is not None:
         file = out / place(out)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(report, indent=1) + "\n")
-        (out / "BENCHMARKS.md").write_text(text)
+        with writing_to("out", out):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(file, json.dumps(report, indent=1) + "\n")
+            write_whole(out / "BENCHMARKS.md", text)
     return text
 
 
@@ -126,5 +135,17 @@ def main(arguments: list[str] | None = None) -> int:
     return int(any("error" in item and item["error"] != "out of memory" for item in results))
 
 
+def command() -> int:
+    """Runs `main`; what a person or the disk gets wrong ends in one line and exit code 2."""
+    try:
+        return main()
+    except ConfigError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("benchmarks: stopped; run again with --missing to measure the rest", file=sys.stderr)
+        return 130
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import resource
 import statistics
 import sys
 from collections.abc import Callable
@@ -123,7 +122,14 @@ def stream(*, checkpoint: str, tokens: int) -> dict:
 
 
 def bound_memory(share: float = 0.85) -> None:
-    """Makes a case that needs more than that share of the machine's memory fail, instead of slowing all others."""
+    """Makes a case that needs more than that share of the machine's memory fail, instead of slowing all others.
+
+    Windows has no such limit.
+    """
+    try:
+        import resource
+    except ImportError:
+        return
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (int(total_memory() * share), hard))
 

@@ -18,8 +18,11 @@ class DivergenceError(ArithmeticError):
     """The memory left the range of floating-point numbers; `token` is the position of the first such token."""
 
     def __init__(self, message: str, token: int) -> None:
-        super().__init__(message)
+        super().__init__(message, token)  # both, since pickle and copy make the error again from these
         self.token = token
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 def check_number(name: str, value: object, low: float, high: float) -> float:
