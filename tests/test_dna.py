@@ -1,6 +1,7 @@
 """The genome is the published one, and the Markov baseline counts as it should."""
 
 import math
+import os
 from collections import Counter
 
 import pytest
@@ -52,3 +53,6 @@ def test_what_is_not_a_genome_ends_in_one_line(tmp_path, content):
         read_fasta(path)
     with pytest.raises(ConfigError, match="missing"):
         read_fasta(tmp_path / "missing.fasta")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match="Not a regular file"):
+        read_fasta(tmp_path / "pipe")

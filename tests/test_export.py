@@ -26,6 +26,14 @@ def test_the_code_makes_the_same_settings_and_text(text, changes):
     np.testing.assert_array_equal(names["trace"].surprise, simulate(config, text).surprise)
 
 
+def test_numbers_of_numpy_are_spelled_as_pythons_own():
+    config = replace(CONFIG, tau=np.float64(0.2), beta=np.float64(0.25))
+    code = to_code(config)
+    assert "tau=0.2," in code and "beta=0.25," in code and "np." not in code
+    exec(code.replace("print", "str"), names := {})  # noqa: S102
+    assert names["config"] == config
+
+
 def test_the_page_shows_text_and_code_as_text():
     page = to_html(simulate(CONFIG, TEXT), code="a < b & '<script>'")
     assert "a &lt; b &amp;" in page and "<b>" not in page.split("</script>")[-1]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from dataclasses import fields
 
+import numpy as np
+
 from .config import MemoryConfig, SimulationConfig
 from .figures import coloured_text, time_figure
 from .trace import Trace
@@ -70,9 +72,13 @@ def to_html(trace: Trace, pinned: Trace | None = None, code: str = "") -> str:
 def _changes(settings: object, default: object) -> list[str]:
     """`name=value` of each plain field that differs from the default's."""
     names = [field.name for field in fields(settings) if field.name not in ("scenario", "tokens", "memory")]
-    return [
-        f"{name}={getattr(settings, name)!r}" for name in names if getattr(settings, name) != getattr(default, name)
-    ]
+    values = {name: getattr(settings, name) for name in names if getattr(settings, name) != getattr(default, name)}
+    return [f"{name}={_plain(value)!r}" for name, value in values.items()]
+
+
+def _plain(value: object) -> object:
+    """A number of numpy as Python's own: the code must not need numpy to be read."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _literal(text: str) -> str:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ConfigError, check_integer
+from ..sealed import read_bytes
 
 BASES = "ACGT"
 GENOME = Path(__file__).with_name("lambda.fasta")  # phage lambda, 48,502 bases (NCBI NC_001416.1, public)
@@ -23,9 +24,9 @@ def genome() -> str:
 def read_fasta(path: str | Path) -> str:
     """The bases of a FASTA file's first record, in upper case. Raises ConfigError for anything but A, C, G, T."""
     try:
-        header, _, body = Path(path).read_text("ascii").partition("\n")
+        header, _, body = read_bytes(path).decode("ascii").partition("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{str(path)!r} cannot be read: {error}") from None
+        raise ConfigError(f"{str(path)!r} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     bases = "".join(body.partition(">")[0].split()).upper()
     if not header.startswith(">") or not bases or set(bases) - set(BASES):
         raise ConfigError(f"{Path(path).name!r} is not a FASTA file of bases A, C, G, T")
