@@ -7,10 +7,10 @@ import pytest
 
 from titans_mini import ConfigError
 from titans_mini.claims import CLAIMS, SIZES, VERDICTS, load_results
-from titans_mini.claims.finding import FAILS, HOLDS, LOST, PART, UNTESTED, Finding, Spread
+from titans_mini.claims.finding import FAILS, HOLDS, LOST, PART, UNTESTED, Finding, Reading, Spread
 from titans_mini.claims.live import measure_apart
 from titans_mini.claims.report import Result
-from titans_mini.claims.view import ANY, MISSING, counts, figure_rows, pick, sections, sections_of, spell
+from titans_mini.claims.view import ANY, MISSING, counts, figure_rows, pick, readings_of, sections, sections_of, spell
 from titans_mini.figures.claims import VERDICT_COLOURS, counts_figure, finding_figure, rule_figure
 
 
@@ -65,11 +65,33 @@ def test_figures_have_their_range_and_a_single_number_has_none():
     assert (rows["many"]["low"], rows["many"]["high"], rows["many"]["seeds"]) == ("1", "∞", "3")
 
 
-def test_the_table_of_a_finding_is_in_the_colour_of_its_verdict():
-    found = Finding(FAILS, {"one": 3, "many": Spread.of([1.0, 2.0])}, "told")
-    (cells,) = finding_figure(found).data
+def colours(figure) -> list[str]:
+    """The colour of each line of a table of figures."""
+    (cells,) = figure.data
+    scale = dict(cells.colorscale)
+    return [scale[line[0] / cells.zmax] for line in cells.z]
+
+
+def test_the_table_of_a_finding_has_words_and_is_in_the_colour_of_its_verdict():
+    found = Finding(FAILS, {"layers_one": 3, "share_one": Spread.of([1.0, 2.0])}, "told")
+    figure = finding_figure(found, "share")
+    (cells,) = figure.data
     assert [list(row) for row in cells.text] == [["3", "", "", ""], ["1.5", "1", "2", "2"]]
-    assert list(cells.y) == ["one", "many"] and {colour for _, colour in cells.colorscale} == {VERDICT_COLOURS[FAILS]}
+    assert list(cells.y) == ["layers, one memory", "their share, one memory"]
+    assert colours(figure) == [VERDICT_COLOURS[FAILS]] * 2
+
+
+def test_a_table_has_no_empty_column_and_each_reading_has_the_colour_of_its_verdict():
+    readings = (Reading("one", FAILS, "told", ("share_one",)), Reading("heads_8", HOLDS, "told", ("share_heads_8",)))
+    found = Finding(PART, {"share_one": 0.02, "share_heads_8": 0.003, "width_of_share": 533}, "told", readings)
+    figure = finding_figure(found, "share")
+    assert list(figure.data[0].x) == ["value"] and [list(row) for row in figure.data[0].text] == [
+        ["0.02"],
+        ["0.003"],
+        ["533"],
+    ]
+    assert colours(figure) == [VERDICT_COLOURS[verdict] for verdict in (FAILS, HOLDS, PART)]
+    assert readings_of(found) == {"share_one": "1", "share_heads_8": "2"}
 
 
 def test_a_rule_driven_through_numbers_has_each_point_under_its_verdict():

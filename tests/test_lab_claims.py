@@ -34,7 +34,7 @@ def test_it_stays_closed_until_a_verdict_is_predicted_and_each_claim_asks_anew()
     assert "choose one of the answers first" in lab.message.value and not lab.figure.data
     lab.guess.value = HOLDS
     lab.reveal.click()
-    assert lab.found == FOUND["share"] and texts(lab) == [["0.025", "", "", ""], ["75", "", "", ""]]
+    assert lab.found == FOUND["share"] and texts(lab) == [["0.025"], ["75"]]
     assert lab.figure.layout.title.text == f"You predicted “{HOLDS}”; this run gives “{FAILS}”."
     assert f"{FAILS}: share as told." in lab.message.value and CLAIMS["share"].rule in lab.message.value
     lab.claim.value = "beta"

@@ -108,10 +108,8 @@ def test_a_switch_changes_all_words_and_nothing_else(name):
     assert [spoken(widget) for widget in inside(lab.panel)] == words
 
 
-# What stays on figures in Chinese: symbols, settings, and the names of a claim's figures.
-LATIN = "tau beta lambda eta g_write g_forget cursor Coef writes loss not_finite rows future"
-LATIN += " layers_all layers_one parameters_all parameters_one share_all share_one snapshot_mb_all snapshot_mb_of_share"
-LATIN += " snapshot_mb_one updatable_all updatable_one width_of_share"
+# What stays on figures in Chinese: symbols and settings.
+LATIN = "MB tau beta lambda eta g_write g_forget cursor Coef writes loss not_finite rows future"
 
 
 @every

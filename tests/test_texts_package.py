@@ -14,6 +14,7 @@ import texts  # noqa: E402
 from texts import measured  # noqa: E402
 from texts.phrases import phrase  # noqa: E402
 
+from titans_mini.chinese.claims_labels import LABELS  # noqa: E402
 from titans_mini.chinese.phrases import matcher  # noqa: E402
 from titans_mini.claims import CLAIMS, load_results  # noqa: E402
 from titans_mini.figures.operate import MARKS  # noqa: E402
@@ -57,16 +58,15 @@ def test_the_verdict_of_a_stopped_search_is_said_with_the_same_numbers(seeds):
     assert "not finished" in verdict and numbers(told) == numbers(verdict)
 
 
-@pytest.mark.parametrize("language", measured.LABELS)
+@pytest.mark.parametrize("language", texts.TEXTS)
 def test_every_figure_of_the_claims_has_a_label_and_every_label_a_figure(language, monkeypatch):
     monkeypatch.setattr(measured, "language", lambda: language)
-    assert set(measured.LABELS[language]) == set(CLAIMS)
+    assert list(LABELS) == list(CLAIMS)
     for key, result in RESULTS.items():
         figures = list(result.finding.figures)
         labels = [measured.label(key, figure) for figure in figures]
-        fits = [[known for known in measured.LABELS[language][key] if matcher(known)(figure)] for figure in figures]
-        assert {known for found in fits for known in found} == set(measured.LABELS[language][key])
+        fits = [[known for known in LABELS[key] if matcher(known)(figure)] for figure in figures]
+        assert {known for found in fits for known in found} == set(LABELS[key])
         assert len(set(labels)) == len(labels) and not set(labels) & set(figures)
         assert language == texts.DEFAULT or all(map(HAN.search, labels))
-    assert [*map(list, measured.LABELS["zh"].values())] == [*map(list, measured.LABELS["en"].values())]
     assert measured.label("grid", "unheard_of") == "unheard_of"

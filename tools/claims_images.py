@@ -40,4 +40,4 @@ def claims_rule() -> go.Figure:
 
 
 def claims_share() -> go.Figure:
-    return finding_figure(CLAIMS["share"].examine(SMALL))
+    return finding_figure(CLAIMS["share"].examine(SMALL), "share")

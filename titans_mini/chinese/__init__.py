@@ -4,14 +4,14 @@
 on a figure. It imports nothing but the standard library, so that every front end can use it.
 """
 
-from . import claims, claims_readings, claims_told, errors, figures, gallery, miras, operations, tuning
+from . import claims, claims_labels, claims_readings, claims_told, errors, figures, gallery, miras, operations, tuning
 from .phrases import Phrases
 from .spec import translated
 
 __all__ = ["ABOUT", "PHRASES", "Phrases", "about", "phrase", "translated"]
 
 PHRASES: dict[str, str] = {}
-for module in (errors, figures, gallery, miras, operations, tuning, claims_told):
+for module in (errors, figures, gallery, miras, operations, tuning, claims_told, claims_labels):
     PHRASES |= module.PHRASES
 ABOUT: dict[str, dict[str, str]] = miras.ABOUT | claims.ABOUT | claims_readings.ABOUT
 

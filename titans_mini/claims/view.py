@@ -6,6 +6,8 @@ import csv
 import io
 from collections.abc import Mapping
 
+from ..chinese.claims_labels import LABELS
+from ..chinese.phrases import matcher
 from ..errors import check_choice
 from .finding import LOST, VERDICTS, Finding, Spread, show
 from .report import WORDS, Result
@@ -63,6 +65,14 @@ def figure_rows(finding: Finding) -> dict[str, dict[str, str]]:
         seeds = str(value.seeds) if spread else ""
         rows[name] = dict(zip(("value", "low", "high", "seeds"), (*numbers, seeds), strict=True))
     return rows
+
+
+def label(row: str, key: str, language: str = "en") -> str:
+    """What the figure of a row is, in English or Chinese ("zh"); the first key that fits counts, others stay."""
+    for known, words in LABELS[row].items():
+        if (found := matcher(known)(key)) is not None:
+            return words[language == "zh"].format(**found.groupdict())
+    return key
 
 
 def readings_of(finding: Finding) -> dict[str, str]:

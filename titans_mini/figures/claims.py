@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 
 from ..claims.finding import FAILS, HOLDS, PART, UNTESTED, Finding
-from ..claims.view import MISSING, figure_rows
+from ..claims.view import MISSING, figure_rows, label
 from .trace import COLOURS
 
 VERDICT_COLOURS = {
@@ -22,19 +22,31 @@ ROW = 24  # pixels
 INK = "#22303C"  # reads on a pale verdict
 
 
-def finding_figure(finding: Finding) -> go.Figure:
-    """A table of a finding's figures: mean over seeds, lowest, highest, seeds; in the colour of its verdict."""
+def finding_figure(finding: Finding, row: str) -> go.Figure:
+    """A table of the figures of a row: value, and where there are seeds their lowest, highest and number.
+
+    Each line is in the colour of the verdict of its first reading, or of the row where it belongs to none.
+    """
     rows = figure_rows(finding)
-    colour = VERDICT_COLOURS[finding.verdict]
+    heads = [head for head in HEADS if any(cells[head] for cells in rows.values())]
+    names = list(dict.fromkeys(VERDICT_COLOURS))
+    places = [names.index(_verdict(finding, name)) for name in rows]
+    scale = [[place / (len(names) - 1), VERDICT_COLOURS[name]] for place, name in enumerate(names)]
     cells = go.Heatmap(
-        z=[[1] * len(HEADS)] * len(rows), x=list(HEADS), y=list(rows), zmin=0, zmax=1, showscale=False,
-        colorscale=[[0, colour], [1, colour]], opacity=0.45, xgap=3, ygap=3, hoverinfo="skip",
-        text=[[row[head] for head in HEADS] for row in rows.values()], texttemplate="%{text}", textfont={"color": INK},
+        z=[[place] * len(heads) for place in places], x=heads, y=[label(row, name) for name in rows], zmin=0,
+        zmax=len(names) - 1, showscale=False, colorscale=scale, opacity=0.45, xgap=3, ygap=3, hoverinfo="skip",
+        text=[[line[head] for head in heads] for line in rows.values()], texttemplate="%{text}",
+        textfont={"color": INK},
     )  # fmt: skip
     figure = go.Figure(cells)
     figure.update_yaxes(autorange="reversed", automargin=True, dtick=1, ticks="", showgrid=False)
     figure.update_xaxes(side="top", showgrid=False)
     return figure.update_layout(height=60 + ROW * len(rows), margin={"l": 20, "r": 20, "t": 40, "b": 10})
+
+
+def _verdict(finding: Finding, figure: str) -> str:
+    """Of the first reading that rests on the figure, or of the row."""
+    return next((one.verdict for one in finding.readings if figure in one.figures), finding.verdict)
 
 
 def rule_figure(

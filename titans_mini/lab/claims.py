@@ -83,7 +83,7 @@ class ClaimsLab(PredictionPanel):
             self._tell(lambda: [self.say("missing"), row.before, row.command])
             return
         finding = self.found.finding
-        figure = finding_figure(finding)
+        figure = finding_figure(finding, key)
         if self.answer is not None and self._asked == key:
             self._title(figure, self.found, top=80)
         self.stage.draw(figure)
