@@ -194,11 +194,16 @@ def test_any_call_works_or_ends_in_one_clear_line(call, kind):
 
 WRONG = {
     "x must be a float tensor": lambda memory, x: memory(x[0]),
+    "not list": lambda memory, x: memory(x.tolist()),
+    "x must be on cpu, where the module is, not on meta": lambda memory, x: memory(x.to("meta")),
+    "device must be one that holds numbers, not meta": lambda memory, x: memory.to("meta")(x.to("meta")),
     "not torch.int64": lambda memory, x: memory(x.long()),
     r"\(batch, tokens, 8\), not .* \(3, 5, 7\)": lambda memory, x: memory(x[..., :7]),
     "at least 1 row and 1 token": lambda memory, x: memory(x[:, :0]),
-    "state has 2 rows, x has 3": lambda memory, x: memory(x, memory.initial_state(2)),
-    "state has 1 rows, x has 3": lambda memory, x: memory.recall(x, memory.initial_state(1)),
+    r"another batch: state.tokens_seen must be \(3\), not \(2,\)": lambda memory, x: memory(x, memory.initial_state(2)),
+    r"another batch: state.tokens_seen must be \(3\), not \(1,\)": lambda memory, x: memory.recall(
+        x, memory.initial_state(1)
+    ),
     r"mask must be bool \(3, 5\), not torch.float32": lambda memory, x: memory(x, None, torch.ones(3, 5)),
     r"not torch.bool \(3, 4\)": lambda memory, x: memory(x, None, torch.ones(3, 4).bool()),
 }
@@ -226,10 +231,3 @@ def test_a_gate_of_ones_own_decides():
     memory = NeuralMemory(make_memory().config, gate=Closed()).double()
     _, state = memory(make_input(8))
     check_close(state.weights, memory.initial_state(3).weights)
-
-
-@pytest.mark.parametrize("settings", [{"depth": 3}, {"expansion": 3}, {"heads": 1}])
-def test_a_state_of_another_memory_is_refused(settings):
-    _, state = make_memory(**settings)(make_input(5))
-    with pytest.raises(ConfigError, match="state belongs to a memory of another shape"):
-        make_memory()(make_input(5), state)

@@ -71,8 +71,8 @@ class RecipeGate:
         self.count, self.mean, self.variance, self.smoothed = 0, 0.0, 0.0, 0.0
 
     def __call__(self, t: int, raw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        std = torch.as_tensor(self.variance).clamp_min(1e-24).sqrt()
-        std = torch.maximum(std, torch.as_tensor(self.mean * 0.05))
+        std = torch.as_tensor(self.variance, dtype=raw.dtype).clamp_min(1e-24).sqrt()
+        std = torch.maximum(std, torch.as_tensor(self.mean * 0.05, dtype=raw.dtype))
         surprise = ((raw - self.mean) / (4 * std)).clamp(0, 1)
         self.smoothed = self.beta * self.smoothed + (1 - self.beta) * surprise
         g_write = torch.sigmoid((self.smoothed - self.tau) / self.softness)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from .config import MemoryConfig, SimulationConfig
 from .data import Stream, make_stream
+from .defaults import plain_defaults
 from .errors import ConfigError
 from .memory.chunk import Fast, Record, Rule, Tokens, run_chunks
 from .memory.fastweights import ACTIVATIONS, apply_memory, count_weights, initial_weights, weight_norm
@@ -37,6 +38,7 @@ def simulate(config: SimulationConfig, text: str | None = None) -> Trace:
     return simulate_many([config], text)[0]
 
 
+@plain_defaults()
 def simulate_many(
     configs: Sequence[SimulationConfig], text: str | None = None, *, beat: Callable[[int], None] | None = None
 ) -> list[Trace]:
@@ -69,6 +71,7 @@ def count_groups(memory: MemoryConfig, rows: int) -> int:
     return math.ceil(rows * count_weights(memory) / CACHED)
 
 
+@plain_defaults()
 def start_fast(config: SimulationConfig, rows: int = 1) -> Fast:
     """The memory before the first token: the same seeded weights in each row."""
     generator = torch.Generator().manual_seed(config.seed)
@@ -77,6 +80,7 @@ def start_fast(config: SimulationConfig, rows: int = 1) -> Fast:
     return Fast(weights, momentum, initial_gate_state(rows, weights[0]))
 
 
+@plain_defaults()
 def run_stream(
     configs: Sequence[SimulationConfig], stream: Stream, fast: Fast, beat: Callable[[int], None] | None = None
 ) -> tuple[Fast, Record]:

@@ -17,6 +17,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..defaults import plain_defaults
+
 CONTEXT = 4  # bytes that a key looks back
 SHARED = 1.0  # length of the shared direction against the rest
 FREQUENCY = 0.01  # a: the byte frequency at which a value has half of its full weight
@@ -31,12 +33,14 @@ def encode(ids: Tensor, reference: Tensor, dim: int, seed: int) -> tuple[Tensor,
 class Encoder:
     """`encode` with its seeded directions drawn once, for a stream that comes in pieces."""
 
+    @plain_defaults()
     def __init__(self, reference: Tensor, dim: int, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
         self.signs = torch.randint(0, 2, (CONTEXT, 256, dim), generator=generator).float() * 2 - 1
         self.shared = _unit(torch.randn(dim, generator=generator)) * SHARED  # of all keys
         self.values = _value_table(reference, dim, generator)  # (256, dim)
 
+    @plain_defaults()
     def __call__(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """ids (t,) bytes -> keys, values (t, dim)."""
         return self._keys(ids), self.values[ids]

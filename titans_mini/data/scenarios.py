@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..defaults import plain_defaults
 from ..errors import check_choice
 from .encode import encode
 from .text import bundled_text, check_text
@@ -127,6 +128,7 @@ SCENARIOS: dict[str, Callable[[int, torch.Generator], Script]] = {
 }
 
 
+@plain_defaults()
 def make_stream(scenario: str, tokens: int, dim: int, seed: int = 0, text: str | None = None) -> Stream:
     """The stream of a scenario. A given `text` replaces the bundled one; it is cut at `tokens`, never repeated.
 

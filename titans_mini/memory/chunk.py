@@ -37,6 +37,7 @@ from .fastweights import (
 from .gates import Gates, GateState
 from .products import Coefficients, Sources, coefficients, norms_after_writes, read_layers, write
 from .state import join
+from .transforms import in_transform
 
 
 class Fast(NamedTuple):
@@ -88,9 +89,14 @@ def read(fast: Fast, activity: Activity, coef: Coefficients, queries: Tensor, ru
     return read_layers(_sources(fast, rule), activity, coef, queries, rule.activation).outputs[-1]
 
 
+def _by_hand() -> bool:
+    """Whether the hand-written backward pass serves: where a gradient is wanted, except by torch.func."""
+    return torch.is_grad_enabled() and not in_transform()
+
+
 def _surprise(weights: Weights, tokens: Tokens, rule: Rule) -> tuple[Activity, Tensor]:
     """The gradients of a chunk's tokens, and their norm (n, c)."""
-    if torch.is_grad_enabled() and rule.bias is squared_error:
+    if _by_hand() and rule.bias is squared_error:
         return learned_gradients(weights, tokens.keys, tokens.values, rule.activation)
     activity = gradients(weights, tokens.keys, tokens.values, rule.activation, rule.bias, tokens.features)
     return activity, gradient_norm(activity)
@@ -99,7 +105,7 @@ def _surprise(weights: Weights, tokens: Tokens, rule: Rule) -> tuple[Activity, T
 def _read_write(
     sources: Sources, activity: Activity, coef: Coefficients, queries: Tensor | None, rule: Rule, ends: bool
 ) -> tuple[Tensor | None, Weights, Weights]:
-    if torch.is_grad_enabled():
+    if _by_hand():
         return learned_read_write(sources, activity, coef, queries, rule.activation, ends)
     reads = None if queries is None else read_layers(sources, activity, coef, queries, rule.activation).outputs[-1]
     return (reads, *(write(sources, activity, coef) if ends else sources[:2]))

@@ -88,7 +88,7 @@ class SurpriseGate(nn.Module):
         check_choice("normaliser", normaliser, NORMALISERS)
         self.normaliser = normaliser
         for name, value in dict(tau=tau, beta=beta, lam=lam, eta=eta, softness=softness).items():
-            self.register_buffer(name, torch.as_tensor(value, dtype=torch.get_default_dtype()))
+            self.register_buffer(name, _setting(value))
 
     def measure(self, raw: Number, state: GateState, valid: Tensor | None = None):
         """raw (n, c) -> (surprise, S) of each token (n, c) and the next state. Tokens not `valid` are skipped.
@@ -137,6 +137,13 @@ class FloatGate:
             setattr(self, name, setting.item())
 
 
+def _setting(value: object) -> Tensor:
+    """A number in torch's default dtype; a float tensor keeps its own."""
+    if isinstance(value, Tensor) and value.is_floating_point():
+        return value
+    return torch.as_tensor(value, dtype=torch.get_default_dtype())
+
+
 def _like(raw: Number, setting: Number) -> Number:
     """A setting in the memory's own dtype; a float stays."""
     if isinstance(setting, float):
@@ -163,7 +170,7 @@ class ConstantGate(nn.Module):
     def __init__(self, *, theta=1e-3, eta=0.7, alpha=1e-4) -> None:
         super().__init__()
         for name, value in dict(theta=theta, eta=eta, alpha=alpha).items():
-            self.register_buffer(name, torch.as_tensor(value, dtype=torch.get_default_dtype()))
+            self.register_buffer(name, _setting(value))
 
     def forward(self, raw: Tensor, features: Tensor | None, state: GateState, valid: Tensor | None = None):
         """raw (n, c) only gives the shape -> (Gates, unchanged GateState)."""
@@ -176,11 +183,11 @@ class ConstantGate(nn.Module):
 
 
 class LearnedGate(nn.Module):
-    """The paper's gate: theta, eta and alpha are sigmoids of a linear map of the token, one set per head.
+    """A learned gate: theta, eta and alpha are sigmoids of a linear map of the token, one set per head.
 
-    Paper: eq. 13-14. Start biases: `theta`, `eta`, `alpha` give the values of an untrained gate.
-    Differs: `stretch` > 0 widens each sigmoid by that much at both ends and clips it to 0..1, so that a gate can
-    reach exactly 0 or 1; at 0 it is the paper's.
+    Paper: eq. 13-14, which let the three depend on the token and do not say how; sigmoids of a linear map are this
+    project's choice. `theta`, `eta` and `alpha` are the values of an untrained gate. With `stretch` > 0 each sigmoid
+    is widened by that much at both ends and clipped to 0..1, so that a gate can reach exactly 0 or 1.
     """
 
     features = 3

@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize, silu
 
 from ..config import MemoryConfig
-from ..errors import ConfigError, DivergenceError
+from .checks import Sizes, check_finite, check_input, check_pending, check_state, usable, wanted_state
 from .chunk import Fast, Record, Rule, Tokens, chunk_step
 from .convolution import bind_neighbours, convolve
 from .fastweights import ACTIVATIONS, apply_memory, initial_weights
 from .gates import LearnedGate, SurpriseGate, initial_gate_state
 from .recompute import recompute
 from .state import MemoryState, Pending, choose, front, join, map_tensors, pack, take
+from .transforms import in_transform
 
 STRETCH = 0.1  # lets a trained gate close fully, so that nothing leaks over tens of thousands of tokens
 
@@ -51,6 +52,7 @@ class NeuralMemory(nn.Module):
         self.norm = nn.RMSNorm(config.head_dim, eps=1e-6)
         self.to_gate = nn.Linear(dim, dim)
         self.to_out = nn.Linear(dim, dim, bias=False)
+        self._wanted: dict[tuple, MemoryState] = {}
 
     def initial_state(self, batch: int = 1) -> MemoryState:
         """The state that has read nothing: the learned start weights, copied for each row."""
@@ -64,6 +66,7 @@ class NeuralMemory(nn.Module):
             pending=self._no_pending(fast),
             conv=self.to_qkv.weight.new_zeros(batch, config.conv - 1, 3 * config.dim),
             tokens_seen=torch.zeros(batch, dtype=torch.int64, device=like.device),
+            chunk=torch.zeros(0, config.chunk, dtype=torch.bool, device=like.device),
         )
 
     def forward(
@@ -75,8 +78,7 @@ class NeuralMemory(nn.Module):
         trace: list[Record] | None = None,
     ) -> tuple[Tensor, MemoryState]:
         """Writes each token, reads after each write. See the class."""
-        self._check(x, state, mask)
-        state = state or self.initial_state(len(x))
+        x, state = self._check(x, state, mask)
         trace = [] if trace is None else trace
         if mask is not None or state.pending.valid is not None:
             out, state, record = self._pass(x, state, mask=mask)
@@ -88,7 +90,8 @@ class NeuralMemory(nn.Module):
         for start in range(-held, x.shape[1], reach):  # blocks end where chunks do
             first = max(start, 0)
             step, block = functools.partial(self._pass, first=first), x[:, first : start + reach]
-            if torch.is_grad_enabled() and start + reach < x.shape[1]:  # the last block's graph is needed at once
+            last = start + reach >= x.shape[1]  # its graph is needed at once
+            if torch.is_grad_enabled() and not last and not in_transform():
                 out, state, record = recompute(step, self.parameters(), block, state)
             else:
                 out, state, record = step(block, state)
@@ -108,24 +111,24 @@ class NeuralMemory(nn.Module):
         else:
             reads, state, record = self._ragged(inner, state, mask)
         out = self._finish(inner, reads, mask).to(x.dtype)
-        _check_finite(out, inner, first)
+        check_finite(out, inner, first)
         return out, state, record
 
     def recall(self, x: Tensor, state: MemoryState) -> Tensor:
         """Answers x (b, t, dim) from the memory as it stands, without writing: (b, t, dim). Paper: eq. 15."""
-        self._check(x, state, None)
+        x, state = self._check(x, state)
         inner = x.to(self.to_qkv.weight.dtype)
         tokens, _ = self._project(inner, state.conv)
         with torch.autocast(x.device.type, enabled=False):
             reads = self.answer(self.current(state).weights, tokens.queries)
         out = self._finish(inner, reads, None).to(x.dtype)
-        _check_finite(out, inner)
+        check_finite(out, inner)
         return out
 
     def frozen(self, x: Tensor, state: MemoryState) -> tuple[Tensor, MemoryState]:
         """Reads like `forward` but writes nothing: only the convolution and the token count move on."""
-        out = self.recall(x, state)
-        _, conv = self._project(x.to(self.to_qkv.weight.dtype), state.conv)
+        out, state = self.recall(x, state), usable(state)
+        _, conv = self._project(usable(x).to(self.to_qkv.weight.dtype), state.conv)
         return out, state._replace(conv=conv, tokens_seen=state.tokens_seen + x.shape[1])
 
     def current(self, state: MemoryState) -> Fast:
@@ -153,7 +156,8 @@ class NeuralMemory(nn.Module):
         pending = self._no_pending(fast) if rest is None else Pending(*rest[:2], rest.features, None)
         reads, record = join(steps)  # (n, t, d); (n, m + t)
         record = map_tensors(lambda series: series[:, m:], record)  # (n, t)
-        return reads, MemoryState(*fast, pending, conv, state.tokens_seen + x.shape[1]), record
+        seen = state.tokens_seen + x.shape[1]
+        return reads, MemoryState(*fast, pending, conv, seen, state.chunk), record
 
     def _ragged(self, x: Tensor, state: MemoryState, mask: Tensor | None) -> tuple[Tensor, MemoryState, Record]:
         """Rows differ: real tokens are packed to the front, and each row's chunks fill at their own pace."""
@@ -176,7 +180,7 @@ class NeuralMemory(nn.Module):
         reads, record = join(steps)  # (n, total, d); (n, total)
         place = (mask.cumsum(-1) - 1).clamp_min(0).repeat_interleave(heads, 0) + waiting.unsqueeze(-1)
         pending = self._leftover(tokens, valid.sum(-1))
-        state = MemoryState(*fast, pending, conv, state.tokens_seen + count)
+        state = MemoryState(*fast, pending, conv, state.tokens_seen + count, state.chunk)
         place, real = place.clamp_max(valid.shape[1] - 1), mask.repeat_interleave(heads, 0)  # (n, t)
         return take(reads, place), state, map_tensors(lambda series: take(series, place) * real, record)
 
@@ -249,20 +253,29 @@ class NeuralMemory(nn.Module):
     def _memory_dtype(self) -> torch.dtype:
         return torch.promote_types(self.to_qkv.weight.dtype, torch.float32)
 
-    def _check(self, x: Tensor, state: MemoryState | None, mask: Tensor | None) -> None:
-        if x.dim() != 3 or x.shape[-1] != self.config.dim or not x.is_floating_point():
-            raise ConfigError(
-                f"x must be a float tensor (batch, tokens, {self.config.dim}), not {x.dtype} {tuple(x.shape)}"
-            )
-        if x.shape[0] == 0 or x.shape[1] == 0:
-            raise ConfigError(f"x must hold at least 1 row and 1 token, not {tuple(x.shape)}")
-        if state is not None and len(state.tokens_seen) != len(x):
-            raise ConfigError(f"state has {len(state.tokens_seen)} rows, x has {len(x)}")
-        shapes = [(len(x) * self.config.heads, *start.shape[1:]) for start in self.start]
-        if state is not None and [tuple(weight.shape) for weight in state.weights] != shapes:
-            raise ConfigError("state belongs to a memory of another shape")
-        if mask is not None and (mask.dtype != torch.bool or mask.shape != x.shape[:2]):
-            raise ConfigError(f"mask must be bool {tuple(x.shape[:2])}, not {mask.dtype} {tuple(mask.shape)}")
+    def _check(self, x: Tensor, state: MemoryState | None, mask: Tensor | None = None) -> tuple[Tensor, MemoryState]:
+        """x and the state to start from, ready to use. Raises ConfigError for either where it does not fit."""
+        check_input(x, self.config.dim, self.start[0].device, mask)
+        if state is None:
+            return usable(x), self.initial_state(len(x))
+        self.check_state(state, len(x))
+        return usable(x), usable(state)
+
+    def check_state(self, state: MemoryState, batch: int) -> None:
+        """Raises ConfigError, which says what differs, unless a memory like this made the state for `batch` rows."""
+        check_state(state, self.wanted_state(batch), self.start[0].device)
+        check_pending(state.pending, self.config.chunk)
+
+    def wanted_state(self, batch: int) -> MemoryState:
+        """What a state for `batch` rows must be like; see `checks.wanted_state`."""
+        config, dtype, conv = self.config, self._memory_dtype(), self.to_qkv.weight.dtype
+        if (batch, dtype, conv) not in self._wanted:  # kept, since a token read alone takes little longer than this
+            sizes = Sizes(batch, config.heads, config.head_dim, self.gate.features, config.conv, config.chunk)
+            rows = batch * config.heads
+            weights = tuple(torch.empty(rows, *part.shape[1:], dtype=dtype, device="meta") for part in self.start)
+            wanted = wanted_state(sizes, weights, self._initial_momentum(weights), conv)
+            self._wanted = {(batch, dtype, conv): wanted}
+        return self._wanted[batch, dtype, conv]
 
 
 def _waiting(pending: Pending) -> Tensor:
@@ -286,20 +299,3 @@ def _after(pending: Pending, tokens: Tokens) -> Tokens:
         )
     ]
     return Tokens(*join)
-
-
-def _check_finite(out: Tensor, x: Tensor, first: int = 0) -> None:
-    """Raises DivergenceError for the first token of the input, else of `out`, that is not finite.
-
-    x begins with token `first` of the call.
-
-    The input goes first: a token that is not finite spoils the reads of its whole chunk.
-    """
-    if bool(out.isfinite().all()):
-        return
-    for cause, series in (("input is not finite", x), ("memory diverged", out)):
-        bad = ~series.isfinite().all(-1)  # (b, t)
-        if bool(bad.any()):
-            token = int(bad.any(0).nonzero()[0])
-            row = int(bad[:, token].nonzero()[0])
-            raise DivergenceError(f"{cause} at token {first + token} of row {row}", first + token)

@@ -13,6 +13,7 @@ from torch import Tensor
 from .fastweights import Activation, Activity, Weights
 from .gates import Gates
 from .scan import decay_matrix, last
+from .transforms import in_transform
 
 
 class Coefficients(NamedTuple):
@@ -103,10 +104,16 @@ def write(sources: Sources, activity: Activity, coef: Coefficients) -> tuple[Wei
             weight = torch.addcmul(weight, matrix, last(share).unsqueeze(-1))
         if coef.carry is not None:
             push = (delta * coef.momentum_write.unsqueeze(-1)).mT  # (n, o, c)
-            velocity = (velocity * coef.momentum_carry.unsqueeze(-1)).baddbmm_(push, a, alpha=-1)
-        after.append(weight.baddbmm_((delta * end_write).mT, a, alpha=-1))
+            velocity = _less(velocity * coef.momentum_carry.unsqueeze(-1), push, a)
+        after.append(_less(weight, (delta * end_write).mT, a))
         velocities.append(velocity)
     return tuple(after), tuple(velocities)
+
+
+def _less(total: Tensor, left: Tensor, right: Tensor) -> Tensor:
+    """total - left right, in the memory of `total`; vmap of torch.func may need a new one."""
+    subtract = torch.baddbmm if in_transform() else Tensor.baddbmm_
+    return subtract(total, left, right, alpha=-1)
 
 
 def norms_after_writes(sources: Sources, activity: Activity, coef: Coefficients) -> Tensor:

@@ -58,7 +58,8 @@ class _Again(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         """Gradients in all tensors."""
-        given, used = ctx.saved_tensors[: ctx.count], ctx.saved_tensors[ctx.count :]
+        saved = ctx.saved_tensors  # read once: under gradient checkpointing a second read is an error
+        given, used = saved[: ctx.count], saved[ctx.count :]
         given = [tensor.detach().requires_grad_(tensor.requires_grad) for tensor in given]
         with torch.enable_grad(), torch.autocast(**ctx.cast):
             outs = ctx.run(*given)

@@ -35,6 +35,7 @@ class MemoryState(NamedTuple):
     pending: Pending
     conv: Tensor  # (b, taps - 1, 3 dim): the last inputs of the causal convolution
     tokens_seen: Tensor  # (b,) int64: real tokens, pending ones included
+    chunk: Tensor | None = None  # (0, c) bool: it holds nothing, its shape says the chunk; None: nobody said it
 
 
 def map_tensors(change: Callable[[Tensor], Tensor], value):

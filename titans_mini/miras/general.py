@@ -1,6 +1,6 @@
 """The general path: any memory, loss, retention and algorithm, with the weights of every token written out.
 
-Gradients are taken at the chunk's start weights, for all tokens at once, by `torch.func.vjp` from the hand-written
+Gradients are taken at the chunk's start weights, for all tokens at once, by `pull_back` from the hand-written
 slope of the loss. Then each layer goes from token to token: update, keep. Reads use the weights after each write, so
 they are causal to the token. `general_step` has the signature of `chunk.chunk_step`, and the same result where both
 apply. Shapes: n rows, c tokens, d features; a memory per token is flattened to (n c, ...).
@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from ..memory.chunk import Fast, Record, Rule, Tokens, chunk_step
 from ..memory.fastweights import LEAST_SQUARE, Bias, Weights
 from ..memory.gates import Gates
-from ..memory.state import choose
+from ..memory.state import choose, tensors
+from ..memory.transforms import pull_back
 from .algorithm import Algorithm, Scene, Slots, column
 from .architecture import Architecture
 from .privacy import add_noise, noise_keys
@@ -95,7 +96,8 @@ def _gradients(weights: Weights, tokens: Tokens, rule: GeneralRule) -> tuple[Ten
     """The loss (n, c) and its gradients (n c, ...), each token at a memory of its own (n c, ...)."""
     keys, values, _, features, _ = (None if part is None else part.flatten(0, 1).unsqueeze(1) for part in tokens)
     at = tuple(map(rule.retention.primal, weights))
-    prediction, pull = torch.func.vjp(lambda *at: rule.architecture.apply(at, keys), *at)  # (n c, 1, d)
+    graph = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors((weights, tokens)))
+    prediction, pull = pull_back(lambda *at: rule.architecture.apply(at, keys), at, graph)  # (n c, 1, d)
     loss, slope = rule.bias(prediction, values, features)
     return loss.view(tokens.keys.shape[:2]), pull(slope)
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..errors import ConfigError, check_integer, check_number
 from ..memory.fastweights import Weights
+from ..memory.transforms import in_transform
 
 ORDERS = (1 + np.geomspace(1e-8, 1e7, 1500)).tolist()  # of the Renyi divergence; the best one is taken
 
@@ -23,7 +24,12 @@ def noise_keys(rows: int, seed: int) -> Tensor:
 
 
 def add_noise(grads: Weights, keys: Tensor, scale: float, valid: Tensor | None) -> tuple[Weights, Tensor]:
-    """grads, per layer (n, c, ...), each with Gaussian noise of standard deviation `scale`; and the next keys."""
+    """grads, per layer (n, c, ...), each with Gaussian noise of standard deviation `scale`; and the next keys.
+
+    Raises ConfigError under torch.func, whose vmap would give all rows the same noise.
+    """
+    if in_transform():
+        raise ConfigError("retention privacy cannot run under torch.func: its rows would share their noise")
     n, c = grads[0].shape[:2]
     real = torch.ones(n, c, dtype=torch.int64, device=keys.device) if valid is None else valid.long()
     place = keys[:, 1:] + real.cumsum(-1) - real  # (n, c)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..config import MemoryConfig
+from ..defaults import plain_defaults
 from ..errors import ConfigError, check_integer
 from ..memory.chunk import Fast, Tokens
 from ..memory.gates import initial_gate_state
@@ -36,6 +37,7 @@ class MirasTrace:
     diverged_at: int | None
 
 
+@plain_defaults()
 def run(
     config: MirasConfig,
     keys: np.ndarray | Tensor,

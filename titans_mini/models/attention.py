@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..memory.checks import Leaf
+
 
 class WindowState(NamedTuple):
     """Keys and values of the last w - 1 tokens, and how many tokens have been seen."""
@@ -83,6 +85,13 @@ class SlidingWindow(nn.Module):
         weight = self.to_qkv.weight
         empty = weight.new_zeros(batch, self.heads, self.window - 1, weight.shape[1] // self.heads)
         return WindowState(empty, empty.clone(), torch.zeros((), dtype=torch.int64, device=weight.device))
+
+    def wanted_state(self, batch: int) -> WindowState:
+        """What a state for `batch` rows must be like, for `check_state`."""
+        weight = self.to_qkv.weight
+        size, width = (self.window - 1, "window"), (weight.shape[1] // self.heads, "dim")
+        part = Leaf(weight.dtype, (batch, "batch"), (self.heads, "heads"), size, width)
+        return WindowState(part, part, Leaf(torch.int64))
 
     def forward(self, x: Tensor, state: WindowState) -> tuple[Tensor, WindowState]:
         """Blocks of w queries each see the 2w - 1 keys that end with them: cost is linear in t."""

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from ..config import TitansConfig
 from ..errors import ConfigError, check_choice
+from ..memory.checks import Leaf, check_device, check_state, usable
 from ..memory.chunk import Record
 from .variants import VARIANTS, LayerState, WindowOnly
 
@@ -86,17 +87,25 @@ class TitansLM(nn.Module):
     ) -> tuple[Tensor, ModelState]:
         """See the class. Raises ConfigError for ids of a wrong shape or outside the vocabulary."""
         check_choice("memory", memory, MODES)
-        _check_ids(ids, self.config.vocab_size)
-        state = self.initial_state(len(ids), memory) if state is None else state
+        self._check_ids(ids)
+        state = self.initial_state(len(ids), memory) if state is None else self._checked(state, len(ids))
         x, layers = self.embed(ids), []
         for layer, before in zip(self.layers, state.layers, strict=True):
             x, after = layer(x, before, memory, trace)
             layers.append(after)
         return self.head(self.norm(x)), ModelState(tuple(layers), state.tokens_seen + ids.shape[1])
 
+    def _checked(self, state: ModelState, batch: int) -> ModelState:
+        """The state, ready to use. Raises ConfigError, which says what differs, for one of another model."""
+        layers = tuple(layer.mixer.wanted_state(batch) for layer in self.layers)
+        check_state(state, ModelState(layers, Leaf(torch.int64)), self.head.weight.device)
+        return usable(state)
 
-def _check_ids(ids: Tensor, vocab_size: int) -> None:
-    if ids.dim() != 2 or ids.dtype != torch.int64 or 0 in ids.shape:
-        raise ConfigError(f"ids must be int64 (batch, tokens), at least 1 x 1, not {ids.dtype} {tuple(ids.shape)}")
-    if not ids.is_cuda and (int(ids.min()) < 0 or int(ids.max()) >= vocab_size):
-        raise ConfigError(f"ids must lie in 0..{vocab_size - 1}, not {int(ids.min())}..{int(ids.max())}")
+    def _check_ids(self, ids: Tensor) -> None:
+        if not isinstance(ids, Tensor) or ids.dim() != 2 or ids.dtype != torch.int64 or 0 in ids.shape:
+            given = f"{ids.dtype} {tuple(ids.shape)}" if isinstance(ids, Tensor) else type(ids).__name__
+            raise ConfigError(f"ids must be int64 (batch, tokens), at least 1 x 1, not {given}")
+        check_device("ids", ids, self.head.weight.device)
+        least, most = map(int, ids.aminmax())
+        if least < 0 or most >= self.config.vocab_size:
+            raise ConfigError(f"ids must lie in 0..{self.config.vocab_size - 1}, not {least}..{most}")

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..config import TitansConfig
+from ..errors import ConfigError
 from ..memory import NeuralMemory
+from ..memory.checks import Leaf
 from ..memory.chunk import Record
 from ..memory.state import MemoryState
 from .attention import Persistent, SlidingWindow, WindowState, merge_heads, rotate, split_heads
@@ -56,6 +58,10 @@ class LMM(nn.Module):
         _, state = use_memory(self.memory, self.persistent.expand(batch, -1, -1), state, mode)
         return LayerState(state, None)
 
+    def wanted_state(self, batch: int) -> LayerState:
+        """What a state for `batch` rows must be like, for `check_state`; so in every variant."""
+        return LayerState(self.memory.wanted_state(batch), None)
+
     def forward(
         self, x: Tensor, state: LayerState, mode: str = "on", trace: list[Record] | None = None
     ) -> tuple[Tensor, LayerState]:
@@ -76,6 +82,10 @@ class WindowOnly(nn.Module):
     def initial_state(self, batch: int, mode: str = "on") -> LayerState:
         """An empty window."""
         return LayerState(None, self.attention.initial_state(batch))
+
+    def wanted_state(self, batch: int) -> LayerState:
+        """As LMM's."""
+        return LayerState(None, self.attention.wanted_state(batch))
 
     def forward(
         self, x: Tensor, state: LayerState, mode: str = "on", trace: list[Record] | None = None
@@ -99,6 +109,10 @@ class MAL(WindowOnly):
     def initial_state(self, batch: int, mode: str = "on") -> LayerState:
         """An untouched memory and an empty window."""
         return LayerState(self.memory.initial_state(batch), self.attention.initial_state(batch))
+
+    def wanted_state(self, batch: int) -> LayerState:
+        """As LMM's."""
+        return LayerState(self.memory.wanted_state(batch), self.attention.wanted_state(batch))
 
     def forward(
         self, x: Tensor, state: LayerState, mode: str = "on", trace: list[Record] | None = None
@@ -169,6 +183,12 @@ class MAC(nn.Module):
         """An untouched memory and an empty segment."""
         return LayerState(self.memory.initial_state(batch), self._empty(batch))
 
+    def wanted_state(self, batch: int) -> LayerState:
+        """As LMM's."""
+        keys = self.persistent.keys
+        part = Leaf(keys.dtype, (batch, "batch"), (self.heads, "heads"), (None, "window"), (keys.shape[-1], "dim"))
+        return LayerState(self.memory.wanted_state(batch), SegmentState(part, part, part, part))
+
     def _empty(self, batch: int) -> SegmentState:
         nothing = self.persistent.keys.new_zeros(batch, self.heads, 0, self.persistent.keys.shape[-1])
         return SegmentState(nothing, nothing, nothing, nothing)
@@ -177,7 +197,12 @@ class MAC(nn.Module):
         self, x: Tensor, state: LayerState, mode: str = "on", trace: list[Record] | None = None
     ) -> tuple[Tensor, LayerState]:
         """x (b, t, dim) -> the same shape, one segment after the other."""
-        first = self.segment - state.window.keys.shape[2]
+        begun = state.window.keys.shape[2]
+        first = self.segment - begun
+        if mode != "off" and state.window.recalled_keys.shape[2] != begun:
+            raise ConfigError(
+                f"memory must stay off until the segment ends, not {mode}: the state began it without memory"
+            )
         outputs = []
         for piece in (x[:, :first], *x[:, first:].split(self.segment, dim=1)):
             if piece.shape[1]:

@@ -1,6 +1,7 @@
 """Engines: what a runner drives. Each reads one stream a piece at a time and tells what its memories did.
 
     engine.start() -> state              engine.read(piece, state) -> Reading
+                                         engine.check(piece): ConfigError for what it cannot read
 
 `LanguageEngine` reads ids with a TitansLM, `MemoryEngine` reads vectors with a NeuralMemory, `RecipeEngine` reads
 bytes with the recipe's memory, as `simulate` does. States are values, of one row; nothing is recorded for a backward
@@ -90,6 +91,19 @@ def _reading(output: Tensor | None, state, series: Tensor, recipe: bool) -> Read
     return Reading(output, state, raw, loss, g_write if recipe else None, silence)
 
 
+def check_ids(piece: Tensor, vocab_size: int) -> None:
+    """ConfigError unless `piece` is (t,) int64, t at least 1, with ids below `vocab_size`."""
+    if not isinstance(piece, Tensor) or piece.dim() != 1 or piece.dtype != torch.int64 or not len(piece):
+        raise ConfigError(f"piece must be int64 (t,) with at least 1 token, not {_kind(piece)}")
+    least, most = map(int, piece.aminmax())
+    if least < 0 or most >= vocab_size:
+        raise ConfigError(f"piece must hold ids from 0 to {vocab_size - 1}, not {least if least < 0 else most}")
+
+
+def _kind(piece: object) -> str:
+    return f"{piece.dtype} {tuple(piece.shape)}" if isinstance(piece, Tensor) else type(piece).__name__
+
+
 class LanguageEngine:
     """A TitansLM. Pieces are ids (t,) int64, outputs logits (1, t, vocab), states ModelState."""
 
@@ -111,9 +125,14 @@ class LanguageEngine:
         """The state that has read nothing."""
         return self.lm.initial_state(1)
 
+    def check(self, piece: Tensor) -> None:
+        """ConfigError for a piece that this engine cannot read."""
+        check_ids(piece, self.lm.config.vocab_size)
+
     @torch.no_grad()
     def read(self, piece: Tensor, state: ModelState) -> Reading:
-        """Reads and writes. Raises DivergenceError where a number is not finite."""
+        """Reads and writes. Raises DivergenceError where a number is not finite, ConfigError as `check` does."""
+        self.check(piece)
         for memory in self.memories:
             memory.log = []
         logits, state = self.watched(piece.unsqueeze(0), state)
@@ -123,6 +142,7 @@ class LanguageEngine:
     @torch.no_grad()
     def recall(self, piece: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
         """Reads with the memories as they are: nothing is written."""
+        self.check(piece)
         return self.lm(piece.unsqueeze(0), state, memory="frozen")
 
     def fast(self, state: ModelState) -> list[Weights]:
@@ -149,9 +169,17 @@ class MemoryEngine:
         """The state that has read nothing."""
         return self.memory.initial_state(1)
 
+    def check(self, piece: Tensor) -> None:
+        """ConfigError for a piece that this engine cannot read; numbers that are not finite are for `read` to find."""
+        dim = self.memory.config.dim
+        fits = isinstance(piece, Tensor) and piece.dim() == 2 and piece.shape[1] == dim and piece.is_floating_point()
+        if not fits or not len(piece):
+            raise ConfigError(f"piece must be vectors (t, {dim}) with at least 1 token, not {_kind(piece)}")
+
     @torch.no_grad()
     def read(self, piece: Tensor, state: MemoryState) -> Reading:
         """As LanguageEngine."""
+        self.check(piece)
         self.watched.log = []
         output, state = self.watched(piece.unsqueeze(0), state)
         return _reading(output, state, self.watched.take(), self.recipe)
@@ -191,11 +219,17 @@ class RecipeEngine:
     @torch.no_grad()
     def start(self) -> RecipeState:
         """The state that has read nothing."""
-        return RecipeState(start_fast(self.config), torch.full((CONTEXT,), BLANK), torch.zeros(1, dtype=torch.int64))
+        context = torch.full((CONTEXT,), BLANK, device="cpu")
+        return RecipeState(start_fast(self.config), context, torch.zeros(1, dtype=torch.int64, device="cpu"))
+
+    def check(self, piece: Tensor) -> None:
+        """ConfigError for a piece that this engine cannot read."""
+        check_ids(piece, 256)
 
     @torch.no_grad()
     def read(self, piece: Tensor, state: RecipeState) -> Reading:
-        """Writes each byte; nothing is asked, so there is no output."""
+        """Writes each byte; nothing is asked, so there is no output. Raises ConfigError as `check` does."""
+        self.check(piece)
         memory = self.config.memory
         ids = torch.cat([state.context, piece])
         keys, values = (part[CONTEXT:] for part in self.encoder(ids))  # (t, dim)

@@ -12,6 +12,7 @@ import torch
 
 from ..config import SimulationConfig
 from ..data import Stream, make_stream
+from ..defaults import plain_defaults
 from ..errors import check_integer, check_number
 from ..memory.chunk import Fast, Tokens, chunk_step
 from ..memory.fastweights import ACTIVATIONS, Activation, apply_memory, gradients, weight_norm
@@ -43,6 +44,7 @@ class Step(NamedTuple):
     norm_after: float
 
 
+@plain_defaults()
 def dissect(
     config: SimulationConfig, token: int, *, text: str | None = None, theta: float | None = None, alpha=None
 ) -> Step:
