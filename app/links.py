@@ -17,6 +17,7 @@ from titans_mini.errors import ConfigError, check_choice
 SHOWN = ("numbers", "pin", "player", "text", "formula", "chart")
 PANELS = ("tour", "more", "gallery", *SHOWN, "recall", "downloads", "code")
 NAMES = (*CONTROLS, *PANELS)
+ARRIVED = "arrived_with"  # in the session: settings of a page that the next run draws
 MOST_PROBLEMS = 6  # of a link, that are named
 
 
@@ -57,18 +58,33 @@ def open_link(page: Page = SIMULATOR) -> None:
     if hide and "hide" not in st.query_params:
         st.query_params["hide"] = hide
     state.hide = st.query_params.get_all("hide")
-    values, problems, bad = _read_link(page, strict=first)
-    state.link_problems = problems if came else state.link_problems + problems
+    values, bad = state.pop(ARRIVED, None), []
+    if values is None:
+        values, problems, bad = _read_link(page, strict=first)
+        state.link_problems = problems if came else state.link_problems + problems
+        if not first:  # else widgets of the same name would take over what they were on the other page
+            defaults = {name: control.default for name, control in page.controls.items()}
+            values = defaults | state.kept.get(page.name, {}) | values
     state[HIDDEN] = {}
-    if not first:  # else widgets of the same name would take over what they were on the other page
-        defaults = {name: control.default for name, control in page.controls.items()}
-        values = defaults | state.kept.get(page.name, {}) | values
     state.setdefault("kept", {})
     put(values)
-    if bad:
-        for name in bad:
-            del st.query_params[name]
-        st.rerun()  # the widgets read the mended link
+    for name in bad:
+        del st.query_params[name]
+    if came and not first:
+        _arrive(page, values)
+    if bad or came and not first:
+        st.rerun()  # the widgets read the corrected link
+
+
+def _arrive(page: Page, values: dict) -> None:
+    """Lets the next run draw a page that comes after another: with these values, and without settings in the link.
+
+    After the browser's Back, Streamlit would draw the widgets by the link alone, from which it has taken what the page
+    that is left has under the same name. In the next run the widgets write into the link what they are set to.
+    """
+    st.session_state[ARRIVED] = values
+    names = [name for name in st.query_params if name not in page.controls]
+    st.query_params.from_dict({name: st.query_params.get_all(name) for name in names})
 
 
 def problem_line() -> str | None:

@@ -24,8 +24,8 @@ HERE = Path(__file__).parent
 ENTRY = HERE / "streamlit_app.py"
 # What Streamlit and plotly import only when they first need it: a test visits every page to find them.
 LATER = (
-    "pandas", "pyarrow.pandas_compat", "numpy.ctypeslib", "PIL.Image", "PIL.ImageFile", "packaging.tags",
-    "packaging.utils", "narwhals._interchange.dataframe", "streamlit.elements.plotly_chart", "streamlit.emojis",
+    "pandas", "pyarrow.pandas_compat", "pyarrow.vendored.version", "numpy.ctypeslib", "PIL.Image", "PIL.ImageFile",
+    "packaging.tags", "packaging.utils", "encodings.utf_8_sig", "narwhals._interchange.dataframe", "streamlit.elements.plotly_chart", "streamlit.emojis",
     "streamlit.material_icon_names", "streamlit.components.v2.manifest_scanner",
     "streamlit.runtime.scriptrunner.magic_funcs", "plotly.io", "plotly.tools",
 )  # fmt: skip

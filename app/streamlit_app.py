@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from pathlib import Path
 
+import history
 import language
 import streamlit as st
 import tour
@@ -43,6 +44,7 @@ pages = [
     for index, (name, icon) in enumerate(PAGES.items())
 ]
 st.html(style(len(PAGES)))
+history.keep()
 page = st.navigation(pages, position="top")
 with st.container(horizontal=True, vertical_alignment="center", gap="small", key="corner"):
     tour.show_button(pages[0], here=page == pages[0])

@@ -12,8 +12,9 @@ DRAWN = {"text", "name", "hovertemplate", "ticktext", "x", "y", "categoryarray"}
 
 
 def read(app) -> list[str]:
-    """All texts of a page but for code, style sheets and what is drawn or in tables."""
-    return [text for proto in _protos(app) for name, text in _leaves(MessageToDict(proto)) if name in READ]
+    """All texts of a page but for code, scripts, style sheets and what is drawn or in tables."""
+    texts = [text for proto in _protos(app) for name, text in _leaves(MessageToDict(proto)) if name in READ]
+    return [text for text in texts if not text.startswith("<script>")]
 
 
 def tables(app, *, without: Iterable[str] = ()) -> list[str]:

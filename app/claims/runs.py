@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+import turns
 from texts import say
 from texts.phrases import quoted
 
@@ -32,7 +33,8 @@ def measure(key: str) -> None:
     """Measures one row, small, under a line with its seconds; a click elsewhere cuts it short and ends its process."""
     note = st.empty()
     try:
-        small()[key] = measure_apart(key, beat=lambda seconds: note.info(say("claims_measuring", seconds=seconds)))
+        with turns.measuring(lambda seconds: note.info(say("claims_waiting", seconds=seconds))):
+            small()[key] = measure_apart(key, beat=lambda seconds: note.info(say("claims_measuring", seconds=seconds)))
     except ConfigError as error:
         note.error(quoted(error))
         return

@@ -69,6 +69,8 @@ TEXTS: dict[str, str] = {
     # a small measurement
     "claims_measure": "现在测这一行（小规模）",
     "claims_measure?": "短流、2 个种子，只在本会话中；不写任何文件。有的行要几秒，有的要一分钟。",
+    "claims_waiting": "另一位访客正在测量，服务器一次只测量一条主张。对方结束后即开始您的测量；"
+    "已等待 {seconds:.0f} 秒。点击别处或“停止”即可结束等待。",
     "claims_measuring": "正在测量，已过 {seconds:.0f} 秒。点击别处或“停止”即可结束。",
     "stop_measure?": "结束测量；之前测得的保留。",
     "small_told": ":{colour}-badge[{verdict}] **此处小规模**：{told}",

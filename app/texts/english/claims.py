@@ -72,6 +72,8 @@ TEXTS: dict[str, str] = {
     "claims_measure": "Measure this row now, small",
     "claims_measure?": "Short streams and 2 seeds, in this session only; nothing is written. Some rows take seconds, "
     "some a minute.",
+    "claims_waiting": "Another visitor is measuring, and the server measures one claim at a time. "
+    "Yours starts when theirs ends; waiting for {seconds:.0f} s. Another click anywhere else, or Stop, ends the wait.",
     "claims_measuring": "Measuring, {seconds:.0f} s so far. Another click anywhere else, or Stop, ends it.",
     "stop_measure?": "Ends the measurement; what was measured before stays.",
     "small_told": ":{colour}-badge[{verdict}] **Here, small:** {told}",

@@ -1,0 +1,173 @@
+"""The app as a server: who may talk to it, what it keeps of uploads, whose turn it is, and what it imports before."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip("streamlit.testing.v1")
+
+from pages import ROOT  # noqa: E402
+from streamlit import net_util, runtime  # noqa: E402
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager  # noqa: E402
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec  # noqa: E402
+from streamlit.web.server.starlette.starlette_websocket import _is_origin_allowed  # noqa: E402
+
+# isort: split
+import door  # noqa: E402
+import server  # noqa: E402
+import turns  # noqa: E402
+
+HOST = (b"host", b"127.0.0.1:8501")
+
+
+def knock(*headers: tuple[bytes, bytes]) -> list[str]:
+    """What becomes of a websocket with these headers: messages to the browser, and whether Streamlit lets it in."""
+    seen = []
+
+    async def streamlit(scope, receive, send):
+        found = {name.decode(): value.decode() for name, value in scope["headers"]}
+        seen.append("in" if _is_origin_allowed(found.get("origin"), found.get("host")) else "refused by Streamlit")
+
+    async def receive():
+        return {"type": "websocket.connect"}
+
+    async def send(message):
+        seen.append(message["type"])
+
+    asyncio.run(
+        door.Door(streamlit)({"type": "websocket", "path": "/_stcore/stream", "headers": headers}, receive, send)
+    )
+    return seen
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """Fails where anything asks a service for the address of this machine."""
+
+    def asked(*_, **__):
+        raise AssertionError("the server looks up its address")
+
+    monkeypatch.setattr(net_util, "_make_blocking_http_get", asked)
+    monkeypatch.setattr(net_util, "_external_ip", None)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://evil.example", "http://localhost:8501", "http://127.0.0.1:9999", "null", "", "http://[", "file://"],
+)
+def test_a_page_from_elsewhere_is_refused_without_a_look_up(origin, offline):
+    assert knock(HOST, (b"origin", origin.encode())) == ["websocket.close"]
+
+
+def test_the_apps_own_page_and_programs_without_an_origin_are_let_in(offline):
+    assert knock(HOST, (b"origin", b"http://127.0.0.1:8501")) == ["in"]
+    assert knock((b"host", b"Titans.example.org"), (b"origin", b"https://titans.example.org")) == ["in"]
+    assert knock(HOST) == ["in"]
+
+
+def test_an_origin_that_is_allowed_by_name_is_let_in_without_a_look_up(offline, monkeypatch):
+    monkeypatch.setattr(door.st, "get_option", {"server.corsAllowedOrigins": ["https://course.example"]}.get)
+    assert knock(HOST, (b"origin", b"https://course.example")) == ["in"]
+    assert knock(HOST, (b"origin", b"http://course.example")) == ["websocket.close"]
+
+
+def test_no_page_elsewhere_may_show_the_app_in_a_frame():
+    sent = []
+
+    async def page(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"etag", b"1")]})
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(door.Door(page)({"type": "http", "method": "GET", "path": "/", "headers": []}, None, send))
+    headers = dict(sent[0]["headers"])
+    assert headers[b"content-security-policy"] == b"frame-ancestors 'self'" and headers[b"etag"] == b"1"
+    assert headers[b"x-frame-options"] == b"SAMEORIGIN" and headers[b"x-content-type-options"] == b"nosniff"
+
+
+def test_uploads_do_not_pile_up(monkeypatch):
+    manager = MemoryUploadedFileManager("/upload")
+    monkeypatch.setattr(runtime, "get_instance", lambda: SimpleNamespace(uploaded_file_mgr=manager))
+
+    def taken(session: str, name: str):
+        async def upload(scope, receive, send):
+            manager.add_file(session, UploadedFileRec(name, "a.txt", "text/plain", bytes(1000)))
+
+        return upload
+
+    for number in range(40):
+        scope = {"type": "http", "method": "PUT", "path": f"/_stcore/upload_file/mine/{number}", "headers": []}
+        asyncio.run(door.Door(taken("mine", str(number)))(scope, None, None))
+    manager.add_file("other", UploadedFileRec("0", "a.txt", "text/plain", b""))
+    assert list(manager.file_storage["mine"]) == ["36", "37", "38", "39"] and len(manager.file_storage["other"]) == 1
+
+
+def test_one_visitor_measures_at_a_time_and_the_others_are_told_to_wait():
+    waited, busy, order = [], threading.Event(), []
+
+    def first():
+        with turns.measuring(waited.append):
+            order.append("first begins")
+            busy.set()
+            while not waited:  # until the other has been told
+                time.sleep(0.01)
+            order.append("first ends")
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert busy.wait(60)
+    with turns.measuring(waited.append):
+        order.append("second begins")
+    thread.join(60)
+    assert order == ["first begins", "first ends", "second begins"]
+
+
+def test_who_gives_up_waiting_leaves_the_turn_to_others():
+    def stop(seconds):
+        raise InterruptedError
+
+    with turns.measuring(stop), pytest.raises(InterruptedError), turns.measuring(stop):
+        pass
+    with turns.measuring(stop):  # free again
+        pass
+
+
+# Modules of plotly are left out: it loads the parts of a figure when they are first used; nobody else looks for them.
+VISITS = """
+import sys
+sys.path[:0] = ["app", "tests"]
+import server
+server.load_all()
+import pages
+before = set(sys.modules)
+quick = {"taus": "0.3,0.2", "betas": "0.7", "lams": "0.0001", "etas": "0.001", "depths": "2", "coarse_tokens": "100",
+         "final_tokens": "200", "seeds": "1", "keep": "1"}
+for page, link, buttons in (
+    (None, {"tokens": "120", "lang": "zh"}, ("pin",)), ("anatomy", {}, ()), ("variants", {}, ()),
+    ("miras", {}, ("pin_rule",)), ("tuning", quick, ("run_button",)), ("claims", {"row": "tau"}, ()),
+    ("operations", {"stream_tokens": "2400"}, ("keep_memory", "round")),
+):
+    app = pages.open_page(page, link)
+    for key in buttons:
+        app.button(key=key).click()
+        app.run()
+    assert not app.exception, (page, app.exception)
+print("new", *sorted(name for name in set(sys.modules) - before if name.split(".")[0] != "plotly"))
+"""
+
+
+def test_no_page_imports_what_the_server_did_not():
+    command = [sys.executable, "-c", VISITS]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1:] == ["new"], (done.stdout, done.stderr[-2000:])
+
+
+def test_the_modules_of_the_app_are_found_in_its_files():
+    names = set(server.imports())
+    assert {"links", "claims.panels", "operations.desk", "titans_mini.export", "streamlit"} <= names
