@@ -15,11 +15,12 @@ import streamlit as st
 from texts import option, say
 
 from titans_mini import MemoryConfig, SimulationConfig
-from titans_mini.config import NORMALISER_NAMES, SCALE_NAMES, SCENARIO_NAMES, SIMULATION_GATE_NAMES
+from titans_mini.config import DECAY_NAMES, NORMALISER_NAMES, SCALE_NAMES, SCENARIO_NAMES, SIMULATION_GATE_NAMES
 from titans_mini.errors import check_choice, check_integer, check_number
 
 HIDDEN = "hidden_values"
 MAX_TOKENS = 10_000
+SHAPE = ("chunk", "depth", "scale", "decay")  # settings of the memory
 STREAMS = ("text", "paste", "upload", *(name for name in SCENARIO_NAMES if name != "text"))
 DEFAULT = SimulationConfig()
 
@@ -77,6 +78,7 @@ MORE = (
     Control("gate", "buttons", DEFAULT.gate, options=SIMULATION_GATE_NAMES),
     Control("normaliser", "choice", DEFAULT.normaliser, options=NORMALISER_NAMES),
     Control("scale", "buttons", DEFAULT.memory.scale, options=SCALE_NAMES),
+    Control("decay", "buttons", DEFAULT.memory.decay, options=DECAY_NAMES),
     Control("chunk", "slider", DEFAULT.memory.chunk, 1, 64),
     Control("depth", "slider", DEFAULT.memory.depth, 1, 4),
     Control("tokens", "number", DEFAULT.tokens, 1, MAX_TOKENS, 500),
@@ -119,14 +121,14 @@ def show_all(controls: tuple[Control, ...], hidden: frozenset[str]) -> dict:
 
 def to_settings(values: dict, scenario: str) -> SimulationConfig:
     """The run that the controls ask for."""
-    memory = {name: values[name] for name in ("chunk", "depth", "scale")}
+    memory = {name: values[name] for name in SHAPE}
     rest = {name: value for name, value in values.items() if name not in (*memory, "stream")}
     return SimulationConfig(scenario=scenario, **rest, memory=MemoryConfig.preset("recipe", **memory))
 
 
 def to_values(settings: SimulationConfig) -> dict:
     """The inverse, for a run over a stream that needs no text of one's own."""
-    memory = {name: getattr(settings.memory, name) for name in ("chunk", "depth", "scale")}
+    memory = {name: getattr(settings.memory, name) for name in SHAPE}
     return {"stream": settings.scenario, **memory} | {
         name: getattr(settings, name) for name in CONTROLS if name != "stream" and name not in memory
     }

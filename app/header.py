@@ -1,4 +1,4 @@
-"""The headline numbers, the pinned run and the banner of a run that diverged."""
+"""The headline numbers, the pinned run and the banner of a run whose memory diverged or died."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from texts import option, plain, say
 
 from titans_mini.figures import NORMAL_WRITES
 from titans_mini.trace import Trace
+
+DEAD_END, REVIVING = "zero", "start"  # what weights decay towards: near zero they get no gradient
 
 
 def show(run: Run, other: Run | None, hidden: frozenset[str]) -> None:
@@ -50,10 +52,26 @@ def _show_pin(run: Run, other: Run | None) -> None:
 
 
 def show_banner(run: Run, grey: bool = True) -> None:
-    """Cause and token of a divergence, with a button that mends it; `grey`: the milder run is drawn in grey."""
+    """What went wrong and at which token, with a button that fixes it: a memory that diverged, or one that is dead.
+
+    `grey`: the milder run is drawn in grey.
+    """
+    if run.trace.diverged_at is not None:
+        _show_divergence(run, grey)
+    elif run.trace.dead_at is not None:
+        _show_death(run.trace)
+
+
+def _show_death(trace: Trace) -> None:
+    memory = trace.settings.memory
+    st.error(say("dead", token=trace.dead_at, loss=_short(trace.summary()["loss_end"]), lam=f"{trace.settings.lam:g}"))
+    if memory.decay == DEAD_END and "decay" in st.session_state.page.controls:
+        label = say("mend", name=say("decay"), value=option("decay", REVIVING))
+        st.button(label, key="revive", help=say("revive?"), on_click=links.put, args=({"decay": REVIVING},))
+
+
+def _show_divergence(run: Run, grey: bool) -> None:
     trace, cause = run.trace, run.cause
-    if trace.diverged_at is None:
-        return
     words = {"cause": say("diverged_other")}
     if cause is not None:
         old, new = (f"{getattr(t.settings, cause.name):g}" for t in (trace, cause.trace))

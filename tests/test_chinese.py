@@ -12,7 +12,7 @@ from words import HAN, english, numbers
 
 from titans_mini import ConfigError, chinese
 from titans_mini.chinese import ABOUT, PHRASES, about, errors, gallery, phrase
-from titans_mini.chinese.phrases import Phrases, matcher
+from titans_mini.chinese.phrases import Phrases, matcher, of_package
 from titans_mini.claims import CLAIMS, load_results
 from titans_mini.claims.finding import Spread
 from titans_mini.data.text import MAX_BYTES, check_text
@@ -27,7 +27,7 @@ from titans_mini.operate.snapshots import Snapshots, check_name, decode_state, e
 from titans_mini.studies.gallery import FAILURES
 from titans_mini.studies.reading import read_bits
 
-BLANK = re.compile(r"\{(\w+)\}")
+BLANK = re.compile(r"\{(\w+)(?::words)?\}")
 RESULTS = load_results()
 SYMBOLS = "tau beta lambda eta excess zsigmoid running_max fixed MB float32 MAC MAG MAL LMM CNN DNA int8 int4 bf16 ties"
 SYMBOLS += " titans ttt mlp moneta memora yaad l2 Wikitext C4 MIRAS"
@@ -57,10 +57,35 @@ def test_phrases_keep_their_blanks_and_are_chinese():
         assert not HAN.search(key) and (HAN.search(text) or BLANK.search(text)), key
 
 
-def test_what_stands_in_a_blank_is_looked_up_and_the_closest_key_wins():
-    said = Phrases({"{a} and {b}": "{b}、{a}", "one": "一", "{a} and two": "{a}、二", "x %{y}": "叉 %{y}"})
-    assert said("one and three") == "three、一" and said("one and two") == "一、二"
+def test_what_stands_in_a_blank_is_looked_up_where_the_message_says_so_and_the_closest_key_wins():
+    pairs = {"{a} and {b}": "{b:words}、{a}", "one": "一", "{a} and two": "{a:words}、二", "x %{y}": "叉 %{y}"}
+    said = Phrases(pairs)
+    assert said("one and one") == "一、one" and said("one and two") == "一、二"
     assert said("x %{y}<br>one") == "叉 %{y}<br>一" and said("nothing") == "nothing"
+    assert of_package(pairs)["{a} and {b}"] == "{b:words}、{a:words}" and of_package(pairs)["x %{y}"] == "叉 %{y}"
+
+
+@pytest.mark.parametrize("own", ["loss", "seen", "depth", "on", "alarm", "none", "surprise", "the start"])
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "session {own} resumed",
+        "session must be 1 to 64 of a-z, 0-9, _ and -, the first a letter or digit, not {own}",
+        "snapshot must be one of 3, 4, not {own}",
+        "{own} is empty; give at least 1 character that is not blank",
+        "{own} is larger than 10 MB",
+        "tau must be a number from 0 to 1, not {own}",
+        "versus has {own}, which is no detail of a rule",
+    ],
+)
+def test_a_persons_own_words_are_never_translated(own, sentence):
+    said = phrase(sentence.format(own=own))
+    assert own in said
+    assert HAN.search(said) or sentence.startswith("versus")  # that one is the app's
+
+
+def test_a_settings_name_is_the_packages_word():
+    assert phrase("depth must be a whole number from 1 to 4, not depth") == "深度 须为 1 到 4 之间的整数，而不是 depth"
 
 
 def test_names_are_found_by_their_group():
@@ -79,7 +104,12 @@ def test_every_choice_preset_and_refusal_of_miras_has_its_words():
 
 def test_every_row_of_the_gallery_has_its_words_and_none_is_left_over():
     fields = ("title", "claim", "number", "rule", "reason")
-    said = {getattr(row, field) for row in FAILURES.values() for field in fields} | {"seen", "dead", "not seen", "not possible"}
+    said = {getattr(row, field) for row in FAILURES.values() for field in fields} | {
+        "seen",
+        "dead",
+        "not seen",
+        "not possible",
+    }
     assert said == set(gallery.PHRASES)
     for sentence in said:
         assert numbers(in_chinese(sentence, "tau", "beta", "lambda")) == numbers(sentence)

@@ -7,9 +7,11 @@ import math
 import pytest
 
 from titans_mini import ConfigError
-from titans_mini.claims import CLAIMS, SIZES, VERDICTS, Finding, Spread
-from titans_mini.claims.finding import FAILS, HOLDS, LOST, PART, UNTESTED, grade
+from titans_mini.claims import CLAIMS, SIZES, VERDICTS, Finding, Reading, Spread
+from titans_mini.claims.finding import FAILS, HOLDS, LOST, PART, UNTESTED, grade, weigh
 from titans_mini.claims.models import ORDER
+from titans_mini.claims.retrieval import STEPS
+from titans_mini.claims.robust import RIVALS
 from titans_mini.claims.tuning import BETAS, TAUS
 from titans_mini.config import NORMALISER_NAMES
 from titans_mini.tune.objectives import OBJECTIVES
@@ -32,20 +34,82 @@ def changed(scale, level):
     }
 
 
-def order(first, second, seeds=3):
-    return {"mag_minus_mac": spread(*first), "mal_minus_mag": spread(*second), "seeds": seeds}
+def order(first, second, steps=(0.1, 0.2, 0.1), time=(0.1, 0.2, 0.1)):
+    figures = {"mag_minus_mac": spread(*first), "mal_minus_mag": spread(*second)}
+    for control, more in (("same_steps", steps), ("same_time", time)):
+        figures |= {f"bits_{control}": spread(2.0), f"{control}_minus_best": spread(*more)}
+    return figures
 
 
+def recalls(mac, others, ways=("once", "late", "groups")):
+    return {f"recall_{way}_{name}": mac if name == "mac" else others for way in ways for name in ORDER}
+
+
+def robust(before, after, rivals_before, rivals_after):
+    """Recalls of Yaad and of its rivals, in every reading."""
+    own = {"yaad": (before, after)}
+    rivals = {name: (rivals_before, rivals_after) for name in (*RIVALS, "yaad_squared") if name != "yaad"}
+    return {
+        f"{kind}_{name}": spread(level)
+        for name, (calm, wild) in (own | rivals).items()
+        for kind, level in (
+            ("recall_clean", calm), ("recall_one", wild), ("recall_tenth", wild),
+            ("clipped_clean", calm), ("clipped_tenth", wild),
+        )
+    }  # fmt: skip
+
+
+def boundary(between, others, outliers):
+    rivals = {f"between_{name}": spread(others) for name in (*RIVALS, "moneta_squared")}
+    return rivals | {"between_moneta": spread(between), "outliers_moneta": spread(outliers)}
+
+
+def shares(**found):
+    """Share and megabytes of each reading."""
+    return {f"{kind}_{name}": value for name, pair in found.items() for kind, value in zip(KINDS, pair, strict=True)}
+
+
+KINDS = ("share", "snapshot_mb")
 SCALES = ("rms", "unit")
 LOUD = {f"above_1_{scale}": spread(0.5) for scale in SCALES}
 QUIET = {f"above_1_{scale}": spread(0.0) for scale in SCALES}
 WILD = {f"writes_{name}": spread(900) for name in NORMALISER_NAMES}
 LEARNS, IDLE = ({f"learned_{scale}": spread(share) for scale in SCALES} for share in (0.5, 0.0))
+SLIGHT = {"learned_rms": spread(0.5), "learned_unit": spread(0.0)}
 CONSTANTS = tied("lam_", (1e-4,), (1e-4,)) | tied("eta_", (1e-3,), (1e-3,))
 OTHERS = tied("lam_", (1e-4,), ()) | tied("eta_", (1e-3,), ())
 
+
+def silent(share):
+    """Recall of each variant, and with the memory's part of attention at 0."""
+    return {f"recall_{name}": 1.0 for name in ORDER} | {f"recall_silent_{name}": share for name in ORDER}
+
+
+def kept(after):
+    """Recall of facts asked for at once, and after other facts, of each model."""
+    shares = {"nothing": 0.9, "facts": after}
+    return {f"recall_after_{kind}_{name}": share for kind, share in shares.items() for name in ("lmm", *ORDER)}
+
+
 # Claim -> for each verdict, figures that must lead to it in the place of those measured.
 CASES: dict[str, dict[str, dict]] = {
+    "babilong": {UNTESTED: {}},
+    "open_source": {HOLDS: {"repositories": 1}, FAILS: {"repositories": 0}},
+    "rag": {
+        HOLDS: {f"error_retrieval_{n}": spread(e) for n, e in ((100, 0.01), (1000, 0.02), (10_000, 0.3))}
+        | {f"chain_{n}": spread(0.9**n) for n in STEPS}
+        | {"error_memory_10000": spread(0.1), "recalled_in_filler": 1.0, "found_in_filler": 0.5},
+        PART: {f"error_retrieval_{n}": spread(e) for n, e in ((100, 0.01), (1000, 0.03), (10_000, 0.06))}
+        | {f"chain_{n}": spread(0.9**n) for n in STEPS},
+        FAILS: {f"error_retrieval_{n}": spread(e) for n, e in ((100, 0.01), (1000, 0.03), (10_000, 0.06))}
+        | {f"chain_{n}": spread(0.9) for n in STEPS}
+        | {"error_memory_10000": spread(0.9), "recalled_in_filler": 1.0, "found_in_filler": 1.0},
+    },
+    "frozen_body": {
+        HOLDS: {"changed": 0} | kept(0.9) | {"bits_fresh": spread(2.0), "bits_after_noise": spread(2.01)},
+        PART: {"changed": 0} | kept(0.5) | {"bits_fresh": spread(2.0), "bits_after_noise": spread(2.5)},
+        FAILS: {"changed": 1} | kept(0.5) | {"bits_fresh": spread(2.0), "bits_after_noise": spread(2.5)},
+    },
     "surprise": {
         HOLDS: QUIET | WILD | {"writes_fixed": spread(50)},
         PART: LOUD | WILD | {"writes_excess": spread(50)},
@@ -58,7 +122,7 @@ CASES: dict[str, dict[str, dict]] = {
         PART: {"forget_unwritten": spread(0.0), "recall_own": spread(0.9), "recall_tied": spread(0.9)},
         FAILS: {"forget_unwritten": spread(0.0), "recall_own": spread(0.9), "recall_tied": spread(0.5)},
     },
-    "constants": {HOLDS: LEARNS | CONSTANTS, PART: LEARNS | OTHERS, FAILS: IDLE | OTHERS},
+    "constants": {HOLDS: LEARNS | CONSTANTS, PART: SLIGHT | OTHERS, FAILS: IDLE | OTHERS},
     "depth": {
         verdict: {
             f"gain_{name}_{objective}": spread(gain)
@@ -72,32 +136,28 @@ CASES: dict[str, dict[str, dict]] = {
         )
     },
     "share": {
-        HOLDS: {"share_one": 0.003, "snapshot_mb_one": 29.0},
-        PART: {"share_one": 0.02, "snapshot_mb_one": 29.0},
-        FAILS: {"share_one": 0.02, "snapshot_mb_one": 31.0},
+        HOLDS: shares(one=(0.0034, 29.0), heads_8=(0.003, 9.0), heads_16=(0.001, 4.0), all=(0.003, 29.0)),
+        PART: shares(one=(0.025, 75.0), heads_8=(0.0031, 9.4), heads_16=(0.0016, 4.7), all=(0.29, 906.0)),
+        FAILS: shares(one=(0.025, 75.0), heads_8=(0.0036, 31.0), heads_16=(0.0036, 31.0), all=(0.29, 906.0)),
     },
-    "order": {
+    "order": {UNTESTED: {}},
+    "order_small": {
         HOLDS: order((0.1, 0.2, 0.1), (0.1, 0.1, 0.3)),
-        PART: order((0.1, 0.2, 0.1), (0.1, 0.1, -0.1)),
-        FAILS: order((-0.1, 0.1, -0.1), (-0.1, -0.2, -0.1)),
-        UNTESTED: order((0.1,), (0.1,), seeds=1),
+        PART: order((-0.1, 0.1, -0.1), (-0.1, -0.2, -0.1)),
+        FAILS: order((-0.1, 0.1, -0.1), (-0.1, -0.2, -0.1), (-0.1, 0.1, 0.1), (-0.3, -0.2, -0.1)),
+        UNTESTED: order((0.1,), (0.1,), (0.1,), (0.1,)),
     },
     "uses": {
-        HOLDS: {
-            "recall_mac": 0.9,
-            "recall_mag": 0.8,
-            "recall_mal": 0.7,
-            "step_mac_over_mal": 2,
-            "step_mag_over_mal": 2,
-        },
-        PART: {"recall_mac": 0.9, "recall_mag": 0.8, "recall_mal": 0.7, "step_mac_over_mal": 2, "step_mag_over_mal": 1},
-        FAILS: {
-            "recall_mac": 0.7,
-            "recall_mag": 0.8,
-            "recall_mal": 0.7,
-            "step_mac_over_mal": 2,
-            "step_mag_over_mal": 1,
-        },
+        HOLDS: recalls(0.9, 0.8) | {"step_mac_over_mal": 2, "step_mag_over_mal": 1.5},
+        PART: recalls(0.9, 0.8, ["once"])
+        | recalls(0.4, 0.8, ["late"])
+        | {"step_mac_over_mal": 1, "step_mag_over_mal": 1},
+        FAILS: recalls(0.8, 0.8) | {"step_mac_over_mal": 1, "step_mag_over_mal": 1},
+    },
+    "attention_context": {
+        HOLDS: {f"joins_{name}": 1 for name in ORDER} | silent(0.1),
+        PART: {"joins_mac": 1, "joins_mag": 0, "joins_mal": 0} | silent(0.1),
+        FAILS: {f"joins_{name}": 0 for name in ORDER} | silent(1.0),
     },
     **{
         f"{name}_failures": {
@@ -111,9 +171,9 @@ CASES: dict[str, dict[str, dict]] = {
         )
     },
     "lambda_failures": {
-        HOLDS: {"bytes_start": 100, "bytes_end": 200, "lam_large_seen": 1.0},
-        PART: {"bytes_start": 100, "bytes_end": 200, "lam_large_seen": 0.0},
-        FAILS: {"bytes_start": 100, "bytes_end": 100, "lam_large_seen": 0.0},
+        HOLDS: {"bytes_start": 100, "bytes_end": 200, "lam_large_seen": 0.0, "lam_upper_seen": 1.0},
+        PART: {"bytes_start": 100, "bytes_end": 200, "lam_large_seen": 0.0, "lam_upper_seen": 0.0},
+        FAILS: {"bytes_start": 100, "bytes_end": 100, "lam_large_seen": 0.0, "lam_upper_seen": 0.0},
     },
     "grid": {
         HOLDS: {"saved_by_count": 0.81, "saved_seconds": 0.8, "tied": 1},
@@ -145,7 +205,22 @@ CASES: dict[str, dict[str, dict]] = {
         PART: {"slope": 1.0, "memory_ratio": 1.0, "share_recalled": 1.0, "tokens": 32_768},
         FAILS: {"slope": 2.0, "memory_ratio": 9.0, "share_recalled": 0.1, "tokens": 2_000_000},
     },
+    "precision": {
+        HOLDS: {"recall_lost": 0.0, "lost_bits": 0.01, "gain": spread(0.2, 0.3), "gain_error": 0.05},
+        PART: {"recall_lost": 0.0, "lost_bits": 0.01, "gain": spread(-0.1, 0.3), "gain_error": 0.05},
+        FAILS: {"recall_lost": 0.1, "lost_bits": 0.1, "gain": spread(-0.1, 0.3), "gain_error": 0.05},
+    },
     "useful": {HOLDS: {"log10_left": -0.1}, PART: {"log10_left": -1.0}, FAILS: {"log10_left": -87.0}},
+    "yaad": {
+        HOLDS: robust(0.9, 0.9, 0.9, 0.5),
+        PART: robust(0.5, 0.5, 0.9, 0.8),
+        FAILS: robust(0.9, 0.5, 0.9, 0.8),
+    },
+    "moneta": {
+        HOLDS: boundary(0.1, 0.5, 0.9),
+        PART: boundary(0.1, 0.5, -0.5),
+        FAILS: boundary(0.6, 0.5, -0.5),
+    },
     "two_lines": {
         HOLDS: {"changed": 2, "filters": 3, "bits_cnn": spread(1.9, 1.95), "bits_of_frequencies": 1.99},
         PART: {"changed": 2, "filters": 3, "bits_cnn": spread(1.9, 2.0), "bits_of_frequencies": 1.99},
@@ -181,27 +256,60 @@ def test_a_claim_is_measured_and_judged(key):
     assert CLAIMS[key].judge(finding.figures) == finding  # the verdict and the sentence come from the figures alone
 
 
+# Rows whose rule cannot say each of the usual three verdicts: a comparison that needs GPT-4 or a model of 760M.
+OTHER_VERDICTS = {
+    "babilong": {UNTESTED}, "order": {UNTESTED}, "open_source": {HOLDS, FAILS},
+    "order_small": {HOLDS, PART, FAILS, UNTESTED},
+}  # fmt: skip
+
+
 def test_every_claim_has_a_case_for_every_verdict():
-    assert list(CASES) == list(CLAIMS)
+    assert set(CASES) == set(CLAIMS)
     for key, cases in CASES.items():
-        assert {HOLDS, PART, FAILS} | ({UNTESTED} if key == "order" else set()) == set(cases)
+        assert set(cases) == OTHER_VERDICTS.get(key, {HOLDS, PART, FAILS}), key
 
 
 @pytest.mark.parametrize(("key", "verdict"), [(key, verdict) for key, cases in CASES.items() for verdict in cases])
 def test_a_rule_can_say_each_verdict(key, verdict):
     measured = examine(key).figures
-    assert CASES[key][verdict].keys() <= measured.keys()
+    assert CASES[key][verdict].keys() <= measured.keys() or key == "order_small"  # where no control ships
     found = CLAIMS[key].judge(measured | CASES[key][verdict])
     assert found.verdict == verdict, found.told
 
 
+def test_every_reading_is_one_of_the_row_and_rests_on_its_figures():
+    for key, claim in CLAIMS.items():
+        readings = examine(key).readings
+        assert [reading.name for reading in readings] == list(claim.ways), key
+        for reading in readings:
+            assert reading.verdict in VERDICTS and len(reading.told) > 30 and "\n" not in reading.told
+            assert set(reading.figures) <= set(examine(key).figures), (key, reading.name)
+        assert not readings or examine(key).told == "; ".join(reading.told for reading in readings)
+
+
+def test_a_reading_that_cannot_be_tested_does_not_count():
+    def found(*verdicts):
+        return weigh({}, *(Reading("one", verdict, "told", ()) for verdict in verdicts)).verdict
+
+    assert found(HOLDS, HOLDS) == found(HOLDS, UNTESTED) == HOLDS and found(UNTESTED, UNTESTED) == UNTESTED
+    assert found(HOLDS, FAILS) == found(PART, PART) == found(PART, FAILS) == found(HOLDS, FAILS, UNTESTED) == PART
+    assert found(FAILS, UNTESTED) == found(FAILS) == FAILS
+
+
+def test_what_needs_models_that_are_not_here_cannot_be_tested():
+    for key in ("order", "babilong"):
+        assert examine(key).verdict == UNTESTED and CLAIMS[key].rule.startswith("Cannot be tested here")
+
+
 def test_the_words_of_every_row_are_there():
-    assert len(CLAIMS) == 22
+    assert len(CLAIMS) >= 28 and len({claim.claim_zh for claim in CLAIMS.values()}) == len(CLAIMS)
     for key, claim in CLAIMS.items():
         assert claim.key == key and claim.claim and claim.papers and claim.rule.endswith(".")
         assert any("\u4e00" <= letter <= "\u9fff" for letter in claim.claim_zh)
         assert claim.command.startswith(f"titans-mini claims --only {key} --size full")
-    assert "titans-mini train" in CLAIMS["order"].before and all(name in CLAIMS["order"].before for name in ORDER)
+        assert all(way.means and way.rule.endswith(".") for way in claim.ways.values())
+    trained = CLAIMS["order_small"].before
+    assert "titans-mini train" in trained and "--memory off" in trained and all(name in trained for name in ORDER)
 
 
 def test_a_spread_is_mean_and_range_and_never_infinite():
@@ -220,7 +328,15 @@ def test_a_claim_of_several_parts():
     [
         {},
         {"verdict": "holds", "figures": {"a": {"mean": 1}}, "told": ""},
-        {"verdict": "yes", "figures": {}, "told": ""},
+        {"verdict": "yes", "figures": {}, "told": "", "readings": []},
+        {"verdict": "holds", "figures": {}, "told": ""},
+        {"verdict": "holds", "figures": {}, "told": "", "readings": [{"name": "one"}]},
+        {
+            "verdict": "holds",
+            "figures": {},
+            "told": "",
+            "readings": [{"name": "a", "verdict": "no", "told": "", "figures": []}],
+        },
     ],
 )
 def test_what_is_no_finding_is_refused(content):

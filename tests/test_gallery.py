@@ -52,7 +52,8 @@ EXPECTED = {
     "beta_small": "seen",
     "beta_large": "seen",
     "lam_small": "not possible",
-    "lam_large": "seen",
+    "lam_large": "dead",
+    "lam_start": "seen",
 }
 
 
@@ -62,6 +63,18 @@ def test_each_row_has_the_verdict_that_the_lessons_teach(name):
     assert finding.outcome == EXPECTED[name], str(finding)
     assert finding.failure.rule in str(finding) and finding.outcome in str(finding)
     assert measures.memory_bytes(finding.trace) == measures.memory_bytes(finding.default)
+
+
+def test_a_dead_memory_is_not_called_forgetful_and_decay_to_the_start_keeps_it_alive():
+    dead, living = (examine(name) for name in ("lam_large", "lam_start"))
+    assert dead.failure.seen(dead.value, dead.default_value)  # what it knew is lost, too, but that is not all
+    assert dead.trace.state == "dead" and living.trace.state == "alive"
+    loss = dead.trace.summary()["loss_end"]
+    assert living.trace.summary()["loss_end"] < 0.9 * loss and living.trace.summary()["writes_per_1k"] > 20
+    assert (
+        examine("lam_large", lam=1e-3).outcome == "seen"
+    )  # the upper end of the article's range: it forgets, and lives
+    assert examine("lam_large", tokens=300).trace.state == "alive"  # not yet
 
 
 def test_a_low_threshold_writes_everything_and_still_does_not_explode():

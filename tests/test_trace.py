@@ -10,6 +10,8 @@ import pytest
 from corruption import corrupted
 
 from titans_mini import ConfigError, MemoryConfig, SimulationConfig, Trace, simulate
+from titans_mini.config import NORMALISER_NAMES, SCENARIO_NAMES
+from titans_mini.data import make_stream
 from titans_mini.trace import COLUMNS
 
 CONFIG = SimulationConfig(scenario="outliers", tokens=80, memory=MemoryConfig.preset("recipe", dim=8))
@@ -133,3 +135,59 @@ def test_summary_by_hand():
     assert summary["loss_end"] == pytest.approx(trace.loss[-8:].mean())
     assert summary["norm_end"] == trace.memory_norm[-1]
     assert set(trace.versions) == {"python", "torch", "numpy"}
+
+
+def silence(config: SimulationConfig) -> np.ndarray:
+    """(t,) the loss of a memory that answers 0 to each token of the stream."""
+    stream = make_stream(config.scenario, config.tokens, config.memory.dim, config.seed)
+    return stream.values.square().sum(-1).double().numpy()
+
+
+@pytest.mark.parametrize(
+    ("changes", "depth"),
+    [({"lam": 1e-2}, 2), ({"lam": 1e-2}, 3), ({"lam": 1.0}, 4), ({"lam": 1.0, "gate": "constant"}, 2)],
+)
+def test_a_dead_memory_is_silent_and_gets_no_gradient_from_that_token_on(changes, depth):
+    config = SimulationConfig(**changes).with_memory(depth=depth)
+    trace = simulate(config)
+    start, summary = trace.dead_at, trace.summary()
+    assert (summary["state"], summary["dead_at"]) == ("dead", start) and 0 < start < 1000
+    np.testing.assert_allclose(trace.loss[start:], silence(config)[start:], rtol=1e-6)
+    assert trace.raw[start:].max() < 1e-3 * trace.raw[0]
+    assert config.gate == "constant" or not (trace.g_write[start:] > 0.5).any()
+    early = simulate(replace(config, tokens=max(1, start // 2)))
+    assert early.state == "alive"
+
+
+def test_a_memory_dies_within_the_articles_range_of_lambda():
+    trace = simulate(SimulationConfig(lam=1e-3, scenario="steady", tokens=12_000))
+    assert trace.state == "dead" and trace.summary()["loss_end"] > 0.99
+    assert simulate(replace(trace.settings, lam=1e-4)).state == "alive"
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+@pytest.mark.parametrize("scenario", SCENARIO_NAMES)
+def test_no_memory_at_the_defaults_is_called_dead(scenario, depth):
+    for normaliser in NORMALISER_NAMES:
+        config = SimulationConfig(scenario=scenario, normaliser=normaliser, tokens=600).with_memory(depth=depth)
+        trace = simulate(config)
+        assert trace.state != "dead", (scenario, normaliser, depth)
+
+
+def test_who_has_learnt_all_fades_to_the_start_or_has_one_matrix_is_not_dead():
+    learnt = simulate(SimulationConfig(scenario="steady", normaliser="fixed", lam=0.0, tokens=4000))
+    assert learnt.state == "alive" and learnt.summary()["loss_end"] < 0.05
+    for lam in (1e-2, 1.0):
+        assert simulate(SimulationConfig(lam=lam).with_memory(decay="start")).state == "alive"
+        single = simulate(SimulationConfig(lam=lam).with_memory(depth=1))
+        assert single.state == "alive" and single.summary()["dead_at"] is None
+    ends_in_silence = simulate(SimulationConfig(scenario="silence", tokens=1000))
+    tail = replace(ends_in_silence, **{name: getattr(ends_in_silence, name)[:600] for name in ["tokens", *COLUMNS]})
+    assert tail.loss[-1] == 0.0 and tail.state == "alive"
+
+
+def test_the_state_survives_the_file_and_a_diverged_run_is_not_dead(trace):
+    dead = simulate(SimulationConfig(lam=1e-2))
+    assert Trace.from_json(dead.to_json()).dead_at == Trace.from_csv(dead.to_csv()).dead_at == dead.dead_at
+    assert trace.summary()["state"] == ("alive" if trace.diverged_at is None else "diverged")
+    assert trace.dead_at is None

@@ -75,8 +75,9 @@ class Trace:
         if depth == 1 or self.diverged_at is not None or len(told) == 0:
             return None
         pull = self.raw[told] / np.sqrt(self.loss[told])
-        alive = told[pull >= pull[0] * RESOLUTION ** ((depth - 1) / depth)]
-        return int(alive[-1]) + 1 if alive[-1] < len(self) - self.edge else None
+        living = np.flatnonzero(pull >= pull[0] * RESOLUTION ** ((depth - 1) / depth))  # the first token at least
+        fallen = told[living[-1] + 1 :]
+        return int(fallen[0]) if len(fallen) >= self.edge else None
 
     @property
     def state(self) -> str:

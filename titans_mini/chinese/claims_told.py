@@ -82,11 +82,12 @@ beta {low}: total variation of S per 1,000 tokens {jitter}, at the default {jitt
 beta {high}：从新话题到写入门打开的词元数 {lag}，默认设置为 {lag_default}，{seen_high} 的运行出现滞后
 
 without decay the memory has {before} bytes before and {after} after {tokens} tokens, while its norm grows to
-{norm} times the start (at the default {norm_default}); lam {lam}: recall of the first tenth of the text at the
-end {recall}, at the default {recall_default}, so forgetting was seen in {seen} of the runs
+{norm} times the start (at the default {norm_default}); at lam {upper} its recall of the first tenth of the text is
+{recall_upper} (at the default {recall_default}), so a living memory was seen to forget in {seen} of the runs; at lam
+{large} the recall is {recall_large}, and the memory was dead in {dead} of the runs
 => 没有衰减时，记忆读 {tokens} 个词元之前为 {before} 字节，之后为 {after} 字节，而范数增长到开始时的 {norm} 倍
-（默认设置为 {norm_default}）；lambda {lam}：结束时对文本前十分之一的召回 {recall}，默认设置为 {recall_default}，
-{seen} 的运行出现遗忘
+（默认设置为 {norm_default}）；lambda {upper} 时对文本前十分之一的召回为 {recall_upper}（默认设置为 {recall_default}），
+{seen} 的运行中活着的记忆出现遗忘；lambda {large} 时召回为 {recall_large}，{dead} 的运行中记忆已死
 
 at {short} and {long} tokens {settings} settings save {saved} of the updates, and any grid below {needed} settings
 less than {claimed}; at {here_short} and {here_long} tokens {time} of the time was saved, and the setting found is

@@ -39,8 +39,13 @@ S averages over about 1 / (1 - beta) tokens and passes the threshold that much l
 the memory is a fixed set of weights: its size in bytes is the same after every token; only its norm can grow
 => 记忆是一组固定的权重：每个词元之后占用的字节数都相同，能增长的只有范数
 
-decay acts on every token that is not written, which is nearly all of them
-=> 每个未写入的词元都会衰减，而几乎所有词元都未写入
+decay acts on every token that is not written, which is nearly all of them; weights near zero get no gradient, so
+the memory cannot come back
+=> 每个未写入的词元都会衰减，而几乎所有词元都未写入；接近零的权重得不到梯度，记忆无法恢复
+
+the weights fade towards their start weights, which still get a gradient: what is old is lost, and the memory goes on
+learning
+=> 权重向初始权重衰减，而初始权重仍有梯度：旧内容丢失，记忆继续学习
 """
 
 PHRASES: dict[str, str] = {
@@ -50,6 +55,7 @@ PHRASES: dict[str, str] = {
     "beta too large": "beta 太大",
     "lambda too small": "lambda 太小",
     "lambda too large": "lambda 太大",
+    "lambda too large, decay to the start": "lambda 太大，向初始权重衰减",
     "memory explosion": "记忆爆炸",
     "hollow memory": "空洞记忆",
     "jitter": "抖动",
@@ -62,6 +68,7 @@ PHRASES: dict[str, str] = {
     "tokens from the new topic until the write gate opens": "从新话题开始到写入门打开的词元数",
     "recall of the first tenth of the text at the end": "结束时对文本前十分之一的召回",
     "seen": "已出现",
+    "dead": "已死",
     "not seen": "未出现",
     "not possible": "不可能",
     **read_pairs(_RULES),

@@ -29,7 +29,8 @@ class Stretch(NamedTuple):
 
 STRETCHES = (Stretch(5, 100), Stretch(1, 60))
 LONGEST = max(stretch.length for stretch in STRETCHES)
-SPREAD = 5.0  # calibrated limit: mean + SPREAD standard deviations of what the warm-up showed
+SPREAD = 5.0  # calibrated limit: mean + SPREAD standard deviations of what the warm-up showed,
+FULL = 950.0  # and at most this, or the highest rate of the warm-up: a limit that no rate can pass is none
 
 
 class Rise(NamedTuple):
@@ -58,11 +59,12 @@ def _highest(wrote: Tensor, stretch: Stretch) -> float | None:
 
 
 def calibrate(seen: Sequence[Sequence[float | None]], least: Sequence[float]) -> tuple[float, ...]:
-    """Each stretch's limit: mean + SPREAD standard deviations of its rates in the warm-up, and at least `least`."""
+    """Each stretch's limit: mean + SPREAD standard deviations of its rates in the warm-up, between `least` and FULL."""
     limits = []
     for rates_seen, floor in zip(zip(*seen, strict=True), least, strict=True):
         known = torch.tensor([rate for rate in rates_seen if rate is not None] or [0.0], dtype=torch.float64)
-        limits.append(max(floor, float(known.mean() + SPREAD * known.std(correction=0))))
+        usual = float(known.mean() + SPREAD * known.std(correction=0))
+        limits.append(max(floor, min(usual, max(FULL, float(known.max())))))
     return tuple(limits)
 
 

@@ -1,7 +1,8 @@
 """The failure gallery: each "failure looks like" of the recipe's table, provoked, measured and judged.
 
 Recipe: section 3. Each row runs next to the default on the same stream; its number and its rule are in code, so
-that a verdict is a measurement: seen, not seen, or not possible.
+that a verdict is a measurement: seen, dead, not seen, or not possible. A dead memory (see Trace.dead_at) has lost
+what it knew, too, but it is named for what it is: it cannot learn anything again.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import NamedTuple
 from .. import measures
 from ..config import SimulationConfig
 from ..errors import check_choice
-from ..simulation import simulate_many
+from ..simulation import simulate
 from ..trace import Trace
 
 
@@ -22,7 +23,7 @@ class Failure(NamedTuple):
 
     title: str
     claim: str  # the article's word for what happens
-    changes: dict  # against the default
+    changes: dict  # against the default; those of the memory under `memory`
     scenario: str
     number: str  # name of the measure, for people
     measure: Callable[[Trace], float]
@@ -98,7 +99,20 @@ FAILURES: dict[str, Failure] = {
         measure=measures.recall_of_old,
         seen=lambda value, default: value < default / 2,
         rule="seen if less than half of the default's recall is left",
-        reason="decay acts on every token that is not written, which is nearly all of them",
+        reason="decay acts on every token that is not written, which is nearly all of them; weights near zero get no "
+        "gradient, so the memory cannot come back",
+    ),
+    "lam_start": Failure(
+        title="lambda too large, decay to the start",
+        claim="forgetting",
+        changes={"lam": 1e-2, "memory": {"decay": "start"}},
+        scenario="text",
+        number="recall of the first tenth of the text at the end",
+        measure=measures.recall_of_old,
+        seen=lambda value, default: value < default / 2,
+        rule="seen if less than half of the default's recall is left",
+        reason="the weights fade towards their start weights, which still get a gradient: what is old is lost, and the "
+        "memory goes on learning",
     ),
 }
 
@@ -111,7 +125,7 @@ class Finding(NamedTuple):
     default: Trace
     value: float
     default_value: float
-    outcome: str  # "seen", "not seen" or "not possible"
+    outcome: str  # "seen", "dead", "not seen" or "not possible"
 
     def __str__(self) -> str:
         return (
@@ -123,18 +137,25 @@ class Finding(NamedTuple):
 def failure_settings(name: str, base: SimulationConfig | None = None) -> SimulationConfig:
     """The settings of one row: `base` (default: the recipe's) with the row's scenario and changes."""
     check_choice("failure", name, FAILURES)
-    failure = FAILURES[name]
-    return replace(base or SimulationConfig(), scenario=failure.scenario, gate="surprise", **failure.changes)
+    changes = dict(FAILURES[name].changes)
+    memory = changes.pop("memory", {})
+    settings = replace(base or SimulationConfig(), scenario=FAILURES[name].scenario, gate="surprise", **changes)
+    return settings.with_memory(**memory)
 
 
-def examine(name: str, *, tokens: int = 2000, seed: int = 0) -> Finding:
-    """Runs one row beside the default and judges it."""
-    changed = failure_settings(name, SimulationConfig(tokens=tokens, seed=seed))
+def examine(name: str, *, tokens: int = 2000, seed: int = 0, **changes: object) -> Finding:
+    """Runs one row beside the default and judges it; `changes` are further settings of its run, such as another lam."""
+    changed = replace(failure_settings(name, SimulationConfig(tokens=tokens, seed=seed)), **changes)
     failure = FAILURES[name]
     default = SimulationConfig(tokens=tokens, seed=seed, scenario=failure.scenario)
-    trace, reference = simulate_many([changed, default])
+    trace, reference = simulate(changed), simulate(default)
     value, default_value = failure.measure(trace), failure.measure(reference)
-    outcome = "not possible"
-    if failure.seen is not None:
-        outcome = "seen" if failure.seen(value, default_value) else "not seen"
-    return Finding(failure, trace, reference, value, default_value, outcome)
+    return Finding(failure, trace, reference, value, default_value, _judge(failure, trace, value, default_value))
+
+
+def _judge(failure: Failure, trace: Trace, value: float, default: float) -> str:
+    if failure.seen is None:
+        return "not possible"
+    if not failure.seen(value, default):
+        return "not seen"
+    return "seen" if trace.dead_at is None else "dead"

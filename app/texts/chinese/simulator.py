@@ -52,6 +52,9 @@ TEXTS: dict[str, str] = {
     "scale": "键与值的尺度",
     "scale?": "rms：范数为 sqrt(d)，与 Transformer 的 RMSNorm 之后相同，配方的常数以此为准。"
     "unit：范数为 1，与论文相同。",
+    "decay": "衰减方向",
+    "decay?": "不写入时权重衰减到哪里。零：与配方和论文相同；两个或更多矩阵的记忆到了那里就已死。"
+    "初始权重：从那里可以重新学习。",
     "chunk": "块",
     "chunk?": "在同一组权重处求梯度的词元数。1 就是逐词元循环；越大越快。",
     "depth": "深度",
@@ -124,10 +127,15 @@ TEXTS: dict[str, str] = {
     "diverged_grey": "（灰色）",
     "mend": "把 {name} 设为 {value}",
     "mend?": "只改这一项设置，使运行保持有限。",
+    # death
+    "dead": "**记忆从词元 {token} 起已死。** 衰减（lambda = {lam}）使权重接近零，得不到梯度：它什么也答不出，"
+    "也无法学习，损失停在“什么都不答”的水平（{loss}）。惊讶度为 0 是因为学不了，而不是因为全都知道。",
+    "revive?": "让权重向初始权重衰减，初始权重仍有梯度。",
     # failure gallery
     "gallery": "让它失败",
     "gallery?": "配方警告过的每种失败：点一下即设好滑块、测量并判定；再点一下恢复默认。灰色：同一数据流上的默认设置。",
     "outcome=seen": ":green-badge[已出现]",
+    "outcome=dead": ":red-badge[已死]",
     "outcome=not seen": ":orange-badge[未出现]",
     "outcome=not possible": ":violet-badge[不可能]",
     "verdict": "{outcome} 据说 **{title}** 会导致**{claim}**。{number}：**{value}**，默认设置下为 **{default}**。",
@@ -186,6 +194,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "silence": "静默",
     },
     "gate": {"surprise": "惊讶度", "constant": "固定"},
+    "decay": {"zero": "零", "start": "初始权重"},
     "normaliser": {
         "excess": "超出均值（excess）",
         "zsigmoid": "z 分数（zsigmoid）",
@@ -199,6 +208,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "normaliser": "归一化方法",
         "lam": "lambda",
         "scale": "尺度",
+        "decay": "衰减方向",
         "chunk": "块",
         "depth": "深度",
         "dim": "宽度",

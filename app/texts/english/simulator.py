@@ -58,6 +58,9 @@ TEXTS = {
     "scale": "Scale of keys and values",
     "scale?": "rms: norm sqrt(d), as after a transformer's RMSNorm, which the recipe's constants expect. "
     "unit: norm 1, as in the paper.",
+    "decay": "Decay towards",
+    "decay?": "What the weights fade to where nothing is written. zero: as in the recipe and the paper; a memory of two "
+    "or more matrices that gets there is dead. start: the start weights, from which it can learn again.",
     "chunk": "Chunk",
     "chunk?": "Tokens whose gradients are taken at the same weights. 1 is the plain token loop; more is faster.",
     "depth": "Depth",
@@ -133,11 +136,17 @@ TEXTS = {
     "diverged_grey": " (grey)",
     "mend": "Set {name} to {value}",
     "mend?": "Changes this one setting, so that the run stays finite.",
+    # death
+    "dead": "**The memory is dead from token {token} on.** Decay (lambda = {lam}) has brought its weights so near to zero "
+    "that they get no gradient: it answers nothing and cannot learn, and its loss stays at that of silence ({loss}). "
+    "Surprise is 0 because nothing can be learnt, not because all is known.",
+    "revive?": "Lets the weights decay towards their start weights, which still get a gradient.",
     # failure gallery
     "gallery": "Make it fail",
     "gallery?": "Each failure that the recipe warns of: one click sets the sliders, measures, and judges. "
     "A second click goes back to the defaults. Grey: the default on the same stream.",
     "outcome=seen": ":green-badge[seen]",
+    "outcome=dead": ":red-badge[dead]",
     "outcome=not seen": ":orange-badge[not seen]",
     "outcome=not possible": ":violet-badge[not possible]",
     "verdict": "{outcome} **{title}** is said to bring **{claim}**. {number}: **{value}**, at the default "
