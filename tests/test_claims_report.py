@@ -23,7 +23,7 @@ from titans_mini.claims.report import Result, due, examine, markdown, merge, to_
 from titans_mini.cli import main
 from titans_mini.sealed import seal, unseal
 from titans_mini.stopping import Terminated
-from titans_mini.training.checkpoint import BUNDLED, load_model
+from titans_mini.training.checkpoint import BUNDLED, load_model, write_card
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -51,11 +51,11 @@ def claims(*arguments):
 
 
 def test_a_report_is_read_as_it_was_written(tmp_path):
-    results = {"beta": result(), "order": result("small", UNTESTED), "sessions": result(verdict=FAILS)}
+    results = {"beta": result(), "order_small": result("small", UNTESTED), "sessions": result(verdict=FAILS)}
     (tmp_path / "r.json").write_text(to_json(results))
     assert load_results(tmp_path / "r.json") == results
     rows = json.loads(to_json(results))["rows"]
-    assert rows["order"]["before"].startswith("for v in") and rows["beta"]["claim_zh"] == CLAIMS["beta"].claim_zh
+    assert rows["order_small"]["before"].startswith("for v in") and rows["beta"]["claim_zh"] == CLAIMS["beta"].claim_zh
     assert "before" not in rows["beta"] and rows["beta"]["figures"]["share"]["seeds"] == 2
     assert not re.search(r"\b20\d\d-\d\d", to_json(results))  # no date
 
@@ -212,15 +212,16 @@ def test_the_list_measures_nothing(tmp_path, measured, capsys):
     assert claims("--list", "--out", tmp_path) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(CLAIMS) and measured == []
-    assert lines[2].split(maxsplit=1)[0] == "tau" and PART in lines[2] and "not measured" in lines[3]
+    by_key = {line.split(maxsplit=1)[0]: line for line in lines}
+    assert list(by_key) == list(CLAIMS) and PART in by_key["tau"] and "not measured" in by_key["beta"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (("--only", "nothing"), "only must be one of surprise"),
+        (("--only", "nothing"), "only must be one of babilong"),
         (("--size", "huge"), "size must be one of small, full"),
-        (("--only", "order", "--runs", "nowhere"), "runs must be a folder"),
+        (("--only", "order_small", "--runs", "nowhere"), "runs must be a folder"),
         (("--only", "order", "--out", "FILE"), "FILE.* cannot be written"),
         (("--only", "order", "--out", "BROKEN"), "not a report of claims"),
     ],
@@ -241,41 +242,61 @@ def test_outside_of_a_clone_a_full_run_needs_a_folder(tmp_path, monkeypatch, mea
     assert "out must be a folder" in capsys.readouterr().err and measured == []
 
 
-def make_runs(folder, bits, **changes):
-    """Finished runs of two more seeds, whose bits per byte are given by variant."""
-    for variant in ORDER:
-        for seed in (1, 2):
-            card = unseal(json.loads((BUNDLED / f"text-{variant}.json").read_text()))
+def make_runs(folder, bits, seeds=(1, 2), **changes):
+    """Finished runs of more seeds, of each variant and of models without memory, with their bits per byte by name."""
+    for name in bits:
+        for seed in seeds:
+            card = unseal(json.loads((BUNDLED / f"text-{name if name in ORDER else 'mag'}.json").read_text()))
             card["training"] |= {"seed": seed, **changes}
             for row in card["results"]:
-                row["bits"] = bits[variant] + seed / 1000
-            (folder / f"text-{variant}-{seed}").mkdir(parents=True)
-            (folder / f"text-{variant}-{seed}" / "model.json").write_text(json.dumps(seal(card)))
+                row["bits"] = bits[name] + seed / 1000
+            if name not in ORDER:  # a control is only read without memory
+                card["training"] |= {"memory": "off", "steps": card["training"]["steps"] * (3 if "long" in name else 1)}
+                card["results"] = [row for row in card["results"] if row["memory"] == "off"]
+            (folder / f"text-{name}-{seed}").mkdir(parents=True)
+            write_card(folder / f"text-{name}-{seed}" / "model.json", card)
+
+
+def order_of(capsys, folder) -> dict:
+    assert claims("--only", "order_small", "--runs", folder, "--json") == 0
+    return json.loads(capsys.readouterr().out)["order_small"]
 
 
 def test_the_order_is_judged_over_the_seeds_of_training_runs(tmp_path, capsys):
     make_runs(tmp_path, {"mac": 2.1, "mag": 2.2, "mal": 2.3})
     (tmp_path / "text-mac-3").mkdir()  # not finished
-    assert claims("--only", "order", "--runs", tmp_path, "--json") == 0
-    row = json.loads(capsys.readouterr().out)["order"]
-    assert row["figures"]["seeds"] == 3 and row["figures"]["bits_mal"]["high"] == pytest.approx(2.302)
-    assert row["verdict"] == PART  # the bundled seed 0 has another order
+    row = order_of(capsys, tmp_path)
+    assert row["figures"]["mag_minus_mac"]["seeds"] == 3
+    assert row["figures"]["bits_mal"]["high"] >= 2.302
+    assert [reading["name"] for reading in row["readings"]] == ["variants", "same_steps", "same_time"]
+    assert row["readings"][0]["verdict"] == PART  # the bundled seed 0 has another order
     shutil.rmtree(tmp_path)
     make_runs(tmp_path, {"mac": 2.3, "mag": 2.2, "mal": 2.1})
-    assert claims("--only", "order", "--runs", tmp_path, "--json") == 0
-    assert json.loads(capsys.readouterr().out)["order"]["verdict"] == FAILS
+    assert order_of(capsys, tmp_path)["readings"][0]["verdict"] == FAILS
+
+
+def test_models_without_memory_stand_beside_the_variants(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("titans_mini.claims.order.SHIPPED", {})
+    make_runs(tmp_path, {"mac": 2.9, "mag": 2.5, "mal": 1.5, "off": 1.8, "off-long": 1.4})
+    row = order_of(capsys, tmp_path)
+    _, steps, time = row["readings"]
+    assert (steps["verdict"], time["verdict"], row["verdict"]) == (HOLDS, FAILS, PART)
+    assert row["figures"]["same_steps_minus_best"] == pytest.approx({"mean": 0.3, "low": 0.3, "high": 0.3, "seeds": 2})
+    assert row["figures"]["bits_same_time"]["mean"] == pytest.approx(1.4015)
+    assert all(name in row["figures"] for reading in row["readings"] for name in reading["figures"])
 
 
 def test_runs_that_were_trained_otherwise_are_refused(tmp_path, capsys):
     make_runs(tmp_path, dict.fromkeys(ORDER, 2.0), lr=0.1)
-    assert claims("--only", "order", "--runs", tmp_path) == 2
+    assert claims("--only", "order_small", "--runs", tmp_path) == 2
     assert "was trained otherwise than the bundled text models" in capsys.readouterr().err
     (tmp_path / "text-mac-1" / "model.json").write_text("{}")
-    assert claims("--only", "order", "--runs", tmp_path) == 2
+    assert claims("--only", "order_small", "--runs", tmp_path) == 2
     assert "is not the card of a text model" in capsys.readouterr().err
 
 
-def test_one_seed_proves_no_order():
+def test_one_seed_proves_no_order_and_models_of_760m_are_not_here():
+    assert examine("order_small", SIZES["full"]).finding.readings[0].verdict == UNTESTED
     assert examine("order", SIZES["full"]).finding.verdict == UNTESTED
 
 

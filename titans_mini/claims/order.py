@@ -13,6 +13,7 @@ from .models import ORDER
 
 LENGTH = 2048  # bytes of held-out text over which a card tells the bits
 WIKITEXT = {"mac": 19.93, "mag": 18.61, "mal": 19.07}  # at 760M; Paper: table 1
+SHIPPED = CONTROLS  # those whose checkpoints are looked for
 STEPS, TIME = CONTROLS  # the controls of the same steps, and of about the same time
 
 
@@ -36,11 +37,12 @@ def read_cards(folder: str | None) -> dict[str, dict[int, dict]]:
     Raises ConfigError where a card cannot be read or a run was trained otherwise than the bundled models.
     """
     paths = [BUNDLED / f"text-{variant}.json" for variant in ORDER]
-    paths += [path for name in CONTROLS.values() if (path := BUNDLED / f"{name}.json").exists()]
+    paths += [path for name in SHIPPED.values() if (path := BUNDLED / f"{name}.json").exists()]
     if folder is not None:
         if not Path(folder).is_dir():
             raise ConfigError(f"runs must be a folder of training runs, not {folder!r}")
-        paths += sorted(path for path in Path(folder).glob("text-*-*/model.json"))
+        names = (*ORDER, *(name.removeprefix("text-") for name in CONTROLS.values()))
+        paths += sorted(path for name in names for path in Path(folder).glob(f"text-{name}-[0-9]*/model.json"))
     cards: dict[str, dict[int, dict]] = {}
     wanted = steps = None
     for path in paths:
