@@ -151,6 +151,31 @@ def test_a_full_disk_is_told_and_the_stream_goes_on(tmp_path, monkeypatch, numbe
     assert runner.rollback()[0].action == "rollback" and runner.state.tokens_seen.item() == 20
 
 
+WRONG = {
+    "language": [[-1], [10**9], [], [0.5], [[1]], None, [True]],
+    "recipe": [[-1], [256], [], [0.5], [[1]], None, [True]],
+    "memory": [[1.0], [[1.0] * 7], [[1] * 8], None, []],
+}
+
+
+@pytest.mark.parametrize(("kind", "wrong"), [(kind, wrong) for kind, all_ in WRONG.items() for wrong in all_])
+def test_a_piece_that_cannot_be_read_is_refused_and_changes_nothing(kind, wrong, tmp_path):
+    """-1 was once read as byte 255, and 256 ended in an IndexError after it was counted."""
+    engine = {
+        "language": lambda: LanguageEngine(make_model("mag")),
+        "recipe": RecipeEngine,
+        "memory": lambda: MemoryEngine(make_memory()),
+    }[kind]()
+    piece = wrong if wrong is None else torch.tensor(wrong) if wrong else torch.zeros(0, dtype=torch.int64)
+    runner = Runner(engine, tmp_path)
+    before = tensors(runner.state)
+    for call in (runner.feed, lambda piece: engine.read(piece, engine.start())):
+        with pytest.raises(ConfigError, match="piece must") as caught:
+            call(piece)
+        assert "\n" not in str(caught.value)
+    assert runner.token == 0 and not runner.snapshots.list() and all(map(torch.equal, tensors(runner.state), before))
+
+
 def test_the_shadow_rule_in_numbers():
     config = ShadowConfig(threshold=0.05, patience=5, horizon=1)
     worse, just, better = math.log(1.06), math.log(1.04), -1.0

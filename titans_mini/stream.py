@@ -157,8 +157,8 @@ class Reader:
         """Reads to the end, asks, and returns the results. Whatever ends it early, the place is saved first."""
         with self._held(), torch.inference_mode(), one_thread(), self._bar(quiet) as bar:
             saved = self.position
-            self.lm(make_piece(self.config, self.fact, self.place, self.source, 0))  # not measured: the first call
             try:
+                self.lm(make_piece(self.config, self.fact, self.place, self.source, 0))  # not measured: the first call
                 while self.position < self.config.tokens:
                     bar.update(self._step())
                     if self.position - saved >= SAVE_EVERY:

@@ -85,7 +85,8 @@ class Runner:
             yield from self.feed(piece)
 
     def feed(self, piece: Tensor) -> list[Event]:
-        """Reads one piece (t,) or (t, dim); returns what happened."""
+        """Reads one piece (t,) or (t, dim); returns what happened. A wrong piece (ConfigError) is not counted."""
+        self.engine.check(piece)
         with one_thread():
             events = [] if self._started else self._snapshot("start of the run")
             self._started, self.token = True, self.token + len(piece)
