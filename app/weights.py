@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import NamedTuple
 
 import streamlit as st
@@ -9,8 +10,10 @@ from texts import plain, say
 from texts.phrases import quoted
 
 from titans_mini import TitansLM
+from titans_mini.config import VARIANT_NAMES
 from titans_mini.errors import ConfigError
 from titans_mini.training import checkpoint
+from titans_mini.training.controls import CONTROLS, RECALL_CONTROL, is_control
 from titans_mini.training.tasks import TASKS
 
 
@@ -29,7 +32,7 @@ class Weights(NamedTuple):
 
 
 def find(task: str, variant: str) -> Weights | None:
-    """The model `task-variant`, or the first whose name goes on from there; else one line says what is missing."""
+    """The model `task-variant`, or the first whose name begins like that; else one line says what is missing."""
     name = f"{task}-{variant}"
     names = checkpoint.bundled_names()
     fitting = [other for other in names if other == name or other.startswith(name + "-")]
@@ -48,6 +51,33 @@ def find(task: str, variant: str) -> Weights | None:
         return None
     st.caption(_describe(fitting[0], card, lm))
     return Weights(lm, card, key)
+
+
+def controls(task: str = "text") -> dict[str, Weights]:
+    """The bundled models of a task trained without memory, by what they share with the others.
+
+    One that is missing or cannot be read is left out, since the models themselves can still be shown.
+    """
+    found = {}
+    for name, file in (CONTROLS if task == "text" else {"same steps": RECALL_CONTROL}).items():
+        path = checkpoint.BUNDLED / f"{file}.safetensors"
+        try:
+            key = (str(path), path.stat().st_mtime_ns)
+            card, lm = _load(file, key)
+        except (ConfigError, OSError, LookupError, TypeError):
+            continue
+        if is_control(card) and lm.config.vocab_size == TASKS[task].vocab_size:
+            found[name] = Weights(lm, card, key)
+    return found
+
+
+def cards(task: str) -> dict[str, dict]:
+    """The cards of the bundled models `task-VARIANT` by variant; one that is missing or damaged is left out."""
+    found = {}
+    for variant in VARIANT_NAMES:
+        with contextlib.suppress(ConfigError, OSError, LookupError, TypeError):
+            found[variant] = checkpoint.read_card(f"{task}-{variant}")
+    return found
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)

@@ -10,6 +10,7 @@ from pages import chart_ending as chart  # noqa: E402
 from pages import unbroken as sound  # noqa: E402
 
 from titans_mini import TitansConfig, TitansLM
+from titans_mini.figures import variants as figures_variants
 from titans_mini.training import checkpoint
 from titans_mini.training.tasks import TASKS  # noqa: E402
 
@@ -25,6 +26,37 @@ def save(folder, task: str, variant: str, vocabulary: int | None = None, name: s
     checkpoint.save_model(lm, folder / (name or f"{task}-{variant}"), card)
 
 
+def measured(modes: tuple[str, ...], saved: float = 0.0) -> dict:
+    """The entries of a text model's card, as `measure_text` makes them."""
+    about = {"rows": 2, "seed": 1}
+    bits = {"on": 2.0, "frozen": 3.0, "off": 4.0}
+    return {
+        "training": {"task": "text", "memory": "off" if modes == ("off",) else "on", "steps": 150, "size": 64},
+        "seconds": 64.0,
+        "results": [{"task": "text", "size": 64, "memory": mode, "bits": bits[mode]} for mode in modes],
+        "context": [
+            {"context": n, "memory": mode, "bits": bits[mode], "lost": saved * (n < 4096), "error": 0.01, **about}
+            for mode in modes
+            for n in (16, 64, 4096)
+        ],
+        "second_reading": [
+            {"passage": n, "memory": mode, "first": 2.0, "second": 2.0 - saved, "saved": saved, "error": 0.01, **about}
+            for mode in modes
+            for n in (64, 1024)
+        ],
+        "half_life": [
+            {"layer": layer, "memory": "on", "half_life": life, "beyond": 2048, **about}
+            for layer, life in ((1, 86), (2, None))
+            if modes != ("off",)
+        ],
+    }
+
+
+def recalled(memory: str) -> list[dict]:
+    tasks = (("recall_once", 2048), ("recall_once", 65_536), ("recall_late", 2048))
+    return [{"task": task, "size": size, "memory": memory, "accuracy": 0.5} for task, size in tasks]
+
+
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tiny")
@@ -32,6 +64,19 @@ def tiny(tmp_path_factory):
         for task in ("text", "recall"):
             save(folder, task, variant)
     return folder
+
+
+@pytest.fixture
+def controlled(tmp_path, monkeypatch):
+    """Models with cards, and the controls beside them."""
+    monkeypatch.setattr(checkpoint, "BUNDLED", tmp_path)
+    save(tmp_path, "text", "mag", **measured(("on", "frozen", "off"), saved=0.1))
+    save(tmp_path, "text", "mal", **measured(("on", "frozen", "off")))
+    for name in ("text-off", "text-off-long"):
+        save(tmp_path, "text", "mag", name=name, **measured(("off",)))
+    save(tmp_path, "recall", "mag", results=recalled("on"))
+    save(tmp_path, "recall", "mag", name="recall-off", training={"memory": "off"}, results=recalled("off"))
+    return tmp_path
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +105,60 @@ def test_the_page_opens_with_masks_and_loss():
     means = [line["name"] for line in chart(app, "bits_chart")["data"]]
     assert means == [f"{mode}: {m.value}" for mode, m in zip(("on", "frozen", "off"), app.metric, strict=True)]
     assert any("two standard errors" in block.value for block in app.markdown)
+    assert any("nothing here says what memory is worth" in block.value for block in app.markdown)
+
+
+def test_the_controls_stand_beside_on_frozen_and_off(controlled):
+    app = start(variant="mag")
+    assert not lines(app)
+    names = ["Memory on", "Memory frozen", "Memory off", "Trained without, same steps", "Trained without, same time"]
+    assert [metric.label for metric in app.metric] == names
+    drawn = [line["name"] for line in chart(app, "bits_chart")["data"]]
+    assert drawn[3].startswith("trained without memory, same steps: ") and len(drawn) == 5
+    without = [metric.value for metric in app.metric][3:]
+    assert [name.rpartition(": ")[2] for name in drawn[3:]] == without
+    said = " ".join(block.value for block in app.markdown)
+    assert "do not say what memory is worth" in said and "Writing while reading" not in said
+    assert said.count("trained **without memory** for") == 2
+    for name in ("context_chart", "second_reading_chart"):
+        assert [line["name"] for line in chart(app, name)["data"]] == list(figures_variants.NAMES.values())
+    evidence, recall = (frame.value for frame in app.dataframe)
+    assert list(evidence["name"]) == [
+        "MAG", "MAL", "trained without memory, same steps", "trained without memory, same time"
+    ]  # fmt: skip
+    assert list(evidence["on"]) == ["2.000", "2.000", "–", "–"] and set(evidence["off"]) == {"4.000"}
+    assert list(recall["name"]) == ["MAG", "trained without memory, same steps"]
+    assert list(recall["near"]) == ["50.0%", "50.0%"] and set(recall["many"]) == {"–"}
+
+
+def test_the_stored_numbers_make_the_sentences(controlled):
+    said = " ".join(block.value for block in start(variant="mag").markdown)
+    assert "With 4,096 bytes of context, this model needs **0.100 ± 0.020 bits per byte less** than with 16." in said
+    assert "For the control with the same steps, 4,096 bytes of context are not clearly better than 16" in said
+    assert "The second time, this model needs: 64 bytes: 0.100 ± 0.020 bits per byte less, 1,024 bytes: 0.100" in said
+    assert "layer 1: 86, layer 2: more than 2,048." in said
+    said = " ".join(block.value for block in start(variant="mal").markdown)
+    assert (
+        "For this model, 4,096 bytes of context are not clearly better than 16 (+0.000 ± 0.020 bits per byte)" in said
+    )
+    assert "A second reading is not clearly easier for this model, whatever the length." in said
+
+
+def test_a_card_without_measurements_leaves_no_empty_figure(controlled):
+    save(controlled, "text", "mag", training={"size": 64})
+    app = start(variant="mag")
+    assert {"context_chart", "second_reading_chart"} & charts(app) == {"context_chart", "second_reading_chart"}
+    for name in ("text-off", "text-off-long"):
+        (controlled / f"{name}.json").unlink()
+    app = start(variant="mag")
+    assert not {"context_chart", "second_reading_chart"} & charts(app)
+    assert sum("does not hold this measurement" in caption.value for caption in app.caption) == 2
+    assert any("No model that was trained without memory" in info.value for info in app.info)
+
+
+def test_a_model_that_trained_with_memory_is_no_control(controlled):
+    save(controlled, "text", "mag", name="text-off", **measured(("on", "frozen", "off")))
+    assert [metric.label for metric in start(variant="mag").metric][3:] == ["Trained without, same time"]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -93,7 +192,7 @@ def test_recall_is_measured_on_demand_and_kept():
     assert "distance_chart" not in charts(app)
     app.button(key="measure_button").click()
     drawn = chart(sound(app.run()), "distance_chart")["data"]
-    assert [line["name"] for line in drawn] == ["on", "off"] and list(drawn[0]["x"]) == [64, 256, 1024, 4096]
+    assert [line["name"] for line in drawn] == ["on", "frozen", "off"] and list(drawn[0]["x"]) == [64, 256, 1024, 4096]
     assert any("Of 32 answers at 4,096 tokens" in block.value for block in app.markdown)
     app.slider(key="window").set_value(10)
     assert chart(sound(app.run()), "distance_chart")["data"] == drawn
@@ -155,7 +254,7 @@ def test_text_of_ones_own_and_much_text():
 
 
 def test_links_set_hide_and_are_mended():
-    app = start(variant="lmm", window="50", temperature="0.5", hide="mask,distance,variant")
+    app = start(variant="lmm", window="50", temperature="0.5", hide="mask,distance,evidence,variant")
     assert charts(app) == {"bits_chart"} and not lines(app)
     assert app.slider(key="window").value == 50 and app.slider(key="temperature").value == 0.5
     assert any("text\\-lmm" in caption.value for caption in app.caption)
@@ -180,7 +279,8 @@ def test_reset_and_defaults():
 def test_missing_broken_and_new_weights(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "BUNDLED", tmp_path)
     app = start(variant="mag")
-    assert [info.value.count("No trained weights") for info in app.info] == [1, 1, 1]
+    assert [info.value.count("No trained weights") for info in app.info] == [1, 0, 1, 1]
+    assert "No text model of MAG is bundled" in app.info[1].value
     assert charts(app) == {"wiring", "attention", "masks"} and not lines(app)
     (tmp_path / "text-mag.safetensors").write_bytes(b"no weights")
     assert all("cannot be used" in line for line in lines(sound(app.run()))) and len(lines(app)) == 2

@@ -7,8 +7,8 @@ import links
 import streamlit as st
 from texts import say
 from variants import controls as own
+from variants import kept, panels
 from variants import mask as variants_mask
-from variants import panels as panels
 
 
 def main() -> None:
@@ -23,7 +23,12 @@ def main() -> None:
     links.keep()
     if "mask" not in hidden:
         variants_mask.show(variant)
-    for name, show in (("bits", panels.bits), ("distance", panels.distance), ("generation", panels.generation)):
+    for name, show in (
+        ("bits", panels.bits),
+        ("evidence", lambda variant, hidden: kept.show(variant)),
+        ("distance", panels.distance),
+        ("generation", panels.generation),
+    ):
         if name not in hidden:
             st.markdown(f"##### {say(name)}", help=say(name + "?"))
             show(variant, hidden)

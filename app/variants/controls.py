@@ -29,6 +29,6 @@ GROUPS = {"bits": BITS, "distance": DISTANCE, "generation": GENERATION}
 PAGE = Page(
     "variants",
     {control.name: control for control in (VARIANT, *BITS, *DISTANCE, *GENERATION)},
-    ("mask", *GROUPS),
+    ("mask", "evidence", *GROUPS),
     {panel: tuple(control.name for control in group) for panel, group in GROUPS.items()},
 )

@@ -26,8 +26,10 @@ from titans_mini.figures import variants as figures_variants
 from titans_mini.models.model import MODES
 from titans_mini.studies import reading
 from titans_mini.threads import one_thread
+from titans_mini.training.controls import CONTROLS
 from titans_mini.training.tasks import text_bytes
 from variants import controls as own
+from variants import kept as stored
 
 KEPT = 8  # readings; one of 10,000 bytes takes 240 kB
 GAPS, LONG_GAPS = (64, 256, 1024, 4096), (16_384, 65_536)
@@ -57,22 +59,23 @@ def _draw(figure, name: str) -> None:
 
 
 def bits(variant: str, hidden: frozenset[str]) -> None:
-    """Bits per byte with the memory on, frozen and off."""
+    """Bits per byte with the memory on, frozen and off, and of the models trained without memory."""
     trained = weights.find("text", variant)
     if trained is None:
         return
+    controls = weights.controls()
     values = _controls(own.BITS, hidden)
     ids, name, note = _text(values)
     if note:
         st.warning(note)
-    key = (trained.key, ids.numpy().tobytes())
+    key = (trained.key, *(control.key for control in controls.values()), ids.numpy().tobytes())
     kept: OrderedDict[tuple, dict] = st.session_state.setdefault("bits_kept", OrderedDict())
     long = len(ids) > own.AT_ONCE
     if long and not any(_buttons("read")) and key not in kept:
         st.info(say("read_first", count=len(ids)))
         return
     try:
-        found = kept[key] if key in kept else kept.setdefault(key, _read(trained.lm, ids))
+        found = kept[key] if key in kept else kept.setdefault(key, _read(trained.lm, controls, ids))
     except (ConfigError, DivergenceError) as error:
         st.error(quoted(error))
         return
@@ -95,40 +98,52 @@ def _text(values: dict) -> tuple[torch.Tensor, str, str | None]:
     return text_bytes(True)[start:][: values["read_bytes"]], say("held_out", start=start), note
 
 
-def _read(lm, ids: torch.Tensor) -> dict[str, np.ndarray]:
+def _read(lm, controls: dict[str, weights.Weights], ids: torch.Tensor) -> dict[str, np.ndarray]:
+    """Bits by mode of the model, then by control, whose memory is off as it was in training."""
     bar, found = st.progress(0.0), {}
+    runs = [(mode, lm, mode) for mode in MODES] + [(name, control.lm, "off") for name, control in controls.items()]
     with one_thread():
-        for place, mode in enumerate(MODES):
+        for place, (name, model, mode) in enumerate(runs):
             parts: list[np.ndarray] = []
-            for part in reading.read_bits(lm, ids, memory=mode):
+            for part in reading.read_bits(model, ids, memory=mode):
                 parts.append(part)
                 share = sum(map(len, parts)) / (len(ids) - 1)
-                bar.progress((place + share) / len(MODES), say("reading_now", mode=option("memory", mode), share=share))
-            found[mode] = np.concatenate(parts)
+                bar.progress((place + share) / len(runs), say("reading_now", mode=say(f"bits={name}"), share=share))
+            found[name] = np.concatenate(parts)
     bar.empty()
     return found
 
 
 def _show_bits(found: dict[str, np.ndarray], window: int, trained: int | None) -> None:
-    against = {mode: reading.compare(found["on"], found[mode]) for mode in ("frozen", "off")}
+    against = {name: reading.compare(found["on"], found[name]) for name in found if name != "on"}
     with st.container(horizontal=True, gap="medium", key="bits_numbers"):
-        for mode, values in found.items():
+        for name, values in found.items():
             below = None
-            if mode in against:
-                by = against[mode]
+            if name in against:
+                by = against[name]
                 words = {"value": by.mean, "error": 2 * by.error}
                 below = say("against" if math.isfinite(by.error) else "against_short", **words)
             st.metric(
-                say(f"bits={mode}"), f"{values.mean():.3f}", below, help=say(f"bits={mode}?"), delta_arrow="off",
+                say(f"bits={name}"), f"{values.mean():.3f}", below, help=say(f"bits={name}?"), delta_arrow="off",
                 delta_color="off", width="content",
             )  # fmt: skip
-    lines = {mode: say(f"{mode}={by.sign}", value=abs(by.mean)) for mode, by in against.items()}
-    st.markdown(say("sign", length=_by_length(found, trained), **lines))
+    st.markdown(" ".join(_judge(against, _by_length(found, trained))))
     _draw(figures_variants.bits_figure(found, window, trained=trained), "bits")
 
 
+def _judge(against: dict[str, reading.Difference], by_length: str) -> list[str]:
+    """What the numbers support: the controls say what memory was worth; frozen and off only what the model lost."""
+    lines = [say(f"beside={by.sign}", who=say(f"who={name}"), value=abs(by.mean)) for name, by in _controls_of(against)]
+    torn = say("torn", frozen=against["frozen"].mean, off=against["off"].mean)
+    return [*(lines or [say("no_controls")]), torn, by_length, say("errors")]
+
+
+def _controls_of(against: dict[str, reading.Difference]) -> list[tuple[str, reading.Difference]]:
+    return [(name, by) for name, by in against.items() if name in CONTROLS]
+
+
 def _by_length(found: dict[str, np.ndarray], trained: int | None) -> str:
-    """What writing is worth within the length of the training sequences, and past it."""
+    """What the model loses frozen, within the length of the training sequences and past it."""
     gain = found["frozen"] - found["on"]
     if trained is None or trained >= len(gain):
         return ""
@@ -136,43 +151,46 @@ def _by_length(found: dict[str, np.ndarray], trained: int | None) -> str:
 
 
 def distance(variant: str, hidden: frozenset[str]) -> None:
-    """Recall accuracy over longer and longer gaps, memory on and off."""
+    """Recall accuracy over longer and longer gaps, in each mode of the memory and of the control."""
     trained = weights.find("recall", variant)
     if trained is None:
         return
+    stored.recall()
     rows = _controls(own.DISTANCE, hidden)["rows"]
     pressed = _buttons("measure", "longer")
-    kept = st.session_state.setdefault("distance_kept", {}).setdefault((trained.key, rows), {})
+    models = {mode: trained for mode in MODES} | weights.controls("recall")
+    keys = tuple(model.key for model in models.values())
+    kept = st.session_state.setdefault("distance_kept", {}).setdefault((keys, rows), {})
     gaps = [gap for ask, some in zip(pressed, (GAPS, LONG_GAPS), strict=True) if ask for gap in some]
     try:
-        _recall(trained.lm, rows, [(gap, mode) for gap in gaps for mode in ("on", "off")], kept)
+        _recall(models, rows, [(gap, name) for gap in gaps for name in models], kept)
     except (ConfigError, DivergenceError) as error:
         st.error(quoted(error))
-    found = {mode: {gap: value for (gap, m), value in kept.items() if m == mode} for mode in ("on", "off")}
-    both = sorted(set(found["on"]) & set(found["off"]))
-    if not both:
-        st.info(say("not_measured"))
+    found = {name: {gap: value for (gap, n), value in kept.items() if n == name} for name in models}
+    whole = sorted(set.intersection(*map(set, found.values())))
+    if not whole:
+        st.caption(say("not_measured"))
         return
-    _draw(figures_variants.distance_figure(found), "distance")
-    last = both[-1]
-    words = {"gap": last, "answers": 8 * rows, "on": found["on"][last], "off": found["off"][last]}
-    line = "recalled_lmm" if variant == "lmm" else "recalled"
-    st.markdown(say(line, chance=reading.CHANCE, window=trained.lm.config.window, **words))
+    _draw(figures_variants.distance_figure({name: values for name, values in found.items() if values}), "distance")
+    shares = ", ".join(f"{say(f'bits={name}')} **{found[name][whole[-1]]:.1%}**" for name in models)
+    line = say("recalled", gap=whole[-1], answers=8 * rows, shares=shares, chance=reading.CHANCE)
+    st.markdown(line if variant == "lmm" else f"{line} {say('window_sees', window=trained.lm.config.window)}")
 
 
-def _recall(lm, rows: int, wanted: list[tuple[int, str]], kept: dict) -> None:
-    """Fills `kept`, (gap, mode) -> accuracy, one after the other."""
+def _recall(models: dict[str, weights.Weights], rows: int, wanted: list[tuple[int, str]], kept: dict) -> None:
+    """Fills `kept`, (gap, mode or control) -> accuracy, one after the other."""
     wanted = [pair for pair in wanted if pair not in kept]
     if not wanted:
         return
     bar, total, done = st.progress(0.0), sum(gap for gap, _ in wanted), 0
     with one_thread():
-        for gap, mode in wanted:
-            for share, accuracy in reading.recall_at(lm, gap, rows=rows, memory=mode):
-                words = say("measuring", gap=gap, mode=option("memory", mode), share=share)
+        for gap, name in wanted:
+            memory = name if name in MODES else "off"
+            for share, accuracy in reading.recall_at(models[name].lm, gap, rows=rows, memory=memory):
+                words = say("measuring", gap=gap, mode=say(f"bits={name}"), share=share)
                 bar.progress(min(1.0, (done + share * gap) / total), words)
                 if accuracy is not None:
-                    kept[gap, mode] = accuracy
+                    kept[gap, name] = accuracy
             done += gap
     bar.empty()
 

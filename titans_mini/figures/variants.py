@@ -13,8 +13,22 @@ from ..studies.reading import CHANCE, smooth
 from ..studies.visibility import Visibility
 from .trace import COLOURS
 
-MODE_COLOURS = {"on": COLOURS["g_write"], "frozen": COLOURS["g_forget"], "off": COLOURS["loss"]}
-MODE_DASHES = {"on": "solid", "frozen": "dash", "off": "dot"}
+# Of a model's modes, and of the controls, by what they share with the model (see training.controls).
+MODE_COLOURS = {
+    "on": COLOURS["g_write"],
+    "frozen": COLOURS["g_forget"],
+    "off": COLOURS["loss"],
+    "same steps": COLOURS["surprise"],
+    "same time": COLOURS["memory_norm"],
+}
+MODE_DASHES = {"on": "solid", "frozen": "dash", "off": "dot", "same steps": "dashdot", "same time": "longdash"}
+NAMES = {
+    "on": "on",
+    "frozen": "frozen",
+    "off": "off",
+    "same steps": "trained without memory, same steps",
+    "same time": "trained without memory, same time",
+}
 SEEN = {  # group -> its colour, its title, and what a cell says
     "persistent": (COLOURS["momentum"], "P", "persistent token %{x}"),
     "answers": (COLOURS["memory_norm"], "h", "the memory's answer h %{x}"),
@@ -164,7 +178,7 @@ def _masks(groups: Mapping[str, np.ndarray], looks: Mapping, window: int, height
 def bits_figure(
     bits: Mapping[str, np.ndarray], window: int, *, trained: int | None = None, height: int = 320
 ) -> go.Figure:
-    """mode -> (t,) bits per token, each as the mean over the last `window` tokens, its overall mean in the legend.
+    """Mode or control -> (t,) bits per token, each as the mean of the last `window`, the overall mean in the legend.
 
     An upright line marks the length of the `trained` sequences.
     """
@@ -174,40 +188,41 @@ def bits_figure(
         figure.add_trace(
             go.Scatter(
                 x=np.arange(1, len(values) + 1), y=smooth(values, window).astype(np.float32), mode="lines",
-                name=f"{mode}: {values.mean():.3f}", line={"color": MODE_COLOURS[mode], "width": 1.8},
-                hovertemplate=f"{mode} %{{y:.3f}}<extra></extra>",
+                name=f"{NAMES[mode]}: {values.mean():.3f}", line={"color": MODE_COLOURS[mode], "width": 1.8},
+                hovertemplate=f"{NAMES[mode]} %{{y:.3f}}<extra></extra>",
             )
         )  # fmt: skip
         figure.data[-1].line.dash = MODE_DASHES[mode]
     if trained is not None and any(len(values) > trained for values in bits.values()):
         note = {"annotation_text": "length of training", "annotation_font_size": 11}
         figure.add_vline(trained, line={"dash": "dot", "width": 1.2, "color": LINE}, **note)
-    return _curves(figure, "byte", "bits per byte", height)
+    return curves(figure, "byte", "bits per byte", height)
 
 
 def distance_figure(results: Mapping[str, Mapping[int, float]], *, height: int = 320) -> go.Figure:
-    """mode -> gap -> accuracy of recall, with the line of a guess; gaps on a logarithmic axis."""
+    """Mode or control -> gap -> accuracy of recall, with the line of a guess; gaps on a logarithmic axis."""
     figure = go.Figure()
     for mode, found in results.items():
         gaps = sorted(found)
         figure.add_trace(
             go.Scatter(
-                x=gaps, y=[found[gap] for gap in gaps], name=mode, mode="lines+markers",
+                x=gaps, y=[found[gap] for gap in gaps], name=NAMES[mode], mode="lines+markers",
                 line={"color": MODE_COLOURS[mode], "dash": MODE_DASHES[mode], "width": 2}, marker={"size": 8},
-                hovertemplate=f"{mode}: %{{y:.1%}}<extra></extra>",
+                hovertemplate=f"{NAMES[mode]}: %{{y:.1%}}<extra></extra>",
             )
         )  # fmt: skip
     gaps = sorted({gap for found in results.values() for gap in found})
     figure.add_hline(CHANCE, line={"dash": "dot", "width": 1.2, "color": LINE})
     note = {"xref": "paper", "x": 1, "xanchor": "right", "yanchor": "bottom", "showarrow": False}
     figure.add_annotation(note, y=CHANCE, text=f"a guess: {CHANCE:.1%}", font_size=11)
-    _curves(figure, "filler tokens between telling and asking", "accuracy", height)
+    curves(figure, "filler tokens between telling and asking", "accuracy", height)
     figure.update_yaxes(range=[-0.03, 1.05], tickformat=".0%")
     figure.update_xaxes(type="log", tickvals=gaps, ticktext=[f"{gap:,}" for gap in gaps])
     return figure
 
 
-def _curves(figure: go.Figure, across: str, upright: str, height: int) -> go.Figure:
+def curves(figure: go.Figure, across: str, upright: str, height: int) -> go.Figure:
+    """The figure with its axes named and its legend above it."""
     figure.update_xaxes(title_text=across)
     figure.update_yaxes(title_text=upright)
     legend = {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"}

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 import torch
 
+from ..config import VARIANT_NAMES
 from ..errors import check_choice, check_integer
 from ..figures import COLOURS
 from ..models.model import MODES, TitansLM
@@ -43,7 +44,7 @@ class Recalled(NamedTuple):
 
 def trained_variants() -> list[str]:
     """The variants of which a recall model is bundled."""
-    return [name.removeprefix(PREFIX) for name in bundled_names() if name.startswith(PREFIX)]
+    return [name for name in sorted(VARIANT_NAMES) if PREFIX + name in bundled_names()]
 
 
 @torch.inference_mode()

@@ -1,6 +1,6 @@
 """Long work on a trained model, a piece at a time, so that it can be shown while it goes on and be stopped.
 
-Bits of each token read, recall over a gap, and generation. Each is a generator that yields as it gets on.
+Bits of each token read, recall over a gap, and generation. Each is a generator that yields as it progresses.
 """
 
 from __future__ import annotations

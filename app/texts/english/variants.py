@@ -39,9 +39,10 @@ TEXTS: dict[str, str] = {
     "card": "Weights **{name}**: {parameters:,} parameters, trained for {steps} steps on {tokens} tokens.",
     "card_short": "Weights **{name}**: {parameters:,} parameters.",
     # loss
-    "bits": "Loss per byte: memory on, frozen, off",
-    "bits?": "Bits that the trained model needs for each next byte. on: the memory writes and reads. frozen: it reads "
-    "its start weights. off: it is left out.",
+    "bits": "Loss per byte, beside models trained without memory",
+    "bits?": "Bits that a trained model needs for each next byte. on: the memory writes and reads. frozen: it reads "
+    "its start weights. off: it is left out. The last two are other models, the controls: they were trained on the "
+    "same data without memory.",
     "reading": "Text",
     "reading?": "held-out: the tenth of the bundled text that no bundled model was trained on. paste: your own.",
     "from_byte": "From byte",
@@ -51,48 +52,107 @@ TEXTS: dict[str, str] = {
     "window": "Smoothing",
     "window?": "Each point is the mean over this many bytes up to it. 1 shows each byte.",
     "read": "Read",
-    "read?": "Reads the text three times, with the memory on, frozen and off.",
+    "read?": "Reads the text with the memory on, frozen and off, and with the models trained without memory.",
     "stop": "Stop",
     "stop?": "Ends it here. What is finished stays.",
-    "reading_now": "Memory {mode}: {share:.0%}",
+    "reading_now": "Reading, {mode}: {share:.0%}",
     "read_first": "{count:,} bytes take some seconds: press Read.",
     "bits=on": "Memory on",
     "bits=frozen": "Memory frozen",
     "bits=off": "Memory off",
+    "bits=same steps": "Trained without, same steps",
+    "bits=same time": "Trained without, same time",
     "bits=on?": "Mean bits per byte with the memory writing and reading.",
     "bits=frozen?": "Mean bits per byte with the memory held at its start weights. Below: against on.",
     "bits=off?": "Mean bits per byte with the memory left out. Below: against on.",
+    "bits=same steps?": "Mean bits per byte of another model, trained without memory for the same number of steps. "
+    "Below: against on.",
+    "bits=same time?": "Mean bits per byte of another model, trained without memory for about the same time, which is "
+    "more steps. Below: against on.",
     "against": "{value:+.3f} ± {error:.3f}",
     "against_short": "{value:+.3f}, too few bytes to tell",
-    "sign": "{frozen} {length} {off} (± is two standard errors over blocks of 100 bytes.)",
     "by_length": "Training sequences had {size} bytes: frozen against on is {within:+.3f} within that length and "
-    "{past:+.3f} past it, where the memory has written more than it ever did in training.",
-    "frozen=1": "**Writing while reading helps** on this text: frozen costs {value:.3f} bits per byte more.",
-    "frozen=-1": "**Writing while reading hurts** on this text: frozen needs {value:.3f} bits per byte less.",
-    "frozen=0": "On this text **writing while reading makes no difference that stands out** ({value:.3f} bits).",
-    "off=1": "Off costs {value:.3f} more, but this model was trained with its memory: that is what it leans on, not "
-    "what memory is worth.",
-    "off=-1": "Off needs {value:.3f} less: on this text the memory is in the way.",
-    "off=0": "On and off do not differ clearly ({value:.3f} bits).",
+    "{past:+.3f} past it.",
+    "beside=1": "This model needs **{value:.3f} bits per byte less** than {who}.",
+    "beside=-1": "This model needs **{value:.3f} bits per byte more** than {who}: on this text, "
+    "its memory did not pay.",
+    "beside=0": "This model and {who} do not differ clearly ({value:.3f} bits per byte).",
+    "who=same steps": "the one that was trained **without memory** for the same number of steps",
+    "who=same time": "the one that was trained **without memory** for about the same time",
+    "torn": "Frozen differs from on by {frozen:+.3f} bits and off by {off:+.3f}, but both take away a part that the "
+    "model was trained with, so these two numbers do not say what memory is worth.",
+    "errors": "(± is two standard errors over blocks of 100 bytes of this text. Models trained with another seed would "
+    "differ, too.)",
+    "no_controls": "No model that was trained without memory is bundled, so nothing here says what memory is worth.",
     "read_source": "Read: {name}, {count:,} bytes.",
     "held_out": "the bundled text's held-out part, from byte {start:,}",
-    "alt=bits": "Bits per byte along the text with the memory on, frozen and off",
+    "alt=bits": "Bits per byte along the text with the memory on, frozen and off, and of models trained without memory",
+    # what the cards hold
+    "evidence": "What the memory is worth on text",
+    "evidence?": "Numbers that stand in the cards of the models. The controls were trained on the same data without "
+    "memory: only they can say what memory is worth.",
+    "kept": "Measured beforehand on held-out text and stored with the weights: nothing is computed here. To repeat it: "
+    "`titans-mini eval --checkpoint text-{variant} --context 16 64 256 1024 4096`, and so on with "
+    "`--measure second-reading` and `--measure half-life`.",
+    "kept_nothing": "No text model of {variant} is bundled, so there are no stored numbers to show.",
+    "not_in_card": "The card of {name} does not hold this measurement: {entry}.",
+    "control=same steps": "trained without memory, same steps",
+    "control=same time": "trained without memory, same time",
+    "evidence=name": "Model",
+    "evidence=steps": "Training steps",
+    "evidence=seconds": "Training time",
+    "evidence=on": "Bits, memory on",
+    "evidence=frozen": "Bits, frozen",
+    "evidence=off": "Bits, off",
+    "kept_context": "Bits by length of context",
+    "kept_context?": "The same 32 stretches of 128 bytes each time, after so many bytes of their own context. A memory "
+    "that uses the far past needs fewer bits after more context. Bars: two standard errors.",
+    "kept_second_reading": "A second reading",
+    "kept_second_reading?": "Each passage is read twice in a row. A memory that holds it needs fewer bits the second "
+    "time. The first 32 bytes of each reading do not count. Bars: two standard errors.",
+    "alt=context": "Bits per byte against the length of context, memory on, frozen, off, and models without memory",
+    "alt=second_reading": "Bits per byte saved by a second reading against the length of the passage",
+    "whom=on": "this model",
+    "whom=same steps": "the control with the same steps",
+    "whom=same time": "the control with the same time",
+    "context_gain=1": "With {long:,} bytes of context, {who} needs **{amount:.3f} ± {error:.3f} bits per byte less** "
+    "than with {size:,}.",
+    "context_gain=0": "For {who}, {long:,} bytes of context are not clearly better than {size:,} "
+    "({value:+.3f} ± {error:.3f} bits per byte).",
+    "context_gain=-1": "With {long:,} bytes of context, {who} needs **{amount:.3f} ± {error:.3f} bits per byte more** "
+    "than with {size:,}.",
+    "reading_none": "A second reading is not clearly easier for {who}, whatever the length.",
+    "reading_gains": "The second time, {who} needs: {gains}.",
+    "reading_gain=1": "{size:,} bytes: {amount:.3f} ± {error:.3f} bits per byte less",
+    "reading_gain=0": "{size:,} bytes: no clear difference ({value:+.3f} ± {error:.3f} saved)",
+    "reading_gain=-1": "{size:,} bytes: {amount:.3f} ± {error:.3f} bits per byte more",
+    "half_life": "**Half-life of the memory** on text, the number of bytes after which half of a write is forgotten: "
+    "{layers}.",
+    "half_life_layer": "layer {layer}: {count:,}",
+    "half_life_beyond": "layer {layer}: more than {count:,}",
     # recall
     "distance": "Recall against distance",
     "distance?": "Eight key-value pairs, then filler, then the keys again: how many values are named right?",
     "rows": "Sequences",
     "rows?": "How many sequences are tried at each distance; each asks for 8 values.",
     "measure": "Measure 64 … 4,096",
-    "measure?": "Distances of 64, 256, 1,024 and 4,096 filler tokens, memory on and off.",
+    "measure?": "Distances of 64, 256, 1,024 and 4,096 filler tokens, in each mode of the memory.",
     "longer": "Measure 16,384 and 65,536",
     "longer?": "Far longer than any training sequence. Half a minute to some minutes.",
-    "measuring": "Gap {gap:,}, memory {mode}: {share:.0%}",
-    "not_measured": "Nothing is measured yet: press Measure.",
-    "recalled": "Of {answers} answers at {gap:,} tokens: memory on **{on:.1%}**, off **{off:.1%}**, a guess "
-    "{chance:.1%}. Attention alone sees {window} tokens.",
-    "recalled_lmm": "Of {answers} answers at {gap:,} tokens: memory on **{on:.1%}**, off **{off:.1%}**, a guess "
-    "{chance:.1%}.",
-    "alt=distance": "Recall accuracy against the gap with the memory on and off, and the line of a guess",
+    "measuring": "Gap {gap:,}, {mode}: {share:.0%}",
+    "not_measured": "Press Measure to draw recall against distance for this variant.",
+    "recalled": "Of {answers} answers at {gap:,} tokens, these are right: {shares}; of guesses, {chance:.1%}.",
+    "window_sees": "Attention by itself sees {window} tokens.",
+    "recall_kept": "Measured beforehand and stored with the weights: the share of values that are named right. A gap "
+    "lies between the last fact and the first question.",
+    "recall=name": "Model",
+    "recall=near": "Gap 2,048",
+    "recall=far": "Gap 65,536",
+    "recall=late": "After 1,024 filler tokens",
+    "recall=groups": "Two groups of 8",
+    "recall=overwritten": "Overwritten values",
+    "recall=many": "32 facts",
+    "alt=distance": "Recall accuracy against the gap with the memory on, frozen and off, and the line of a guess",
     # generation
     "generation": "Generation",
     "generation?": "The model goes on from the prompt, byte by byte, and its memory writes what it reads and says.",
