@@ -4,13 +4,13 @@ from .pairs import read_pairs
 
 _SETTINGS = """
 {name} must be a number from {low} to {high}, not {value}
-=> {name} 须为 {low} 到 {high} 之间的数，而不是 {value}
+=> {name:words} 须为 {low} 到 {high} 之间的数，而不是 {value}
 
 {name} must be a whole number from {low} to {high}, not {value}
-=> {name} 须为 {low} 到 {high} 之间的整数，而不是 {value}
+=> {name:words} 须为 {low} 到 {high} 之间的整数，而不是 {value}
 
 {name} must be one of {names}, not {value}
-=> {name} 须为 {names} 之一，而不是 {value}
+=> {name:words} 须为 {names} 之一，而不是 {value}
 
 long must be more than short, {short} tokens, not {long}
 => 长流须比短流（{short} 个词元）长，而不是 {long}

@@ -2,8 +2,8 @@
 
 PHRASES: dict[str, str] = {
     # gauges
-    "<b>{name}</b>  {value}  <span style='opacity:{opacity}'>{text}</span>": "<b>{name}</b>  {value}  "
-    "<span style='opacity:{opacity}'>{text}</span>",
+    "<b>{name}</b>  {value}  <span style='opacity:{opacity}'>{text}</span>": "<b>{name:words}</b>  {value:words}  "
+    "<span style='opacity:{opacity}'>{text:words}</span>",
     "drift": "漂移",
     "main against shadow": "主模型对影子模型",
     "tokens in a row": "连续词元数",
@@ -16,7 +16,7 @@ PHRASES: dict[str, str] = {
     "warming up": "预热中",
     "normal {low} to {high}": "正常 {low} 至 {high}",
     "limit {limit}": "界限 {limit}",
-    "{limit}; 100 d is {bound}": "{limit}；100 d 为 {bound}",
+    "{limit}; 100 d is {bound}": "{limit:words}；100 d 为 {bound}",
     "limit {limit}; {main} to {shadow} bits": "界限 {limit}；{main} 对 {shadow} 比特",
     "to the shadow at {patience}": "到 {patience} 换影子模型",
     "back to main at {patience}": "到 {patience} 换回主模型",
@@ -51,11 +51,11 @@ PHRASES: dict[str, str] = {
     "既答不出任何内容，也无法再学习",
     "its memory is dead": "其中的记忆已死",
     "a number is not finite": "出现非有限数",
-    "a number is not finite: {error}": "出现非有限数：{error}",
+    "a number is not finite: {error}": "出现非有限数：{error:words}",
     "memory diverged at token {token} of row {row}": "记忆在第 {row} 行的词元 {token} 处发散",
     "input is not finite at token {token} of row {row}": "输入在第 {row} 行的词元 {token} 处出现非有限数",
     "memory diverged": "记忆发散",
-    "{kind} is back in its range": "{kind}：已回到正常范围",
+    "{kind} is back in its range": "{kind:words}：已回到正常范围",
     "the memory learns again": "记忆又能学习了",
     "the piece up to token {token} is skipped": "跳过到词元 {token} 为止的一段",
     "main's perplexity was more than {share} above the shadow's for {count} tokens in a row": "主模型的困惑度连续 "
@@ -64,16 +64,16 @@ PHRASES: dict[str, str] = {
     "个词元与影子模型相差不到 {share}",
     "the main track is served again, from the shadow's memory": "重新由主模型服务，从影子模型的记忆继续",
     "snapshot {number}": "快照 {number}",
-    "snapshot {number}, {cause}": "快照 {number}，{cause}",
+    "snapshot {number}, {cause}": "快照 {number}，{cause:words}",
     "start of the run": "运行开始",
     "every {tokens} tokens": "每 {tokens} 个词元",
-    "alarm: {kind}, {more}": "告警：{kind}、{more}",
-    "back to {place}: {cause}": "回到{place}：{cause}",
-    "after rollback to {place}": "回滚到{place}之后",
+    "alarm: {kind}, {more}": "告警：{kind:words}、{more:words}",
+    "back to {place}: {cause}": "回到{place:words}：{cause:words}",
+    "after rollback to {place}": "回滚到{place:words}之后",
     "the start": "起点",
     "session {name} resumed": "恢复会话 {name}",
     "a file resumed": "从文件恢复",
     # what could not be done
-    "snapshot {number}: {reason}": "快照 {number}：{reason}",
+    "snapshot {number}: {reason}": "快照 {number}：{reason:words}",
     "writes_low must be at most writes_high, not {low} and {high}": "写入数的下限 {low} 不能大于上限 {high}",
 }

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cache, cached_property, lru_cache
 
 _BLANK = re.compile(r"(?<!%)\{(\w+)\}")  # %{...} is plotly's own
+WORDS = "words"  # marks a blank of a Chinese text whose content is looked up
 _SPACED = re.compile(r"(?<=[，；：。、（）]) ")  # full-width marks have room of their own
 _BREAK = re.compile(r"(<br>|<extra>|</extra>)")
 
@@ -14,8 +15,9 @@ _BREAK = re.compile(r"(<br>|<extra>|</extra>)")
 class Phrases:
     """A dictionary, English -> Chinese, as a function of a text. A `{blank}` of a key stands for anything.
 
-    What stands in a blank is itself looked up, and a text that is not known whole is read line by line (`<br>`); what
-    no key fits stays as it is.
+    What stands in a blank stays as it is, since it may be a person's own word, such as the name of a memory. Where the
+    Chinese says `{blank:words}`, it is the package's own and looked up as well. A text that is not known whole is read
+    line by line (`<br>`); what no key fits stays as it is.
     """
 
     def __init__(self, known: Mapping[str, str]) -> None:
@@ -40,9 +42,24 @@ class Phrases:
             return "".join(part if place % 2 else self(part) for place, part in enumerate(parts))
         for matches, chosen in self._forms:
             if (found := matches(text)) is not None:
-                said = chosen.format(**{name: self(part) for name, part in found.groupdict().items()})
+                said = chosen.format(**{name: _Blank(part, self) for name, part in found.groupdict().items()})
                 return _SPACED.sub("", said)
         return text
+
+
+class _Blank:
+    """What stands in a blank; `{blank:words}` looks it up."""
+
+    def __init__(self, text: str, look_up: Phrases) -> None:
+        self.text, self.look_up = text, look_up
+
+    def __format__(self, spec: str) -> str:
+        return self.look_up(self.text) if spec == WORDS else self.text
+
+
+def of_package(known: Mapping[str, str]) -> dict[str, str]:
+    """Sentences in whose blanks nothing but words and numbers of the package can stand."""
+    return {key: _BLANK.sub(rf"{{\1:{WORDS}}}", text) for key, text in known.items()}
 
 
 @cache
