@@ -1,18 +1,23 @@
 """Settings: every value outside its range ends in one line that names it."""
 
 import dataclasses
+import json
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from titans_mini import ConfigError, MemoryConfig, SimulationConfig
+from titans_mini import ConfigError, MemoryConfig, SimulationConfig, TitansConfig
 from titans_mini.config import SETTING_RANGES
 from titans_mini.errors import check_choice, check_integer, check_number
+from titans_mini.export import to_code
+from titans_mini.miras import MirasConfig
 
 BAD_MEMORY = [
     ("dim", 0), ("dim", 6.0), ("heads", 0), ("depth", 5), ("depth", True), ("expansion", 17), ("chunk", 0),
     ("conv", 65), ("activation", "relu6"), ("scale", "max"), ("gate", "open"), ("clip", 0.0), ("clip", "1"),
+    ("decay", "half"),
 ]  # fmt: skip
 BAD_RUN = [
     ("tokens", 0), ("tokens", 10.5), ("seed", -1), ("scenario", "dna"), ("normaliser", "softmax"),
@@ -78,3 +83,53 @@ def test_checks_return_what_they_pass():
     assert check_number("x", 1, 0, 1) == 1.0
     assert check_integer("x", 3, 0, 3) == 3
     assert check_choice("x", "a", ("a", "b")) == "a"
+
+
+@pytest.mark.parametrize("number", [np.float64(0.2), np.float32(0.25), np.int64(1), np.float16(0.5)])
+def test_numpys_numbers_are_numbers_and_print_as_pythons(number):
+    config = SimulationConfig(tau=number, tokens=np.int32(50)).with_memory(dim=np.int64(8), clip=np.float32(0.5))
+    assert config == SimulationConfig(tau=number.item(), tokens=50).with_memory(dim=8, clip=0.5)
+    assert type(config.tau) is type(number.item()) and type(config.memory.dim) is int
+    code = to_code(config)
+    assert "np." not in code and f"tau={number.item()!r}" in code and "clip=0.5" in code
+    json.dumps(config.to_dict())
+    assert MirasConfig("matrix", theta=number) == MirasConfig("matrix", theta=number.item())
+    assert TitansConfig(dim=np.int64(8), memory_layers=(np.int64(1),)).dim == 8
+    with pytest.raises(ConfigError, match="tau must be a number from 0 to 1, not 7.0$"):
+        SimulationConfig(tau=np.float64(7))
+    with pytest.raises(ConfigError, match="depth must be a whole number from 1 to 4, not True$"):
+        MemoryConfig(depth=np.bool_(True))
+
+
+BAD_MODELS = [
+    ("variant", dict(variant="big")), ("dim", dict(dim="64")), ("dim", dict(dim=0)), ("layers", dict(layers=None)),
+    ("heads", dict(heads=2.0)), ("window", dict(window=[16])), ("chunk", dict(variant="mac", chunk="16")),
+    ("memory_depth", dict(memory_depth=9)), ("memory_heads", dict(memory_heads=3)), ("gate", dict(gate="constant")),
+    ("memory_layers", dict(memory_layers=1)), ("memory_layers", dict(memory_layers=[0])),
+    ("memory_layers", dict(memory_layers=(2,))), ("memory_layers", dict(memory_layers=("a",))),
+    ("window", dict(window=32)), ("persistent", dict(persistent=0)), ("vocab_size", dict(vocab_size=10**30)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "settings"), BAD_MODELS)
+def test_a_model_names_the_bad_setting(name, settings):
+    with pytest.raises(ConfigError, match=rf"^{name} must[^\n]*$"):
+        TitansConfig(**settings)
+
+
+@pytest.mark.parametrize("value", [10**400, np.zeros((30, 3)), "x" * 1000, [0.1] * 99, float("inf")])
+def test_whatever_is_given_the_error_is_one_short_line(value):
+    for make in (
+        lambda: SimulationConfig(tau=value),
+        lambda: MemoryConfig(dim=value),
+        lambda: MemoryConfig(gate=value),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            make()
+        assert "\n" not in str(caught.value) and len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("settings", [[], 3, {"memory": 3}, {"memory": None}])
+def test_settings_that_are_no_object_are_refused(settings):
+    with pytest.raises(ConfigError, match="settings must be an object"):
+        SimulationConfig.from_dict(settings)

@@ -103,7 +103,7 @@ def test_bad_ids_end_in_one_line(ids, message):
         ({"window": 8}, "window must equal chunk for mac"),
         ({"heads": 3}, "heads must divide dim"),
         ({"memory_layers": (2,)}, "memory_layers must be a whole number from 0 to 1"),
-        ({"memory_depth": 5}, "depth must be a whole number from 1 to 4"),
+        ({"memory_depth": 5}, "^memory_depth must be a whole number from 1 to 4"),
         ({"vocab_size": 1}, "vocab_size must be"),
     ],
 )

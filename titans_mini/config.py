@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 
-from .errors import ConfigError, check_choice, check_integer, check_number
+from .errors import ConfigError, check_choice, check_integer, check_number, make_plain, show
 
 ACTIVATION_NAMES = ("silu", "gelu", "tanh")
 GATE_NAMES = ("learned", "surprise")
@@ -40,6 +40,7 @@ class MemoryConfig:
     decay: str = "zero"  # what forgetting moves the weights towards: zero, as in paper and recipe, or the start weights
 
     def __post_init__(self) -> None:
+        make_plain(self)
         check_integer("dim", self.dim, 1, 8192)
         check_integer("heads", self.heads, 1, 64)
         check_integer("depth", self.depth, 1, 4)
@@ -100,19 +101,21 @@ class TitansConfig:
     memory_layers: tuple[int, ...] | None = None  # layers with a memory, counted from 0; None: all
 
     def __post_init__(self) -> None:
+        make_plain(self)
         check_choice("variant", self.variant, VARIANT_NAMES)
-        check_integer("vocab_size", self.vocab_size, 2, 1_000_000)
-        check_integer("layers", self.layers, 1, 64)
-        check_integer("heads", self.heads, 1, 64)
-        check_integer("window", self.window, 1, 4096)
-        check_integer("persistent", self.persistent, 1, 1024)
-        if self.dim % self.heads:
-            raise ConfigError(f"heads must divide dim: {self.heads} does not divide {self.dim}")
+        check_choice("gate", self.gate, GATE_NAMES)
+        for name, (low, high) in MODEL_RANGES.items():
+            check_integer(name, getattr(self, name), low, high)
+        for name in ("heads", "memory_heads"):
+            if self.dim % getattr(self, name):
+                raise ConfigError(f"{name} must divide dim: {getattr(self, name)} does not divide {self.dim}")
         if self.variant == "mac" and self.window != self.chunk:
             raise ConfigError(f"window must equal chunk for mac, not {self.window} and {self.chunk}")
+        if not isinstance(self.memory_layers, tuple | None):
+            given = show(self.memory_layers)
+            raise ConfigError(f"memory_layers must be None or a tuple of whole numbers below layers, not {given}")
         for layer in self.memory_layers or ():
             check_integer("memory_layers", layer, 0, self.layers - 1)
-        _ = self.memory
 
     @property
     def memory(self) -> MemoryConfig:
@@ -124,6 +127,19 @@ class TitansConfig:
     def has_memory(self, layer: int) -> bool:
         """Whether that layer has a memory."""
         return self.memory_layers is None or layer in self.memory_layers
+
+
+MODEL_RANGES: dict[str, tuple[int, int]] = {
+    "vocab_size": (2, 1_000_000),
+    "dim": (1, 8192),
+    "layers": (1, 64),
+    "heads": (1, 64),
+    "window": (1, 4096),
+    "chunk": (1, 1024),
+    "memory_depth": (1, 4),
+    "memory_heads": (1, 64),
+    "persistent": (1, 1024),
+}
 
 
 @dataclass(frozen=True)
@@ -147,6 +163,7 @@ class SimulationConfig:
     memory: MemoryConfig = field(default_factory=lambda: MemoryConfig.preset("recipe"))
 
     def __post_init__(self) -> None:
+        make_plain(self)
         check_choice("scenario", self.scenario, SCENARIO_NAMES)
         check_integer("tokens", self.tokens, 1, 10_000_000)
         for name, (low, high) in SETTING_RANGES.items():
@@ -168,6 +185,8 @@ class SimulationConfig:
     @classmethod
     def from_dict(cls, settings: dict) -> SimulationConfig:
         """The inverse of `to_dict`; raises ConfigError for unknown names."""
+        if not isinstance(settings, dict) or not isinstance(settings.get("memory", {}), dict):
+            raise ConfigError(f"settings must be an object of names and values, its memory too, not {show(settings)}")
         memory = settings.get("memory", {})
         known = cls.__dataclass_fields__.keys(), MemoryConfig.__dataclass_fields__.keys()
         unknown = [name for name in settings if name not in known[0]]

@@ -6,8 +6,14 @@ The command line turns it into exit code 2 without a traceback.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterable
+from dataclasses import fields
+
+import numpy as np
+
+SHOWN = 80  # characters of a value that an error repeats
 
 
 class ConfigError(ValueError):
@@ -25,24 +31,48 @@ class DivergenceError(ArithmeticError):
         return str(self.args[0])
 
 
+def plain(value: object) -> object:
+    """A numpy number, truth value or text as Python's own; everything else as it is."""
+    for kind, own in ((np.bool_, bool), (np.integer, int), (np.floating, float), (np.str_, str)):
+        if isinstance(value, kind):
+            return own(value)
+    return value
+
+
+def make_plain(settings: object) -> None:
+    """Replaces the numpy numbers among the fields of a frozen dataclass by Python's, so that they print as such."""
+    for field in fields(settings):
+        object.__setattr__(settings, field.name, plain(getattr(settings, field.name)))
+
+
+def show(value: object) -> str:
+    """A value on one line, cut where it is long."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
 def check_number(name: str, value: object, low: float, high: float) -> float:
     """Returns `value` as a float in [low, high], or raises ConfigError (also for NaN, text and booleans)."""
-    number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+    value, number = plain(value), math.nan
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        with contextlib.suppress(OverflowError):  # a whole number beyond all floats
+            number = float(value)
     if not low <= number <= high:  # NaN fails both comparisons
-        raise ConfigError(f"{name} must be a number from {low:g} to {high:g}, not {value!r}")
+        raise ConfigError(f"{name} must be a number from {low:g} to {high:g}, not {show(value)}")
     return number
 
 
 def check_integer(name: str, value: object, low: int, high: int) -> int:
     """Returns `value` as an int in [low, high], or raises ConfigError."""
+    value = plain(value)
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ConfigError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
+        raise ConfigError(f"{name} must be a whole number from {low} to {high}, not {show(value)}")
     return value
 
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> str:
     """Returns `value` if it is one of `choices`, or raises ConfigError that lists them."""
     names = list(choices)
-    if value not in names:
-        raise ConfigError(f"{name} must be one of {', '.join(names)}, not {value!r}")
+    if not isinstance(value, str) or value not in names:
+        raise ConfigError(f"{name} must be one of {', '.join(names)}, not {show(value)}")
     return str(value)
