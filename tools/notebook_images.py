@@ -41,9 +41,10 @@ from playwright.sync_api import Page, sync_playwright
 from plotly.offline import get_plotlyjs
 from tuning_images import tuning_loss, tuning_maps, tuning_noise, tuning_saving, tuning_stages, tuning_tau
 
-from titans_mini import MemoryConfig, NeuralMemory, SimulationConfig, TitansConfig, simulate, simulate_many
+from titans_mini import MemoryConfig, NeuralMemory, SimulationConfig, TitansConfig, TitansLM, simulate, simulate_many
 from titans_mini.figures import coloured_text, recall_figure, single_figure, time_figure
 from titans_mini.figures.anatomy import curve_figure, step_figure
+from titans_mini.figures.evidence import context_figure
 from titans_mini.figures.parallel import coefficient_figure, tradeoff_figure
 from titans_mini.figures.spread import spread_figure
 from titans_mini.figures.variants import attention_figure, distance_figure
@@ -51,11 +52,13 @@ from titans_mini.miras import experiments
 from titans_mini.models.model import MODES
 from titans_mini.studies.anatomy import dissect
 from titans_mini.studies.capacity import best_matrix, best_two_layers, random_pairs, recall_by_age
+from titans_mini.studies.evidence import series_of
 from titans_mini.studies.parallel import chunk_cost, chunk_sizes, gate_matrices
 from titans_mini.studies.visibility import measure
 from titans_mini.threads import one_thread
 from titans_mini.timing import medians
-from titans_mini.training.checkpoint import load_model
+from titans_mini.training.checkpoint import load_model, read_card
+from titans_mini.training.controls import CONTROLS
 from titans_mini.training.evaluate import evaluate
 from titans_mini.training.tasks import make_batch
 from titans_mini.training.train import TrainConfig, Trainer
@@ -154,7 +157,8 @@ def variants_train() -> go.Figure:
     shape = TitansConfig("mag", vocab_size=80, layers=1, memory_depth=1, chunk=32)
     curves = {}
     for memory in ("on", "off"):
-        plan = TrainConfig(steps=200, rows=16, size=16, start_size=4, lr=0.01, gate_cost=3.0, memory=memory)
+        sizes = {"rows": 16, "size": 16, "start_size": 4}
+        plan = TrainConfig("recall_once", steps=200, **sizes, lr=0.01, gate_cost=3.0, memory=memory)
         with tempfile.TemporaryDirectory() as folder:
             trainer = Trainer(shape, plan, folder)
             trainer.run(quiet=True)
@@ -163,9 +167,18 @@ def variants_train() -> go.Figure:
 
 
 def variants_recall() -> go.Figure:
-    lm = load_model("recall-mag")
-    ask = lambda gap, memory: evaluate(lm, "recall_once", gap, rows=8, memory=memory)["accuracy"]  # noqa: E731
-    return distance_figure({mode: {gap: ask(gap, mode) for gap in (16, 128, 2048)} for mode in MODES})
+    lm, control, gaps = load_model("recall-mag"), load_model("recall-off"), (16, 128, 2048)
+
+    def ask(lm: TitansLM, gap: int, memory: str) -> float:
+        return evaluate(lm, "recall_once", gap, rows=8, memory=memory)["accuracy"]
+
+    curves = {mode: {gap: ask(lm, gap, mode) for gap in gaps} for mode in MODES}
+    return distance_figure({**curves, "same steps": {gap: ask(control, gap, "off") for gap in gaps}})
+
+
+def variants_context() -> go.Figure:
+    controls = {same: read_card(name) for same, name in CONTROLS.items()}
+    return context_figure(series_of(read_card("text-mag"), controls, "context"))
 
 
 def variants_gates() -> go.Figure:
@@ -246,7 +259,7 @@ PICTURES: dict[str, Callable[[], go.Figure | str]] = {
         memory_steps, memory_capacity, memory_step, memory_loss,
         momentum_impulse, momentum_swing, momentum_ages, momentum_text,
         recipe_tau, recipe_beta, recipe_lambda, recipe_rules,
-        map_variants, variants_mac, variants_train, variants_recall, variants_gates,
+        map_variants, variants_mac, variants_train, variants_recall, variants_gates, variants_context,
         map_miras, miras_outliers, miras_coins, miras_ages, miras_privacy,
         map_parallel, parallel_coef, parallel_tradeoff, map_frontiers, frontiers_bits, frontiers_life, frontiers_tau,
         map_tuning, tuning_saving, tuning_noise, tuning_maps, tuning_tau, tuning_loss, tuning_stages,
