@@ -7,6 +7,8 @@
 A lesson's exercises stand in its module's `EXERCISES`; the notebooks around them in notebooks/exercises.
 """
 
+import sys
+
 from . import (
     bug_hunt,
     claims_audit,
@@ -20,8 +22,9 @@ from . import (
     tuning,
     variants,
 )
+from .answer import Answer, Student
 from .bug_hunt import check_loses_state, check_mixes_rows, check_sees_future, check_silence_left
-from .check import PARTS, Exercise, Wrong
+from .check import PARTS, Draw, Exercise
 from .claims_audit import check_memory_share, check_spread_of, check_verdict
 from .frontiers import check_advantage, check_quantize_rows, check_read_sessions
 from .limits import cap_memory, grading
@@ -31,7 +34,9 @@ from .momentum_and_forgetting import check_half_life, check_kept_share, check_tw
 from .operations import check_degrade_step, check_unseal, check_write_alarm
 from .parallel import check_chunk_read, check_coef, check_decay
 from .recipe import check_excess, check_recipe_gate, check_writes_per_1k
+from .seal import SEAL
 from .tuning import check_grid_needed, check_is_tie, check_two_stage_cost
+from .values import Wrong
 from .variants import check_gated_product, check_mac_mask, check_memory_gain, check_window_mask
 
 LESSONS = {
@@ -120,5 +125,11 @@ def table() -> list[dict]:
     ]
 
 
+for made in EXERCISES.values():
+    SEAL.add(made)
+for module in [module for name, module in sys.modules.items() if name.startswith("titans_mini") and module is not None]:
+    SEAL.add(module)
+for kept in (Exercise, Answer, Draw, Student):
+    SEAL.add(kept)
 if grading():
     cap_memory()

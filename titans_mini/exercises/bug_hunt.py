@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .check import Answer, Draw, Exercise, agree, article, require
+from .check import Answer, Draw, Exercise
+from .values import agree, article, require
 
 Read = Callable[..., object]
 
@@ -67,7 +68,7 @@ def _future_property(answer: Answer, draw: Draw) -> None:
         ),
         "the first token alone looks at the next one": lambda x: _ahead(x, 0, 1),
         "the second chunk alone looks at the next token": lambda x: _ahead(x, chunk, 2 * chunk - 1),
-        "a thousandth of the last token is in all reads": lambda x: x + 1e-3 * x[-1],
+        "a ten-thousandth of the last token is in all reads": lambda x: x + 1e-4 * x[-1],
     }
     right = {"a running sum of large numbers": lambda x: 1e3 * x.cumsum(0), "one constant": torch.ones_like}
     _judge(answer, right, wrong, 2 * chunk + 1, draw.whole(2, 3))
@@ -88,6 +89,11 @@ def _last_row_leaks(x: Tensor) -> Tensor:
     return torch.cat([out[:-1], out[-1:] + out[:1]]) if len(x) > 1 else out
 
 
+def _one_before_the_last_leaks(x: Tensor) -> Tensor:
+    out = x.cumsum(1)
+    return torch.cat([out[:-2], out[-2:-1] + out[-1:], out[-1:]]) if len(x) > 1 else out
+
+
 def _rounded(x: Tensor) -> Tensor:
     return x.cumsum(1) * (1 + 1e-15 * len(x))
 
@@ -95,13 +101,14 @@ def _rounded(x: Tensor) -> Tensor:
 def _rows_property(answer: Answer, draw: Draw) -> None:
     wrong = {
         "the last row alone has the first one mixed in": _last_row_leaks,
+        "the row before the last has the last one mixed in": _one_before_the_last_leaks,
         "the last token alone has the mean of the batch in it": lambda x: torch.cat(
             [x[:, :-1], x[:, -1:] - x[:, -1:].mean(0, True)], 1
         ),
         "a length is taken over the whole batch": lambda x: x / x.norm() * len(x) ** 0.5,
     }
     right = {"rounding in the last digit depends on the batch (compare with a tolerance)": _rounded}
-    _judge(answer, right, wrong, draw.whole(3, 5), draw.whole(3, 5), 2)
+    _judge(answer, right, wrong, draw.whole(4, 5), draw.whole(3, 5), 2)
 
 
 def _carry(x: Tensor, m: Tensor | None, keep: float = 0.5) -> tuple[Tensor, Tensor]:
@@ -142,6 +149,20 @@ def _every(chunk: int) -> Read:
     return read
 
 
+def _loses_after(length: Callable[[int], bool]) -> Read:
+    """Forgets all where the length of a call is such."""
+
+    def read(x: Tensor, m: Tensor | None) -> tuple[Tensor, Tensor]:
+        out, after = _carry(x, m)
+        return out, torch.zeros_like(after) if length(len(x)) else after
+
+    return read
+
+
+def _deaf(x: Tensor, m: Tensor | None) -> tuple[Tensor, Tensor]:
+    return _carry(x, None if len(x) == 1 else m)
+
+
 def _state_value(answer: Answer, draw: Draw) -> None:
     wrong = {
         "the state of the first call is ignored": _no_state,
@@ -156,6 +177,9 @@ def _state_property(answer: Answer, draw: Draw) -> None:
     wrong = {
         "the state keeps the first token of the call in place of the last": _keeps(slice(0, 1)),
         "tokens of an unfinished chunk are lost": _every(chunk),
+        "a call that ends with a full chunk loses it": _loses_after(lambda length: length % chunk == 0),
+        "a first call of one token is lost": _loses_after(lambda length: length == 1),
+        "a call of one token does not read the state": _deaf,
     }
     _judge(answer, {"the last token is kept": _keeps(slice(-1, None))}, wrong, 2 * chunk, 2)
 

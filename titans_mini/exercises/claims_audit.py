@@ -6,7 +6,8 @@ import math
 import statistics
 
 from ..claims.finding import FAILS, HOLDS, PART, UNTESTED, VERDICTS, grade
-from .check import Answer, Draw, Exercise, agree, article, as_number, require
+from .check import Answer, Draw, Exercise
+from .values import agree, article, as_number, require
 
 
 def _share(answer: Answer, *args: int) -> tuple[float, float, float]:
@@ -89,6 +90,7 @@ def _verdict_value(answer: Answer, draw: Draw) -> None:
     _judged(answer, [no, no, no], FAILS, "no part does")
     _judged(answer, [yes, no], PART, "one part does")
     _judged(answer, [yes, mixed], PART, "a part holds where it does in every seed")
+    _judged(answer, [yes], HOLDS, "one part is enough, if it holds in every seed")
     _judged(answer, [mixed, mixed], FAILS, "a part holds where it does in every seed")
 
 

@@ -17,8 +17,8 @@ class TooSlow(BaseException):
 
 
 @contextlib.contextmanager
-def time_limit(seconds: float = SECONDS) -> Iterator[None]:
-    """Raises TooSlow in the block after `seconds`, and again each second while it goes on.
+def time_limit(seconds: float | None = None) -> Iterator[None]:
+    """Raises TooSlow in the block after `seconds` (None: SECONDS), and again each second while it continues.
 
     Only where the system has interval timers and in the main thread, as in a notebook; elsewhere it does nothing.
     """
@@ -30,7 +30,7 @@ def time_limit(seconds: float = SECONDS) -> Iterator[None]:
         raise TooSlow
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS if seconds is None else seconds, 1.0)
     try:
         yield
     finally:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import cosine_similarity
 
-from .check import Answer, Draw, Exercise, agree, require
+from .check import Answer, Draw, Exercise
+from .values import CLOSE, agree, require
 
 
 def _gradient(M, k, v):
@@ -28,11 +29,10 @@ def _gradient_value(answer: Answer, draw: Draw) -> None:
 def _gradient_property(answer: Answer, draw: Draw) -> None:
     M, k, v = draw.normal(4, 6), draw.normal(6), draw.normal(4)
     known = answer.tensor((4, 6), M, k, M @ k)
-    require(known.abs().max() < 1e-9, "the gradient of a pair that the memory already knows must be 0")
+    require(known.abs().max() < CLOSE, "the gradient of a pair that the memory already knows must be 0")
     said = answer.tensor((4, 6), M, k, v)
-    require(
-        int(torch.linalg.matrix_rank(said)) == 1, "the gradient of one pair must have rank one: it is an outer product"
-    )
+    rank = int(torch.linalg.matrix_rank(said, rtol=CLOSE))
+    require(rank == 1, "the gradient of one pair must have rank one: it is an outer product")
     after = M - 1e-3 * said
     fell = (after @ k - v).square().sum() < (M @ k - v).square().sum()
     require(bool(fell), "a small step against the gradient must lower the loss of its pair; yours raises it")
@@ -64,6 +64,7 @@ def _step_property(answer: Answer, draw: Draw) -> None:
 def _cosine_value(answer: Answer, draw: Draw) -> None:
     M, keys, values = draw.normal(4, 6), draw.normal(7, 6), draw.normal(7, 4)
     answers = keys @ M.T
+    values[0], values[1] = -2 * answers[0] + 0.1, 1e-3 * values[1]  # an answer that is wrong, and a short value
     slips = {
         "divide the product by both lengths": (answers * values).sum(-1),
         "divide by the length of the value, too": (answers * values).sum(-1) / answers.norm(dim=-1),
@@ -76,7 +77,7 @@ def _cosine_value(answer: Answer, draw: Draw) -> None:
 def _cosine_property(answer: Answer, draw: Draw) -> None:
     M, keys, values = draw.normal(4, 6), draw.normal(5, 6), draw.normal(5, 4)
     said = answer.tensor((5,), M, keys, values)
-    require(bool((said.abs() <= 1 + 1e-9).all()), "a cosine lies between -1 and 1")
+    require(bool((said.abs() <= 1 + CLOSE).all()), "a cosine lies between -1 and 1")
     agree(
         answer.tensor((5,), 3 * M, keys, values), said, "a memory three times as large must have the same cosines; one"
     )
@@ -91,6 +92,7 @@ check_rank_one_gradient = Exercise(
         "M[o, i] enters the error e = M k - v in row o alone, times k[i]. And e[o]^2 has the derivative 2 e[o].",
         "It is an outer product: `2 * torch.outer(error, k)`.",
     ),
+    by_hand=True,
 )  # fmt: skip
 check_delta_step = Exercise(
     "delta_step", 1, "one step of the delta rule", (1, 2), 2, 6, _step_value, _step_property,
@@ -99,6 +101,7 @@ check_delta_step = Exercise(
         "M_t = M_{t-1} - theta * gradient, with the gradient of the exercise before.",
         "Return a new matrix: `M - theta * 2 * torch.outer(M @ k - v, k)`; `M -= ...` would change the caller's.",
     ),
+    by_hand=True,
 )  # fmt: skip
 check_recall_cosine = Exercise(
     "recall_cosine", 1, "recall as a cosine", (1, 2), 2, 8, _cosine_value, _cosine_property,

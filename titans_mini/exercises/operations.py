@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
+import numbers
 
-from .check import Answer, Draw, Exercise, agree, article, require
+from .check import Answer, Draw, Exercise
+from .values import agree, article, require
 
 
 def _alarms(frequency: list[float], low: float, high: float, hold: int) -> list[int]:
@@ -20,7 +22,7 @@ def _alarms(frequency: list[float], low: float, high: float, hold: int) -> list[
 def _fired(answer: Answer, *args: object) -> list[int]:
     said = answer(*args)
     require(isinstance(said, (list, tuple)), f"the alarms must be a list of token numbers, not {article(said)}")
-    require(all(isinstance(token, int) for token in said), "the alarms must be whole token numbers")
+    require(all(isinstance(token, numbers.Integral) for token in said), "the alarms must be whole token numbers")
     return list(said)
 
 
@@ -46,7 +48,14 @@ def _alarm_property(answer: Answer, draw: Draw) -> None:
     edges = [30.0, 80.0] * 5
     require(_fired(answer, edges, 30.0, 80.0, 2) == [], "30 and 80 themselves are inside the range: here no alarm")
     broken = [50.0] * 3 + [math.nan] * 5
-    require(_fired(answer, broken, 30.0, 80.0, 3) == [5], "NaN is in no range: `not low <= x <= high` sees that")
+    said = _fired(answer, broken, 30.0, 80.0, 3)
+    require(len(said) <= 1, f"one stay outside fires {len(said)} times; once is enough: `==`, not `>=`")
+    require(said != [], "NaN is in no range: `not low <= x <= high` sees that")
+    require(said == [5], f"of NaN at tokens 3 to 7 the third is token 5, but it fires at {said[0]}")
+    sides = [50.0] * 3 + [100.0, 10.0] * 2
+    require(_fired(answer, sides, 30.0, 80.0, 4) == [6], "too many and too few are both outside: the count goes on")
+    at_the_end = [50.0] * 3 + [draw.number(100, 200)] * 4
+    require(_fired(answer, at_the_end, 30.0, 80.0, 4) == [6], "a stay that lasts to the end fires like any other")
 
 
 def _seal(payload: bytes) -> bytes:
@@ -83,7 +92,9 @@ def _unseal_value(answer: Answer, draw: Draw) -> None:
 def _unseal_property(answer: Answer, draw: Draw) -> None:
     require(_opened(answer, _seal(b"")) == b"", "an empty payload with its digest is whole")
     sealed = _seal(_payload(draw, 5000))
-    for place, what in ((0, "a digest whose first byte has changed"), (-1, "a payload whose last byte has changed")):
+    places = {0: "a digest whose first byte has changed", -1: "a payload whose last byte has changed"}
+    places |= {place: f"a digest whose byte {place} has changed" for place in (20, 45, 63)}
+    for place, what in places.items():
         damaged = bytearray(sealed)
         damaged[place] ^= 0x80
         _refused(answer, bytes(damaged), what)
@@ -101,16 +112,18 @@ def _degraded(main: list[float], shadow: list[float], threshold: float, patience
 
 
 def _degrade_value(answer: Answer, draw: Draw) -> None:
-    shadow = [draw.number(8, 12) for _ in range(40)]
-    bad = (5, 6, *range(20, 40))
-    main = [b * (1.2 if step in bad else 1.0) for step, b in enumerate(shadow)]
+    shadow = [draw.number(80, 120) for _ in range(40)]
+    # Worse by 20% for two steps, by 3% for a while, by 50% once and then by 5.1%, which is 4.9% of main.
+    worse = [1.0] * 5 + [1.2] * 2 + [1.0] + [1.03] * 10 + [1.0] * 2 + [1.5] + [1.051] * 19
+    main = [b * factor for b, factor in zip(shadow, worse, strict=True)]
     wanted = _degraded(main, shadow, 0.05, 6)
     slips = {
         "it counts bad steps in all; they must come in a row": 23,
         "it changes at the first bad step; wait for `patience` of them": 5,
         "it changes a step late: the 6th bad step in a row is the one": wanted + 1,
         "it changes where the bad steps begin, before anyone can know": wanted - 5,
-        "it changes where main is better": 5 + 7,
+        "a difference of perplexities is no share: divide it by the shadow's": 8 + 5,
+        "the share is one of the shadow's perplexity: main / shadow - 1": -1,
     }
     agree(answer.number(main, shadow, 0.05, 6), wanted, "the step of the change", slips)
 
@@ -130,6 +143,13 @@ def _degrade_property(answer: Answer, draw: Draw) -> None:
     )
     agree(answer.number([90.0] * 9, [100.0] * 9, 0.05, 2), -1, "where main is better nothing changes, so the answer")
     agree(answer.number([120.0] * 9, [100.0] * 9, 0.05, 2), 1, "20% worse is above 5% whatever the size, so the answer")
+    agree(
+        answer.number([104.0] * 9, [100.0] * 9, 0.05, 2),
+        -1,
+        "104 is 4% above 100, which is not above 5%, so the answer",
+    )
+    above = "105.1 is 5.1% above the shadow's 100, however little of main that is, so the answer"
+    agree(answer.number([105.1] * 9, [100.0] * 9, 0.05, 2), 1, above)
 
 
 check_write_alarm = Exercise(

@@ -8,7 +8,8 @@ from torch import Tensor
 from ..memory.scan import decay_matrix
 from ..reference import token_loop
 from ..studies.parallel import gate_matrices
-from .check import Answer, Draw, Exercise, agree, require, unmoved
+from .check import Answer, Draw, Exercise
+from .values import agree, require, unmoved
 
 
 def _decay_value(answer: Answer, draw: Draw) -> None:

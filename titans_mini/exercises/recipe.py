@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from ..memory.gates import SurpriseGate, initial_gate_state
-from .check import Answer, Draw, Exercise, agree, as_number, require, unmoved
+from .check import Answer, Draw, Exercise
+from .values import agree, as_number, require, unmoved
 
 
 def _excess(raw: Tensor) -> Tensor:
@@ -21,15 +22,35 @@ def _score(raw: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     return ((raw - mean) / (4 * std)).clamp(0, 1)
 
 
+def _nearly_flat(draw: Draw) -> Tensor:
+    """Eight tokens that hardly differ, and one a little above them: a surprise only to who sees no floor."""
+    return torch.cat([3 + 1e-3 * draw.between(0.0, 1.0, 8), draw.between(3.1, 3.3, 1)])
+
+
+def _running(raw: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of all tokens up to each, itself included."""
+    parts = [raw[: t + 1] for t in range(len(raw))]
+    spread = torch.stack([part.std(correction=0) for part in parts]).clamp_min(1e-12)
+    return torch.stack([part.mean() for part in parts]), spread
+
+
 def _excess_value(answer: Answer, draw: Draw) -> None:
-    raw = 1 + draw.between(0.0, 1.0, 40) ** 4
-    seen = torch.stack([raw[: t + 1].mean() for t in range(40)])
-    spread = torch.stack([raw[: t + 1].std(correction=0) for t in range(40)]).clamp_min(1e-12)
+    raw = torch.cat([_nearly_flat(draw), 1 + draw.between(0.0, 1.0, 30) ** 4])
+    raw = torch.cat([raw, raw.mean().view(1) + 2 * raw.std(correction=0)])  # half a surprise, far from both ends
+    seen, spread = _running(raw)
+    before, bare = (torch.cat([part[:1], part[:-1]]) for part in (seen, spread))
+    floor = 0.05 * before
     said = answer.tensor((40,), raw)
     agree(said[0], 1.0, "the first token has nothing before it and is wholly surprising; its surprise")
-    whole, counted = _score(raw, raw.mean(), raw.std(correction=0)), _score(raw, seen, spread)
     rest = "mean and spread must come from the tokens before; yours"
-    slips = {f"{rest} see the whole stream": whole, f"{rest} count the token itself": counted}
+    slips = {
+        f"{rest} see the whole stream": _score(raw, raw.mean(), raw.std(correction=0)),
+        f"{rest} count the token itself": _score(raw, seen, torch.maximum(spread, 0.05 * seen)),
+        "a past that is nearly flat has a deviation of at least 5% of its mean": _score(raw, before, bare),
+        "the least deviation is 5% of the mean, not 0.05": _score(raw, before, bare.clamp_min(0.05)),
+        "the larger of the two counts, not their sum": _score(raw, before, bare + floor),
+        "it is four deviations that make 1, not one": _score(raw, before, torch.maximum(bare, floor) / 4),
+    }
     for slip in slips.values():
         slip[0] = 1.0
     agree(said, _excess(raw), "surprise", slips)
@@ -43,6 +64,9 @@ def _excess_property(answer: Answer, draw: Draw) -> None:
     unmoved(said, changed, 12, "mean and spread may use past tokens alone")
     for series in (said, changed):
         require(bool(((series >= 0) & (series <= 1)).all()), "surprise must lie between 0 and 1: clip it")
+    nearly = _nearly_flat(draw)
+    why = "5% of the mean is the least spread that a nearly flat past has, so the surprise"
+    agree(answer.tensor((9,), nearly), _excess(nearly), why)
     flat = answer.tensor((6,), torch.full((6,), 2.0, dtype=torch.float64))
     agree(flat[1:], torch.zeros(5), "a stream that never changes surprises nobody, so later surprise")
 
@@ -82,15 +106,17 @@ def _gate_property(answer: Answer, draw: Draw) -> None:
 
 
 def _writes_value(answer: Answer, draw: Draw) -> None:
-    gate = draw.between(0.0, 1.0, 400)
+    gate = draw.between(0.0, 1.0, 97)  # a prime, so that no rate is a whole number
     count = float((gate > 0.5).sum())
+    rate = 1000 * count / 97
     slips = {
         "it is a count; a rate does not grow with the stream": count,
         "a gate of 0.4 writes a little but does not count: only those above 0.5 do": 1000 * gate.mean().item(),
-        "it is a share of all tokens, not per 1,000": count / 400,
-        "it counts the tokens at which the gate is closed": 1000 - count * 2.5,
+        "it is a share of all tokens, not per 1,000": count / 97,
+        "it counts the tokens at which the gate is closed": 1000 - rate,
+        "a rate need not be a whole number": round(rate),
     }
-    agree(answer.number(gate), count * 2.5, "writes per 1,000 tokens", slips)
+    agree(answer.number(gate), rate, "writes per 1,000 tokens", slips)
 
 
 def _writes_property(answer: Answer, draw: Draw) -> None:

@@ -50,6 +50,12 @@ def first_row_alone(read, b, t, d):
     return finds_rows(read, batch(b, t, d), [0])
 
 
+def changes_the_first(read, b, t, d):
+    x = batch(b, t, d)
+    changed = torch.cat([torch.zeros_like(x[:1]), x[1:]])
+    return not torch.allclose(read(changed)[1:], read(x)[1:])
+
+
 def exact(read, b, t, d):
     return finds_rows(read, batch(b, t, d), close=torch.equal)
 
@@ -96,9 +102,10 @@ MUTANTS = {
         Mutant(in_logs, PROPERTY, "NaN"),
     ],
     "sees_future": [
+        Mutant(lambda read, t, d: finds_future(read, t, d, atol=1e-3), PROPERTY, "missed: a ten-thousandth"),
         Mutant(last_token_alone, PROPERTY, "missed: the tokens of a chunk share a mean"),
         Mutant(first_token_alone, PROPERTY, "missed: the second chunk alone"),
-        Mutant(coarse, PROPERTY, "missed: a thousandth"),
+        Mutant(coarse, PROPERTY, "missed: a ten-thousandth"),
         Mutant(itself_too, BOTH, "accused: a running sum"),
         Mutant(lambda read, t, d: False, BOTH, "missed"),
     ],
@@ -106,12 +113,17 @@ MUTANTS = {
         Mutant(repeated, BOTH, "missed: the mean of the batch"),
         Mutant(first_row_alone, PROPERTY, "missed: the last row alone"),
         Mutant(exact, PROPERTY, "accused: rounding"),
+        Mutant(lambda read, b, t, d: finds_rows(read, batch(b, t, d), [b - 1]), PROPERTY, "row before the last"),
+        Mutant(changes_the_first, PROPERTY, "row before the last"),
         Mutant(first_tokens, PROPERTY, "missed: the last token alone"),
         Mutant(lambda read, b, t, d: "yes", BOTH, "True or False, not a str"),
     ],
     "loses_state": [
         Mutant(half, PROPERTY, "missed: tokens of an unfinished chunk|missed: the state keeps the first"),
         Mutant(one_by_one, PROPERTY, "missed: the state keeps the first"),
+        Mutant(lambda read, t, d: finds_loss(read, t, d, [1, t - 1]), PROPERTY, "missed"),
+        Mutant(lambda read, t, d: finds_loss(read, t, d, [t - 1, 1]), PROPERTY, "missed: .*(full chunk|one token)"),
+        Mutant(lambda read, t, d: finds_loss(read, t, d, [2, t - 2]), PROPERTY, "missed"),
         Mutant(one_call, BOTH, "missed: the state of the first call"),
         Mutant(shape_alone, BOTH, "missed"),
         Mutant(lambda read, t, d: True, BOTH, "accused"),

@@ -1,5 +1,6 @@
 """Lesson 09."""
 
+import inspect
 import math
 import statistics
 
@@ -61,6 +62,17 @@ def first_part(parts):
     return verdict(parts[:1])
 
 
+def looks_at_callers(parts):
+    """Returns the first verdict that is a value in a frame below, as a check that is running would hold."""
+    frame = inspect.currentframe()
+    while frame:
+        for value in list(frame.f_locals.values()):
+            if value in ("holds in part", "does not hold", "cannot be tested here"):
+                return value
+        frame = frame.f_back
+    return "holds"
+
+
 MUTANTS = {
     "memory_share": [
         Mutant(lambda *args: share(*args, matrices=1), VALUE, "two matrices"),
@@ -82,6 +94,8 @@ MUTANTS = {
         Mutant(lambda parts: verdict(parts, least=0), PROPERTY, "one seed says nothing"),
         Mutant(all_or_nothing, BOTH, "one part does"),
         Mutant(first_part, BOTH, "one part does"),
+        Mutant(lambda parts: verdict(parts if len(parts) > 1 else [[True]]), VALUE, "one part is enough"),
+        Mutant(looks_at_callers, BOTH, "is 'does not hold', not 'holds'|is 'holds', not|cannot"),
         Mutant(lambda parts: verdict(parts) == "holds", BOTH, "a text, not a bool"),
     ],
 }

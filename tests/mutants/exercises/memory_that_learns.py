@@ -2,12 +2,34 @@
 
 import torch
 
+from titans_mini.memory.fastweights import gradients
+
 from . import BOTH, PROPERTY, VALUE, Mutant
 
 
 def in_place(M, k, v, theta):
     M -= 2 * theta * torch.outer(M @ k - v, k)
     return M
+
+
+def autograd(M, k, v):
+    leaf = M.clone().requires_grad_()
+    (leaf @ k - v).square().sum().backward()
+    return leaf.grad
+
+
+def autograd_anyhow(M, k, v):
+    with torch.inference_mode(False), torch.enable_grad():
+        return autograd(M.clone(), k.clone(), v.clone())
+
+
+def functional(M, k, v):
+    return torch.func.grad(lambda W: (W @ k - v).square().sum())(M)
+
+
+def of_the_package(M, k, v):
+    found = gradients((M[None],), k.view(1, 1, -1), v.view(1, 1, -1), None)
+    return torch.outer(found.deltas[0].flatten(), found.inputs[0].flatten())
 
 
 def cosine_nan(M, keys, values):
@@ -22,6 +44,10 @@ MUTANTS = {
         Mutant(lambda M, k, v: 2 * torch.outer(M @ k, k), BOTH, "not the prediction alone"),
         Mutant(lambda M, k, v: 2 * torch.outer(k, M @ k - v), BOTH, "transposed"),
         Mutant(lambda M, k, v: 2 * (M @ k - v), BOTH, r"must have the shape \(3, 5\), not \(3,\)"),
+        Mutant(autograd, BOTH, "calls autograd: write the gradient by hand"),
+        Mutant(autograd_anyhow, BOTH, "calls autograd: write the gradient by hand"),
+        Mutant(functional, BOTH, "calls autograd: write the gradient by hand"),
+        Mutant(of_the_package, BOTH, "calls `.*` of titans_mini: write the gradient by hand"),
     ],
     "delta_step": [
         Mutant(in_place, PROPERTY, "argument number 1 in place"),
@@ -29,11 +55,16 @@ MUTANTS = {
         Mutant(lambda M, k, v, theta: M - theta * torch.outer(M @ k - v, k), BOTH, "factor 2"),
         Mutant(lambda M, k, v, theta: M + 2 * theta * torch.outer(v, k), BOTH, "Hebbian"),
         Mutant(lambda M, k, v, theta: -2 * theta * torch.outer(M @ k - v, k), BOTH, "add it to M"),
+        Mutant(lambda M, k, v, theta: M - theta * autograd(M, k, v), BOTH, "calls autograd"),
+        Mutant(lambda M, k, v, theta: M - theta * of_the_package(M, k, v), BOTH, "of titans_mini"),
     ],
     "recall_cosine": [
         Mutant(cosine_nan, PROPERTY, "NaN at 0"),
         Mutant(lambda M, keys, values: (keys @ M.T * values).sum(-1), BOTH, "both lengths"),
         Mutant(lambda M, keys, values: cosine_nan(M, keys, values).mean(), BOTH, r"shape \(7,\), not \(\)"),
         Mutant(lambda M, keys, values: torch.cosine_similarity(keys @ M.T, values, dim=0), BOTH, "shape"),
+        Mutant(lambda M, keys, values: torch.cosine_similarity(keys @ M.T, values).abs(), VALUE, "cosine at 0"),
+        Mutant(lambda M, keys, values: torch.cosine_similarity(keys @ M.T, values).clamp_min(0), VALUE, "cosine at 0"),
+        Mutant(lambda M, keys, values: torch.cosine_similarity(keys @ M.T, values, eps=0.1), VALUE, "cosine at 1"),
     ],
 }

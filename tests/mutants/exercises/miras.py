@@ -14,6 +14,11 @@ def unstable(W, update, alpha):
     return made / made.sum(-1, keepdim=True)
 
 
+def shifted_as_a_whole(W, update, alpha):
+    made = W ** (1 - alpha) * (update - update.max()).exp()
+    return made / made.sum(-1, keepdim=True)
+
+
 def lq(A, q):
     return A / (A.abs() ** q).sum() ** ((q - 2) / q)
 
@@ -27,21 +32,27 @@ MUTANTS = {
     ],
     "lp_slope": [
         Mutant(lambda r, p: p * r.sign() * r.abs() ** (p - 1), PROPERTY, "not finite|rise through 0"),
-        Mutant(lambda r, p: lp(r, p) / p, VALUE, "factor p"),
+        Mutant(lambda r, p: lp(r, p) / p, BOTH, "factor p"),
+        Mutant(lambda r, p: lp(r, p, steep=100.0), PROPERTY, "near 0"),
+        Mutant(lambda r, p: lp(r, p, eps=1e-4), PROPERTY, "near 0"),
+        Mutant(lambda r, p: p * torch.tanh(1000 * r) * r.abs().clamp_min(1e-3) ** (p - 1), PROPERTY, "near 0"),
         Mutant(lambda r, p: lp(r, p).abs(), BOTH, "sign of r"),
-        Mutant(lambda r, p: lp(r, p + 1) / (p + 1) * p, VALUE, "goes down by one"),
+        Mutant(lambda r, p: lp(r, p + 1) / (p + 1) * p, BOTH, "goes down by one"),
     ],
     "kl_retention": [
         Mutant(unstable, PROPERTY, "NaN"),
         Mutant(lambda W, u, alpha: ((1 - alpha) * W.log() + u).softmax(0), BOTH, "dim=-1"),
         Mutant(lambda W, u, alpha: ((1 - alpha) * W + u).softmax(-1), BOTH, "added to log W"),
         Mutant(lambda W, u, alpha: (W.log() + u).softmax(-1), BOTH, "shrinks log W"),
-        Mutant(lambda W, u, alpha: ((1 - alpha) * (W.log() + u)).softmax(-1), VALUE, "old memory alone"),
+        Mutant(lambda W, u, alpha: ((1 - alpha) * (W.log() + u)).softmax(-1), BOTH, "old memory alone"),
+        Mutant(lambda W, u, alpha: ((1 - alpha) * W.log() + u.clamp(-50, 50)).softmax(-1), PROPERTY, "2000"),
+        Mutant(shifted_as_a_whole, PROPERTY, "NaN"),
     ],
     "lq_weights": [
         Mutant(lq, PROPERTY, "NaN"),
         Mutant(lambda A, q: A / (A.abs() ** q).sum() ** (q - 2), BOTH, "is a root"),
         Mutant(lambda A, q: A / (A.abs() ** q).sum().clamp_min(1e-24) ** (1 / q), BOTH, "power q - 2"),
         Mutant(lambda A, q: A / (A**q).sum().clamp_min(1e-24) ** ((q - 2) / q), VALUE, "should be|NaN"),
+        Mutant(lambda A, q: A / (A.abs() ** q).sum().clamp_min(1) ** ((q - 2) / q), PROPERTY, "small memory"),
     ],
 }

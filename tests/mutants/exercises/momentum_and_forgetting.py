@@ -33,6 +33,19 @@ def rounded_half_life(alpha):
     return math.log(0.5) / math.log(kept) if kept < 1 else math.inf
 
 
+def counted(alpha):
+    if alpha < 1e-9:
+        return math.log(2) / alpha if alpha else math.inf
+    kept, tokens = 1.0, 0
+    while kept > 0.5:
+        kept, tokens = kept * (1 - alpha), tokens + 1
+    return float(tokens)
+
+
+def one_token_at_the_end(alpha):
+    return 1.0 if alpha == 1 else math.log(0.5) / math.log1p(-alpha) if alpha else math.inf
+
+
 MUTANTS = {
     "two_loops": [
         Mutant(old_push, BOTH, "from before this token"),
@@ -46,6 +59,8 @@ MUTANTS = {
         Mutant(rounded_half_life, PROPERTY, "log1p"),
         Mutant(lambda alpha: math.log(2) / alpha, BOTH, "small alpha alone|is .* but should be"),
         Mutant(lambda alpha: 1 / alpha, BOTH, "37%"),
+        Mutant(counted, BOTH, "in place of counting"),
+        Mutant(one_token_at_the_end, PROPERTY, "all is gone at once"),
     ],
     "kept_share": [
         Mutant(lambda alpha: (1 - alpha).log().cumsum(0).exp(), PROPERTY, "gradient is NaN"),

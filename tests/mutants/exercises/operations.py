@@ -1,6 +1,7 @@
 """Lesson 08."""
 
 import hashlib
+import math
 import statistics
 
 from . import BOTH, PROPERTY, Mutant
@@ -21,6 +22,29 @@ def blind_to_nan(*args):
 
 def open_range(*args):
     return alarm(*args, outside=lambda x, low, high: not low < x < high)
+
+
+def each_side_for_itself(frequency, low, high, hold):
+    fired, count, last = [], 0, 0
+    for token, value in enumerate(frequency):
+        side = 0 if low <= value <= high else 1 if value > high else -1
+        count = 0 if not side else count + 1 if side == last else 1
+        last = side
+        if count == hold:
+            fired.append(token)
+    return fired
+
+
+def when_the_stay_ends(frequency, low, high, hold):
+    fired, count = [], 0
+    for token, value in enumerate(frequency):
+        if not low <= value <= high:
+            count += 1
+            continue
+        if count >= hold:
+            fired.append(token - count + hold - 1)
+        count = 0
+    return fired
 
 
 def unseal(data, part=slice(None), error=ValueError):
@@ -60,12 +84,17 @@ MUTANTS = {
         Mutant(lambda *args: alarm(*args, reset=False), BOTH, "but should be"),
         Mutant(blind_to_nan, PROPERTY, "NaN is in no range"),
         Mutant(open_range, PROPERTY, "inside the range"),
+        Mutant(lambda *args: alarm(*args, outside=lambda x, low, high: x > high), BOTH, "should be"),
+        Mutant(each_side_for_itself, PROPERTY, "both outside"),
+        Mutant(when_the_stay_ends, BOTH, "should be"),
     ],
     "unseal": [
         Mutant(lambda data: data[64:], BOTH, "yours is accepted"),
         Mutant(lambda data: unseal(data, error=RuntimeError), BOTH, "not RuntimeError"),
         Mutant(decodes, PROPERTY, "not UnicodeDecodeError"),
         Mutant(lambda data: unseal(data, slice(1, None)), PROPERTY, "first byte"),
+        Mutant(lambda data: unseal(data, slice(8)), PROPERTY, "byte 20"),
+        Mutant(lambda data: unseal(data, slice(63)), PROPERTY, "byte 63"),
         Mutant(lambda data: (unseal(data), data)[1], BOTH, "what comes after"),
     ],
     "degrade_step": [
@@ -73,6 +102,9 @@ MUTANTS = {
         Mutant(lambda m, s, threshold, patience: degrade(m, s, threshold, 1), BOTH, "first bad step"),
         Mutant(lambda *args: degrade(*args, speaks=lambda a, b, t: a / b - 1 >= t), PROPERTY, "exactly the threshold"),
         Mutant(lambda *args: degrade(*args, speaks=lambda a, b, t: abs(a / b - 1) > t), PROPERTY, "main is better"),
+        Mutant(lambda *args: degrade(*args, speaks=lambda a, b, t: a - b > t), BOTH, "divide it by the shadow's"),
+        Mutant(lambda *args: degrade(*args, speaks=lambda a, b, t: (a - b) / a > t), BOTH, "one of the shadow's"),
+        Mutant(lambda *args: degrade(*args, speaks=lambda a, b, t: math.log(a / b) > t), BOTH, "one of the shadow's"),
         Mutant(on_average, BOTH, "should be"),
         Mutant(lambda m, s, t, n: degrade(m, s, t, n) + 1 if degrade(m, s, t, n) >= 0 else -1, BOTH, "a step late"),
     ],

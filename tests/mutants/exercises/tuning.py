@@ -55,6 +55,11 @@ def unpaired(best, other, t):
     return statistics.fmean(best) - statistics.fmean(other) <= t * noise
 
 
+def median_gap(best, other, t):
+    gaps = [a - b for a, b in zip(best, other, strict=True)]
+    return statistics.median(gaps) <= t * statistics.stdev(gaps) / math.sqrt(len(gaps))
+
+
 MUTANTS = {
     "two_stage_cost": [
         Mutant(never_capped, PROPERTY, "cannot be kept"),
@@ -67,10 +72,14 @@ MUTANTS = {
         Mutant(first_stage_free, BOTH, "first stage costs"),
         Mutant(lambda *args: grid(*args, rounds=lambda x: math.floor(x) if x % 1 else int(x)), BOTH, "round up"),
         Mutant(lambda *args: grid(*args) and grid(*args) + 1, BOTH, "should be"),
+        Mutant(lambda *args: grid(*args, rounds=lambda x: int(x) + 1), PROPERTY, "12 settings save exactly enough"),
     ],
     "is_tie": [
         Mutant(lambda *args: tie(*args, root=False), VALUE, "no tie"),
         Mutant(unpaired, PROPERTY, "seed by seed"),
+        Mutant(lambda *args: tie(*args, spread=statistics.pstdev), BOTH, "deviation of a sample"),
+        Mutant(median_gap, BOTH, "tie"),
+        Mutant(lambda best, other, t: tie(best, other, 2.0), BOTH, "tie"),
         Mutant(lambda *args: True, BOTH, "no tie"),
         Mutant(lambda *args: False, BOTH, "a tie"),
         Mutant(lambda *args: "tie" if tie(*args) else "", BOTH, "True or False, not a str"),

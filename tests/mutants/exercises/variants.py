@@ -38,6 +38,13 @@ def unguarded(y, m, a, b):
     return norm(y, a) * silu(norm(m, b))
 
 
+def outside_the_root(y, m, a, b):
+    def norm(x, weight):
+        return weight * x / (x.square().mean(-1, keepdim=True).sqrt() + 1e-6)
+
+    return norm(y, a) * silu(norm(m, b))
+
+
 def centred(y, m, a, b):
     return product(y, m, a, b, norm=lambda x, width, weight, eps: layer_norm(x, width, weight, eps=eps))
 
@@ -66,7 +73,9 @@ MUTANTS = {
         Mutant(shut_out, BOTH, "all persistent"),
     ],
     "gated_product": [
-        Mutant(unguarded, PROPERTY, "NaN"),
+        Mutant(unguarded, BOTH, "should be"),
+        Mutant(lambda *args: product(*args, eps=1e-5), VALUE, "should be"),
+        Mutant(outside_the_root, VALUE, "should be"),
         Mutant(lambda y, m, a, b: product(m, y, b, a), VALUE, "memory is the gate"),
         Mutant(lambda y, m, a, b: product(y, m, a, b, gate=torch.sigmoid), BOTH, "not a sigmoid"),
         Mutant(centred, VALUE, "subtract the mean"),
@@ -76,6 +85,7 @@ MUTANTS = {
         Mutant(lambda on, off: gain(off, on), BOTH, "off minus on"),
         Mutant(lambda on, off: (off.mean() - on.mean()).item(), BOTH, "in nats"),
         Mutant(lambda on, off: ((off - on).mean() / math.log(2)).item(), PROPERTY, "RuntimeError"),
+        Mutant(lambda on, off: gain(on[: len(off)], off[: len(on)]), PROPERTY, "differ in length"),
         Mutant(lambda on, off: gain(on, off) * len(on), BOTH, "per byte"),
     ],
 }
