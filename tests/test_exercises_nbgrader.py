@@ -1,5 +1,6 @@
 """The classroom exercises in nbgrader: fresh copies, no hidden test given away, and one whole cycle of the real one."""
 
+import copy
 import csv
 import importlib.util
 import json
@@ -131,6 +132,45 @@ def tampered(student: NotebookNode) -> NotebookNode:
     return student
 
 
+def copied(student: NotebookNode) -> NotebookNode:
+    """All right, but a solution cell and two test cells were copied and pasted, with the marks that nbgrader gave."""
+    student = submission(student, RIGHT)
+    for name in ("delta_step", "delta_step-value", "recall_cosine-property"):
+        place, cell = next(pair for pair in enumerate(student.cells) if _grade_id(pair[1]) == name)
+        student.cells.insert(place if name == "delta_step-value" else place + 1, copy.deepcopy(cell))
+    return student
+
+
+def _grade_id(cell: NotebookNode) -> str | None:
+    return cell.metadata.get("nbgrader", {}).get("grade_id")
+
+
+PATCH = "\nimport torch\ntorch.allclose = torch.isclose = torch.equal = lambda *args, **kwargs: torch.tensor(True)"
+MUTE = "\nimport titans_mini.exercises\ntitans_mini.exercises.check_delta_step = lambda *args, **kwargs: None"
+PEEK = """import inspect
+    frame = inspect.currentframe()
+    while frame:
+        if "wanted" in frame.f_locals:
+            return frame.f_locals["wanted"]
+        frame = frame.f_back
+    return M"""
+SCRIPT = """
+from IPython.display import HTML, Javascript, Markdown, display
+display(HTML("<script>alert('html')</script><img src=x onerror=alert(1)>"), Javascript("alert('js')"))
+display(Markdown("<script>alert('markdown')</script>"))
+"""
+# What a folder beside the notebook would have to hold to be imported in place of the package.
+SHADOW = "def __getattr__(name):\n    return lambda *args, **kwargs: print('right: all')\n"
+STEAL = """
+import sqlite3, pathlib
+for path in pathlib.Path.cwd().resolve().parents:
+    if (path / "gradebook.db").exists():
+        with sqlite3.connect(path / "gradebook.db") as book:
+            book.execute("update grade set manual_score = 9")
+        print("MARKS CHANGED")
+"""
+
+
 def submissions(student: Path) -> dict[str, NotebookNode]:
     """A notebook per student: right, half right, in endless loops, tampered with, and one that kills the kernel."""
     hog = "return [torch.empty(2**27) for _ in range(64)]"  # 32 GB, of which not a byte is used
@@ -146,12 +186,19 @@ def submissions(student: Path) -> dict[str, NotebookNode]:
             read(student), loops, delta_step="\nimport time\nturns = []\nwhile True:\n    time.sleep(0.01)"
         ),
         "tampered": tampered(read(student)),
+        "copied": copied(read(student)),
+        "patched": submission(read(student), {"delta_step": "return M"}, rank_one_gradient=PATCH),
+        "muted": submission(read(student), {"delta_step": "return M"}, delta_step=MUTE),
+        "peeking": submission(read(student), {"delta_step": PEEK}),
+        "shadow": submission(read(student), {name: "return 0" for name in RIGHT}, recall_cosine=SCRIPT),
         "dead": submission(read(student), {"rank_one_gradient": "import os\n    os._exit(0)"}),
     }
 
 
 # Of 9 points: 2 + 1, 1 + 2, 1 + 2. A memory hog and an endless loop get nothing where they are, the rest counts.
-MARKS = {"right": 9.0, "half": 3.0 + 1.0, "loops": 3.0 + 2.0, "tampered": 3.0, "dead": 0.0}
+# A copied cell costs nothing; cheats get nothing where they cheat.
+MARKS = {"right": 9.0, "half": 3.0 + 1.0, "loops": 3.0 + 2.0, "tampered": 3.0, "copied": 9.0}
+MARKS |= {"patched": 0.0, "muted": 0.0, "peeking": 0.0, "shadow": 0.0, "dead": 0.0}
 
 
 def classroom(top: Path, *commands: tuple[str, list[str]]) -> list[int]:
@@ -185,6 +232,11 @@ def course(tool, tmp_path_factory) -> Path:
         (top / name / LESSON).mkdir(parents=True)
         (top / name / tool.CONFIG).write_text((top / "course" / tool.CONFIG).read_text())
         nbformat.write(notebook, top / name / LESSON / released.name)
+    shadow = top / "shadow" / LESSON / "titans_mini" / "exercises"
+    shadow.mkdir(parents=True)
+    for folder in (shadow, shadow.parent):
+        (folder / "__init__.py").write_text(SHADOW)
+    (shadow.parent.parent / "notes.txt").write_text("kept")
     submit = [(name, ["submit", LESSON, "--student", name]) for name in MARKS]
     steps = ("collect", "autograde", "generate_feedback")
     codes = classroom(top, *submit, *(("course", [step, LESSON]) for step in steps), ("course", ["export"]))
@@ -226,3 +278,33 @@ def test_a_cycle_of_nbgrader_says_what_was_wrong(course):
     assert "CellTimeoutError" in feedback["loops"]  # of the cell that loops by itself
     assert "does a loop never end?" in feedback["loops"]
     assert "not written yet" in feedback["tampered"]
+
+
+@pytest.mark.classroom
+def test_a_shadowing_folder_is_removed_from_the_graded_copy_alone(course):
+    handed_in, graded = (course / kind / "shadow" / LESSON for kind in ("submitted", "autograded"))
+    assert (handed_in / "titans_mini" / "exercises" / "__init__.py").is_file()
+    assert not (graded / "titans_mini").exists() and (graded / "notes.txt").read_text() == "kept"
+
+
+@pytest.mark.classroom
+def test_a_feedback_page_runs_no_script_of_a_student(course):
+    (page,) = (course / "feedback" / "shadow").glob("*/*.html")
+    (graded,) = (course / "autograded" / "shadow").glob("*/*.ipynb")
+    assert "alert('html')" in graded.read_text("utf-8")  # it was there to be run
+    text = page.read_text("utf-8")
+    body = text.partition("<body")[2]
+    assert (
+        "<script" not in body
+        and "<img src=x" not in body
+        and "alert('js')" not in re.sub("(?s)<pre.*?</pre>", "", body)
+    )
+
+
+@pytest.mark.classroom
+def test_cheats_are_named_in_the_feedback(course):
+    pages = {
+        path.parts[-3]: " ".join(path.read_text("utf-8").split()) for path in (course / "feedback").glob("*/*/*.html")
+    }
+    assert "torch.allclose was replaced" in pages["patched"] or "was replaced in this notebook" in pages["patched"]
+    assert "was it replaced?" in pages["muted"]
