@@ -95,10 +95,19 @@ def show(control: Control, hidden: frozenset[str], **more) -> float | int | str:
     more |= {"key": control.name, "help": say(control.name + "?")}
     if control.kind in NAMED:
         value = NAMED[control.kind](control, format_func=labels(control.options, partial(option, control.name)), **more)
+        value = one_of(control, value)
         keep_in_link(control, value)
         return value
     value = WIDGETS[control.kind](control, bind="query-params", **more)
+    if control.high > control.low:  # only the browser keeps a widget's value inside its range
+        value = min(max(value, control.low), control.high)
     return round(value, 9) if isinstance(value, float) else value
+
+
+def one_of(control: Control, value: str) -> str:
+    """A choice that exists. Where a label has no option any more, since the options have changed since it was drawn,
+    Streamlit hands back the label."""
+    return value if value in control.options else control.default
 
 
 def labels(options: Iterable[str], spell: Callable[[str], str]) -> Callable[[str], str | None]:
@@ -108,7 +117,7 @@ def labels(options: Iterable[str], spell: Callable[[str], str]) -> Callable[[str
 
 def keep_in_link(control: Control, value: str) -> None:
     """The link holds a choice by its name, unless it is the page's own; a bound widget would put its label there."""
-    if value == control.default:
+    if not value or value == control.default:
         st.query_params.pop(control.name, None)
     elif st.query_params.get(control.name) != value:
         st.query_params[control.name] = value

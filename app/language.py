@@ -37,6 +37,8 @@ def show_switch() -> None:
 
 def _switch() -> None:
     """Callback: the other language, with all settings as they are."""
+    if st.session_state[SWITCH] not in NAMES:
+        return
     st.session_state[LANGUAGE] = st.query_params[PARAMETER] = st.session_state[SWITCH]
     if "page" in st.session_state:
         links.put(links.values())

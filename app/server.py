@@ -25,8 +25,9 @@ ENTRY = HERE / "streamlit_app.py"
 # What Streamlit and plotly import only when they first need it: a test visits every page to find them.
 LATER = (
     "pandas", "pyarrow.pandas_compat", "pyarrow.vendored.version", "numpy.ctypeslib", "PIL.Image", "PIL.ImageFile",
-    "packaging.tags", "packaging.utils", "encodings.utf_8_sig", "narwhals._interchange.dataframe", "streamlit.elements.plotly_chart", "streamlit.emojis",
-    "streamlit.material_icon_names", "streamlit.components.v2.manifest_scanner",
+    "packaging.tags", "packaging.utils", "encodings.utf_8_sig", "narwhals._interchange.dataframe",
+    "streamlit.elements.plotly_chart", "streamlit.emojis", "streamlit.material_icon_names",
+    "streamlit.components.v2.manifest_scanner",
     "streamlit.runtime.scriptrunner.magic_funcs", "plotly.io", "plotly.tools",
 )  # fmt: skip
 
@@ -59,7 +60,10 @@ def _exists(name: str) -> bool:
 @contextlib.asynccontextmanager
 async def _begin(app: st.App) -> AsyncIterator[None]:
     """What is done before anybody is answered; last of all, a window of the browser is opened."""
+    from titans_mini.operate import scratch  # brings torch, which takes long
+
     load_all()
+    scratch.clear()
     if not st.get_option("server.headless"):
         host, port = st.get_option("browser.serverAddress"), st.get_option("server.port")
         threading.Thread(target=webbrowser.open, args=(f"http://{host}:{port}",), daemon=True).start()

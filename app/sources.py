@@ -56,9 +56,10 @@ def choose(stream: str) -> tuple[Source, str | None]:
 def _read(stream: str) -> Source | None:
     if stream == "paste":
         given = st.text_area(
-            say("paste"), say("sample"), height=120, max_chars=MAX_PASTE, key="paste", help=say("paste?"),
-            persist_state="session",
+            say("paste"), say("sample"), height=120, key="paste", help=say("paste?"), persist_state="session",
         )  # fmt: skip
+        if len(given or "") > MAX_PASTE:  # a limit of the text area itself would drop the text without a word
+            raise ConfigError(say("paste_long", most=MAX_PASTE, count=len(given)))
         return _with_text(check_text(given or "", name=say("source=paste")))
     if stream == "upload":
         file = st.file_uploader(say("upload"), key="upload", help=say("upload?"), max_upload_size=10)

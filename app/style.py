@@ -32,8 +32,9 @@ STYLE = """
 .stAppHeader a:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
 [data-testid="stCaptionContainer"] { color: inherit; opacity: 0.78; }
 .stPlotlyChart :is(text, tspan)[style*="rgb(128, 132, 149)"] { fill: #59626E !important; fill-opacity: 1 !important; }
-[data-testid="stBaseButton-primary"] *, .stMultiSelect [data-tag], .stMultiSelect [data-tag] * {
+[data-testid="stBaseButton-primary"]:not(:disabled) *, .stMultiSelect [data-tag], .stMultiSelect [data-tag] * {
   color: light-dark(#FFFFFF, #14181D); }
+button[data-testid^="stBaseButton"]:disabled * { color: light-dark(#59626E, #9BA3AD); opacity: 1; }
 @media (max-width: 768px) {
   .stMainBlockContainer { padding: 3.4rem 1rem 3rem 1rem; }
   [data-testid="stMetricValue"] { font-size: 1.15rem; }

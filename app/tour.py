@@ -84,6 +84,10 @@ def _button(name: str, label: str, icon: str, action: Callable, arguments: tuple
 
 
 def _go(place: int | None) -> None:
+    """Callback: another step, or none. A failure does not go along to the next step, which is about the usual gate."""
+    now = st.session_state.get(PLACE)
+    if place is not None and now is not None and STOPS[now].name == "fail" and place != now:
+        runs.restart(st.session_state.first)
     st.session_state[PLACE] = place
 
 

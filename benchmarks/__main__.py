@@ -18,7 +18,7 @@ from titans_mini.sealed import parse, read_bytes
 from .cases import KINDS
 from .contestants import present
 from .machine import describe
-from .report import markdown
+from .report import markdown, to_json
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 3600  # seconds of one case
@@ -106,7 +106,7 @@ def write(out: Path | None, results: list[dict], rounds: int, *, missing: int, q
         file = out / place(out)
         with writing_to("out", out):
             file.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(file, json.dumps(report, indent=1) + "\n")
+            write_whole(file, to_json(report))
             write_whole(out / "BENCHMARKS.md", text)
     return text
 

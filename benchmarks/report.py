@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 from .contestants import OURS
 
 HEAD = """# Benchmarks
@@ -144,8 +147,13 @@ SECTIONS = (
 )
 
 
+def to_json(report: dict) -> str:
+    """The file of a report's numbers."""
+    return json.dumps(report, indent=1) + "\n"
+
+
 def markdown(report: dict, json_name: str) -> str:
-    """BENCHMARKS.md of a report."""
+    """BENCHMARKS.md of a report; it names the SHA-256 of the file of numbers, so that neither changes alone."""
     machine = report["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     quick = "\n\n**Quick sizes: a check that the runner works, not figures to keep.**" if report["quick"] else ""
@@ -155,4 +163,5 @@ def markdown(report: dict, json_name: str) -> str:
     for title, introduction, columns, rows in SECTIONS:
         text += f"\n## {title}\n\n{introduction}\n\n" if title else ""
         text += _table(columns, rows(report["results"]))
-    return text + "\n" + notes(report["results"]) + "\n"
+    digest = hashlib.sha256(to_json(report).encode()).hexdigest()
+    return text + "\n" + notes(report["results"]) + f"\n\nSHA-256 of `{json_name}`: `{digest}`\n"

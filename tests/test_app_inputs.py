@@ -11,6 +11,9 @@ pytest.importorskip("streamlit.testing.v1")
 
 from pages import PASTED, lines, picture, sound, start, trace_of  # noqa: E402
 
+# isort: split
+import controls  # noqa: E402
+
 LINK = {
     "stream": "outliers",
     "tau": "0.15",
@@ -160,3 +163,26 @@ def run_code(code: str) -> dict:
 
 def without_time(summary: dict) -> dict:
     return {name: value for name, value in summary.items() if name != "seconds"}
+
+
+def test_a_pasted_text_that_is_too_long_is_one_line_and_the_last_picture_stays():
+    app = start(stream="paste")
+    before = picture(app)
+    app.text_area(key="paste").set_value("a" * 20_001)
+    (line,) = lines(sound(app.run()))
+    assert "20,001" in line and "20,000" in line and "\n" not in line and picture(app) == before
+    app.text_area(key="paste").set_value("ab" * 10_000)
+    assert not lines(sound(app.run())) and trace_of(app).tokens[:2].tolist() == [97, 98]
+
+
+def test_a_choice_that_comes_back_as_a_label_is_the_default():
+    control = controls.CONTROLS["normaliser"]
+    assert controls.one_of(control, "pinned: something else") == control.default
+    assert controls.one_of(control, control.options[1]) == control.options[1]
+
+
+def test_values_beyond_a_widgets_range_are_brought_into_it(monkeypatch):
+    monkeypatch.setitem(controls.WIDGETS, "number", lambda control, **more: 10**9)
+    monkeypatch.setitem(controls.WIDGETS, "slider", lambda control, **more: -3.0)
+    assert controls.show(controls.CONTROLS["tokens"], frozenset()) == controls.MAX_TOKENS
+    assert controls.show(controls.CONTROLS["tau"], frozenset()) == 0

@@ -2,8 +2,12 @@
 
 import gc
 import os
+import shutil
+import subprocess
 import sys
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -20,7 +24,7 @@ from operations.desk import Desk  # noqa: E402
 
 from titans_mini import ConfigError, SimulationConfig
 from titans_mini.memory.state import tensors  # noqa: E402
-from titans_mini.operate import RecipeEngine, fingerprint, flatten, unflatten  # noqa: E402
+from titans_mini.operate import RecipeEngine, fingerprint, flatten, scratch, unflatten  # noqa: E402
 from titans_mini.operate.drill import Drill, DrillConfig  # noqa: E402
 from titans_mini.operate.snapshots import encode_state  # noqa: E402
 
@@ -69,6 +73,37 @@ def test_a_sessions_folder_is_private_bounded_and_goes_with_it(desk):
     del made
     gc.collect()
     assert not own_folder.exists() and folder.exists()
+
+
+def test_a_kept_memory_that_is_gone_is_one_line(desk):
+    desk.attempt(desk.keep, "mine")
+    before = desk.drill.runner.state
+    shutil.rmtree(desk.folder / "recipe")
+    desk.attempt(desk.resume, "mine")
+    assert "mine" in desk.note.replace("\\", "") and "gone" in desk.note and "\n" not in desk.note
+    assert desk.drill.runner.state is before and desk.kept() == []
+
+
+def test_a_server_clears_what_killed_ones_left_and_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    killed = "from titans_mini.operate import scratch; import os, signal; print(scratch.folder(), flush=True); {}"
+    command = [sys.executable, "-c", killed.format("os.kill(os.getpid(), signal.SIGKILL)")]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    left = Path(subprocess.run(command, capture_output=True, text=True, env=environment, check=False).stdout.strip())
+    running = subprocess.Popen(
+        [sys.executable, "-c", killed.format("input()")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
+    )  # fmt: skip
+    with running:
+        alive = Path(running.stdout.readline().strip())
+        foreign = tmp_path / "titans_mini-app-of-somebody"  # without a lock it is none of ours
+        foreign.mkdir()
+        (tmp_path / "titans_mini-app-link").symlink_to(foreign)
+        assert left.is_dir() and alive.is_dir()
+        assert scratch.clear() == 1
+        assert not left.parent.exists() and alive.is_dir() and foreign.is_dir()
+        running.communicate("\n")
+    assert not alive.parent.exists()  # a server that ends by itself leaves nothing
 
 
 def test_no_message_names_the_folder_and_snapshots_have_numbers(desk):

@@ -1,5 +1,7 @@
 """The tour of the Simulator: when it opens, what its steps do and check, and who can hide it."""
 
+from dataclasses import replace
+
 import pytest
 
 pytest.importorskip("streamlit.testing.v1")
@@ -83,3 +85,13 @@ def test_a_step_is_seen_where_the_visitor_does_it_by_hand_and_may_be_left_out():
     app.slider(key="beta").set_value(0.0).run()
     assert CHECKED in panel(app)
     assert panel(press(press(app, "on"), "previous")).startswith("**2 of 5**")
+
+
+def test_a_failure_does_not_go_along_to_the_next_step():
+    app = start(tokens="400")
+    first = trace_of(app).settings
+    press(app, "open")
+    for name in ("on", "on", "do", "on", "do"):
+        press(app, name)
+    assert panel(app).startswith("**4 of 5**") and app.session_state["pinned"] is None
+    assert trace_of(app).settings == replace(first, scenario=tour.STREAM)

@@ -1,6 +1,7 @@
 """The benchmark: operations as torch counts them, medians of runs in turns, and a page that says what was measured."""
 
 import argparse
+import hashlib
 import json
 
 import pytest
@@ -202,3 +203,10 @@ def test_a_stopped_run_goes_on_with_what_is_missing(tmp_path, monkeypatch):
     assert ran == whole[1:] and [item["error"] for item in found["results"]] == ["old", "new"] and not found["missing"]
     runner.main(["--quick", "--missing", "--out", str(tmp_path)])
     assert ran == whole[1:]  # a whole run has nothing left
+
+
+def test_the_page_is_that_of_the_numbers_and_names_their_digest():
+    numbers = (runner.ROOT / "benchmarks" / "results.json").read_bytes()
+    page = (runner.ROOT / "BENCHMARKS.md").read_text(encoding="utf8")
+    assert markdown(json.loads(numbers), "benchmarks/results.json") == page
+    assert hashlib.sha256(numbers).hexdigest() in page

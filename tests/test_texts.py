@@ -34,7 +34,7 @@ SAME = {
     "claims_csv", "claims_json", "claims_reading", "claims_reading=hidden",
     *(f"preset={name}" for name in PRESETS if name not in ("linear_attention", "titans_recipe")),
 }  # fmt: skip
-BLANK = re.compile(r"(?<!%)\{(\w+)\}")
+BLANK = re.compile(r"(?<!%)\{(\w+)(?::words)?\}")
 
 
 def keys_of(tree: ast.AST) -> list[str]:

@@ -24,7 +24,7 @@ from titans_mini.figures import time_figure
 LAMBDAS = (1e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 1e-2)
 DEFAULTS = {name: getattr(SimulationConfig(), name) for name in ("tau", "beta", "lam")}
 PATIENCE = 120.0  # seconds until a picture that does not come is an error
-FOLDERS = "titans_mini-*"  # of sessions that opened the page Operations, below TMPDIR
+FOLDERS = "titans_mini-app-*/visitor-*"  # of sessions that opened the page Operations, below TMPDIR
 
 
 class Move(NamedTuple):

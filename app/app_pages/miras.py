@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import controls
 import links
 import streamlit as st
@@ -176,8 +178,9 @@ def _label(versus: str) -> str:
 
 
 def _choose() -> None:
-    """Callback: another rule B."""
-    links.put({"versus": st.session_state.versus_choice})
+    """Callback: another rule B; a label that has no rule any more, which Streamlit then hands back, changes nothing."""
+    with contextlib.suppress(ConfigError):
+        links.put({"versus": own.VERSUS.read(st.session_state.versus_choice)})
 
 
 def _pin(rule: miras_rules.Rule) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import links
 import streamlit as st
-from controls import Control, keep_in_link, labels
+from controls import Control, keep_in_link, labels, one_of
 from links import Page
 from texts import say
 
@@ -43,5 +43,6 @@ def show_choice(control: Control, hidden: frozenset[str], spell: Callable[[str],
         say(control.name), control.options, key=control.name, help=say(control.name + "?"),
         format_func=labels(control.options, spell),
     )  # fmt: skip
+    value = one_of(control, value)
     keep_in_link(control, value)
     return value

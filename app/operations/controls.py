@@ -8,6 +8,7 @@ from links import Page
 from titans_mini.errors import ConfigError
 from titans_mini.operate import Limits, RunConfig, ShadowConfig
 from titans_mini.operate.drill import INCIDENTS, LONGEST, NONE, ONCE, SCALED, DrillConfig
+from titans_mini.operate.snapshots import check_name
 
 ENGINES = ("language", "recipe")
 DEFAULT = DrillConfig()
@@ -36,7 +37,22 @@ THRESHOLDS = (
     Control("patience", "slider", RULE.patience, 10, 1000, 10),
     Control("snapshot_every", "number", DEFAULT.run.snapshot_every, 100, LONGEST, 500),
 )
-ALL = (ENGINE, INCIDENT, AT, DURATION, FACTOR, *STREAM, *THRESHOLDS)
+
+
+class NamesControl(Control):
+    """The names of the memories kept, in the link only: they tell when the memories are gone."""
+
+    def read(self, text: str) -> tuple[str, ...]:
+        """The names that a link gives, or ConfigError."""
+        return tuple(check_name(self.name, name) for name in text.split(","))
+
+    def spell(self, value: tuple[str, ...]) -> str:
+        """The names as a link has them."""
+        return ",".join(value)
+
+
+MEMORIES = NamesControl("memories", "names", (), longest=600)
+ALL = (ENGINE, INCIDENT, AT, DURATION, FACTOR, *STREAM, *THRESHOLDS, MEMORIES)
 PAGE = Page(
     "operations",
     {control.name: control for control in ALL},

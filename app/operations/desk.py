@@ -6,10 +6,8 @@ The folder is made for the session, holds a bounded number of files, and goes wh
 from __future__ import annotations
 
 import shutil
-import tempfile
 import weakref
 from collections.abc import Callable
-from pathlib import Path
 
 import streamlit as st
 import weights
@@ -18,7 +16,7 @@ from texts.phrases import quoted
 
 from operations import controls as own
 from titans_mini.errors import ConfigError
-from titans_mini.operate import LanguageEngine, RecipeEngine, Sessions, fingerprint
+from titans_mini.operate import LanguageEngine, RecipeEngine, Sessions, fingerprint, scratch
 from titans_mini.operate.drill import Drill, DrillConfig
 from titans_mini.operate.snapshots import FILE, decode_state, encode_state
 
@@ -32,10 +30,12 @@ class Desk:
     """What one session works with."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="titans_mini-"))
+        self.folder = scratch.folder()
         weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self.note: str | None = None  # what the last click could not do
         self.rounding: tuple | None = None  # token and rows of the last measurement
+        self.lost: list[str] = []  # memories that the link names, and that are not here
+        self.forgotten: set[str] = set()
         self._wanted: tuple | None = None
         self._engine_key: tuple | None = None
         self.engine: LanguageEngine | RecipeEngine
@@ -70,21 +70,30 @@ class Desk:
         """Names of the memories kept."""
         return self.sessions.list(USER)
 
+    def names(self) -> list[str]:
+        """Names of the memories kept, whatever their engine."""
+        return sorted({path.name for path in self.folder.glob(f"*/{USER}/*") if path.is_dir()})
+
     def keep(self, name: str) -> None:
         """Keeps the memory under a name. Raises ConfigError."""
         if name not in (kept := self.kept()) and len(kept) >= MAX_KEPT:
             raise ConfigError(say("too_many", count=MAX_KEPT))
         with self.sessions.open(USER, name) as session:
             session.state = self.drill.runner.state
+        self.forgotten.discard(name)
+        self.lost = [lost for lost in self.lost if lost != name]
 
     def resume(self, name: str) -> None:
-        """Goes on with the memory kept under a name. Raises ConfigError."""
+        """Continues with the memory kept under a name. Raises ConfigError, also where it is gone."""
+        if name not in self.kept():
+            raise ConfigError(say("memories_gone", names=name))
         with self.sessions.open(USER, name) as session:
             state = session.state
         self.drill.take_over(state, f"session {name} resumed")
 
     def forget(self, name: str) -> None:
         """Deletes the memory kept under a name."""
+        self.forgotten.add(name)
         if name in self.kept():
             shutil.rmtree(self.folder / self._engine_key[0] / USER / name, ignore_errors=True)
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 
+import links
 import streamlit as st
+from controls import keep_in_link
 from texts import plain, say
 
+from operations.controls import MEMORIES
 from operations.desk import MAX_KEPT, Desk
 from titans_mini.operate import to_prometheus
 from titans_mini.operate.rounding import rounded
@@ -21,12 +24,15 @@ def show(desk: Desk, hidden: frozenset[str]) -> None:
     for name, column in zip(panels, st.columns(len(panels), gap="medium") if panels else (), strict=True):
         with column:
             st.markdown(f"##### {say(name)}", help=say(name + "?"))
-            _sessions(desk) if name == "sessions" else _rounding(desk)
+            if name == "sessions":
+                _sessions(desk, hidden)
+            else:
+                _rounding(desk)
     if "downloads" not in hidden:
         _downloads(desk)
 
 
-def _sessions(desk: Desk) -> None:
+def _sessions(desk: Desk, hidden: frozenset[str]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="keep_row"):
         name = st.text_input(say("keep_name"), "my-memory", max_chars=64, key="keep_name", help=say("keep_name?"),
                              persist_state="session")  # fmt: skip
@@ -34,6 +40,9 @@ def _sessions(desk: Desk) -> None:
         st.button(say("keep_memory"), key="keep_memory", icon=icon, help=about, on_click=desk.attempt,
                   args=(desk.keep, name))  # fmt: skip
     kept = desk.kept()
+    _compare_with_link(desk, hidden)
+    if desk.lost:
+        st.warning(say("memories_gone", names=plain(", ".join(desk.lost))))
     if not kept:
         st.caption(say("nothing_kept"))
     for name in kept:
@@ -48,6 +57,17 @@ def _sessions(desk: Desk) -> None:
     if file is not None:
         st.button(say("resume_file"), key="resume_file", help=say("resume?"), on_click=desk.attempt,
                   args=(desk.from_file, file.getvalue()))  # fmt: skip
+
+
+def _compare_with_link(desk: Desk, hidden: frozenset[str]) -> None:
+    """The link names the memories kept: where it names others, their server or their session has ended meanwhile."""
+    named, kept = links.values()["memories"], desk.names()
+    if gone := [name for name in named if name not in kept and name not in desk.forgotten]:
+        desk.lost = gone
+    if named != tuple(kept):
+        st.session_state["memories"] = tuple(kept)
+    if "memories" not in hidden:
+        keep_in_link(MEMORIES, MEMORIES.spell(kept))
 
 
 def _rounding(desk: Desk) -> None:

@@ -89,6 +89,7 @@ TEXTS = {
     "stream=noise": "Random bytes: nothing to learn.",
     "stream=silence": "A stretch where nothing comes in.",
     "paste": "Text",
+    "paste_long": "the pasted text has {count:,} characters; at most {most:,} can be pasted. For more, upload a file",
     "paste?": "Up to 20,000 characters; it stays in your session and is not part of the link. "
     "Press Ctrl+Enter to run it.",
     "sample": "The cat sat on the mat. The cat sat on the mat. The cat sat on the mat. "

@@ -1,0 +1,54 @@
+"""Folders of a server for its visitors, below the system's folder for temporary files, and their end.
+
+A server that is killed cannot delete them. Each server holds a lock on its own; the system frees it with the process,
+and the next server deletes the folders whose lock is free.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+PREFIX, LOCK = "titans_mini-app-", "server.lock"
+
+
+def folder() -> Path:
+    """A new folder for one visitor, inside that of this process."""
+    return Path(tempfile.mkdtemp(prefix="visitor-", dir=_own()[0]))
+
+
+def clear() -> int:
+    """Deletes what servers of this account that no longer run have left; returns the number of their folders."""
+    gone = 0
+    for place in Path(tempfile.gettempdir()).glob(PREFIX + "*"):
+        with contextlib.suppress(OSError, Timeout):
+            if place.is_symlink() or not _is_mine(place) or not (place / LOCK).is_file():
+                continue
+            with FileLock(place / LOCK, timeout=0):
+                shutil.rmtree(place, ignore_errors=True)
+                gone += 1
+    return gone
+
+
+@cache
+def _own() -> tuple[Path, FileLock]:
+    """The folder of this process with its lock, both until the process ends."""
+    while True:
+        place = Path(tempfile.mkdtemp(prefix=PREFIX))
+        lock = FileLock(place / LOCK)
+        lock.acquire()
+        if (place / LOCK).exists():  # else another server took it for left over before it was locked
+            break
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    return place, lock
+
+
+def _is_mine(place: Path) -> bool:
+    return not hasattr(os, "getuid") or place.stat().st_uid == os.getuid()
