@@ -18,7 +18,7 @@ from texts import TEXTS, plain  # noqa: E402
 from texts.english import claims as texts_claims  # noqa: E402
 
 from titans_mini.claims import CLAIMS  # noqa: E402
-from titans_mini.claims.finding import FAILS, HOLDS, LOST, PART, UNTESTED, Finding, Spread  # noqa: E402
+from titans_mini.claims.finding import FAILS, HOLDS, LOST, PART, UNTESTED, Finding, Reading, Spread  # noqa: E402
 from titans_mini.claims.report import Result, to_json  # noqa: E402
 from titans_mini.claims.view import pick, to_csv  # noqa: E402
 from titans_mini.errors import ConfigError  # noqa: E402
@@ -81,7 +81,8 @@ def test_it_opens_with_every_row_closed_and_the_verdicts_counted():
 def test_an_open_row_has_papers_measurement_figures_rule_command_and_machine():
     app = start(row="beta")
     claim, said = CLAIMS["beta"], words(app)
-    assert claim.claim_zh in said and plain(claim.papers) in said and claim.source in said
+    assert f"own words:** {plain(claim.claim_zh, 1000)}" in said and "is our translation" in said
+    assert plain(claim.papers) in said and claim.source in said
     assert "best \\*beta\\* is 0.9." in said and plain(claim.rule, 1000) in said and "1.5 s on a machine" in said
     assert [block.value for block in app.code] == [claim.command]
     (frame,) = (frame.value for frame in app.dataframe)
@@ -98,13 +99,31 @@ def figure(label: str, key: str, value: str, low: str = "", high: str = "", seed
     return line | {"name in the JSON": key}
 
 
+def test_each_reading_has_its_verdict_its_sentence_its_figures_and_its_rule(monkeypatch):
+    readings = (
+        Reading("length", FAILS, "as *searched*", ("chain_1",)),
+        Reading("chain", HOLDS, "as chained", ("chain_2",)),
+    )
+    finding = Finding(PART, {"chain_1": 0.9, "chain_2": 0.8, "longest": 10}, "all", readings)
+    monkeypatch.setattr(claims_runs, "load_results", lambda: {"rag": Result(finding, "full", 1.5, "a machine")})
+    app = start(row="rag")
+    ways = {name: (plain(way.means, 1000), plain(way.rule, 1000)) for name, way in CLAIMS["rag"].ways.items()}
+    said = words(app)
+    assert f"1. :red-badge[does not hold] {ways['length'][0]}. *as \\*searched\\*.*" in said
+    assert f"2. :green-badge[holds] {ways['chain'][0]}. *as chained.*" in said
+    assert all(f"{number}. {rule}" in said for number, (_, rule) in enumerate(ways.values(), 1))
+    assert list(app.dataframe[0].value["reading"]) == ["1", "2", ""]
+    hidden = words(start(row="rag", hide="verdicts"))
+    assert "badge" not in hidden and f"2. {ways['chain'][0]}. *as chained.*" in hidden
+
+
 def test_a_row_that_is_not_measured_says_so_and_has_its_command():
     app = start(row="share")
     assert "Not measured yet" in words(app) and app.code[0].value == CLAIMS["share"].command and not app.dataframe
     assert "does not have" not in words(app) and "Neither paper has the number" in words(app)
     assert "Neither paper has anything" in words(start(row="grid"))
-    assert app.code[0].value != (order := start(row="order")).code[0].value
-    assert order.code[0].value == f"{CLAIMS['order'].before}\n{CLAIMS['order'].command}"
+    assert app.code[0].value != (order := start(row="order_small")).code[0].value
+    assert order.code[0].value == f"{CLAIMS['order_small'].before}\n{CLAIMS['order_small'].command}"
 
 
 def test_filters_by_verdict_and_section_alone_and_together():
@@ -124,7 +143,7 @@ def test_filters_by_verdict_and_section_alone_and_together():
 
 def test_a_link_with_filter_and_open_row_gives_the_same_page():
     app = start(judged="fails", row="tau")
-    assert _keys(app) == ["beta", "tau"] and CLAIMS["tau"].claim_zh in words(app)
+    assert _keys(app) == ["beta", "tau"] and plain(CLAIMS["tau"].claim_zh, 1000) in words(app)
     again = start(**linked(app))
     assert words(again) == words(app) and heads(again) == heads(app)
     app.button(key="claims_defaults").click()

@@ -55,7 +55,7 @@ def test_a_report_is_read_as_it_was_written(tmp_path):
     (tmp_path / "r.json").write_text(to_json(results))
     assert load_results(tmp_path / "r.json") == results
     rows = json.loads(to_json(results))["rows"]
-    assert rows["order_small"]["before"].startswith("for v in") and rows["beta"]["claim_zh"] == CLAIMS["beta"].claim_zh
+    assert rows["order_small"]["before"].startswith("for s in") and rows["beta"]["claim_zh"] == CLAIMS["beta"].claim_zh
     assert "before" not in rows["beta"] and rows["beta"]["figures"]["share"]["seeds"] == 2
     assert not re.search(r"\b20\d\d-\d\d", to_json(results))  # no date
 
@@ -267,7 +267,7 @@ def test_the_order_is_judged_over_the_seeds_of_training_runs(tmp_path, capsys):
     (tmp_path / "text-mac-3").mkdir()  # not finished
     row = order_of(capsys, tmp_path)
     assert row["figures"]["mag_minus_mac"]["seeds"] == 3
-    assert row["figures"]["bits_mal"]["high"] >= 2.302
+    assert row["figures"]["bits_mal"]["high"] >= 2.3019
     assert [reading["name"] for reading in row["readings"]] == ["variants", "same_steps", "same_time"]
     assert row["readings"][0]["verdict"] == PART  # the bundled seed 0 has another order
     shutil.rmtree(tmp_path)
