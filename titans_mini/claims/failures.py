@@ -90,8 +90,8 @@ def judge_lambda(figures: Figures) -> Finding:
         f"without decay the memory has {figures['bytes_start']:,} bytes before and {figures['bytes_end']:,} after "
         f"{TOKENS:,} tokens, while its norm grows to {figures['lam_small']} times the start (at the default "
         f"{figures['lam_small_default']}); at lam {UPPER:g} its recall of the first tenth of the text is "
-        f"{figures['lam_upper']} (at the default {figures['lam_large_default']}), so a living memory was seen to forget "
-        f"in {figures['lam_upper_seen']:.0%} of the runs; at lam {LARGE:g} the recall is {figures['lam_large']}, and the "
-        f"memory was dead in {figures['lam_large_dead']:.0%} of the runs"
+        f"{figures['lam_upper']} (at the default {figures['lam_large_default']}), so a living memory was seen to "
+        f"forget in {figures['lam_upper_seen']:.0%} of the runs; at lam {LARGE:g} the recall is "
+        f"{figures['lam_large']}, and the memory was dead in {figures['lam_large_dead']:.0%} of the runs"
     )
     return Finding(grade(grows, forgets), figures, told)

@@ -54,7 +54,8 @@ TEXTS: dict[str, str] = {
     "incident=scaled_weight": "From token {at:,}, a fault **multiplies a matrix of the memory by {factor:g}** before "
     "each 100 tokens, for {duration:,} tokens. The text stays clean.",
     "incident=broken_weight": "At token {at:,} **one number of the memory becomes NaN**. The text stays clean.",
-    "incident=zero_weights": "At token {at:,} **all weights of one memory become 0**: it is dead. The text stays clean.",
+    "incident=zero_weights": "At token {at:,} **all weights of one memory become 0**: it is dead. The text stays "
+    "clean.",
     "incident_never": "The stream ends at token {tokens:,}, before the incident at {at:,}.",
     # player
     "drill_play?": "Reads on by itself, one step in 0.8 seconds.",

@@ -59,8 +59,8 @@ TEXTS = {
     "scale?": "rms: norm sqrt(d), as after a transformer's RMSNorm, which the recipe's constants expect. "
     "unit: norm 1, as in the paper.",
     "decay": "Decay towards",
-    "decay?": "What the weights fade to where nothing is written. zero: as in the recipe and the paper; a memory of two "
-    "or more matrices that gets there is dead. start: the start weights, from which it can learn again.",
+    "decay?": "What the weights fade to where nothing is written. zero: as in the recipe and the paper; a memory of "
+    "two or more matrices that gets there is dead. start: the start weights, from which it can learn again.",
     "chunk": "Chunk",
     "chunk?": "Tokens whose gradients are taken at the same weights. 1 is the plain token loop; more is faster.",
     "depth": "Depth",
@@ -138,9 +138,9 @@ TEXTS = {
     "mend": "Set {name} to {value}",
     "mend?": "Changes this one setting, so that the run stays finite.",
     # death
-    "dead": "**The memory is dead from token {token} on.** Decay (lambda = {lam}) has brought its weights so near to zero "
-    "that they get no gradient: it answers nothing and cannot learn, and its loss stays at that of silence ({loss}). "
-    "Surprise is 0 because nothing can be learnt, not because all is known.",
+    "dead": "**The memory is dead from token {token} on.** Decay (lambda = {lam}) has brought its weights so near to "
+    "zero that they get no gradient: it answers nothing and cannot learn, and its loss stays at that of silence "
+    "({loss}). Surprise is 0 because nothing can be learnt, not because all is known.",
     "revive?": "Lets the weights decay towards their start weights, which still get a gradient.",
     # failure gallery
     "gallery": "Make it fail",
