@@ -9,7 +9,7 @@ pytest.importorskip("playwright")
 
 import pages  # noqa: E402, F401
 from browsing import serve  # noqa: E402
-from visitors import Caller, Page, drop, held, sessions, slide, unlike  # noqa: E402
+from visitors import PAGES, Caller, Page, drop, held, roam, sessions, slide, unlike  # noqa: E402
 
 # isort: split
 import runs  # noqa: E402
@@ -56,6 +56,17 @@ def test_sessions_that_vanish_are_released(server, tmp_path):
         kept = asyncio.run(visit())
         assert running.log.read_text() == ""
     assert kept[0] == 1 and kept[-1] <= 3, kept  # of seven
+
+
+def test_sessions_that_open_all_pages_from_the_first_second_see_no_error_page(tmp_path):
+    async def visit():
+        return await asyncio.gather(*(roam(running, seed, 1, TOKENS) for seed in range(4)))
+
+    with serve(tmp_path, TMPDIR=str(tmp_path)) as running:
+        found = asyncio.run(visit())
+        assert running.log.read_text() == ""
+    assert [visits.errors for visits in found] == [[]] * 4
+    assert all(visits.visits >= len(PAGES) for visits in found)
 
 
 def test_runs_take_turns_but_none_waits_long_for_another(monkeypatch):

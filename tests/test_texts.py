@@ -85,7 +85,8 @@ def test_phrases_keep_their_blanks_and_no_two_rooms_differ():
     assert differ == set()
     modules = [module for name, module in sys.modules.items() if name.startswith("titans_mini.chinese.")]
     dicts = [chinese.PHRASES, *(module.PHRASES for module in modules if hasattr(module, "PHRASES"))]
-    pairs = {pair for phrases in dicts for pair in phrases.items()}
+    # Where a module's sentences are all the package's, the whole dictionary marks their blanks for it.
+    pairs = {(key, text.replace(":words}", "}")) for phrases in dicts for key, text in phrases.items()}
     assert len(dicts) > 7 and {key for key, _ in pairs} == set(known) and len(pairs) == len(known)
 
 

@@ -23,6 +23,7 @@ from titans_mini.figures import time_figure
 
 LAMBDAS = (1e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 1e-2)
 DEFAULTS = {name: getattr(SimulationConfig(), name) for name in ("tau", "beta", "lam")}
+PAGES = ("", "anatomy", "variants", "miras", "tuning", "operations", "claims")
 PATIENCE = 120.0  # seconds until a picture that does not come is an error
 FOLDERS = "titans_mini-app-*/visitor-*"  # of sessions that opened the page Operations, below TMPDIR
 
@@ -76,6 +77,8 @@ class Caller:
         while True:
             answer = ForwardMsg.FromString(await asyncio.wait_for(self.socket.recv(), PATIENCE))
             if answer.WhichOneof("type") == "script_finished":
+                if answer.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+                    continue  # another page is drawn in a second run
                 return arrived or time.monotonic() - began
             if answer.WhichOneof("type") == "delta" and self._take(answer.delta.new_element):
                 arrived = time.monotonic() - began
@@ -197,6 +200,28 @@ async def slide(session: Caller | Page, seed: int, end: float, pause: float, mos
         moves.append(await session.move(list(DEFAULTS)[len(moves) % 3], choices))
         await asyncio.sleep(pause * (0.5 + choices.random()))
     return moves
+
+
+class Visits(NamedTuple):
+    """How many pages a session has opened, and the errors that it saw there."""
+
+    visits: int
+    errors: list[str]
+
+
+async def roam(server: Server, seed: int, rounds: int, tokens: int) -> Visits:
+    """A session that opens every page `rounds` times, in an order of its own, and moves tau on the Simulator."""
+    choices, count = random.Random(seed), 0
+    async with connect(server) as socket:
+        caller = Caller(socket, tokens)
+        for _ in range(rounds):
+            for page in choices.sample(PAGES, len(PAGES)):
+                await caller.visit(page)
+                count += 1
+                if page == "" and caller.sliders:
+                    await caller.move("tau", choices)
+                    count += 1
+    return Visits(count, caller.errors)
 
 
 def unlike(moves: Iterable[Move], tokens: int) -> list[Move]:

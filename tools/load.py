@@ -6,7 +6,9 @@ others speak the app's websocket without a browser, timed from the message to th
 draw twenty pages and serve them as well. Afterwards each picture is compared, bit for bit, with a run of the same
 settings in this process, where nobody else is.
 
-With `--dropped`, sessions come, use two pages, and vanish without a word; what they leave in the server is measured.
+With `--wander`, the sessions begin in the first second of the server, all at once, and go from page to page; error
+pages are counted. With `--dropped`, sessions come, use two pages, and vanish without a word; what they leave in the
+server is measured.
 Server, browser and callers share one machine, so these figures are worse than those of a server alone.
 """
 
@@ -26,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from browsing import Server, serve  # noqa: E402
-from visitors import Caller, Move, Page, drop, held, sessions, slide, unlike  # noqa: E402
+from visitors import Caller, Move, Page, drop, held, roam, sessions, slide, unlike  # noqa: E402
 
 WAIT = 10  # seconds that the server keeps a session whose visitor is gone; Streamlit's own 120 take long to watch
 
@@ -79,6 +81,22 @@ async def load(server: Server, options: argparse.Namespace) -> list[str]:
     ]
 
 
+async def wander(server: Server, options: argparse.Namespace) -> list[str]:
+    """Sessions that open all pages from the server's first second on, each in an order of its own; the report."""
+    begin = time.monotonic()
+    visits = await asyncio.gather(
+        *(roam(server, seed, options.wander, options.tokens) for seed in range(options.sessions))
+    )
+    errors = [error for found in visits for error in found.errors]
+    count = sum(found.visits for found in visits)
+    logged = server.log.read_text().splitlines()
+    return [
+        f"{options.sessions} sessions, {count} visits of all pages in {time.monotonic() - begin:.0f} s",
+        f"error pages: {len(errors)} of {count}" + "".join(f"\n  {error}" for error in errors[:5]),
+        f"lines in the server's log: {len(logged)}" + "".join(f"\n  {line}" for line in logged[:10]),
+    ]
+
+
 async def dropped(server: Server, folder: Path, options: argparse.Namespace) -> list[str]:
     """Sessions that vanish, ten by ten; the report."""
     report = [f"server's memory: {resident(server):.0f} MB at its start"]
@@ -100,11 +118,15 @@ def main() -> None:
     parser.add_argument("--pause", type=float, default=5.0, help="mean seconds from a picture to the next move")
     parser.add_argument("--tokens", type=int, default=2000)
     parser.add_argument("--dropped", type=int, default=0, help="instead: sessions that come and vanish")
+    parser.add_argument("--wander", type=int, default=0, help="instead: rounds over all pages from the first second")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with serve(folder, TMPDIR=name, STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL=str(WAIT)) as server:
-            work = dropped(server, folder, options) if options.dropped else load(server, options)
+            if options.dropped:
+                work = dropped(server, folder, options)
+            else:
+                work = (wander if options.wander else load)(server, options)
             print("\n".join(asyncio.run(work)))
     if hasattr(os, "getloadavg"):
         print(f"load average of the machine at the end: {os.getloadavg()[0]:.1f}")

@@ -1,0 +1,47 @@
+"""`titans-mini app` and `lab`: what cannot work is one line and exit code 2, before anything is loaded."""
+
+import socket
+
+import pytest
+
+from titans_mini.cli import main
+
+pytest.importorskip("streamlit")
+
+
+def refusal(capsys, *arguments: str) -> str:
+    assert main([*arguments, "--no-browser"]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1
+    return said.err
+
+
+@pytest.mark.parametrize("command", ["app", "lab"])
+def test_a_port_in_use_is_one_line(command, capsys):
+    if command == "lab":
+        pytest.importorskip("jupyterlab")
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        said = refusal(capsys, command, "--port", str(port))
+        assert f"port {port} is in use" in said and "--port" in said
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "no.such.invalid", "a b", "::g"])
+def test_an_address_of_no_network_of_this_machine_is_one_line(address, capsys):
+    assert "address must be one of this machine" in refusal(capsys, "app", "--address", address)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        ([], []),
+        (["--address", "0.0.0.0"], ["--server.address=0.0.0.0"]),
+        (["--address", "::1"], ["--server.address=::1"]),
+    ],
+)
+def test_the_app_answers_this_machine_only_unless_asked(arguments, wanted, monkeypatch):
+    asked = []
+    monkeypatch.setattr("titans_mini.cli.serving._serve", lambda command: asked.append(command) or 0)
+    assert main(["app", "--no-browser", *arguments]) == 0
+    (command,) = asked
+    assert [part for part in command if "address" in part.lower()] == wanted
