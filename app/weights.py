@@ -40,9 +40,8 @@ def find(task: str, variant: str) -> Weights | None:
         others = ", ".join(plain(n) for n in names if n.startswith(task + "-")) or say("no_weights_any")
         st.info(say("no_weights", name=plain(name), variant=variant.upper(), others=others))
         return None
-    path = checkpoint.BUNDLED / f"{fitting[0]}.safetensors"
     try:
-        key = (str(path), path.stat().st_mtime_ns)
+        key = _key(fitting[0])
         card, lm = _load(fitting[0], key)
         if lm.config.vocab_size != TASKS[task].vocab_size:
             raise ConfigError(f"they have a vocabulary of {lm.config.vocab_size}, not {TASKS[task].vocab_size}")
@@ -60,9 +59,8 @@ def controls(task: str = "text") -> dict[str, Weights]:
     """
     found = {}
     for name, file in (CONTROLS if task == "text" else {"same steps": RECALL_CONTROL}).items():
-        path = checkpoint.BUNDLED / f"{file}.safetensors"
         try:
-            key = (str(path), path.stat().st_mtime_ns)
+            key = _key(file)
             card, lm = _load(file, key)
         except (ConfigError, OSError, LookupError, TypeError):
             continue
@@ -78,6 +76,12 @@ def cards(task: str) -> dict[str, dict]:
         with contextlib.suppress(ConfigError, OSError, LookupError, TypeError):
             found[variant] = checkpoint.read_card(f"{task}-{variant}")
     return found
+
+
+def _key(name: str) -> tuple:
+    """What changes with the weights or with their card. Raises OSError where one of them is missing."""
+    path = checkpoint.BUNDLED / f"{name}.safetensors"
+    return str(path), path.stat().st_mtime_ns, path.with_suffix(".json").stat().st_mtime_ns
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
