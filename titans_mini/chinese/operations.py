@@ -50,6 +50,9 @@ PHRASES: dict[str, str] = {
     "the memory is dead: its weights are near 0, so it answers nothing and cannot learn": "记忆已死：权重接近 0，"
     "既答不出任何内容，也无法再学习",
     "its memory is dead": "其中的记忆已死",
+    "{name} must be two numbers, lower and upper, not {value}": "{name} 必须是下限与上限两个数，不能是 {value}",
+    "{name} must not have its lower number above its upper one: {lower} is above {upper}": "{name} 的下限 {lower} "
+    "不能大于上限 {upper}",
     "a number is not finite": "出现非有限数",
     "a number is not finite: {error}": "出现非有限数：{error:words}",
     "memory diverged at token {token} of row {row}": "记忆在第 {row} 行的词元 {token} 处发散",

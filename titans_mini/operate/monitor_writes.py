@@ -30,7 +30,7 @@ class Stretch(NamedTuple):
 STRETCHES = (Stretch(5, 100), Stretch(1, 60))
 LONGEST = max(stretch.length for stretch in STRETCHES)
 SPREAD = 5.0  # calibrated limit: mean + SPREAD standard deviations of what the warm-up showed,
-FULL = 950.0  # and at most this, or the highest rate of the warm-up: a limit that no rate can pass is none
+FULL = 900.0  # and at most this, or the highest rate of the warm-up: a limit that no rate can pass is none
 
 
 class Rise(NamedTuple):
