@@ -69,6 +69,9 @@ def test_out_writes_a_trace_that_can_be_read(tmp_path, name, capsys):
         (["simulate", "--file", "x", "--scenario", "noise"], "file goes with the scenario text"),
         (["simulate", "--out", "trace.xlsx"], "out must end in .json or .csv"),
         ([*QUICK, "--out", "no-such-folder/x.csv"], "cannot be written"),
+        (["train", "--out", "x", "--memory-layers", "0", "7"], "memory_layers must be a whole number from 0 to 1"),
+        (["train", "--out", "x", "--memory-heads", "3"], "memory_heads must divide dim"),
+        (["train", "--out", "x", "--persistent", "0"], "persistent must be a whole number from 1 to 1024"),
         (["app", "--port", "99999999"], "port must be a whole number from 1 to 65535"),
     ],
 )

@@ -100,3 +100,25 @@ def test_less_noise_comes_closer_to_none():
     away = [float((play(config(sigma), MEMORY, tokens)[1] - wanted).norm()) for sigma in (1e-3, 1.0)]
     assert away[0] < 0.01 < away[1]
     check_close(play(config(1e-3), MEMORY, tokens)[1], wanted, 1e-2)
+
+
+@pytest.mark.parametrize(("heads", "conv"), [(1, 1), (4, 1), (1, 4), (4, 4)])
+def test_one_token_touches_as_many_pairs_as_epsilon_counts(heads, conv):
+    """Exchanging it changes that many keys and values, and moves the memory by at most 2 theta C for each."""
+    torch.manual_seed(1)
+    sizes = MemoryConfig(dim=8, heads=heads, conv=conv, chunk=1, clip=1.0)
+    rule = MirasConfig("matrix", "l2", "privacy", "gd", "constant", theta=1.0, alpha=0.0, retention_number=1e-3)
+    memory = MirasMemory(sizes, rule).double()
+    x = 20 * torch.randn(1, 8, 8, dtype=torch.float64)
+    other = x.clone()
+    other[0, 8 - conv] = 20 * torch.randn(8, dtype=torch.float64)
+    with torch.no_grad():
+        state = memory.initial_state(1)
+        pairs, changed = (memory._project(series, state.conv)[0] for series in (x, other))
+        ends = [memory(series)[1].weights for series in (x, other)]
+    touched = ((pairs.keys != changed.keys) | (pairs.values != changed.values)).any(-1)
+    assert int(touched.sum()) == heads * conv
+    moved = float(sum((a - b).square().sum() for a, b in zip(*ends, strict=True)).sqrt())
+    assert moved <= 2 * heads * conv
+    assert heads * conv == 1 or moved > 2  # more than one pair can
+    assert epsilon(1.0, 3, heads=heads, conv=conv) == epsilon(1.0, 3 * heads * conv)

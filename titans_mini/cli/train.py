@@ -15,7 +15,9 @@ from ..training.processes import joined
 from ..training.tasks import TASKS, check_size
 from ..training.train import TrainConfig, Trainer
 
-SHAPE = ("variant", "dim", "layers", "heads", "window", "chunk", "memory_depth", "gate")
+SHAPE = (
+    "variant", "dim", "layers", "heads", "window", "chunk", "memory_depth", "memory_heads", "gate", "persistent",
+)  # fmt: skip
 
 
 def add_train(commands) -> None:
@@ -24,6 +26,9 @@ def add_train(commands) -> None:
     command = commands.add_parser("train", help=text, description=text)
     command.set_defaults(run=_train)
     _add_fields(command, TitansConfig(), SHAPE)
+    command.add_argument(
+        "--memory-layers", type=int, nargs="*", help="layers that have a memory, counted from 0; default all"
+    )
     _add_fields(command, TrainConfig(), [field.name for field in fields(TrainConfig)])
     command.add_argument("--sizes", type=int, nargs="*", default=[], help="also evaluate at these sizes at the end")
     command.add_argument("--out", required=True, help="folder of the run")
@@ -42,7 +47,9 @@ def _train(options: argparse.Namespace) -> int:
     for size in options.sizes:
         check_size("sizes", training.task, size)
     vocab_size = TASKS[training.task].vocab_size
-    model = TitansConfig(vocab_size=vocab_size, **{name: getattr(options, name) for name in SHAPE})
+    layers = None if options.memory_layers is None else tuple(options.memory_layers)
+    shape = {name: getattr(options, name) for name in SHAPE}
+    model = TitansConfig(vocab_size=vocab_size, memory_layers=layers, **shape)
     trainer = Trainer(model, training, options.out)
     try:
         with trainer.held():

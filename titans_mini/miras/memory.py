@@ -20,6 +20,7 @@ class MirasMemory(NeuralMemory):
     `miras` is the inner rule; `config` the sizes, chunk and clip (its `gate` is not used; `depth` and `activation`
     are those of architecture mlp). `gate` replaces the gate and `architecture` the memory, for instance by
     `from_module(any module)`. `seed` is that of retention privacy's noise: states made from the same seed share it.
+    What one token may tell is `epsilon(sigma, heads=config.heads, conv=config.conv)`: it touches that many pairs.
     """
 
     def __init__(

@@ -2,6 +2,9 @@
 
 The noise of a token is a pure function of its row's key and of its position, so that any split of a stream gives the
 same and no two rows share any. A key that others know hides nothing: outside lessons, draw the seed from a secret.
+
+Recipe: section 4, which says "differential privacy" and no more. That each gradient is clipped and gets Gaussian noise
+is this project's reading of these two words. Mechanism: Abadi et al. 2016.
 """
 
 from __future__ import annotations
@@ -46,16 +49,20 @@ def add_noise(grads: Weights, keys: Tensor, scale: float, valid: Tensor | None) 
     return noisy, torch.stack([keys[:, 0], keys[:, 1] + real.sum(-1)], dim=1)
 
 
-def epsilon(sigma: float, tokens: int = 1, delta: float = 1e-5) -> float:
-    """The privacy spent, (epsilon, delta): what the memory may tell of one person who wrote `tokens` of its pairs.
+def epsilon(sigma: float, tokens: int = 1, delta: float = 1e-5, *, heads: int = 1, conv: int = 1) -> float:
+    """The privacy spent, (epsilon, delta): what the memory may tell of one person who wrote `tokens` of its tokens.
 
-    Renyi accounting by Opacus, without subsampling; two streams are neighbours when those pairs' gradients are left
-    out. It is about the memory and its answers: a record's loss and surprise are exact, so keep them to yourself.
-    Raises ConfigError where Opacus is not installed.
+    A token of `run` is one pair. In a `MirasMemory` it is a pair in each head, and the convolution mixes it into the
+    tokens after it, so that it touches up to heads x conv pairs: give the `heads` and `conv` of its MemoryConfig. Each
+    pair is clipped and gets noise on its own, and counts as one step. Renyi accounting by Opacus, without subsampling;
+    two streams are neighbours when those pairs' gradients are left out. It is about the memory and its answers: a
+    record's loss and surprise are exact, so keep them to yourself. Raises ConfigError where Opacus is not installed.
     """
     check_number("sigma", sigma, 1e-3, 1e3)
     check_integer("tokens", tokens, 1, 10**9)
     check_number("delta", delta, 1e-15, 0.5)
+    check_integer("heads", heads, 1, 64)
+    check_integer("conv", conv, 1, 64)
     try:
         from opacus.accountants import RDPAccountant
     except ImportError:
@@ -63,5 +70,5 @@ def epsilon(sigma: float, tokens: int = 1, delta: float = 1e-5) -> float:
             "epsilon needs the accountant of Opacus; install it with: pip install 'titans-mini[privacy]'"
         ) from None
     accountant = RDPAccountant()
-    accountant.history = [(sigma, 1.0, tokens)]  # noise, sampling rate, steps
+    accountant.history = [(sigma, 1.0, tokens * heads * conv)]  # noise, sampling rate, steps
     return max(0.0, float(accountant.get_epsilon(delta, alphas=ORDERS)))
