@@ -33,7 +33,7 @@ PHRASES: dict[str, str] = {
     "writes low": "写入过少",
     "writes rise": "写入突增",
     "norm rise": "范数突增",
-    "dead": "记忆已死",
+    "dead": "已死",
     "not finite": "非有限数",
     "auto": "自动",
     "shadow": "影子模型",
