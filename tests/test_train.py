@@ -5,19 +5,28 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
 from browsing import free_port
+from safetensors.torch import load_file
 
 from titans_mini import ConfigError, NeuralMemory, TitansConfig, TitansLM
 from titans_mini.cli import main
 from titans_mini.training.checkpoint import load_model, read_card, save_model
 from titans_mini.training.evaluate import evaluate
 from titans_mini.training.tasks import TASKS, make_batch
-from titans_mini.training.train import TrainConfig, Trainer, backward, learning_rate, step_size, training_batch
+from titans_mini.training.train import (
+    TrainConfig,
+    Trainer,
+    backward,
+    count_pieces,
+    learning_rate,
+    step_size,
+    training_batch,
+)
 
 MODEL = TitansConfig(variant="mag", vocab_size=TASKS["recall"].vocab_size, dim=16, heads=2, window=4, chunk=4)
 SHORT = TrainConfig(steps=6, rows=2, size=8, start_size=4, save_every=2)
@@ -165,6 +174,69 @@ def test_two_processes_train_one_model(tmp_path):
     batches = [training_batch(config, step, rank) for step in range(config.steps) for rank in range(2)]
     assert card["tokens"] == sum(batch.ids.numel() for batch in batches)
     assert json.loads(done.stdout.strip().splitlines()[-1])["checkpoint"].endswith("model.safetensors")
+
+
+CASES = {
+    "without memory": dict(task="recall", steps=3, size=8, start_size=8, memory="off"),
+    "in pieces": dict(task="text", steps=2, size=24, start_size=24, truncate=8),
+    "of other lengths": dict(task="recall", steps=3, size=8, truncate=16),
+    "with a price on gates": dict(task="recall", steps=2, size=8, gate_cost=0.3),
+}
+TOGETHER = """
+import json
+import sys
+from pathlib import Path
+from titans_mini import TitansConfig
+from titans_mini.training.processes import joined
+from titans_mini.training.train import TrainConfig, Trainer
+
+with joined():
+    for folder, model, config in json.loads(Path(sys.argv[1]).read_text()):
+        Trainer(TitansConfig(**model), TrainConfig(**config), folder).run(quiet=True)
+"""
+
+
+def learn_from_both(model, config):
+    """What one process learns from the batches of two, by the mean of their gradients."""
+    torch.manual_seed(config.seed)
+    lm = TitansLM(model)
+    optimizer = torch.optim.AdamW(lm.parameters(), lr=config.lr, betas=(0.9, 0.95), weight_decay=config.weight_decay)
+    for step in range(config.steps):
+        batches = [training_batch(config, step, rank) for rank in range(2)]
+        price = config.gate_cost if step >= config.steps / 2 else 0.0
+        parts = [backward(lm, *batch, config, price) for batch in batches]
+        optimizer.param_groups[0]["lr"] = learning_rate(config, step)
+        for _ in range(max(count_pieces(config, batch.ids) for batch in batches)):
+            for part in parts:
+                next(part, None)
+            for parameter in lm.parameters():
+                parameter.grad = None if parameter.grad is None else parameter.grad / 2
+            torch.nn.utils.clip_grad_norm_(lm.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+    return lm
+
+
+def test_two_processes_learn_what_one_learns_from_both_batches(tmp_path):
+    plans = []
+    for name, settings in CASES.items():
+        config = TrainConfig(rows=2, **settings)
+        model = replace(MODEL, vocab_size=TASKS[config.task].vocab_size)
+        plans.append((str(tmp_path / name), asdict(model), asdict(config)))
+    lengths = [
+        training_batch(TrainConfig(**plans[2][2]), step, rank).ids.shape[1] for step in range(3) for rank in (0, 1)
+    ]
+    assert len(set(lengths)) > 1  # so that one process has more pieces than the other
+    (tmp_path / "plans.json").write_text(json.dumps(plans))
+    (tmp_path / "together.py").write_text(TOGETHER)
+    done = _torchrun(str(tmp_path / "together.py"), str(tmp_path / "plans.json"))
+    assert done.returncode == 0, done.stderr
+    for folder, model, config in plans:
+        config = TrainConfig(**config)
+        wanted = learn_from_both(TitansConfig(**model), config).state_dict()
+        found = load_file(Path(folder) / f"state-{config.steps}.safetensors")
+        for name, tensor in wanted.items():
+            torch.testing.assert_close(found[f"model.{name}"], tensor, rtol=1e-5, atol=1e-7, msg=f"{folder}: {name}")
 
 
 LEAVING = """
