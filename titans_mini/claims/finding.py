@@ -31,7 +31,7 @@ class Size:
     stream: int  # tokens of the long stream
     training: int  # steps of a small training
     large: int  # width of the memory whose snapshots and reads are timed
-    runs: str | None = None  # folder of training runs, see models.order
+    runs: str | None = None  # folder of training runs, see order.read_cards
 
     @property
     def all_seeds(self) -> range:
