@@ -68,3 +68,28 @@ def test_temperature_sets_the_odds():
 def test_bad_options_are_named(options, message):
     with pytest.raises(ConfigError, match=message):
         generate(make_model("lmm"), make_ids(2), **{"tokens": 1, **options})
+
+
+@pytest.mark.parametrize("temperature", [5e-324, 1e-300, 1e-45, 1e-30, 1e-6])
+@pytest.mark.parametrize("sampling", [{}, dict(top_k=2), dict(min_p=0.5)])
+def test_a_tiny_temperature_is_greedy(temperature, sampling):
+    logits = torch.tensor([[1e4, 0.0, -3.0], [0.5, 2.0, 1e-3], [-1e30, -2.0, -1.0]])
+    generator = torch.Generator().manual_seed(0)
+    for scores in (logits, logits.double()):
+        found = choose(scores, generator, temperature=temperature, **sampling)
+        assert found.tolist() == choose(scores, generator, temperature=0).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 10**30, 2.5, True])
+def test_a_seed_outside_its_range_is_named(seed):
+    with pytest.raises(ConfigError, match="^seed must be a whole number from 0 to 9223372036854775807, not"):
+        generate(make_model("mag"), make_ids(3), 2, seed=seed)
+
+
+def test_a_model_whose_output_matrix_is_its_embedding_reads_trains_and_generates():
+    lm, ids = make_model("mag"), make_ids(5)
+    lm.head.weight = lm.embed.weight
+    lm(ids)[0].square().sum().backward()
+    assert lm.embed.weight.grad is lm.head.weight.grad and bool(lm.embed.weight.grad.abs().sum() > 0)
+    out, state = generate(lm, ids, 2)
+    assert out.shape == (len(ids), 2) and int(state.tokens_seen) == 6

@@ -206,6 +206,7 @@ def report(lm: TitansLM, task: str, size: int, *, rows: int = 32, seed: int = 12
     check_choice("task", task, TASKS)
     check_integer("size", size, 0, 10_000_000)
     check_integer("rows", rows, 1, 100_000)
+    check_integer("seed", seed, 0, 2**31 - 1)
     check_integer("repeats", repeats, 1, 100_000)
     check_vocabulary(task, lm.config.vocab_size)
     ids = make_batch(task, 1, max(size, 32), torch.Generator().manual_seed(seed), True).ids[:, :33]
@@ -277,6 +278,7 @@ def read_latencies(dim: int = 64, *, repeats: int = 64, readers: Iterable[str] =
     """
     check_integer("dim", dim, 1, 8192)
     check_integer("repeats", repeats, 1, 100_000)
+    check_integer("seed", seed, 0, 2**31 - 1)
     generator = torch.Generator().manual_seed(seed)
     weight, x = (torch.randn(rows, dim, generator=generator) for rows in (4 * dim, 1))
     with one_thread(), torch.inference_mode():

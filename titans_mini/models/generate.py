@@ -20,7 +20,8 @@ def choose(
     """
     if temperature == 0:
         return logits.argmax(-1)
-    logits = logits / temperature
+    logits = logits - logits.amax(-1, keepdim=True)  # the likeliest stays 0 at any temperature, however small
+    logits = (logits.double() / temperature).to(logits.dtype)
     if top_k is not None:
         least = logits.topk(min(top_k, logits.shape[-1]), dim=-1).values[:, -1:]
         logits = logits.masked_fill(logits < least, -torch.inf)
@@ -43,12 +44,13 @@ def steps(
 ) -> Iterator[tuple[Tensor, ModelState]]:
     """Like `generate`, a token at a time: (ids (b,), state), each as soon as it is there."""
     check_integer("tokens", tokens, 1, 1_000_000)
+    seed = check_integer("seed", seed, 0, 2**63 - 1)
     check_number("temperature", sampling.get("temperature", 1.0), 0, 100)
     check_number("min_p", sampling.get("min_p", 0.0), 0, 1)
     if sampling.get("top_k") is not None:
         check_integer("top_k", sampling["top_k"], 1, lm.config.vocab_size)
     if sampling.keys() - {"temperature", "top_k", "min_p"}:
-        raise ConfigError("sampling knows temperature, top_k and min_p alone")
+        raise ConfigError("sampling knows only temperature, top_k and min_p")
     generator, given = torch.Generator(prompt.device).manual_seed(seed), prompt
     for _ in range(tokens):
         logits, state = lm(given, state, memory=memory)
