@@ -280,3 +280,19 @@ def test_every_control_has_help_and_every_text_is_shown():
     for control in own.ALL:
         assert control.name in TEXTS["en"] and control.name + "?" in TEXTS["en"], control.name
     assert all(TEXTS["en"][key] == text for key, text in texts_operations.TEXTS.items())
+
+
+def test_after_a_restart_a_link_with_kept_memories_says_that_they_are_gone():
+    app = press(start(incident="none"), "keep_memory")
+    assert app.query_params["memories"] in ("my-memory", ["my-memory"]) and not lines(app)
+    again = start(memories="my-memory,loss")
+    (line,) = lines(again)
+    assert "my\\-memory, loss" in line and "gone" in line
+    press(again, "keep_memory")
+    (line,) = lines(again)
+    assert "loss" in line and "my\\-memory" not in line  # the one of that name is here again
+    assert again.query_params["memories"] in ("my-memory", ["my-memory"])
+    press(app, "forget_my-memory")
+    assert not lines(app) and "memories" not in app.query_params
+    (line,) = lines(start(memories="../etc"))
+    assert "memories must be 1 to 64" in line.replace("\\", "")
