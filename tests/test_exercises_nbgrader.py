@@ -56,6 +56,17 @@ def test_a_changed_source_or_copy_is_noticed(tool, tmp_path):
     assert not gone.exists()
 
 
+def test_line_endings_of_a_checkout_do_not_count(tool, tmp_path):
+    place = tmp_path / "source" / LESSON / f"{LESSON}.ipynb"
+    place.parent.mkdir(parents=True)
+    place.write_bytes((tool.FOLDER / "source" / LESSON / place.name).read_bytes().replace(b"\n", b"\r\n"))
+    assert tool.write(tmp_path) == 2
+    copy = tmp_path / "student" / LESSON / place.name
+    assert copy.read_bytes() == (tool.FOLDER / "student" / LESSON / place.name).read_bytes()
+    copy.write_bytes(copy.read_bytes().replace(b"\n", b"\r\n"))
+    assert tool.stale(tmp_path) == []
+
+
 def test_no_copy_tells_what_it_must_not(tool):
     for path, text in tool.copies().items():
         assert "HIDDEN" not in text and "seed=" not in text and "SOLUTION" not in text
@@ -231,7 +242,7 @@ def course(tool, tmp_path_factory) -> Path:
     for name, notebook in submissions(released).items():
         (top / name / LESSON).mkdir(parents=True)
         (top / name / tool.CONFIG).write_text((top / "course" / tool.CONFIG).read_text())
-        nbformat.write(notebook, top / name / LESSON / released.name)
+        (top / name / LESSON / released.name).write_text(json.dumps(notebook))  # as it is: copied cells keep their ids
     shadow = top / "shadow" / LESSON / "titans_mini" / "exercises"
     shadow.mkdir(parents=True)
     for folder in (shadow, shadow.parent):

@@ -82,7 +82,7 @@ def write(folder: Path = FOLDER) -> int:
                 path.unlink()
     for path, text in made.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+        path.write_text(text, "utf-8", newline="\n")
     return len(made)
 
 
