@@ -8,7 +8,16 @@ import pytest
 import torch
 from builders import make_stream as make_pairs_stream
 
-from titans_mini import ConstantGate, MemoryConfig, SimulationConfig, SurpriseGate, simulate, simulate_many
+from titans_mini import (
+    ConstantGate,
+    MemoryConfig,
+    SimulationConfig,
+    SurpriseGate,
+    TitansConfig,
+    TitansLM,
+    simulate,
+    simulate_many,
+)
 from titans_mini.data import make_stream
 from titans_mini.defaults import plain_defaults
 from titans_mini.miras import MirasConfig, run
@@ -16,8 +25,12 @@ from titans_mini.operate.engine import RecipeEngine
 from titans_mini.reference import RecipeGate, token_loop
 from titans_mini.studies.anatomy import dissect
 from titans_mini.trace import COLUMNS
+from titans_mini.training.evaluate import evaluate
+from titans_mini.training.tasks import TASKS, make_batch
 
 DTYPES = (torch.float64, torch.float16, torch.bfloat16)
+torch.manual_seed(0)
+LM = TitansLM(TitansConfig("mag", vocab_size=TASKS["recall"].vocab_size, dim=8, heads=2)).eval()
 SMALL = SimulationConfig(tokens=70, memory=MemoryConfig.preset("recipe", dim=8))
 
 
@@ -33,6 +46,10 @@ def curves() -> dict[str, np.ndarray]:
         trace = simulate(config)
         found |= {f"{name}.{column}": getattr(trace, column) for column in COLUMNS}
     found["many"] = simulate_many([SMALL, replace(SMALL, tau=0.2)])[1].g_write
+    for task in ("recall", "text", "needle"):
+        found[task] = make_batch(task, 2, 40, torch.Generator(device="cpu").manual_seed(0)).ids.numpy()
+    scores = evaluate(LM, "recall", 40, rows=2)
+    found["scores"] = np.array([scores["accuracy"], scores["bits"]])
     found["keys"] = make_stream("text", 9, 8).keys.numpy()
     found["dissect"] = dissect(SMALL, 5).after[0]
     keys = np.random.default_rng(0).standard_normal((9, 4))

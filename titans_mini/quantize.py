@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .defaults import plain_defaults
 from .errors import ConfigError, check_choice, check_integer
 from .memory import NeuralMemory
 from .memory.chunk import Fast, Record, Tokens
@@ -195,6 +196,7 @@ def step(lm: TitansLM, ids: Tensor, kept: ModelState, kind: str = "int8", *, mem
     return logits, after._replace(layers=tuple(layers))
 
 
+@plain_defaults()
 def report(lm: TitansLM, task: str, size: int, *, rows: int = 32, seed: int = 1234, repeats: int = 64) -> list[dict]:
     """One dict for fp32, int8 and int4: bytes of one row's memories, accuracy and bits of the task, and latency.
 
@@ -271,6 +273,7 @@ def _kernel_product(weight: Quantized, x: Tensor) -> Callable[[], Tensor]:
     return lambda: torch.ops.aten._weight_int8pack_mm(x, weight.codes, scale)
 
 
+@plain_defaults()
 def read_latencies(dim: int = 64, *, repeats: int = 64, readers: Iterable[str] = READERS, seed: int = 0) -> dict:
     """{way of reading: median microseconds} of one query through one frozen layer (4 dim, dim), on one thread.
 

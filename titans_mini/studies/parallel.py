@@ -107,7 +107,7 @@ def resized(lm: TitansLM, chunk: int) -> TitansLM:
 
 
 def gate_matrices(theta: Tensor, eta: Tensor, alpha: Tensor) -> dict[str, np.ndarray]:
-    """(c,) gates of a chunk -> {Coef, D, E}, each (c, c), as in `titans_mini.memory.chunk`. Paper: eq. 13-14 unrolled."""
+    """(c,) gates of a chunk -> {Coef, D, E}, as in `memory.chunk`, each (c, c). Paper: eq. 13-14 unrolled."""
     one = [gate.unsqueeze(0) for gate in (theta, eta, alpha)]
     write = coefficients(Gates(*one, one[0], one[2])).write
     found = (write, decay_matrix(1 - one[2]), decay_matrix(one[1]))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..defaults import plain_defaults
 from ..models.model import TitansLM
 from .tasks import make_batch
 
@@ -29,6 +30,7 @@ def answer_logits(lm: TitansLM, ids: Tensor, ask: Tensor, memory: str = "on") ->
     return torch.cat([logits for _, logits in kept])[order], ids[:, 1:][ask[:, 1:]]
 
 
+@plain_defaults()
 @torch.inference_mode()
 def evaluate(lm: TitansLM, task: str, size: int, *, rows=64, memory="on", seed=1234, held_out=True) -> dict:
     """{accuracy, exact, bits, ...} over `rows` sequences: of single tokens, of whole answers, and bits per token."""

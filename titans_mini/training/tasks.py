@@ -15,6 +15,7 @@ from torch import Tensor
 from ..data.dna import BASES, genome, to_bases
 from ..data.scenarios import to_bytes
 from ..data.text import bundled_text
+from ..defaults import plain_defaults
 from ..errors import ConfigError, check_choice, check_integer
 from .stories import STORIES
 
@@ -255,6 +256,7 @@ def check_size(setting: str, task: str, size: int) -> int:
     return check_integer(setting, size, TASKS[task].least, MAX_SIZE)
 
 
+@plain_defaults()
 def make_batch(task: str, rows: int, size: int, generator: torch.Generator, held_out: bool = False) -> Batch:
     """A batch of a named task. Raises ConfigError for an unknown name, or a size that the task cannot have."""
     check_choice("task", task, TASKS)
