@@ -31,13 +31,13 @@ def test_it_opens_without_an_error_also_on_a_phone(server, chromium, viewport):
 def test_stop_ends_a_long_measurement(server, chromium):
     page = chromium.new_page(viewport={"width": 1400, "height": 900})
     page.goto(server.url + "variants?variant=mag&rows=64&hide=mask,bits,generation")
-    page.get_by_text("Nothing is measured yet").wait_for()
+    page.get_by_text("Press Measure to draw").wait_for()
     page.locator(".st-key-longer_button button:visible").click()
     page.get_by_text("Gap 16,384, memory on").wait_for()
     page.locator(".st-key-measure_stop button:visible").click()
     page.get_by_text("Gap 16,384, memory on").wait_for(state="hidden", timeout=20_000)
     page.wait_for_function(f"!document.querySelector('{BUSY}')")
-    assert page.get_by_text("Nothing is measured yet").is_visible()
+    assert page.get_by_text("Press Measure to draw").is_visible()
     page.close()
 
 

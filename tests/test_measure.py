@@ -12,7 +12,7 @@ from titans_mini.cli import main
 from titans_mini.models.model import MODES
 from titans_mini.threads import one_thread
 from titans_mini.training import measure
-from titans_mini.training.checkpoint import read_card, save_model
+from titans_mini.training.checkpoint import load_model, read_card, save_model
 from titans_mini.training.controls import CONTROLS, is_control, modes_of
 from titans_mini.training.measure import by_context, follow, half_life, measure_text, second_reading
 
@@ -96,8 +96,8 @@ def test_a_second_reading_counts_the_same_bytes_of_both():
     assert row["saved"] == pytest.approx(row["first"] - row["second"], abs=1e-12) and row["error"] >= 0
 
 
-def test_a_memory_that_keeps_everything_saves_bits_in_a_second_reading():
-    """Seen by eye: without memory there is nothing to save, so both readings agree to rounding."""
+def test_only_a_memory_makes_a_second_reading_differ():
+    """Without memory nothing of the first reading is left past attention's reach, so both agree to rounding."""
     (off,) = second_reading(model(), (64,), rows=2, memory="off", source=some_bytes(400))
     (on,) = second_reading(model(), (64,), rows=2, memory="on", source=some_bytes(400))
     assert abs(off["saved"]) < 1e-12 and abs(on["saved"]) > 1e-6
@@ -141,6 +141,18 @@ def test_a_card_gets_all_three_for_each_mode(monkeypatch):
     assert {row["memory"] for row in found["half_life"]} == {"on"}
     assert all(row["seed"] == 2 for rows in found.values() for row in rows)
     assert set(measure_text(model(dim=8), ("off",))["half_life"]) == set() and json.loads(json.dumps(found)) == found
+
+
+def test_a_checkpoint_that_is_there_is_measured_and_still_loads(monkeypatch, tmp_path):
+    monkeypatch.setattr(measure, "measure_text", lambda lm, modes: {"context": [{"modes": list(modes)}]})
+    for name, memory in (("text.1", "on"), ("control", "off")):
+        save_model(model().float(), tmp_path / name, {"training": {"memory": memory}, "seconds": 1.5})
+        card = measure.measure_card(tmp_path / name)
+        assert card["context"] == [{"modes": list(modes_of(card))}] and card["seconds"] == 1.5
+        assert read_card(tmp_path / name) == card and load_model(tmp_path / name).config.dim == 16
+    save_model(model(vocab_size=80).float(), tmp_path / "recall", {})
+    with pytest.raises(ConfigError, match="needs 256 symbols"):
+        measure.measure_card(tmp_path / "recall")
 
 
 @pytest.mark.parametrize(
@@ -224,10 +236,10 @@ def test_a_model_that_reads_no_bytes_is_refused(capsys, folder):
 
 
 def test_training_on_text_measures_at_its_end(capsys, tmp_path, monkeypatch):
-    from titans_mini.cli import commands
+    from titans_mini.cli import train
 
     seen = []
-    monkeypatch.setattr(commands, "measure_text", lambda lm, modes: seen.append(modes) or {"context": [{"bits": 1.0}]})
+    monkeypatch.setattr(train, "measure_text", lambda lm, modes: seen.append(modes) or {"context": [{"bits": 1.0}]})
     flags = (
         "train --task text --variant mag --dim 8 --heads 2 --window 4 --chunk 4 --layers 1 --steps 1 --rows 1 --size 8"
     )

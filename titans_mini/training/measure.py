@@ -7,6 +7,7 @@ Results are lists of plain dicts, as they stand in a checkpoint's card.
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -15,7 +16,9 @@ from torch.nn import functional
 from ..errors import ConfigError, check_choice, check_integer
 from ..memory.chunk import Record
 from ..models.model import MODES, TitansLM
-from .tasks import text_bytes
+from .checkpoint import BUNDLED, CARD, WEIGHTS, bundled_names, load_model, read_card, write_card
+from .controls import modes_of
+from .tasks import check_vocabulary, text_bytes
 
 PIECE = 256  # bytes read at once; the state carries over
 CONTEXTS = (16, 64, 256, 1024, 4096)
@@ -165,3 +168,13 @@ def measure_text(lm: TitansLM, modes=MODES, *, seed: int = SEED) -> dict[str, li
         name: [row for mode in modes for row in measure(lm, memory=mode, seed=seed)]
         for name, measure in measures.items()
     }
+
+
+def measure_card(name: str | Path) -> dict:
+    """Measures a checkpoint that is already there, writes the three entries into its card and returns the card."""
+    path, lm, card = Path(name), load_model(name), read_card(name)
+    check_vocabulary("text", lm.config.vocab_size)
+    path = BUNDLED / path.name if str(name) in bundled_names() else path
+    about = path.with_name(path.name.removesuffix(WEIGHTS).removesuffix(CARD) + CARD)
+    write_card(about, {**card, **measure_text(lm, modes_of(card))})
+    return read_card(name)
