@@ -89,6 +89,20 @@ def test_each_failure_is_one_click_away_with_its_number_and_verdict(name):
     assert trace_of(sound(app.run())).settings == start(tokens="600").session_state["runs"].popitem()[1].trace.settings
 
 
+def test_a_dead_memory_is_named_with_its_token_and_one_click_keeps_it_alive():
+    app = start(tokens="1200", lam="0.01")
+    dead = trace_of(app)
+    (banner,) = [block.value for block in app.error]
+    assert f"dead from token {dead.dead_at} on" in banner and "nothing can be learnt" in banner
+    app.button(key="revive").click()
+    living = trace_of(sound(app.run()))
+    assert living.state == "alive" and living.settings == dead.settings.with_memory(decay="start") and not app.error
+    assert app.segmented_control(key="decay").value == "start" and "start" in app.query_params["decay"]
+    assert trace_of(start(tokens="1200", lam="0.01", decay="start")).settings == living.settings
+    verdict = start(tokens="1200", lam="0.01").markdown
+    assert any(":red-badge[dead]" in block.value for block in verdict)
+
+
 def test_a_pinned_run_lies_behind_and_its_difference_is_named():
     app = start()
     before = trace_of(app)

@@ -10,6 +10,7 @@ from ..errors import ConfigError, check_choice
 from ..figures.operate import timeline_figure
 from ..operate import ALARMS, LanguageEngine, RecipeEngine, ShadowConfig
 from ..operate.drill import INCIDENTS, Drill, DrillConfig, clean_drill, delays
+from ..operate.monitor import named
 from ..training.checkpoint import load_model
 from .prediction import Answer, Prediction, PredictionPanel, asked
 from .words import Words, roomy
@@ -29,7 +30,7 @@ CONTROLS = ("engine", "incident", "duration", "factor", "times", "hold", "worse"
 def first_alarm(drill: Drill) -> str:
     """The alarm that came first after the incident, and how many tokens later; "none" where there was none."""
     found = [(name, delay) for name, delay in delays(drill.events, drill.config.at).items() if name in ALARMS]
-    return "none" if not found else f"{found[0][0]} after {found[0][1]:,} tokens"
+    return "none" if not found else f"{named(found[0][0])} after {found[0][1]:,} tokens"
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,10 @@ class AlarmPrediction(Prediction):
         words = str(entry or "").lower().replace(",", "").split()
         if words == ["none"]:
             return "none"
-        if len(words) != 2 or words[0] not in ALARMS or not words[1].isdecimal():
+        kind, tokens = "_".join(words[:-1]), "".join(words[-1:])
+        if kind not in ALARMS or not tokens.isdecimal():
             raise ConfigError(f"prediction must be none, or an alarm and tokens such as loss 300, not {entry!r}")
-        return f"{words[0]} after {int(words[1]):,} tokens"
+        return f"{named(kind)} after {int(tokens):,} tokens"
 
     def spell(self, answer: Answer, language: str) -> str:
         """As Prediction's."""
@@ -51,7 +53,7 @@ class AlarmPrediction(Prediction):
 
 
 ENGLISH = Words("operations", "en")
-QUESTION = asked("operations", first_alarm, kind=AlarmPrediction, alarms=", ".join(ALARMS))
+QUESTION = asked("operations", first_alarm, kind=AlarmPrediction, alarms=", ".join(map(named, ALARMS)))
 
 
 class DrillLab(PredictionPanel):
@@ -139,7 +141,7 @@ def make_engine(name: str) -> LanguageEngine | RecipeEngine:
 def report(drill: Drill, say: Words = ENGLISH) -> list[str]:
     """What happened after the incident, in plain lines."""
     lines = [say("first", alarm=spell_alarm(first_alarm(drill), say))]
-    then = [f"{name} {delay:,}" for name, delay in delays(drill.events, drill.config.at).items()]
+    then = [f"{say.translate(named(name))} {delay:,}" for name, delay in delays(drill.events, drill.config.at).items()]
     backs = [say("back", token=event.token) for event in drill.events if event.action == "rollback"]
     lines += [say("then", events=", ".join([*then, *backs[:3]]))] if then else []
     bound = drill.runner.monitor.bounds["norm"]
@@ -149,5 +151,7 @@ def report(drill: Drill, say: Words = ENGLISH) -> list[str]:
 
 def spell_alarm(found: str, say: Words) -> str:
     """What `first_alarm` says, in another language."""
-    name, _, tokens, *_ = [*found.split(), "", ""]
-    return say("alarm=none") if found == "none" else say("alarm", alarm=name, tokens=tokens)
+    if found == "none":
+        return say("alarm=none")
+    name, _, rest = found.partition(" after ")
+    return say("alarm", alarm=say.translate(name), tokens=rest.split()[0])
