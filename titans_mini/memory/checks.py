@@ -10,7 +10,7 @@ from torch import Tensor
 from ..errors import ConfigError, DivergenceError
 from .fastweights import Weights
 from .gates import GateState
-from .state import MemoryState, Pending, map_tensors
+from .state import MemoryState, Pending, map_tensors, tensors
 from .transforms import in_transform
 
 
@@ -127,7 +127,7 @@ def check_pending(pending: Pending, chunk: int) -> None:
 
 def usable(state):
     """The state, with copies of tensors made under inference_mode where a backward pass may have to keep them."""
-    if not torch.is_grad_enabled():
+    if not torch.is_grad_enabled() or not any(tensor.is_inference() for tensor in tensors(state)):
         return state
     return map_tensors(lambda tensor: tensor.clone() if tensor.is_inference() else tensor, state)
 
