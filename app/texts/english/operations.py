@@ -120,8 +120,8 @@ TEXTS: dict[str, str] = {
     "keep_memory": "Keep this memory",
     "keep_memory?": "Writes the main track's memory down under this name; {count} names at most.",
     "too_many": "{count} memories are kept already: forget one first",
-    "memories_gone": "The memories kept as {names} are gone: the server was restarted, or this page was opened anew. "
-    "What is kept lives as long as this page.",
+    "memories_gone": "These kept memories are gone: {names}. The server was restarted, or this page was opened again; "
+    "a kept memory lasts only as long as the page.",
     "nothing_kept": "Nothing is kept yet. Keep the memory, read on or break it, and resume.",
     "resume": "Resume",
     "resume?": "Goes on with that memory on all tracks; the stream goes on from where it is.",
