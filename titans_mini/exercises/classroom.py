@@ -63,7 +63,8 @@ def shadows(path: Path) -> bool:
     name = path.name.split(".")[0]
     code = path.is_dir() or path.suffix in CODE
     try:
-        return code and name.isidentifier() and importlib.util.find_spec(name) is not None
+        spec = importlib.util.find_spec(name) if code and name.isidentifier() else None
+        return spec is not None and spec.origin is not None  # a folder without __init__.py has none and shadows nothing
     except (ImportError, ValueError):  # a module without a spec, such as __main__
         return True
 

@@ -26,22 +26,23 @@ class Seal:
     """The functions and classes of some modules and classes, as they were when each was added."""
 
     def __init__(self) -> None:
-        self.kept: list[tuple[str, object, dict]] = []  # name, module or class, name -> (thing, its code)
+        # Of each module or class: its name, itself, the names in it, and what is remembered, name -> (thing, its code).
+        self.kept: list[tuple[str, object, set[str], dict]] = []
 
     def add(self, space: object, wanted: Callable[[object], bool] = callable) -> None:
         """Remembers what can be called in a module, a class or an exercise: of it what is `wanted`."""
         found = {name: _pair(thing) for name, thing in vars(space).items() if wanted(thing)}
-        self.kept.append((getattr(space, "__name__", None) or space.name, space, found))
+        self.kept.append((getattr(space, "__name__", None) or space.name, space, set(vars(space)), found))
 
     def broken(self) -> str | None:
         """The first thing that is no longer what it was, as `torch.allclose`; None if all is."""
-        for where, space, found in self.kept:
+        for where, space, names, found in self.kept:
             now = vars(space)
             for name, (thing, code) in found.items():
                 if now.get(name) is not thing or getattr(thing, "__code__", None) is not code:
                     return f"{where}.{name}"
             if isinstance(space, type):  # a new name hides an inherited one
-                for name in now.keys() - found.keys():
+                for name in now.keys() - names:
                     if callable(now[name]) and any(name in vars(base) for base in space.__mro__[1:]):
                         return f"{where}.{name}"
         return None
