@@ -1,6 +1,7 @@
 """The command line: one JSON object, one line for bad input, exit code 2."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -24,6 +25,17 @@ def test_json_is_one_object_with_the_promised_names(capsys):
 def test_plain_output_is_a_line_a_number(capsys):
     assert main(QUICK) == 0
     assert "writes_per_1k" in capsys.readouterr().out
+
+
+def test_a_dead_memory_is_named_in_plain_output_and_in_json(capsys):
+    assert main(["simulate", "--lam", "1e-2"]) == 0
+    assert re.search(r"^state +dead$", capsys.readouterr().out, re.M)
+    found = {}
+    for lam in ("1e-2", "1e-4"):
+        assert main(["simulate", "--tokens", "1000", "--lam", lam, "--json"]) == 0
+        found[lam] = json.loads(capsys.readouterr().out)
+    assert (found["1e-2"]["state"], found["1e-4"]["state"]) == ("dead", "alive")
+    assert 0 < found["1e-2"]["dead_at"] < 1000 and found["1e-4"]["dead_at"] is None
 
 
 @pytest.mark.parametrize("flags", [["--lambda", "0.01"], ["--lam", "0.01"]])

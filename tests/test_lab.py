@@ -132,6 +132,14 @@ def test_divergence_is_explained():
     assert "Lower eta" in lab.message.value
 
 
+def test_a_dead_memory_is_named_beside_its_numbers():
+    lab = SimulatorLab(tokens=1000)
+    lab.lam.value = 1e-2
+    lab.flush()
+    assert lab.trace.state == "dead" and f"dead from token {lab.trace.dead_at} on" in lab.message.value
+    assert "inner loss" in lab.message.value
+
+
 def test_plot_stays_closed_until_a_number_is_predicted():
     question = Prediction("How many writes?", writes_per_1k, unit="writes")
     lab = SimulatorLab(tokens=SHORT, predict=question)

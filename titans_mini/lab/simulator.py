@@ -148,7 +148,7 @@ class SimulatorLab(PredictionPanel):
         self.stage.draw(figure)
         self.formula.value = _displayed(figures.formula(run, cursor))
         self.reading.value = figures.coloured_text(run, start=max(0, cursor - 60), length=240, cursor=cursor)
-        self._tell(lambda: self._report(run, pinned), bad=run.diverged_at is not None)
+        self._tell(lambda: self._report(run, pinned), bad=run.state != "alive")
 
     def _report(self, run: Trace, pinned: Trace | None) -> list[str]:
         if pinned is None:
@@ -158,7 +158,8 @@ class SimulatorLab(PredictionPanel):
     def _numbers(self, trace: Trace) -> str:
         if trace.diverged_at is not None:
             return self.say(f"diverged={trace.settings.gate}", token=trace.diverged_at)
-        return self.say("numbers", **trace.summary())
+        said = self.say("numbers", **trace.summary())
+        return said if trace.dead_at is None else self.say("dead", numbers=said, token=trace.dead_at)
 
     def _opened(self) -> None:
         self.guess.disabled = True

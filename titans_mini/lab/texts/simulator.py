@@ -74,6 +74,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "每千词元写入数 {writes_per_1k:.4g}；记忆范数 {norm_start:.2f} → {norm_end:.2f}；"
         "内部损失 {loss_start:.3f} → {loss_end:.3f}",
     ),
+    "dead": (
+        "{numbers}. The memory is dead from token {token} on: its weights are near 0, it cannot learn. Lower lambda.",
+        "{numbers}。记忆从词元 {token} 起已死：权重接近 0，无法再学习。请减小 lambda。",
+    ),
     "diverged=surprise": (
         "the memory diverged at token {token}: its steps overshoot. Lower eta.",
         "记忆在词元 {token} 处发散：步子迈过了头。请减小 eta。",
