@@ -77,8 +77,9 @@ def row(key: str, result: Result | None, hidden: frozenset[str]) -> None:
     if "rule" not in hidden:
         st.markdown(f"**{say('claims_rule')}**", help=say("claims_rule?"))
         rules = [plain(about("reading_rule", f"{key}.{name}", way.rule), LONG) for name, way in claim.ways.items()]
-        rules = rules[:1] if len(set(rules)) == 1 else rules  # one for all readings
-        st.markdown(_listed([plain(about("rule", key, claim.rule), LONG)], rules))
+        whole = plain(about("rule", key, claim.rule), LONG)
+        shared = len(set(rules)) == 1  # one for all readings
+        st.markdown(f"{whole}\n\n{rules[0]}" if shared else _listed([whole], rules))
     if "command" not in hidden:
         st.markdown(f"**{say('claims_command')}**", help=say("claims_command?"))
         commands = [claim.before, claim.command] if claim.before else [claim.command]

@@ -39,10 +39,10 @@ loss by {more_loss} and recall by {more_recall} points
 => 第二层使损失变化 {loss}、召回变化 {recall} 个百分点；3 层和 4 层中较好的与 2 层相比，损失变化 {more_loss}、
 召回变化 {more_recall} 个百分点
 
-{memories} memory of {heads} heads at width {width}: {weights} weights, {share} of {model}, {size} MB in float32
+{memories} memory, heads: {heads}, width {width}: {weights} weights, {share} of {model}, {size} MB in float32
 => {memories} 个记忆，{heads} 个头，宽度 {width}：{weights} 个权重，占 {model} 的 {share}，float32 下为 {size} MB
 
-{memories} memories of {heads} heads at width {width}: {weights} weights, {share} of {model}, {size} MB in float32
+{memories} memories, heads: {heads}, width {width}: {weights} weights, {share} of {model}, {size} MB in float32
 => {memories} 个记忆，各 {heads} 个头，宽度 {width}：{weights} 个权重，占 {model} 的 {share}，float32 下为 {size} MB
 
 models of {size} cannot be trained here; the paper prints nothing on C4, and on Wikitext at that size {figures}

@@ -50,7 +50,7 @@ def _read_share(name: str, figures: Figures) -> Reading:
     share, megabytes = figures[f"share_{name}"], figures[f"snapshot_mb_{name}"]
     memories = "1 memory" if LAYOUTS[name][0] else f"{figures[f'layers_{name}']} memories"
     told = (
-        f"{memories} of {LAYOUTS[name][1]} heads at width {WIDTH}: {figures[f'updatable_{name}']:,} weights, "
+        f"{memories}, heads: {LAYOUTS[name][1]}, width {WIDTH}: {figures[f'updatable_{name}']:,} weights, "
         f"{share:.2%} of {figures[f'parameters_{name}'] / 1e6:.0f}M, {megabytes:,.1f} MB in float32"
     )
     kept = tuple(f"{kind}_{name}" for kind in ("layers", "parameters", "updatable", "share", "snapshot_mb"))
