@@ -89,7 +89,7 @@ def test_it_opens_with_gauges_and_a_time_line():
 
 def test_the_default_drill_alarms_degrades_and_comes_back(monkeypatch):
     monkeypatch.setattr(checkpoint, "BUNDLED", REAL)
-    monkeypatch.setattr(operations_desk, "OPENING", 3500)
+    monkeypatch.setattr(operations_desk, "OPENING", 3700)
     app = sound(open_page("operations", {"stream_tokens": "4500"}))
     assert "served: shadow" in texts(app) and "norm rise since 3,200" in texts(app) and "loss since" in texts(app)
     assert "100 d = 6,400" in texts(app) and "It has not fired" in texts(app)

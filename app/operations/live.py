@@ -100,11 +100,14 @@ def _norm_line(desk: Desk) -> str:
         came = say("norm_late", late=found["norm"] - found["norm_rise"])
     else:
         came = say("norm_fired" if "norm" in found else "norm_silent")
-    far = say("norm_far", bound=bound, times=_times(bound / norm), weight=bound / math.sqrt(count))
+    times = _times(bound / norm if norm else math.inf)
+    far = say("norm_far", bound=bound, times=times, weight=bound / math.sqrt(count))
     return say("norm_line", far=far, came=came)
 
 
 def _times(ratio: float) -> str:
+    if ratio == math.inf:  # a dead memory
+        return "∞"
     return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
 
 
