@@ -219,9 +219,8 @@ class NeuralMemory(nn.Module):
     @property
     def rule(self) -> Rule:
         """The fixed parts of the update."""
-        config, origin = self.config, None
-        if config.decay == "start":
-            origin = tuple(start.to(self._memory_dtype()) for start in self.start)
+        config, start = self.config, tuple(part.to(self._memory_dtype()) for part in self.start)
+        origin = start if config.decay == "start" else None
         return Rule(self.gate, ACTIVATIONS[config.activation], config.clip, origin=origin)
 
     def _project(self, x: Tensor, tail: Tensor, count: Tensor | None = None) -> tuple[Tokens, Tensor]:
