@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -16,9 +15,7 @@ from safetensors.torch import load_file, save_file
 from titans_mini import ConfigError, TitansConfig, TitansLM
 from titans_mini.cli import main
 from titans_mini.training.checkpoint import (
-    BUNDLED,
     DIGEST,
-    bundled_names,
     load_model,
     read_card,
     save_model,
@@ -36,7 +33,8 @@ DAMAGES = 100
 
 def small_model(seed=0, config=MODEL):
     torch.manual_seed(seed)
-    return TitansLM(config)
+    with torch.device("cpu"):
+        return TitansLM(config)
 
 
 def same(first, second):
@@ -72,7 +70,7 @@ def change_card(path, **changes):
     write_card(about, card)
 
 
-def change_weights(path, change, config=MODEL):
+def change_weights(path, change):
     """Weights with other content, for which the card has the right checksum."""
     weights = path.with_name("m.safetensors")
     tensors = load_file(weights)
@@ -123,17 +121,11 @@ def test_loading_draws_as_many_random_numbers_as_making_the_model(path):
 def test_a_global_default_type_or_device_changes_nothing(path):
     torch.set_default_dtype(torch.float64)
     try:
-        assert same(load_model(path), small_model().float()) is False  # drawn in another precision
         assert load_model(path).head.weight.dtype == torch.float32
     finally:
         torch.set_default_dtype(torch.float32)
     with torch.device("meta"):
-        assert same(load_model(path), small_model_on_cpu())
-
-
-def small_model_on_cpu():
-    with torch.device("cpu"):
-        return small_model()
+        assert same(load_model(path), small_model())
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "folder/", "x" * 300, "a/" + "x" * 300, "nul\0", "no-such", "/", "~"])
@@ -254,13 +246,12 @@ def mixed(tensors):
         (shorter, "tensor 'head.weight' has the shape (80, 8), not (80, 16)"),
         (missing, "tensor 'head.weight' is missing"),
         (too_many, "tensor 'extra' has no place in this model"),
-        (mixed, "tensor 'head.weight' is float64"),
+        (mixed, "'head.weight' is float64"),
     ],
 )
 def test_weights_that_do_not_fit_name_the_tensor(path, change, told, capsys):
     change_weights(path, change)
-    line = refusal(load_model, path)
-    assert told in line or told == "tensor 'head.weight' is float64" and "'head.weight' is float64" in line
+    assert told in refusal(load_model, path)
     assert main(["eval", "--checkpoint", str(path)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -307,29 +298,3 @@ def test_a_killed_save_leaves_the_old_model_or_a_refusal(path, weights, monkeypa
         else:
             assert same(load_model(path), old)
     assert sorted(os.listdir(path.parent)) == ["m.json", "m.safetensors"]
-
-
-def test_the_shipped_files_are_those_of_the_list():
-    listed = (BUNDLED / checksums.SUMS).read_text("utf-8")
-    assert listed == checksums.sums(BUNDLED), "after a change on purpose: python tools/checksums.py"
-    assert {f"{name}{ending}" for name in bundled_names() for ending in (".json", ".safetensors")} <= {
-        line.split("  ")[1] for line in listed.splitlines()
-    }
-
-
-@pytest.mark.parametrize("name", bundled_names())
-def test_each_shipped_checkpoint_loads_and_its_card_is_intact(name):
-    assert read_card(name)["parameters"] == sum(parameter.numel() for parameter in load_model(name).parameters())
-
-
-def test_the_tool_seals_a_card_of_an_older_version(path, weights):
-    about = path.with_name("m.json")
-    card = {name: value for name, value in read_card(path).items() if name != DIGEST}
-    about.write_text(json.dumps(card))
-    assert refusal(load_model, path)
-    done = subprocess.run(
-        [sys.executable, ROOT / "tools" / "checksums.py", path.parent], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert same(load_model(path), small_model()) and read_card(path) == {**card, DIGEST: checksums.sha256(weights)}
-    assert (path.parent / checksums.SUMS).read_text() == checksums.sums(path.parent)
