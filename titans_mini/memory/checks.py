@@ -43,6 +43,7 @@ class Leaf:
 
     def __init__(self, dtype: torch.dtype, *axes: tuple[int | None, str], optional: bool = False) -> None:
         self.dtype, self.axes, self.optional = dtype, axes, optional
+        self.sizes = tuple(size for size, _ in axes)
 
     def check(self, found: Tensor, name: str, device: torch.device) -> None:
         """Raises ConfigError, which names the setting and the tensor, unless `found` is such a tensor."""
@@ -55,17 +56,43 @@ class Leaf:
         for own, (size, setting) in zip(found.shape, self.axes, strict=True):
             _refuse_unless(size in (None, own), setting, name, f"({shape})", tuple(found.shape))
 
+    def fits(self, found: Tensor | None, device: torch.device) -> bool:
+        """Whether `check` would pass."""
+        if found is None:
+            return self.optional
+        if not isinstance(found, Tensor) or found.dtype is not self.dtype or found.device != device:
+            return False
+        sizes = self.sizes
+        return len(found.shape) == len(sizes) and (
+            found.shape == sizes or all(size in (None, own) for size, own in zip(sizes, found.shape, strict=True))
+        )
+
 
 def _refuse_unless(fits: bool, setting: str, name: str, wanted: object, found: object) -> None:
     if not fits:
         raise ConfigError(f"state is of another {setting}: {name} must be {wanted}, not {found}")
 
 
-def check_state(found, wanted, device: torch.device, name: str = "state") -> None:
+def check_state(found, wanted, device: torch.device) -> None:
     """Raises ConfigError for the last part of a nested tuple that is not what `wanted`, of Leafs, says it must be.
 
     The last parts go first: sizes that name one setting stand there, and weights, which many settings decide, in front.
     """
+    if not _alike(found, wanted, device):  # names are made only for a refusal, since this runs at every call
+        _name_difference(found, wanted, device, "state")
+
+
+def _alike(found, wanted, device: torch.device) -> bool:
+    if isinstance(wanted, Leaf):
+        return wanted.fits(found, device)
+    if wanted is None or found is None:
+        return found is wanted
+    if type(found) is not type(wanted) or len(found) != len(wanted):
+        return False
+    return all(_alike(part, own, device) for part, own in zip(found, wanted, strict=True))
+
+
+def _name_difference(found, wanted, device: torch.device, name: str) -> None:
     if isinstance(wanted, Leaf):
         if found is not None or not wanted.optional:
             wanted.check(found, name, device)
@@ -80,7 +107,7 @@ def check_state(found, wanted, device: torch.device, name: str = "state") -> Non
     if len(found) != len(wanted):
         raise ConfigError(f"state is of another depth: {name} must have {len(wanted)} parts, not {len(found)}")
     for part, own, field in [*zip(found, wanted, fields, strict=True)][::-1]:
-        check_state(part, own, device, f"{name}.{field}")
+        _name_difference(part, own, device, f"{name}.{field}")
 
 
 class Sizes(NamedTuple):

@@ -79,37 +79,39 @@ class NeuralMemory(nn.Module):
     ) -> tuple[Tensor, MemoryState]:
         """Writes each token, reads after each write. See the class."""
         x, state = self._check(x, state, mask)
-        trace = [] if trace is None else trace
         if mask is not None or state.pending.valid is not None:
-            out, state, record = self._pass(x, state, mask=mask)
-            trace.append(record)
+            out, state, record = self._pass(x, state, mask=mask, traced=trace is not None)
+            if trace is not None:
+                trace.append(record)
             return out, state
         reach = self.block * self.config.chunk
         held = state.pending.keys.shape[1]
         outs = []
         for start in range(-held, x.shape[1], reach):  # blocks end where chunks do
             first = max(start, 0)
-            step, block = functools.partial(self._pass, first=first), x[:, first : start + reach]
+            step = functools.partial(self._pass, first=first, traced=trace is not None)
+            block = x[:, first : start + reach]
             last = start + reach >= x.shape[1]  # its graph is needed at once
             if torch.is_grad_enabled() and not last and not in_transform():
                 out, state, record = recompute(step, self.parameters(), block, state)
             else:
                 out, state, record = step(block, state)
             outs.append(out)
-            trace.append(record)
+            if trace is not None:
+                trace.append(record)
         return outs[0] if len(outs) == 1 else torch.cat(outs, dim=1), state
 
     def _pass(
-        self, x: Tensor, state: MemoryState, *, mask: Tensor | None = None, first: int = 0
-    ) -> tuple[Tensor, MemoryState, Record]:
-        """All of x at once; it begins with token `first` of the call."""
+        self, x: Tensor, state: MemoryState, *, mask: Tensor | None = None, first: int = 0, traced: bool = False
+    ) -> tuple[Tensor, MemoryState, Record | None]:
+        """All of x at once, and its Record if `traced`; it begins with token `first` of the call."""
         inner = x.to(self.to_qkv.weight.dtype)
         if mask is not None:
             inner = inner.masked_fill(~mask.unsqueeze(-1), 0)  # even NaN in padding changes nothing
         if mask is None and state.pending.valid is None:
-            reads, state, record = self._aligned(inner, state)
+            reads, state, record = self._aligned(inner, state, traced)
         else:
-            reads, state, record = self._ragged(inner, state, mask)
+            reads, state, record = self._ragged(inner, state, mask, traced)
         out = self._finish(inner, reads, mask).to(x.dtype)
         check_finite(out, inner, first)
         return out, state, record
@@ -139,7 +141,7 @@ class NeuralMemory(nn.Module):
         keys, values, features, valid = state.pending
         return self._step(fast, Tokens(keys, values, None, features, valid))[1]
 
-    def _aligned(self, x: Tensor, state: MemoryState) -> tuple[Tensor, MemoryState, Record]:
+    def _aligned(self, x: Tensor, state: MemoryState, traced: bool) -> tuple[Tensor, MemoryState, Record | None]:
         """All rows have the same number of real tokens."""
         tokens, conv = self._project(x, state.conv)
         m = state.pending.keys.shape[1]
@@ -150,7 +152,7 @@ class NeuralMemory(nn.Module):
         for rest in pieces:
             full = rest.keys.shape[1] == self.config.chunk
             out, after, record = self._step(fast, rest, ends=full)
-            steps.append((out, record))
+            steps.append((out, record if traced else None))
             if full:
                 fast, rest = after, None
         pending = self._no_pending(fast) if rest is None else Pending(*rest[:2], rest.features, None)
@@ -159,7 +161,9 @@ class NeuralMemory(nn.Module):
         seen = state.tokens_seen + x.shape[1]
         return reads, MemoryState(*fast, pending, conv, seen, state.chunk), record
 
-    def _ragged(self, x: Tensor, state: MemoryState, mask: Tensor | None) -> tuple[Tensor, MemoryState, Record]:
+    def _ragged(
+        self, x: Tensor, state: MemoryState, mask: Tensor | None, traced: bool
+    ) -> tuple[Tensor, MemoryState, Record | None]:
         """Rows differ: real tokens are packed to the front, and each row's chunks fill at their own pace."""
         heads, chunk = self.config.heads, self.config.chunk
         mask = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if mask is None else mask
@@ -176,7 +180,7 @@ class NeuralMemory(nn.Module):
             out, after, record = self._step(fast, part)
             full = part.valid.sum(-1) == chunk  # (n,)
             fast = choose(full, after, fast)
-            steps.append((out, record))
+            steps.append((out, record if traced else None))
         reads, record = join(steps)  # (n, total, d); (n, total)
         place = (mask.cumsum(-1) - 1).clamp_min(0).repeat_interleave(heads, 0) + waiting.unsqueeze(-1)
         pending = self._leftover(tokens, valid.sum(-1))
@@ -192,7 +196,7 @@ class NeuralMemory(nn.Module):
         return initial_weights(self.config)
 
     def _initial_momentum(self, weights: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return tuple(torch.zeros_like(weight) for weight in weights)
+        return tuple(weight.new_zeros(weight.shape) for weight in weights)  # zeros_like on meta loads sympy
 
     def _step(self, fast: Fast, tokens: Tokens, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
         """One chunk in the memory's own dtype, also under autocast."""
