@@ -296,6 +296,12 @@ def test_a_reading_that_cannot_be_tested_does_not_count():
     assert found(FAILS, UNTESTED) == found(FAILS) == FAILS
 
 
+def test_how_long_an_experiment_of_the_authors_took_cannot_be_tested():
+    """The time of a training here is told, and nothing about weeks and days is concluded from it."""
+    swap, days = examine("two_lines").readings
+    assert (days.name, days.verdict) == ("days", UNTESTED) and "times as long" in swap.told
+
+
 def test_what_needs_models_that_are_not_here_cannot_be_tested():
     for key in ("order", "babilong"):
         assert examine(key).verdict == UNTESTED and CLAIMS[key].rule.startswith("Cannot be tested here")

@@ -19,11 +19,13 @@ from titans_mini.claims.counting import PARAMETERS, count, layers_for
 from titans_mini.claims.finding import FAILS, HOLDS, PART, UNTESTED, Finding, Spread
 from titans_mini.claims.models import ORDER, TiedGate, tie
 from titans_mini.claims.operations import in_fresh_process
+from titans_mini.claims.order import read_cards
 from titans_mini.claims.report import Result, due, examine, markdown, merge, to_json
 from titans_mini.cli import main
 from titans_mini.sealed import seal, unseal
 from titans_mini.stopping import Terminated
 from titans_mini.training.checkpoint import BUNDLED, load_model, write_card
+from titans_mini.training.controls import CONTROLS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -257,12 +259,18 @@ def make_runs(folder, bits, seeds=(1, 2), **changes):
             write_card(folder / f"text-{name}-{seed}" / "model.json", card)
 
 
+@pytest.fixture
+def no_seeds(monkeypatch, tmp_path):
+    """Only the bundled models, none of the cards of other seeds that ship beside them."""
+    monkeypatch.setattr("titans_mini.claims.order.SEEDS", tmp_path / "no seeds")
+
+
 def order_of(capsys, folder) -> dict:
     assert claims("--only", "order_small", "--runs", folder, "--json") == 0
     return json.loads(capsys.readouterr().out)["order_small"]
 
 
-def test_the_order_is_judged_over_the_seeds_of_training_runs(tmp_path, capsys):
+def test_the_order_is_judged_over_the_seeds_of_training_runs(tmp_path, capsys, no_seeds):
     make_runs(tmp_path, {"mac": 2.1, "mag": 2.2, "mal": 2.3})
     (tmp_path / "text-mac-3").mkdir()  # not finished
     row = order_of(capsys, tmp_path)
@@ -275,7 +283,7 @@ def test_the_order_is_judged_over_the_seeds_of_training_runs(tmp_path, capsys):
     assert order_of(capsys, tmp_path)["readings"][0]["verdict"] == FAILS
 
 
-def test_models_without_memory_stand_beside_the_variants(tmp_path, capsys, monkeypatch):
+def test_models_without_memory_stand_beside_the_variants(tmp_path, capsys, monkeypatch, no_seeds):
     monkeypatch.setattr("titans_mini.claims.order.SHIPPED", {})
     make_runs(tmp_path, {"mac": 2.9, "mag": 2.5, "mal": 1.5, "off": 1.8, "off-long": 1.4})
     row = order_of(capsys, tmp_path)
@@ -295,8 +303,25 @@ def test_runs_that_were_trained_otherwise_are_refused(tmp_path, capsys):
     assert "is not the card of a text model" in capsys.readouterr().err
 
 
-def test_one_seed_proves_no_order_and_models_of_760m_are_not_here():
-    assert examine("order_small", SIZES["full"]).finding.readings[0].verdict == UNTESTED
+def test_cards_of_other_seeds_ship_without_weights(tmp_path, capsys, monkeypatch):
+    """The row is judged over them without a folder of runs, and a run of the same seed takes the place of a card."""
+    monkeypatch.setattr("titans_mini.claims.order.SEEDS", tmp_path / "seeds")
+    make_runs(tmp_path / "runs", {"mac": 2.1, "mag": 2.2, "mal": 2.3, "off": 2.0, "off-long": 1.9})
+    (tmp_path / "seeds").mkdir()
+    for run in (tmp_path / "runs").iterdir():
+        (run / "model.json").rename(tmp_path / "seeds" / f"{run.name}.json")
+    cards = read_cards(None)
+    assert {name: sorted(by_seed) for name, by_seed in cards.items()} == dict.fromkeys((*ORDER, *CONTROLS), [0, 1, 2])
+    assert examine("order_small", SIZES["full"]).finding.figures["mal_minus_mag"].seeds == 3
+    make_runs(tmp_path / "again", {"mac": 9.0}, seeds=(1,))
+    bits = read_cards(str(tmp_path / "again"))["mac"][1]["results"][0]["bits"]
+    assert bits == pytest.approx(9.001)
+
+
+def test_one_seed_proves_no_order_and_models_of_760m_are_not_here(no_seeds):
+    row = examine("order_small", SIZES["full"]).finding
+    assert {reading.verdict for reading in row.readings} == {row.verdict} == {UNTESTED}
+    assert all("(one seed)" in reading.told for reading in row.readings)
     assert examine("order", SIZES["full"]).finding.verdict == UNTESTED
 
 

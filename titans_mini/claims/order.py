@@ -14,6 +14,7 @@ from .models import ORDER
 LENGTH = 2048  # bytes of held-out text over which a card tells the bits
 WIKITEXT = {"mac": 19.93, "mag": 18.61, "mal": 19.07}  # at 760M; Paper: table 1
 SHIPPED = CONTROLS  # those whose checkpoints are looked for
+SEEDS = BUNDLED / "seeds"  # cards, without weights, of the same trainings with other seeds
 STEPS, TIME = CONTROLS  # the controls of the same steps, and of about the same time
 
 
@@ -31,17 +32,18 @@ def judge_order(figures: Figures) -> Finding:
 
 
 def read_cards(folder: str | None) -> dict[str, dict[int, dict]]:
-    """Variant or control -> seed -> card, of the bundled text models and of the finished runs `text-NAME-SEED` in
-    `folder`.
+    """Variant or control -> seed -> card, of the bundled text models, of the bundled cards of other seeds, and of the
+    finished runs `text-NAME-SEED` in `folder`, which replace a bundled card of the same seed.
 
     Raises ConfigError where a card cannot be read or a run was trained otherwise than the bundled models.
     """
     paths = [BUNDLED / f"text-{variant}.json" for variant in ORDER]
     paths += [path for name in SHIPPED.values() if (path := BUNDLED / f"{name}.json").exists()]
+    names = (*ORDER, *(name.removeprefix("text-") for name in CONTROLS.values()))
+    paths += sorted(path for name in names for path in SEEDS.glob(f"text-{name}-[0-9]*.json"))
     if folder is not None:
         if not Path(folder).is_dir():
             raise ConfigError(f"runs must be a folder of training runs, not {folder!r}")
-        names = (*ORDER, *(name.removeprefix("text-") for name in CONTROLS.values()))
         paths += sorted(path for name in names for path in Path(folder).glob(f"text-{name}-[0-9]*/model.json"))
     cards: dict[str, dict[int, dict]] = {}
     wanted = steps = None
@@ -130,7 +132,7 @@ def _read_control(control: str, figures: Figures) -> Reading:
     more = figures[key]
     told = (
         f"trained without memory over the {control}: {figures[f'bits_{name}']} bits per byte, "
-        f"{more.mean:+.3f} against the best variant ({more.low:+.3f} to {more.high:+.3f})"
+        f"{more:+.3f} against the best variant"
     )
     verdict = UNTESTED if more.seeds < 2 else grade(more.low > 0)
     return Reading(name, verdict, told, (f"bits_{name}", key))

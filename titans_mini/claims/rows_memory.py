@@ -12,7 +12,7 @@ _KEYS = {
 }
 TRAINING = (
     "for s in 0 1 2; do for v in mac mag mal off off-long; do set -- --variant $v; case $v in "
-    "off) set -- --memory off;; off-long) set -- --memory off --steps 450;; esac; "
+    "off) set -- --memory off;; off-long) set -- --memory off --steps 900;; esac; "
     "titans-mini train --task text --rows 4 --start-size 2048 --size 2048 --truncate 256 --steps 150 --lr 4e-3 "
     '"$@" --seed $s --out runs/text-$v-$s; done; done'
 )

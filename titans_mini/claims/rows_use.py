@@ -134,6 +134,17 @@ BUILDING = (
         MIRAS,
         experiments.measure_two_lines,
         experiments.judge_two_lines,
+        readings={
+            "swap": Way(
+                "two changed lines make the memory a CNN of three layers, which is of use for DNA",
+                "Parts: two lines change; they make a CNN of three layers; it learns more of DNA than the bases' "
+                "frequencies.",
+            ),
+            "days": Way(
+                "an experiment takes days instead of weeks",
+                "Cannot be tested here: it takes the authors' code and the record of an experiment.",
+            ),
+        },
     ),
 )
 RUNNING = (
