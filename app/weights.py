@@ -52,21 +52,30 @@ def find(task: str, variant: str) -> Weights | None:
     return Weights(lm, card, key)
 
 
-def controls(task: str = "text") -> dict[str, Weights]:
-    """The bundled models of a task trained without memory, by what they share with the others.
+def controls() -> dict[str, Weights]:
+    """The bundled text models trained without memory, by what they share with the others.
 
     One that is missing or cannot be read is left out, since the models themselves can still be shown.
     """
     found = {}
-    for name, file in (CONTROLS if task == "text" else {"same steps": RECALL_CONTROL}).items():
+    for name, file in CONTROLS.items():
         try:
             key = _key(file)
             card, lm = _load(file, key)
         except (ConfigError, OSError, LookupError, TypeError):
             continue
-        if is_control(card) and lm.config.vocab_size == TASKS[task].vocab_size:
+        if is_control(card) and lm.config.vocab_size == TASKS["text"].vocab_size:
             found[name] = Weights(lm, card, key)
     return found
+
+
+def recall_control() -> dict[str, dict]:
+    """The card of the recall model trained without memory, as `controls` names it; empty where there is none."""
+    try:
+        found = [card for card in checkpoint.read_seeds(RECALL_CONTROL) if is_control(card)]
+    except ConfigError:
+        return {}
+    return {"same steps": found[0]} if found else {}
 
 
 def cards(task: str) -> dict[str, dict]:

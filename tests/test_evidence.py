@@ -78,6 +78,8 @@ def test_tables_have_a_row_for_each_card_and_none_where_it_is_silent():
         "name": "mag", "control": False, "steps": 150, "seconds": 987.2, "on": 2.1, "frozen": None, "off": 3.1
     }  # fmt: skip
     assert second["control"] and second["steps"] is second["off"] is None
+    (quiet,) = evidence.table({"mag": CARD | {"step_cpu_seconds": 1.5}})  # 987 s passed on a busy machine
+    assert quiet["seconds"] == 225
 
 
 def test_recall_is_read_on_of_a_model_and_off_of_a_control():

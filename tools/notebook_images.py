@@ -41,7 +41,7 @@ from playwright.sync_api import Page, sync_playwright
 from plotly.offline import get_plotlyjs
 from tuning_images import tuning_loss, tuning_maps, tuning_noise, tuning_saving, tuning_stages, tuning_tau
 
-from titans_mini import MemoryConfig, NeuralMemory, SimulationConfig, TitansConfig, TitansLM, simulate, simulate_many
+from titans_mini import MemoryConfig, NeuralMemory, SimulationConfig, TitansConfig, simulate, simulate_many
 from titans_mini.figures import coloured_text, recall_figure, single_figure, time_figure
 from titans_mini.figures.anatomy import curve_figure, step_figure
 from titans_mini.figures.evidence import context_figure
@@ -52,13 +52,13 @@ from titans_mini.miras import experiments
 from titans_mini.models.model import MODES
 from titans_mini.studies.anatomy import dissect
 from titans_mini.studies.capacity import best_matrix, best_two_layers, random_pairs, recall_by_age
-from titans_mini.studies.evidence import series_of
+from titans_mini.studies.evidence import recall_table, series_of
 from titans_mini.studies.parallel import chunk_cost, chunk_sizes, gate_matrices
 from titans_mini.studies.visibility import measure
 from titans_mini.threads import one_thread
 from titans_mini.timing import medians
-from titans_mini.training.checkpoint import load_model, read_card
-from titans_mini.training.controls import CONTROLS
+from titans_mini.training.checkpoint import load_model, read_card, read_seeds
+from titans_mini.training.controls import CONTROLS, RECALL_CONTROL
 from titans_mini.training.evaluate import evaluate
 from titans_mini.training.tasks import make_batch
 from titans_mini.training.train import TrainConfig, Trainer
@@ -167,13 +167,12 @@ def variants_train() -> go.Figure:
 
 
 def variants_recall() -> go.Figure:
-    lm, control, gaps = load_model("recall-mag"), load_model("recall-off"), (16, 128, 2048)
-
-    def ask(lm: TitansLM, gap: int, memory: str) -> float:
-        return evaluate(lm, "recall_once", gap, rows=8, memory=memory)["accuracy"]
-
-    curves = {mode: {gap: ask(lm, gap, mode) for gap in gaps} for mode in MODES}
-    return distance_figure({**curves, "same steps": {gap: ask(control, gap, "off") for gap in gaps}})
+    lm, gaps = load_model("recall-mag"), (16, 128, 2048)
+    curves = {
+        mode: {gap: evaluate(lm, "recall_once", gap, rows=8, memory=mode)["accuracy"] for gap in gaps} for mode in MODES
+    }
+    (control,) = recall_table({"off": read_seeds(RECALL_CONTROL)[0]})
+    return distance_figure({**curves, "same steps": {2048: control["near"]}})
 
 
 def variants_context() -> go.Figure:

@@ -53,7 +53,7 @@ def _table(cards: dict[str, dict], controls: dict[str, dict]) -> None:
 def recall() -> None:
     """The table of all recall models: what they name over a gap, and when facts come late, in groups or anew."""
     cards = weights.cards("recall")
-    controls = {name: trained.card for name, trained in weights.controls("recall").items()}
+    controls = weights.recall_control()
     rows = [{**row, "name": row["name"].upper()} for row in evidence.recall_table(cards)]
     rows += [{**row, "name": say(f"control={row['name']}")} for row in evidence.recall_table(controls)]
     known = [row for row in rows if any(row[column] is not None for column in evidence.RECALLED)]

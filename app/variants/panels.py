@@ -151,46 +151,43 @@ def _by_length(found: dict[str, np.ndarray], trained: int | None) -> str:
 
 
 def distance(variant: str, hidden: frozenset[str]) -> None:
-    """Recall accuracy over longer and longer gaps, in each mode of the memory and of the control."""
+    """Recall accuracy over longer and longer gaps, in each mode of the memory."""
     trained = weights.find("recall", variant)
     if trained is None:
         return
     stored.recall()
     rows = _controls(own.DISTANCE, hidden)["rows"]
     pressed = _buttons("measure", "longer")
-    models = {mode: trained for mode in MODES} | weights.controls("recall")
-    keys = tuple(model.key for model in models.values())
-    kept = st.session_state.setdefault("distance_kept", {}).setdefault((keys, rows), {})
+    kept = st.session_state.setdefault("distance_kept", {}).setdefault((trained.key, rows), {})
     gaps = [gap for ask, some in zip(pressed, (GAPS, LONG_GAPS), strict=True) if ask for gap in some]
     try:
-        _recall(models, rows, [(gap, name) for gap in gaps for name in models], kept)
+        _recall(trained.lm, rows, [(gap, mode) for gap in gaps for mode in MODES], kept)
     except (ConfigError, DivergenceError) as error:
         st.error(quoted(error))
-    found = {name: {gap: value for (gap, n), value in kept.items() if n == name} for name in models}
+    found = {mode: {gap: value for (gap, m), value in kept.items() if m == mode} for mode in MODES}
     whole = sorted(set.intersection(*map(set, found.values())))
     if not whole:
         st.caption(say("not_measured"))
         return
-    _draw(figures_variants.distance_figure({name: values for name, values in found.items() if values}), "distance")
-    shares = ", ".join(f"{say(f'bits={name}')} **{found[name][whole[-1]]:.1%}**" for name in models)
+    _draw(figures_variants.distance_figure({mode: values for mode, values in found.items() if values}), "distance")
+    shares = ", ".join(f"{say(f'bits={mode}')} **{found[mode][whole[-1]]:.1%}**" for mode in MODES)
     line = say("recalled", gap=whole[-1], answers=8 * rows, shares=shares, chance=reading.CHANCE)
     st.markdown(line if variant == "lmm" else f"{line} {say('window_sees', window=trained.lm.config.window)}")
 
 
-def _recall(models: dict[str, weights.Weights], rows: int, wanted: list[tuple[int, str]], kept: dict) -> None:
-    """Fills `kept`, (gap, mode or control) -> accuracy, one after the other."""
+def _recall(lm, rows: int, wanted: list[tuple[int, str]], kept: dict) -> None:
+    """Fills `kept`, (gap, mode) -> accuracy, one after the other."""
     wanted = [pair for pair in wanted if pair not in kept]
     if not wanted:
         return
     bar, total, done = st.progress(0.0), sum(gap for gap, _ in wanted), 0
     with one_thread():
-        for gap, name in wanted:
-            memory = name if name in MODES else "off"
-            for share, accuracy in reading.recall_at(models[name].lm, gap, rows=rows, memory=memory):
-                words = say("measuring", gap=gap, mode=say(f"bits={name}"), share=share)
+        for gap, mode in wanted:
+            for share, accuracy in reading.recall_at(lm, gap, rows=rows, memory=mode):
+                words = say("measuring", gap=gap, mode=say(f"bits={mode}"), share=share)
                 bar.progress(min(1.0, (done + share * gap) / total), words)
                 if accuracy is not None:
-                    kept[gap, name] = accuracy
+                    kept[gap, mode] = accuracy
             done += gap
     bar.empty()
 

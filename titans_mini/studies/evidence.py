@@ -72,15 +72,24 @@ def _has(rows: list[dict], mode: str) -> bool:
 
 
 def table(cards: Mapping[str, dict]) -> list[dict]:
-    """A row for each model: {name, control, steps, seconds, on, frozen, off}; None where its card does not say."""
+    """A row for each model: {name, control, steps, seconds, on, frozen, off}; None where its card does not say.
+
+    `seconds` is what the steps take of a processor that does nothing else, where the card holds the time of a step;
+    else it is the time that passed while the model trained.
+    """
     rows = []
     for name, card in cards.items():
         training, bits = card.get("training", {}), bits_by_mode(card)
         rows.append(
             {"name": name, "control": training.get("memory") == "off", "steps": training.get("steps")}
-            | {"seconds": card.get("seconds"), **{mode: bits.get(mode) for mode in MODES}}
+            | {"seconds": _seconds(card), **{mode: bits.get(mode) for mode in MODES}}
         )
     return rows
+
+
+def _seconds(card: dict) -> float | None:
+    step, steps = card.get("step_cpu_seconds"), card.get("training", {}).get("steps")
+    return card.get("seconds") if step is None or steps is None else step * steps
 
 
 # The columns of the recall table: what is asked for, as results of a card name it.

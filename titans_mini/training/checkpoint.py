@@ -24,6 +24,7 @@ from .weights import check_tensors, fill, from_bytes, to_bytes
 
 BUNDLED = Path(__file__).parents[1] / "checkpoints"
 WEIGHTS, CARD = ".safetensors", ".json"
+SEEDS = "seeds"  # the folder of cards without weights
 DIGEST = "weights_sha256"  # in the card; the card's own is that of `sealed`
 
 
@@ -52,19 +53,32 @@ def write_card(path: Path, content: dict) -> None:
 def read_card(name: str | Path) -> dict:
     """The card of a bundled checkpoint's name or of a path. Raises ConfigError where it is damaged or was edited."""
     path = _find(name)[1]
+    card = _unsealed(path)
     try:
-        card = unseal(parse(read_bytes(path)))
+        _settings(card)
+    except ValueError as error:
+        raise ConfigError(f"checkpoint card {path.name!r} does not fit this version: {error}") from None
+    return card
+
+
+def read_seeds(name: str) -> list[dict]:
+    """The bundled cards of a training whose weights do not ship, such as "recall-off", in the order of their seeds.
+
+    Raises ConfigError where one is damaged or was edited.
+    """
+    return [_unsealed(path) for path in sorted((BUNDLED / SEEDS).glob(f"{name}-[0-9].json"))]
+
+
+def _unsealed(path: Path) -> dict:
+    """The content of a card. Raises ConfigError."""
+    try:
+        return unseal(parse(read_bytes(path)))
     except OSError as error:
         raise ConfigError(f"checkpoint card {path.name!r} cannot be read: {error.strerror or error}") from None
     except DamagedError as error:
         raise ConfigError(f"checkpoint card {path.name!r} {error}") from None
     except ValueError as error:
         raise ConfigError(f"checkpoint card {path.name!r} cannot be read: {error}") from None
-    try:
-        _settings(card)
-    except ValueError as error:
-        raise ConfigError(f"checkpoint card {path.name!r} does not fit this version: {error}") from None
-    return card
 
 
 def load_model(name: str | Path) -> TitansLM:

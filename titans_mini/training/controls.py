@@ -11,7 +11,7 @@ from ..models.model import MODES
 # What a control shares with the models it stands beside, and the checkpoint that ships. A step without memory is
 # several times faster, so the second one took more steps in about the same time.
 CONTROLS = {"same steps": "text-off", "same time": "text-off-long"}
-RECALL_CONTROL = "recall-off"  # as many steps on the recall task
+RECALL_CONTROL = "recall-off"  # as many steps on the recall task; it can only guess, so only its cards ship
 
 
 def is_control(card: dict) -> bool:
