@@ -87,16 +87,16 @@ class TitansConfig:
     For `mac` the segment is the memory's chunk, so `window` and `chunk` are equal.
     """
 
-    variant: str = "mac"
-    vocab_size: int = 256
-    dim: int = 64
-    layers: int = 2
-    heads: int = 4  # of attention
+    variant: str = "mac"  # lmm, mac, mag, mal: memory alone, as context, as gate, as layer
+    vocab_size: int = 256  # different tokens
+    dim: int = 64  # width: features of a token
+    layers: int = 2  # layers, each with a memory unless memory_layers says otherwise
+    heads: int = 4  # heads of attention
     window: int = 16  # tokens that attention sees; for mac: of a segment
     chunk: int = 16  # tokens of the memory's chunk
-    memory_depth: int = 2
-    memory_heads: int = 1
-    gate: str = "learned"
+    memory_depth: int = 2  # matrices of a memory, 1 to 4
+    memory_heads: int = 1  # memories side by side in a layer, each on its share of the features
+    gate: str = "learned"  # learned (the paper's), or surprise (the recipe's)
     persistent: int = 4  # learned tokens that every token sees
     memory_layers: tuple[int, ...] | None = None  # layers with a memory, counted from 0; None: all
 

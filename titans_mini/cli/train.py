@@ -12,8 +12,9 @@ from ..training.controls import modes_of
 from ..training.evaluate import evaluate
 from ..training.measure import measure_text
 from ..training.processes import joined
-from ..training.tasks import TASKS, check_size
+from ..training.tasks import TASKS, check_size, file_bytes
 from ..training.train import TrainConfig, Trainer
+from .meanings import comments
 
 SHAPE = (
     "variant", "dim", "layers", "heads", "window", "chunk", "memory_depth", "memory_heads", "gate", "persistent",
@@ -30,20 +31,25 @@ def add_train(commands) -> None:
         "--memory-layers", type=int, nargs="*", help="layers that have a memory, counted from 0; default all"
     )
     _add_fields(command, TrainConfig(), [field.name for field in fields(TrainConfig)])
+    command.set_defaults(task=None)  # see _train
     command.add_argument("--sizes", type=int, nargs="*", default=[], help="also evaluate at these sizes at the end")
     command.add_argument("--out", required=True, help="folder of the run")
     command.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def _add_fields(command, defaults, names) -> None:
-    """One flag for each named field of a settings object, with its default and type."""
+    """One flag for each named field of a settings object, with its default, its type and its comment as help."""
+    meanings = comments(type(defaults))
     for name in names:
         value = getattr(defaults, name)
-        command.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value, help=f"default {value}")
+        text = f"{meanings[name]}; default {value!r}" if value == "" else f"{meanings[name]}; default {value}"
+        command.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value, help=text)
 
 
 def _train(options: argparse.Namespace) -> int:
-    training = TrainConfig(**{field.name: getattr(options, field.name) for field in fields(TrainConfig)})
+    settings = {field.name: getattr(options, field.name) for field in fields(TrainConfig)}
+    settings["task"] = options.task or ("text" if options.file else TrainConfig().task)
+    training = TrainConfig(**settings)
     for size in options.sizes:
         check_size("sizes", training.task, size)
     vocab_size = TASKS[training.task].vocab_size
@@ -68,9 +74,13 @@ def _train(options: argparse.Namespace) -> int:
 def _finish(trainer: Trainer, sizes: list[int]) -> None:
     """Measures the trained model, writes its checkpoint, and prints both."""
     training, lm = trainer.config, trainer.lm
+    source = file_bytes(training.file, held_out=True) if training.file else None
     modes = modes_of({"training": asdict(training)})
-    results = [evaluate(lm, training.task, training.size, memory=mode) for mode in modes]
+    results = [evaluate(lm, training.task, training.size, memory=mode, source=source) for mode in modes]
     rows = {size: max(16, min(64, 2**20 // max(1, size))) for size in sizes}  # about a million tokens each
-    results += [evaluate(lm, training.task, size, rows=rows[size], memory=training.memory) for size in rows]
-    path = trainer.finish(results, measure_text(lm, modes) if training.task == "text" else None)
+    for size in rows:
+        found = evaluate(lm, training.task, size, rows=rows[size], memory=training.memory, source=source)
+        results.append(found)
+    measured = measure_text(lm, modes, source=source) if training.task == "text" else None
+    path = trainer.finish(results, measured)
     print(json.dumps({"checkpoint": str(path), "results": results}))

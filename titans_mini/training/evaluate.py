@@ -32,10 +32,15 @@ def answer_logits(lm: TitansLM, ids: Tensor, ask: Tensor, memory: str = "on") ->
 
 @plain_defaults()
 @torch.inference_mode()
-def evaluate(lm: TitansLM, task: str, size: int, *, rows=64, memory="on", seed=1234, held_out=True) -> dict:
-    """{accuracy, exact, bits, ...} over `rows` sequences: of single tokens, of whole answers, and bits per token."""
+def evaluate(
+    lm: TitansLM, task: str, size: int, *, rows=64, memory="on", seed=1234, held_out=True, source: Tensor | None = None
+) -> dict:
+    """{accuracy, exact, bits, ...} over `rows` sequences: of single tokens, of whole answers, and bits per token.
+
+    Sequences are cut from `source` (t,) where one is given, as in `make_batch`.
+    """
     generator = torch.Generator().manual_seed(seed)
-    batch = make_batch(task, rows, size, generator, held_out)
+    batch = make_batch(task, rows, size, generator, held_out, source)
     ids, ask = (tensor.to(lm.head.weight.device) for tensor in batch)
     began = time.perf_counter()
     logits, targets = answer_logits(lm, ids, ask, memory)

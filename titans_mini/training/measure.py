@@ -158,15 +158,17 @@ def _change(name: str, more: Tensor, less: Tensor) -> dict:
     return {name: differences.mean().item(), "error": error}
 
 
-def measure_text(lm: TitansLM, modes=MODES, *, seed: int = SEED) -> dict[str, list[dict]]:
+def measure_text(lm: TitansLM, modes=MODES, *, seed: int = SEED, source: Tensor | None = None) -> dict[str, list[dict]]:
     """The entries `context`, `second_reading` and `half_life` of a text model's card, for each of the modes.
 
-    A control (see `controls`) has the one mode "off".
+    A control (see `controls`) has the one mode "off". What a `source` (t,) is too short for is left out.
     """
+    enough = source is None or len(source) >= max(CONTEXTS) + TARGET
     measures = {"context": by_context, "second_reading": second_reading, "half_life": half_life}
     return {
-        name: [row for mode in modes for row in measure(lm, memory=mode, seed=seed)]
+        name: [row for mode in modes for row in measure(lm, memory=mode, seed=seed, source=source)]
         for name, measure in measures.items()
+        if enough
     }
 
 

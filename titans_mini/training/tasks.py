@@ -14,13 +14,14 @@ from torch import Tensor
 
 from ..data.dna import BASES, genome, to_bases
 from ..data.scenarios import to_bytes
-from ..data.text import bundled_text
+from ..data.text import bundled_text, read_text
 from ..defaults import plain_defaults
 from ..errors import ConfigError, check_choice, check_integer
 from .stories import STORIES
 
 RECALL_PAIRS, RECALL_KEYS, RECALL_VALUES, RECALL_FILLER = 8, 32, 32, 16
 MAX_SIZE = 10_000_000
+LEAST_TEXT = 100  # bytes of a file's held-out part
 HELD_OUT = 0.1  # share of the text, at its end, that is never trained on
 NAMES = "BCDFGHJKLMNPQRSTVWXZ"
 
@@ -35,15 +36,24 @@ class Batch(NamedTuple):
 class Task(NamedTuple):
     """How to make a batch of `rows` sequences whose distance or length is `size`, and the vocabulary it needs."""
 
-    make: Callable[[int, int, torch.Generator, bool], Batch]  # rows, size, generator, held out
+    make: Callable[[int, int, torch.Generator, Tensor | None], Batch]  # rows, size, generator, source (t,)
     vocab_size: int
     size: str  # what `size` counts
+    source: Callable[[bool], Tensor] | None = None  # what sequences are cut from, by "held out"; None: from nothing
     least: int = 0  # the smallest size at which anything is asked
 
 
 def text_bytes(held_out: bool = False) -> Tensor:
     """The bundled text's bytes: its first nine tenths, or the held-out last one."""
     return _share(to_bytes(bundled_text()), held_out)
+
+
+def file_bytes(file: str, held_out: bool = False) -> Tensor:
+    """The bytes of a text file: its first nine tenths, or the held-out last one. Raises ConfigError for a bad file."""
+    ids = _share(to_bytes(read_text(file)), held_out)
+    if len(ids) < LEAST_TEXT:
+        raise ConfigError(f"file {file!r} must have at least {10 * LEAST_TEXT} bytes: a tenth of it is held out")
+    return ids
 
 
 def dna_bases(held_out: bool = False) -> Tensor:
@@ -159,17 +169,17 @@ LAYOUTS: dict[str, Layout] = {
 def recall_task(layout: Layout | None = None) -> Task:
     """The recall task of a layout; None: the mixture that models are trained on."""
 
-    def make(rows: int, size: int, generator: torch.Generator, held_out: bool = False) -> Batch:
-        """As in `Task`; recall makes its sequences anew, so nothing is held out."""
+    def make(rows: int, size: int, generator: torch.Generator, source: None = None) -> Batch:
+        """As in `Task`; every sequence is random, so there is no source and nothing is held out."""
         return recall_batch(rows, size, generator, layout)
 
     where = "filler tokens among which the facts lie" if layout is None else "filler tokens between telling and asking"
     return Task(make, RECALL_KEYS + RECALL_VALUES + RECALL_FILLER, where)
 
 
-def needle(rows: int, length: int, generator: torch.Generator, held_out: bool = False) -> Batch:
+def needle(rows: int, length: int, generator: torch.Generator, source: Tensor) -> Batch:
     """One fact somewhere in `length` bytes of real text, asked for at the end: three letters have a two-digit code."""
-    text = pieces(text_bytes(held_out), rows, length, generator)
+    text = pieces(source, rows, length, generator)
     sequences, answers = [], []
     for row in text:
         name = "".join(NAMES[i] for i in torch.randint(0, len(NAMES), (3,), generator=generator))
@@ -181,17 +191,9 @@ def needle(rows: int, length: int, generator: torch.Generator, held_out: bool = 
     return _ask_ends(sequences, answers)
 
 
-def text(rows: int, length: int, generator: torch.Generator, held_out: bool = False) -> Batch:
-    """Plain text: every byte but the first is to be predicted."""
-    return _all_asked(pieces(text_bytes(held_out), rows, length, generator))
-
-
-def dna(rows: int, length: int, generator: torch.Generator, held_out: bool = False) -> Batch:
-    """A stretch of a genome: every base but the first is to be predicted."""
-    return _all_asked(pieces(dna_bases(held_out), rows, length, generator))
-
-
-def _all_asked(ids: Tensor) -> Batch:
+def stretches(rows: int, length: int, generator: torch.Generator, source: Tensor) -> Batch:
+    """Plain text or a stretch of a genome: every byte or base but the first is to be predicted."""
+    ids = pieces(source, rows, length, generator)
     return Batch(ids, torch.ones_like(ids, dtype=torch.bool).index_fill(1, torch.zeros(1, dtype=torch.int64), False))
 
 
@@ -201,10 +203,10 @@ def story_task(*names: str) -> Task:
     With several names each row's story is one of them.
     """
 
-    def make(rows: int, length: int, generator: torch.Generator, held_out: bool = False) -> Batch:
+    def make(rows: int, length: int, generator: torch.Generator, source: Tensor) -> Batch:
         """As in `Task`."""
         sequences, answers = [], []
-        for row in pieces(text_bytes(held_out), rows, length, generator):
+        for row in pieces(source, rows, length, generator):
             kind = names[int(torch.randint(0, len(names), (), generator=generator))]
             story = STORIES[kind](generator)
             sequences.append(_hide([to_bytes(f" {line} ") for line in story.sentences], row, generator))
@@ -212,7 +214,7 @@ def story_task(*names: str) -> Task:
             answers.append(len(story.answer) + 1)
         return _ask_ends(sequences, answers)
 
-    return Task(make, 256, "bytes of text around the story")
+    return Task(make, 256, "bytes of text around the story", text_bytes)
 
 
 def _hide(parts: list[Tensor], text: Tensor, generator: torch.Generator) -> Tensor:
@@ -236,9 +238,9 @@ def _ask_ends(sequences: list[Tensor], answers: list[int]) -> Batch:
 TASKS: dict[str, Task] = {
     "recall": recall_task(),
     **{name: recall_task(layout) for name, layout in LAYOUTS.items()},
-    "needle": Task(needle, 256, "bytes of text around the fact"),
-    "text": Task(text, 256, "bytes", least=2),
-    "dna": Task(dna, len(BASES), "bases", least=2),
+    "needle": Task(needle, 256, "bytes of text around the fact", text_bytes),
+    "text": Task(stretches, 256, "bytes", text_bytes, least=2),
+    "dna": Task(stretches, len(BASES), "bases", dna_bases, least=2),
     **{name: story_task(name) for name in STORIES},
     "stories": story_task(*STORIES),
 }
@@ -257,8 +259,21 @@ def check_size(setting: str, task: str, size: int) -> int:
 
 
 @plain_defaults()
-def make_batch(task: str, rows: int, size: int, generator: torch.Generator, held_out: bool = False) -> Batch:
-    """A batch of a named task. Raises ConfigError for an unknown name, or a size that the task cannot have."""
+def make_batch(
+    task: str,
+    rows: int,
+    size: int,
+    generator: torch.Generator,
+    held_out: bool = False,
+    source: Tensor | None = None,
+) -> Batch:
+    """A batch of a named task, cut from `source` (t,) or from the bundled text or genome, of which a part is held out.
+
+    Raises ConfigError for an unknown name, or a size that the task cannot have.
+    """
     check_choice("task", task, TASKS)
     check_size("size", task, size)
-    return TASKS[task].make(rows, size, generator, held_out)
+    made = TASKS[task]
+    if source is None and made.source is not None:
+        source = made.source(held_out)
+    return made.make(rows, size, generator, source)

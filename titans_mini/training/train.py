@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
 import io
 import math
 import os
@@ -28,7 +29,7 @@ from ..stopping import Stop, Terminated, postponed
 from .checkpoint import save_model
 from .processes import average_gradients, combine, place
 from .progress import Progress, load_progress, save_progress
-from .tasks import TASKS, Batch, check_size, make_batch
+from .tasks import TASKS, Batch, check_size, file_bytes, make_batch, text_bytes
 
 WARM_UP = 50  # steps in which the learning rate rises
 
@@ -41,23 +42,26 @@ class TrainConfig:
     carries on: gradients flow that far, which bounds memory, and the model meets memories older than its gradients.
     """
 
-    task: str = "recall"
-    steps: int = 600
+    task: str = "recall"  # what to learn (`titans-mini eval --help` lists the tasks); with --file: text
+    file: str = ""  # train on this UTF-8 text instead of the bundled one; its last tenth is held out
+    steps: int = 600  # batches to learn from
     rows: int = 32  # sequences a step, in each process
-    size: int = 128
-    start_size: int = 64
-    lr: float = 3e-3
+    size: int = 128  # largest gap, or length in bytes, that training reaches
+    start_size: int = 64  # largest size in the first half of the steps
+    lr: float = 3e-3  # peak learning rate of AdamW
     easy: float = 0.0  # share of the steps, at the start, in which recall tells eight facts at the very start
-    gate_cost: float = 0.0  # price of an open gate, in the second half: mean theta and alpha of a token
-    weight_decay: float = 0.01
-    truncate: int = 0
-    memory: str = "on"  # or "off": the same model without its memory, the control
-    save_every: int = 100
-    seed: int = 0
+    gate_cost: float = 0.0  # penalty on open gates, in the second half: its factor on the mean theta + alpha of a token
+    weight_decay: float = 0.01  # of AdamW
+    truncate: int = 0  # tokens that gradients flow back through, an optimizer step each; 0: the whole sequence
+    memory: str = "on"  # on, or off: the same model without its memory, the control
+    save_every: int = 100  # steps between two saved states
+    seed: int = 0  # of weights and batches
 
     def __post_init__(self) -> None:
         check_choice("task", self.task, TASKS)
         check_choice("memory", self.memory, ("on", "off"))
+        if self.file and TASKS[self.task].source is not text_bytes:
+            raise ConfigError(f"file goes with a task that reads text, not with {self.task!r}")
         for name, low in (("steps", 1), ("rows", 1), ("start_size", 0), ("truncate", 0)):
             check_integer(name, getattr(self, name), low, 10_000_000)
         check_size("size", self.task, self.size)
@@ -83,13 +87,13 @@ def step_size(config: TrainConfig, step: int, generator: torch.Generator) -> int
     return round(top * (share if done < 0.5 else share**0.5))
 
 
-def training_batch(config: TrainConfig, step: int, rank: int = 0) -> Batch:
-    """What one process learns from in one step, whether the run was stopped before or not."""
+def training_batch(config: TrainConfig, step: int, rank: int = 0, source: Tensor | None = None) -> Batch:
+    """What one process learns from in one step, whether the run was stopped before or not; `source` as in tasks."""
     generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
     size = step_size(config, step, generator)  # the same in all processes
     generator.manual_seed((config.seed * 1_000_003 + step) * 1_009 + rank + 1)
     easy = config.task == "recall" and step < config.easy * config.steps
-    return make_batch("recall_once" if easy else config.task, config.rows, size, generator)
+    return make_batch("recall_once" if easy else config.task, config.rows, size, generator, source=source)
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
@@ -161,12 +165,20 @@ class Trainer:
         self.step, self.seconds, self.tokens, self.losses = 0, 0.0, 0, []
         self.kept = 0  # the step whose state is on the disk
         self._is_held = False
+        self.source = file_bytes(config.file) if config.file else None
         with writing_to("out", self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         self._resume()
 
     def _describe(self) -> dict:
-        return {"model": asdict(self.lm.config), "training": asdict(self.config)}
+        """What must be the same for a run to continue: settings, and the text that it reads."""
+        described = {"model": asdict(self.lm.config), "training": asdict(self.config)}
+        reads_text = TASKS[self.config.task].source is text_bytes
+        return {**described, **({"text_sha256": self._text_sha256()} if reads_text else {})}
+
+    def _text_sha256(self) -> str:
+        source = text_bytes() if self.source is None else self.source
+        return hashlib.sha256(source.byte().numpy().tobytes()).hexdigest()
 
     def _resume(self) -> None:
         done = load_progress(self.folder, self._describe(), self.lm, self.optimizer)
@@ -226,7 +238,7 @@ class Trainer:
     def _one_step(self, stop: Stop) -> bool:
         """One batch; returns whether to stop after it."""
         config, began = self.config, time.perf_counter()
-        batch = training_batch(config, self.step, self.rank)
+        batch = training_batch(config, self.step, self.rank, self.source)
         ids, ask = (tensor.to(self.lm.head.weight.device) for tensor in batch)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(config, self.step)
@@ -261,7 +273,7 @@ class Trainer:
         log = io.StringIO()
         csv.writer(log).writerows([("step", "loss"), *enumerate(self.losses, start=1)])
         card = {
-            "training": asdict(self.config),
+            **{name: value for name, value in self._describe().items() if name != "model"},
             "tokens": self.tokens,
             "seconds": round(self.seconds, 1),
             "loss_first": self.losses[0],
