@@ -1,6 +1,6 @@
 """titans_mini: a neural memory that keeps learning while it reads.
 
-Read in this order; each file needs only those before it:
+Read in this order:
 
 1. config.py               the settings, with their ranges
 2. reference.py            the memory as a plain loop over tokens: the oracle that everything else is compared with
