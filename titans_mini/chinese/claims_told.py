@@ -218,6 +218,7 @@ PHRASES: dict[str, str] = read_pairs(_SENTENCES) | {
     "{mean} ({low} to {high})": "{mean}（{low} 至 {high}）",
     "{mean} (every seed)": "{mean}（各种子相同）",
     "{mean} (one seed)": "{mean}（一个种子）",
+    "{mean} (every model)": "{mean}（各模型相同）",
     "within": "在最好者的噪声之内",
     "beyond": "超出最好者的噪声",
     "{system}, {count} cores, {versions}": "{system}，{count} 核，{versions}",

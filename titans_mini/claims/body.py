@@ -121,11 +121,11 @@ def _read_body(figures: Figures) -> Reading:
 
 def _read_facts(figures: Figures) -> Reading:
     """Holds if no model recalls less after other facts."""
-    before, facts, filler = (figures[f"recall_after_{kind}"] for kind in BETWEEN)
+    before, facts, filler = (figures[f"recall_after_{kind}"].tell(".0%", "model") for kind in BETWEEN)
     losses = [figures[f"recall_after_nothing_{name}"] - figures[f"recall_after_facts_{name}"] for name in NAMES]
     told = (
-        f"eight facts asked for at once: {before:.0%} recalled; after {GROUPS * RECALL_PAIRS} other facts {facts:.0%}, "
-        f"after as much filler {filler:.0%}"
+        f"eight facts asked for at once: {before} recalled; after {GROUPS * RECALL_PAIRS} other facts {facts}, "
+        f"after as much filler {filler}"
     )
     kept = tuple(f"recall_after_{kind}{end}" for end in ("", *(f"_{name}" for name in NAMES)) for kind in BETWEEN)
     return Reading("facts", grade(max(losses) <= MARGIN), told, kept)
@@ -135,7 +135,8 @@ def _read_skill(figures: Figures) -> Reading:
     """Holds if text costs at most 0.02 bits per byte more after noise."""
     fresh, noisy = figures["bits_fresh"], figures["bits_after_noise"]
     told = (
-        f"bits per byte of text {fresh:.2f} by text models that have read nothing, {noisy:.2f} by models that have "
+        f"bits per byte of text {fresh.tell('.2f', 'model')} by text models that have read nothing, "
+        f"{noisy.tell('.2f', 'model')} by models that have "
         f"read {figures['tokens']:,} random bytes"
     )
     kept = ("bits_fresh", "bits_after_noise", "tokens")

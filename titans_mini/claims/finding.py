@@ -49,7 +49,7 @@ Number = float | int
 
 
 class Spread(NamedTuple):
-    """One number a seed, as their mean and range."""
+    """One number a seed, or one a model, as their mean and range."""
 
     mean: float
     low: float
@@ -62,11 +62,15 @@ class Spread(NamedTuple):
         kept = [finite(value) for value in values]
         return cls(statistics.fmean(kept), min(kept), max(kept), len(kept))
 
-    def __format__(self, spec: str) -> str:
+    def tell(self, spec: str = "", each: str = "seed") -> str:
+        """Mean and range in words; `each` is what there was one number of."""
         mean, low, high = (format(number, spec) if spec else show(number) for number in self[:3])
         if self.seeds == 1:
-            return f"{mean} (one seed)"
-        return f"{mean} ({low} to {high})" if low != high else f"{mean} (every seed)"
+            return f"{mean} (one {each})"
+        return f"{mean} ({low} to {high})" if low != high else f"{mean} (every {each})"
+
+    def __format__(self, spec: str) -> str:
+        return self.tell(spec)
 
     def __str__(self) -> str:
         return format(self, "")

@@ -41,10 +41,10 @@ def measure_precision(size: Size) -> Figures:
 
 def _read_recall(figures: Figures) -> Reading:
     """Holds if no model recalls less over the long distance than over the short one."""
-    near, far = figures["recall_near"], figures["recall_far"]
+    near, far = (figures[f"recall_{place}"].tell(".1%", "model") for place in ("near", "far"))
     told = (
-        f"four trained models recall {near:.1%} of eight facts after {figures['near']:,} tokens of filler and "
-        f"{far:.1%} after {figures['gap']:,}"
+        f"four trained models recall {near} of eight facts after {figures['near']:,} tokens of filler and "
+        f"{far} after {figures['gap']:,}"
     )
     kept = ("near", "gap", "recall_near", "recall_far", "recall_lost")
     return Reading("recall", grade(figures["recall_lost"] <= MARGIN), told, kept)
@@ -63,8 +63,8 @@ def _read_use(figures: Figures) -> Reading:
     """Holds if a long context saves every text model bits against a short one, beyond twice the standard error."""
     gain, error = figures["gain"], figures["gain_error"]
     told = (
-        f"from {figures['shortest']:,} to {figures['longest']:,} bytes of context text models save {gain:.3f} bits per "
-        f"byte, with a standard error of up to {error:.3f}"
+        f"from {figures['shortest']:,} to {figures['longest']:,} bytes of context text models save "
+        f"{gain.tell('.3f', 'model')} bits per byte, with a standard error of up to {error:.3f}"
     )
     kept = ("shortest", "longest", "gain", "gain_error")
     return Reading("use", grade(gain.low > NEED * error), told, kept)
