@@ -1,13 +1,43 @@
-"""The README's examples run, print what it says, and its links lead somewhere."""
+"""The README's examples run, print what it says, its tables are the cards', and links and commands lead somewhere."""
 
+import importlib.util
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from titans_mini.cli.commands import parse
+from titans_mini.cli.evaluate import MEASURES
+from titans_mini.errors import ConfigError
+from titans_mini.training.checkpoint import bundled_names
+from titans_mini.training.tasks import TASKS
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.S)
+PAGES = ("README.md", "DEPLOY.md", "CONTRIBUTING.md", "TEACHING.md")
+CODE = re.compile(r"`([^`]+)`")
+COMMAND = re.compile(r"(?:[A-Z_]+=\S+ )*(?:\S+/)?titans-mini (\S+\s.+)", re.S)
+
+
+def commands(text: str) -> list[str]:
+    """The arguments of each `titans-mini` command of a page that has some; test_names.py looks at bare names.
+
+    A piece such as `--steps 900` later in the paragraph belongs to the command before it and is one more command.
+    """
+    found = []
+    for block in re.findall(r"```\n(.*?)```", text, re.S):
+        found += [shown.group(1) for shown in map(COMMAND.fullmatch, block.replace("\\\n", " ").split("\n")) if shown]
+    for paragraph in re.sub(r"```.*?```", "", text, flags=re.S).split("\n\n"):
+        before = None
+        for piece in CODE.findall(paragraph):
+            if shown := COMMAND.fullmatch(piece):
+                before = shown.group(1)
+                found.append(before)
+            elif before and piece.startswith("--") and piece != "--help":
+                found.append(f"{before} {piece}")
+    return found
 
 
 def test_examples_run_and_print_what_is_said(capsys):
@@ -30,3 +60,34 @@ def test_every_module_is_in_the_tree():
             assert path.name in tree, path.name
         elif path.is_dir() and any(path.glob("*.py")):
             assert f"{path.name}/" in tree, path.name
+
+
+def test_tables_are_those_of_the_cards():
+    place = importlib.util.spec_from_file_location("tables", ROOT / "tools" / "tables.py")
+    tables = importlib.util.module_from_spec(place)
+    place.loader.exec_module(tables)
+    assert tables.fill(README) == README
+
+
+def test_commands_of_a_page_are_found():
+    block = "```\nA=1 .venv/bin/titans-mini app --port 1\n```\n"
+    page = f"`titans-mini eval\n--size 8`, (`--seed 1`), `titans-mini tune`; `x --help`\n\n`--task`\n\n{block}"
+    assert commands(page) == ["app --port 1", "eval\n--size 8", "eval\n--size 8 --seed 1"]
+    assert len(commands(README)) >= 6
+    assert "app --no-browser --port 8501" in commands((ROOT / "DEPLOY.md").read_text("utf8"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_of_a_page_can_be_run(page):
+    for command in commands((ROOT / page).read_text("utf8")):
+        try:
+            options = vars(parse(shlex.split(command)))
+        except ConfigError as error:
+            pytest.fail(f"{page}: titans-mini {command}: {error}")
+        for name, known in (("checkpoint", bundled_names()), ("task", TASKS), ("measure", MEASURES)):
+            assert options.get(name) is None or options[name] in known, f"{page}: titans-mini {command}"
+
+
+def test_a_wrong_flag_does_not_parse():
+    with pytest.raises(ConfigError):
+        parse(shlex.split("train --task recall --out runs/recall --speed 3"))
