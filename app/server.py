@@ -22,13 +22,14 @@ from starlette.middleware import Middleware
 
 HERE = Path(__file__).parent
 ENTRY = HERE / "streamlit_app.py"
-# What Streamlit and plotly import only when they first need it: a test visits every page to find them.
+# What Streamlit, plotly and torch import only when they first need it: a test visits every page to find them.
 LATER = (
     "pandas", "pyarrow.pandas_compat", "pyarrow.vendored.version", "numpy.ctypeslib", "PIL.Image", "PIL.ImageFile",
     "packaging.tags", "packaging.utils", "encodings.utf_8_sig", "narwhals._interchange.dataframe",
     "streamlit.elements.plotly_chart", "streamlit.emojis", "streamlit.material_icon_names",
     "streamlit.components.v2.manifest_scanner",
     "streamlit.runtime.scriptrunner.magic_funcs", "plotly.io", "plotly.tools",
+    "torch.utils._device",
 )  # fmt: skip
 
 
