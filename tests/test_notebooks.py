@@ -116,7 +116,7 @@ ADDED = (  # what a write adds, with and without forgetting
 SOLUTIONS = {
     "00_tour": [
         ("token", "int(100 + trace.raw[100:].argmax())", "150"),
-        ("tau", "search(1000, 0.7)", "0.9"),
+        ("tau", "0.25", "0.3"),
         ("share", "(1 - 1e-3) ** 1000", "0.5"),
     ],
     "01_memory_that_learns": [
@@ -169,7 +169,7 @@ SOLUTIONS = {
     ],
     "08_operations": [
         ("rms", "100 / 24**0.5", "100 / 8**0.5"),
-        ("limit", "15", "100"),
+        ("limit", "50", "200"),
         (
             "taken_over",
             "lambda d, t, n: next((i + n for i in range(len(d) - n + 1) if min(d[i : i + n]) > t), None)",

@@ -18,7 +18,7 @@ def _clean(engine: str) -> Drill:
 
 
 def operations_writes() -> go.Figure:
-    poisons = {"none": 1, "random_bytes": 400, "repeated_string": 2500, "flickering": 2500}
+    poisons = {"none": 1, "random_bytes": 400, "repeated_string": 3000, "flickering": 2500}
     curves = {
         "clean" if name == "none" else name: [
             sample.writes for sample in _clean("recipe").play(DrillConfig(name, duration=tokens)).samples[9:]
@@ -31,7 +31,7 @@ def operations_writes() -> go.Figure:
 
 def operations_norm() -> go.Figure:
     model = _clean("language")
-    faults = {f: model.play(DrillConfig("scaled_weight", factor=f, tokens=4500)) for f in (2.0, 3.0, 6.0, 20.0)}
+    faults = {f: model.play(DrillConfig("scaled_weight", factor=f, tokens=4500)) for f in (1.5, 3.0, 6.0, 20.0)}
     norms = {f"factor {factor:g}": [sample.norm for sample in drill.samples] for factor, drill in faults.items()}
     for name, words in (("norm", "100 d"), ("norm_rise", "calibrated")):
         norms[words] = [model.runner.monitor.bounds[name]] * 45
@@ -39,4 +39,4 @@ def operations_norm() -> go.Figure:
 
 
 def operations_drill() -> go.Figure:
-    return timeline_figure(_clean("language").play(DrillConfig()))
+    return timeline_figure(_clean("language").play(DrillConfig("scaled_weight", factor=3.0)))
