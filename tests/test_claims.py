@@ -323,6 +323,9 @@ def test_a_spread_is_mean_and_range_and_never_infinite():
     assert found == (3, 1, 6, 3) and f"{found}" == "3 (1 to 6)" and f"{found:.1%}" == "300.0% (100.0% to 600.0%)"
     assert str(Spread.of([0.12345])) == "0.123 (one seed)" and str(Spread.of([2000, 2000])) == "2,000 (every seed)"
     assert Spread.of([math.inf, -math.inf, math.nan])[1:3] == (-LOST, LOST)
+    assert f"{Spread.of([-0.0001, 0.02]):.3f}" == "0.010 (0.000 to 0.020)"  # and not -0.000
+    assert f"{Spread.of([-0.0001, 0.02]):+.3f}" == "+0.010 (+0.000 to +0.020)"
+    assert found.tell(".1f", "model") == "3.0 (1.0 to 6.0)" and Spread.of([1, 1]).tell("", "model") == "1 (every model)"
 
 
 def test_a_claim_of_several_parts():

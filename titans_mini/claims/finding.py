@@ -64,7 +64,8 @@ class Spread(NamedTuple):
 
     def tell(self, spec: str = "", each: str = "seed") -> str:
         """Mean and range in words; `each` is what there was one number of."""
-        mean, low, high = (format(number, spec) if spec else show(number) for number in self[:3])
+        sign, rest = ("+", spec[1:]) if spec.startswith("+") else ("", spec)  # z: what rounds to 0 has no minus
+        mean, low, high = (format(number, f"{sign}z{rest}") if spec else show(number) for number in self[:3])
         if self.seeds == 1:
             return f"{mean} (one {each})"
         return f"{mean} ({low} to {high})" if low != high else f"{mean} (every {each})"
