@@ -4,6 +4,7 @@ import builtins
 import hashlib
 import inspect
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -33,13 +34,18 @@ def test_bundled_text_is_the_one_that_stored_numbers_were_measured_on():
     assert is_reference_text() is (numpy.__version__ == "2.4.6")
 
 
-PYTHONS = [found for minor in (11, 12, 13, 14) if (found := shutil.which(f"python3.{minor}"))]
+def starts(python: str | None) -> bool:
+    """Whether this is an interpreter; a version manager puts names in the path that only say what is missing."""
+    return python is not None and subprocess.run([python, "-I", "-c", ""], capture_output=True).returncode == 0
+
+
+PYTHONS = [found for minor in (11, 12, 13, 14) if starts(found := shutil.which(f"python3.{minor}"))]
 
 
 @pytest.mark.parametrize("python", PYTHONS, ids=lambda path: Path(path).name)
 def test_bundled_text_does_not_depend_on_the_python_that_reads_it(python):
-    """The module's own source, run by another interpreter over the same files; only its imports are replaced."""
-    source = inspect.getsource(text_module).replace("from ..errors import ConfigError", "ConfigError = ValueError")
+    """The module's own source, run by another interpreter over the same files, without its imports."""
+    source = re.sub(r"^from \.\..*\n", "", inspect.getsource(text_module), flags=re.MULTILINE)
     source = source.replace("import numpy", f"class numpy: __file__ = {numpy.__file__!r}")
     code = f"import hashlib\n{source.partition('__future__ import annotations')[2]}\n"
     code += "print(hashlib.sha256(bundled_text().encode()).hexdigest())"
