@@ -10,8 +10,8 @@ import pytest
 from titans_mini.cli.commands import parse
 from titans_mini.cli.evaluate import MEASURES
 from titans_mini.errors import ConfigError
-from titans_mini.training.checkpoint import bundled_names
-from titans_mini.training.tasks import TASKS
+from titans_mini.training.checkpoint import bundled_names, read_card
+from titans_mini.training.tasks import RECALL_VALUES, TASKS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf8")
@@ -91,3 +91,21 @@ def test_every_command_of_a_page_can_be_run(page):
 def test_a_wrong_flag_does_not_parse():
     with pytest.raises(ConfigError):
         parse(shlex.split("train --task recall --out runs/recall --speed 3"))
+
+
+def test_what_the_prose_says_of_the_models_stands_on_their_cards():
+    prose = " ".join(README.split())
+    recall, mac, text = (read_card(name) for name in ("recall-mag", "recall-mac", "text-mag"))
+    chance = f"{1 / RECALL_VALUES:.0%}"
+    for said in (
+        f"The window of attention is {recall['model']['window']} tokens, a guess is right in {chance} of cases",
+        f"no training sequence has more than {recall['training']['size']} filler tokens",
+        f"Byte-level models of {text['parameters'] / 1e6:.1f}M parameters",
+        f"and for the same time `--steps {read_card('text-off-long')['training']['steps']}`",
+        f"mean and range over five sets of {read_card('needle-mag')['results'][-1]['rows']} texts",
+        "64 sequences of 2,048 bytes",
+    ):
+        assert said in prose, said
+    shown = {key: f"--{key.replace('_', '-')} {value}" for key, value in mac["training"].items()}
+    assert f"(MAC: `{shown['steps']} {shown['easy']} {shown['start_size']}`)" in prose
+    assert all(row["rows"] == 64 for row in text["results"])
