@@ -91,8 +91,8 @@ def test_the_default_drill_alarms_degrades_and_comes_back(monkeypatch):
     monkeypatch.setattr(checkpoint, "BUNDLED", REAL)
     monkeypatch.setattr(operations_desk, "OPENING", 3700)
     app = sound(open_page("operations", {"stream_tokens": "4500"}))
-    assert "served: shadow" in texts(app) and "norm rise since 3,200" in texts(app) and "loss since" in texts(app)
-    assert "100 d = 6,400" in texts(app) and "It has not fired" in texts(app)
+    assert "served: shadow" in texts(app) and "norm rise since 3,100" in texts(app) and "loss since" in texts(app)
+    assert "100 d = 6,400" in texts(app) and "It fired 400 tokens after the calibrated limit." in texts(app)
     press(app, "promote")
     assert "served: main" in texts(app) and actions(app)[0] == "promote"
     app.session_state["drill_pace"] = 1000
