@@ -252,18 +252,22 @@ def test_where_files_may_not_grow_the_stream_goes_on(tmp_path):
 
 
 def kill_at_random(tmp_path, kills: int, *, in_place: bool = False) -> tuple[int, int, int]:
-    """Kills saving processes, four at a time: (kills that left a file half, broken snapshots, lost snapshots)."""
+    """Kills saving processes, four at a time: (kills that left a file half, broken snapshots, lost snapshots).
+
+    Each is killed some saves after its start, so that a busy machine delays the kill as well as the saves.
+    """
     dice, halves, broken, lost, engine = random.Random(0), 0, 0, 0, small_engine()
     folders = [tmp_path / str(i) for i in range(4)]
     for _ in range(kills // len(folders)):
         children = [start(save_forever, folder, in_place) for folder in folders]
-        safe = [child.pipe.recv() for child in children]
-        time.sleep(dice.uniform(0.0, 0.03))
-        for child in dice.sample(children, len(children)):
-            child.process.kill()
+        safe = [0] * len(children)
+        for place in dice.sample(range(len(children)), len(children)):
+            for _ in range(dice.randint(1, 5)):
+                safe[place] = children[place].pipe.recv()
             time.sleep(dice.uniform(0.0, 0.003))
-        for folder, child, first in zip(folders, children, safe, strict=True):
-            promised = max([first, *Child.messages(child)])
+            children[place].process.kill()
+        for folder, child, told in zip(folders, children, safe, strict=True):
+            promised = max([told, *Child.messages(child)])
             store = Snapshots(folder, engine)
             halves += bool(list(folder.glob("*.part")))
             broken += sum(line != "ok" for line in store.verify().values())
