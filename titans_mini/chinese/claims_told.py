@@ -217,6 +217,7 @@ PHRASES: dict[str, str] = read_pairs(_SENTENCES) | {
     "facts in two groups": "事实分两组",
     "{mean} ({low} to {high})": "{mean}（{low} 至 {high}）",
     "{mean} (every seed)": "{mean}（各种子相同）",
+    "{best} ({other} ties)": "{best}（{other} 与之并列）",
     "{mean} (one seed)": "{mean}（一个种子）",
     "{mean} (every model)": "{mean}（各模型相同）",
     "within": "在最好者的噪声之内",

@@ -86,17 +86,24 @@ def _late_loss(trace: Trace) -> float:
 def _read_learning(scale: str, figures: Figures) -> Reading:
     """Holds if writes take away at least a tenth of the loss in every seed."""
     learned = figures[f"learned_{scale}"]
-    told = f"with {KEYS[scale]}: writes at eta 1e-3 take away {learned:.0%} of the loss"
+    told = f"with {KEYS[scale]}: writes at eta 1e-3 take away {learned:.1%} of the loss"
     return Reading(scale, grade(learned.low >= LEARNS), told, (f"learned_{scale}",))
 
 
 def _read_best(name: str, claimed: float, figures: Figures) -> Reading:
     """Parts, one for each objective: the claimed constant is the best of those tried, or ties with it."""
     keys = {objective: f"{name}_tied_{objective}_{claimed:g}" for objective in ("loss", "recall")}
-    loss, recall = (figures[f"{name}_best_{objective}"] for objective in keys)
-    told = f"best {'lambda' if name == 'lam' else name} of those tried: {loss:g} by loss, {recall:g} by recall"
+    loss, recall = (
+        _best(figures[f"{name}_best_{objective}"], claimed, figures[key]) for objective, key in keys.items()
+    )
+    told = f"best {'lambda' if name == 'lam' else name} of those tried: {loss} by loss, {recall} by recall"
     kept = (*keys.values(), *(f"{name}_best_{objective}" for objective in keys))
     return Reading(name, grade(*(figures[key] == 1 for key in keys.values())), told, kept)
+
+
+def _best(best: float, claimed: float, tied: float) -> str:
+    """The best value in words, with the claimed one where that ties with another."""
+    return f"{best:g} ({claimed:g} ties)" if tied and best != claimed else f"{best:g}"
 
 
 def judge_constants(figures: Figures) -> Finding:
