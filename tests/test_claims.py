@@ -296,6 +296,12 @@ def test_a_reading_that_cannot_be_tested_does_not_count():
     assert found(FAILS, UNTESTED) == found(FAILS) == FAILS
 
 
+def test_the_order_needs_seeds_whatever_the_controls_say():
+    one_seed = examine("order_small").figures | order((-0.1,), (-0.1, -0.2), steps=(0.1, 0.2), time=(0.1, 0.2))
+    found = CLAIMS["order_small"].judge(one_seed)
+    assert [reading.verdict for reading in found.readings] == [UNTESTED, HOLDS, HOLDS] and found.verdict == UNTESTED
+
+
 def test_how_long_an_experiment_of_the_authors_took_cannot_be_tested():
     """The time of a training here is told, and nothing about weeks and days is concluded from it."""
     swap, days = examine("two_lines").readings

@@ -46,7 +46,7 @@ ABOUT: dict[str, dict[str, str]] = {
         "frozen_body": EACH,
         "rag": EACH,
         "attention_context": EACH,
-        "order_small": EACH,
+        "order_small": EACH + "种子太少、顺序本身无法检验时，这一行也无法检验。",
         "surprise": EACH,
         "beta": "若 0.7 在两个目标上都独自最好，则成立；若在其中一个目标上属于最好之列，则部分成立。",
         "tau": "若两个目标上最好的 tau（含并列）都在 0.2..0.4 之内，则成立；"

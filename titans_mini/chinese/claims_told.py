@@ -51,8 +51,9 @@ models of {size} cannot be trained here; the paper prints nothing on C4, and on 
 small models on text, bits per byte, best first: {first}, {second}, {third}; over {seeds} seeds
 => 小模型在文本上的每字节比特数，由好到差：{first}，{second}，{third}；{seeds} 个种子
 
-small models on text, bits per byte, best first: {first}, {second}, {third}; one seed, so the noise is unknown
-=> 小模型在文本上的每字节比特数，由好到差：{first}，{second}，{third}；只有一个种子，噪声未知
+small models on text, bits per byte, best first: {first}, {second}, {third}; not every variant has a second seed,
+so the noise is unknown
+=> 小模型在文本上的每字节比特数，由好到差：{first}，{second}，{third}；并非每个变体都有第二个种子，噪声未知
 
 trained without memory over the {control}: {bits} bits per byte, {more} against the best variant
 => 不带记忆训练{control}：每字节 {bits} 比特，与最好的变体相差 {more}
@@ -219,6 +220,7 @@ PHRASES: dict[str, str] = read_pairs(_SENTENCES) | {
     "{mean} (every seed)": "{mean}（各种子相同）",
     "{best} ({other} ties)": "{best}（{other} 与之并列）",
     "{mean} (one seed)": "{mean}（一个种子）",
+    "{mean} (one model)": "{mean}（一个模型）",
     "{mean} (every model)": "{mean}（各模型相同）",
     "within": "在最好者的噪声之内",
     "beyond": "超出最好者的噪声",

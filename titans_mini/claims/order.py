@@ -119,7 +119,7 @@ def _read_variants(figures: Figures) -> Reading:
     told += ", ".join(f"{name.removeprefix('bits_').upper()} {figures[name]}" for name in order)
     kept = (*order, *keys)
     if min(step.seeds for step in steps) < 2:
-        return Reading("variants", UNTESTED, told + "; one seed, so the noise is unknown", kept)
+        return Reading("variants", UNTESTED, told + "; not every variant has a second seed, so the noise is unknown", kept)
     verdict = grade(all(step.low > 0 for step in steps), sum(step.mean for step in steps) > 0)
     return Reading("variants", verdict, f"{told}; over {steps[0].seeds} seeds", kept)
 
@@ -139,5 +139,8 @@ def _read_control(control: str, figures: Figures) -> Reading:
 
 
 def judge_order_small(figures: Figures) -> Finding:
-    """Holds if every reading does that can be tested, in part if some reading does, at least in part."""
-    return weigh(figures, _read_variants(figures), *(_read_control(control, figures) for control in CONTROLS))
+    """Holds if every reading does that can be tested, in part if some reading does, at least in part. While the order
+    itself cannot be tested, for want of seeds, neither can the row."""
+    order = _read_variants(figures)
+    found = weigh(figures, order, *(_read_control(control, figures) for control in CONTROLS))
+    return found._replace(verdict=UNTESTED) if order.verdict == UNTESTED else found
