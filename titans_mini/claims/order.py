@@ -119,9 +119,10 @@ def _read_variants(figures: Figures) -> Reading:
     told += ", ".join(f"{name.removeprefix('bits_').upper()} {figures[name]}" for name in order)
     kept = (*order, *keys)
     if min(step.seeds for step in steps) < 2:
-        return Reading("variants", UNTESTED, told + "; not every variant has a second seed, so the noise is unknown", kept)
+        told += "; not every variant has a second seed, so the noise is unknown"
+        return Reading("variants", UNTESTED, told, kept)
     verdict = grade(all(step.low > 0 for step in steps), sum(step.mean for step in steps) > 0)
-    return Reading("variants", verdict, f"{told}; over {steps[0].seeds} seeds", kept)
+    return Reading("variants", verdict, f"{told}; over {min(step.seeds for step in steps)} seeds", kept)
 
 
 def _read_control(control: str, figures: Figures) -> Reading:
