@@ -255,7 +255,7 @@ def test_equal_links_give_equal_pictures_and_sessions_share_nothing():
     assert here.folder != there.folder and there.kept() == [] and here.kept() == ["my-memory"]
     assert here.engine is not there.engine and here.engine.watched is not there.engine.watched
     pairs = zip(tensors(here.drill.runner.state), tensors(there.drill.runner.state), strict=True)
-    assert all(a.data_ptr() != b.data_ptr() for a, b in pairs)
+    assert all(a.data_ptr() != b.data_ptr() for a, b in pairs if a.numel())  # an empty tensor has no place
     assert here.engine.lm is there.engine.lm and not any(p.requires_grad for p in here.engine.lm.parameters())
 
 
@@ -277,7 +277,7 @@ def test_every_control_has_help_and_every_text_is_shown():
     widgets = [widget for kind in (*kinds, app.get("button_group"), app.get("download_button")) for widget in kind]
     assert len(widgets) > 30
     assert [widget.proto.label for widget in widgets if not widget.proto.help] == []
-    for control in own.ALL:
+    for control in set(own.ALL) - {own.MEMORIES}:  # that one stands in the link only
         assert control.name in TEXTS["en"] and control.name + "?" in TEXTS["en"], control.name
     assert all(TEXTS["en"][key] == text for key, text in texts_operations.TEXTS.items())
 
