@@ -24,7 +24,7 @@ from titans_mini.operate import (
     compare,
     soak,
 )
-from titans_mini.operate.incidents import broken_weight, random_bytes
+from titans_mini.operate.incidents import broken_weight
 from titans_mini.training.tasks import text_bytes
 
 POISON = 37
@@ -218,7 +218,8 @@ def test_a_clean_stream_is_never_degraded(engine):
 def test_a_poisoned_stream_brings_the_shadow_and_it_is_promoted_back_by_hand(engine):
     runner, text = shadowed(engine), text_bytes()
     base, since = runner.state, 0  # of the last snapshot, and its place in the stream
-    stream = torch.cat([random_bytes(1500), text[1000:3000]])
+    digits = torch.tensor(list(b"0123456789ABCDEF"))  # what the memory learns of them harms it, over and over
+    stream = torch.cat([digits.repeat(100), text[1000:3000]])
     for end in range(100, len(stream) + 1, 100):
         events = runner.feed(stream[end - 100 : end])
         if runner.compared.degraded:
