@@ -54,5 +54,8 @@ def _pair(thing: object) -> tuple[object, object]:
 
 SEAL = Seal()
 SEAL.add(builtins, lambda thing: thing in USED)
+# torch itself replaces a few of its classes while it works, and this function when its compiler is first needed; no
+# check calls it.
+OWN = (torch.manual_seed,)
 for library in LIBRARIES:
-    SEAL.add(library, inspect.isroutine)  # torch itself replaces a few of its classes while it works
+    SEAL.add(library, lambda thing: inspect.isroutine(thing) and not any(thing is one for one in OWN))
