@@ -1,11 +1,14 @@
 """What several test files share: assertions of the property checks report their values, and one app in a browser."""
 
+import signal
 import sys
 
 import pytest
 from browsing import browser, require_chromium, serve
 
 pytest.register_assert_rewrite("builders", "properties")
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell makes what it runs in the background deaf to Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -239,7 +239,9 @@ def test_training_on_text_measures_at_its_end(capsys, tmp_path, monkeypatch):
     from titans_mini.cli import train
 
     seen = []
-    monkeypatch.setattr(train, "measure_text", lambda lm, modes: seen.append(modes) or {"context": [{"bits": 1.0}]})
+    monkeypatch.setattr(
+        train, "measure_text", lambda lm, modes, source: seen.append(modes) or {"context": [{"bits": 1.0}]}
+    )
     flags = (
         "train --task text --variant mag --dim 8 --heads 2 --window 4 --chunk 4 --layers 1 --steps 1 --rows 1 --size 8"
     )
