@@ -72,7 +72,7 @@ TEXTS: dict[str, str] = {
     "unpin": "取消 A",
     "unpin?": "移除灰色的运行 A。",
     # streams
-    "stream=text": "真实文本：Python 自带的手册。",
+    "stream=text": "真实文本：numpy 自带的文档。",
     "stream=paste": "自己的文本。",
     "stream=upload": "自己的文件。",
     "stream=steady": "一小段文字反复出现。",

@@ -78,7 +78,7 @@ TEXTS = {
     "unpin": "Unpin A",
     "unpin?": "Takes the grey run A away.",
     # streams
-    "stream=text": "Real text: the manual pages inside Python.",
+    "stream=text": "Real text: the documentation inside numpy.",
     "stream=paste": "Your own text.",
     "stream=upload": "Your own file.",
     "stream=steady": "One short passage over and over.",
