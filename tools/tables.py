@@ -12,6 +12,8 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
+from titans_mini.studies.evidence import RECALLED
+
 ROOT = Path(__file__).resolve().parents[1]
 CARDS = ROOT / "titans_mini" / "checkpoints"
 NAMES = {"mag": "MAG", "mal": "MAL", "mac": "MAC", "lmm": "LMM"}
@@ -46,22 +48,22 @@ def bits(row: dict) -> str:
     return f"{row['bits']:.2f}"
 
 
-RECALL = {
-    "8 facts, gap 2,048": {"task": "recall_once", "size": 2048},
-    "gap 65,536": {"task": "recall_once", "size": 65536},
-    "after 1,024 filler tokens": {"task": "recall_late", "size": 2048},
-    "two groups of 8": {"task": "recall_groups", "size": 2048},
-    "overwritten values": {"task": "recall_overwritten", "size": 2048},
-    "32 facts": {"task": "recall_many", "size": 2048},
+HEADS = {  # of the columns that `evidence` shows on the Variants page, too
+    "near": "8 facts, gap 2,048",
+    "far": "gap 65,536",
+    "late": "after 1,024 filler tokens",
+    "groups": "two groups of 8",
+    "overwritten": "overwritten values",
+    "many": "32 facts",
 }
 
 
 def recall_table() -> list[list[str]]:
     """Share of values named, each variant and the control trained without memory, seeds 0, 1, 2."""
-    rows = [[NAMES[key], *(cell(f"recall-{key}", percent, memory="on", **want) for want in RECALL.values())]
+    rows = [[NAMES[key], *(cell(f"recall-{key}", percent, memory="on", **want) for want in RECALLED.values())]
             for key in NAMES]  # fmt: skip
-    control = [cell("recall-off", percent, memory="off", **want) for want in RECALL.values()]
-    return [["", *RECALL], *rows, ["trained without memory", *control]]
+    control = [cell("recall-off", percent, memory="off", **want) for want in RECALLED.values()]
+    return [["", *(HEADS[column] for column in RECALLED)], *rows, ["trained without memory", *control]]
 
 
 def text_table() -> list[list[str]]:

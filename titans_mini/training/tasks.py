@@ -108,14 +108,14 @@ def mixed_layout(generator: torch.Generator) -> Layout:
     return Layout(groups, overwritten=count > 1 and draw(0, 2) == 0)
 
 
-def scatter(told: list[Tensor], filler: Tensor, generator: torch.Generator) -> Tensor:
-    """One row: the groups of facts, in order, at random places of the filler (t,)."""
-    places = torch.randint(0, len(filler) + 1, (len(told),), generator=generator).sort().values.tolist()
-    parts, start = [], 0
-    for place, group in zip(places, told, strict=True):
-        parts += [filler[start:place], group]
+def scatter(parts: list[Tensor], source: Tensor, generator: torch.Generator) -> Tensor:
+    """The parts, in order, at random places of the filler or text (t,)."""
+    places = torch.randint(0, len(source) + 1, (len(parts),), generator=generator).sort().values.tolist()
+    mixed, start = [], 0
+    for place, part in zip(places, parts, strict=True):
+        mixed += [source[start:place], part]
         start = place
-    return torch.cat([*parts, filler[start:]])
+    return torch.cat([*mixed, source[start:]])
 
 
 def lay_out(told: list[Tensor], filler: Tensor, layout: Layout) -> Tensor:
@@ -209,22 +209,12 @@ def story_task(*names: str) -> Task:
         for row in pieces(source, rows, length, generator):
             kind = names[int(torch.randint(0, len(names), (), generator=generator))]
             story = STORIES[kind](generator)
-            sequences.append(_hide([to_bytes(f" {line} ") for line in story.sentences], row, generator))
+            sequences.append(scatter([to_bytes(f" {line} ") for line in story.sentences], row, generator))
             sequences[-1] = torch.cat([sequences[-1], to_bytes(f"\n{story.question} {story.answer}.")])
             answers.append(len(story.answer) + 1)
         return _ask_ends(sequences, answers)
 
     return Task(make, 256, "bytes of text around the story", text_bytes)
-
-
-def _hide(parts: list[Tensor], text: Tensor, generator: torch.Generator) -> Tensor:
-    """The parts, in order, at random places of the text."""
-    places = torch.randint(0, len(text) + 1, (len(parts),), generator=generator).sort().values.tolist()
-    mixed, start = [], 0
-    for place, part in zip(places, parts, strict=True):
-        mixed += [text[start:place], part]
-        start = place
-    return torch.cat([*mixed, text[start:]])
 
 
 def _ask_ends(sequences: list[Tensor], answers: list[int]) -> Batch:
