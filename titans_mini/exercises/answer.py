@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..defaults import plain_defaults
 from . import limits
 from .limits import TooSlow, time_limit
 from .seal import SEAL
@@ -168,23 +169,11 @@ def results(part: Callable, student: Student, prepare: Callable[[], object]) -> 
 def _next_call(part: Callable, answer: Answer, prepare: Callable[[], object]) -> Call | None:
     """The first call whose outcome is not known, or None if the part came to its end."""
     try:
-        with _plain_defaults(), _unwatched():
+        with plain_defaults(), _unwatched():
             part(answer, prepare())
     except _Unwound as unwound:
         return unwound.call
     return None
-
-
-@contextlib.contextmanager
-def _plain_defaults() -> Iterator[None]:
-    """float32 on the processor as torch's defaults for the check itself, whatever a cell has set."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float32)
-    try:
-        with torch.device("cpu"):
-            yield
-    finally:
-        torch.set_default_dtype(before)
 
 
 @contextlib.contextmanager
