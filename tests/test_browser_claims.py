@@ -19,7 +19,7 @@ def test_a_row_opens_is_measured_and_its_link_opens_it_again(server, chromium):
     page.wait_for_url("**/claims?*row=order*")
     assert "section=2.3" in page.url
     page.get_by_role("button", name="Measure this row now, small").click()
-    page.get_by_text("Here, small:").wait_for(timeout=60_000)
+    page.get_by_text("Here, small:").wait_for(timeout=300_000)
     page.get_by_text("models of 760M cannot be trained here").first.wait_for()  # as measured before, and now
     page.wait_for_function(f"!document.querySelector('{BUSY}')")
     phone = chromium.new_page(viewport={"width": 390, "height": 844})
