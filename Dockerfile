@@ -9,6 +9,7 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 OMP_NUM_THREADS=1 PYTHONU
 WORKDIR /srv/titans_mini
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY titans_mini titans_mini
+COPY titans_course titans_course
 COPY app app
 COPY .streamlit .streamlit
 RUN pip install -c constraints.txt --no-deps --index-url "$TORCH_INDEX" torch \

@@ -11,7 +11,7 @@ PIP = $(BIN)/python -m pip --require-virtualenv --disable-pip-version-check inst
 # Written after all else, so that an interrupted set-up does not count as done.
 STAMP := $(VENV)/.installed
 
-CODE = $(wildcard titans_mini app tests notebooks tools benchmarks)
+CODE = $(wildcard titans_mini titans_course app tests notebooks tools benchmarks)
 # Those of which every output must stay, not just those marked NBVAL_CHECK_OUTPUT; figures carry a tag and are left out.
 STRICT := notebooks/02_momentum_and_forgetting.ipynb notebooks/11_bug_hunt.ipynb
 # Of `make claims`: the folder of training runs text-VARIANT-SEED, for the row on the variants' order.

@@ -6,7 +6,7 @@ import streamlit as st
 from plotly.basedatatypes import BaseFigure
 from texts.figures import spoken
 
-from titans_mini.figures import COLOURS
+from titans_course.figures import COLOURS
 
 BARE = {"displayModeBar": False}
 # Streamlit puts the theme's categorical colours in the place of these, so curves follow light and dark at once.

@@ -7,8 +7,8 @@ import streamlit as st
 from runs import Run
 from texts import plain, say
 
-from titans_mini.export import to_code, to_html
-from titans_mini.figures import recall_figure
+from titans_course.figures import recall_figure
+from titans_course.figures.export import to_code, to_html
 
 FILE = "titans_mini_run"
 

@@ -10,8 +10,8 @@ from sources import Source
 from texts import say
 from texts.phrases import told
 
+from titans_course.studies.gallery import FAILURES, examine, failure_settings
 from titans_mini import SimulationConfig, Trace
-from titans_mini.studies.gallery import FAILURES, examine, failure_settings
 
 KEEP = ("tokens", "seed")  # of the settings, when a row is opened
 

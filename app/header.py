@@ -10,7 +10,7 @@ import streamlit as st
 from runs import Run
 from texts import option, plain, say
 
-from titans_mini.figures import NORMAL_WRITES
+from titans_course.figures import NORMAL_WRITES
 from titans_mini.trace import Trace
 
 DEAD_END, REVIVING = "zero", "start"  # what weights decay towards: near zero they get no gradient

@@ -11,8 +11,8 @@ from header import character
 from runs import Run
 from texts import TEXTS, language, say
 
+from titans_course.figures import trace as figures
 from titans_mini import Trace
-from titans_mini.figures import trace as figures
 
 BEAT = 0.5  # seconds from token to token in play
 PACES = (1, 10, 100)

@@ -15,8 +15,8 @@ import links
 import streamlit as st
 from sources import Source
 
+from titans_course.studies.divergence import Cause, find_cause
 from titans_mini import SimulationConfig, Trace, simulate
-from titans_mini.divergence import Cause, find_cause
 from titans_mini.trace import WRITE_LEVEL
 
 KEPT = 8  # runs; one of 10,000 tokens takes 0.7 MB

@@ -12,8 +12,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from titans_course.studies.flops import memory_flops, training_flops
 from titans_mini import MemoryConfig, SimulationConfig, simulate, simulate_many
-from titans_mini.flops import memory_flops, training_flops
 from titans_mini.stream import Reader, StreamConfig, peak_memory
 from titans_mini.timing import medians, seconds
 

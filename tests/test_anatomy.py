@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from titans_course.studies.anatomy import dissect
 from titans_mini import ConfigError, MemoryConfig, SimulationConfig, simulate
 from titans_mini.reference import predict
-from titans_mini.studies.anatomy import dissect
 
 CONFIG = SimulationConfig(tokens=60, memory=MemoryConfig.preset("recipe", dim=8))
 

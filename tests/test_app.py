@@ -9,8 +9,8 @@ testing = pytest.importorskip("streamlit.testing.v1")
 
 from pages import ENTRY, lines, picture, sound, start, trace_of  # noqa: E402
 
+from titans_course.studies.gallery import FAILURES, examine  # noqa: E402
 from titans_mini.config import SCENARIO_NAMES  # noqa: E402
-from titans_mini.studies.gallery import FAILURES, examine  # noqa: E402
 
 
 def test_the_default_page_is_the_recipe_on_real_text():

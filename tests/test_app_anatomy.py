@@ -10,7 +10,7 @@ testing = pytest.importorskip("streamlit.testing.v1")
 import pages  # noqa: E402
 from pages import ENTRY, PASTED, lines, sound, start, trace_of  # noqa: E402
 
-from titans_mini.studies.anatomy import dissect  # noqa: E402
+from titans_course.studies.anatomy import dissect  # noqa: E402
 
 CHARTS = 6  # vectors, gradient, before, change, after, loss against theta
 

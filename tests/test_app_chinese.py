@@ -15,9 +15,9 @@ from texts import plain  # noqa: E402
 from texts.chinese import TEXTS  # noqa: E402
 from tuning import runs as tuning_runs  # noqa: E402
 
-from titans_mini.claims import CLAIMS  # noqa: E402
+from titans_course.claims import CLAIMS  # noqa: E402
+from titans_course.studies import duration as tune_time  # noqa: E402
 from titans_mini.miras import KNOBS  # noqa: E402
-from titans_mini.tune import duration as tune_time  # noqa: E402
 
 ALLOWED = """
 tau beta lambda theta eta alpha delta gamma sigma rho sqrt grad unit rms norm

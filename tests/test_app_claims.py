@@ -17,10 +17,10 @@ from claims import runs as claims_runs  # noqa: E402
 from texts import TEXTS, plain  # noqa: E402
 from texts.english import claims as texts_claims  # noqa: E402
 
-from titans_mini.claims import CLAIMS  # noqa: E402
-from titans_mini.claims.finding import FAILS, HOLDS, LOST, PART, UNTESTED, Finding, Reading, Spread  # noqa: E402
-from titans_mini.claims.report import Result, to_json  # noqa: E402
-from titans_mini.claims.view import pick, to_csv  # noqa: E402
+from titans_course.claims import CLAIMS  # noqa: E402
+from titans_course.claims.finding import FAILS, HOLDS, LOST, PART, UNTESTED, Finding, Reading, Spread  # noqa: E402
+from titans_course.claims.report import Result, to_json  # noqa: E402
+from titans_course.claims.view import pick, to_csv  # noqa: E402
 from titans_mini.errors import ConfigError  # noqa: E402
 
 

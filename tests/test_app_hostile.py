@@ -19,11 +19,11 @@ import runs  # noqa: E402
 from sources import Source  # noqa: E402
 from texts import plain  # noqa: E402
 
+from titans_course.claims import load_results  # noqa: E402
+from titans_course.claims.view import to_csv as claims_csv  # noqa: E402
+from titans_course.figures.export import to_code, to_html  # noqa: E402
 from titans_mini import ConfigError, SimulationConfig, simulate
-from titans_mini.claims import load_results  # noqa: E402
-from titans_mini.claims.view import to_csv as claims_csv  # noqa: E402
 from titans_mini.data.text import MAX_BYTES  # noqa: E402
-from titans_mini.export import to_code, to_html  # noqa: E402
 from titans_mini.tune.store import to_csv as tuning_csv  # noqa: E402
 
 OTHERS = ("anatomy", "variants", "miras", "tuning", "operations", "claims")

@@ -16,7 +16,7 @@ import language  # noqa: E402
 import streamlit as st  # noqa: E402
 from texts.chinese import TEXTS as CHINESE  # noqa: E402
 
-from titans_mini.studies.gallery import FAILURES  # noqa: E402
+from titans_course.studies.gallery import FAILURES  # noqa: E402
 
 NAMES = """
 tau beta lambda theta eta eta_t alpha softness sqrt g_write g_forget rms unit excess zsigmoid running_max fixed

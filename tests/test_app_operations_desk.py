@@ -22,10 +22,10 @@ from operations import keep as operations_keep  # noqa: E402, F401
 from operations import live as operations_live  # noqa: E402, F401
 from operations.desk import Desk  # noqa: E402
 
+from titans_course.studies.drill import Drill, DrillConfig  # noqa: E402
 from titans_mini import ConfigError, SimulationConfig
 from titans_mini.memory.state import tensors  # noqa: E402
 from titans_mini.operate import RecipeEngine, fingerprint, flatten, scratch, unflatten  # noqa: E402
-from titans_mini.operate.drill import Drill, DrillConfig  # noqa: E402
 from titans_mini.operate.snapshots import encode_state  # noqa: E402
 
 VALUES = {control.name: control.default for control in own.ALL}

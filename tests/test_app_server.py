@@ -170,4 +170,4 @@ def test_no_page_imports_what_the_server_did_not():
 
 def test_the_modules_of_the_app_are_found_in_its_files():
     names = set(server.imports())
-    assert {"links", "claims.panels", "operations.desk", "titans_mini.export", "streamlit"} <= names
+    assert {"links", "claims.panels", "operations.desk", "titans_course.figures.export", "streamlit"} <= names

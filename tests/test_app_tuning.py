@@ -21,11 +21,11 @@ from tuning import controls as own  # noqa: E402
 from tuning import panels as tuning_panels  # noqa: E402
 from tuning import runs as tuning_runs  # noqa: E402
 
+from titans_course.studies import duration as tune_time
 from titans_mini import simulate
 from titans_mini.cli.tune import add_tune  # noqa: E402
 from titans_mini.config import MemoryConfig, SimulationConfig  # noqa: E402
 from titans_mini.tune import TuneConfig, tune  # noqa: E402
-from titans_mini.tune import duration as tune_time
 
 SMALL = TuneConfig(
     tokens=100, final_tokens=200, keep=2, seeds=2, tau=(0.1, 0.5), beta=(0.5,), lam=(1e-4, 1e-3), depth=(1,)

@@ -10,7 +10,7 @@ from tuning_pages import alike, boxes, metrics, picture, searched, start  # noqa
 # isort: split
 from tuning import runs as tuning_runs  # noqa: E402
 
-from titans_mini.tune import duration as tune_time  # noqa: E402
+from titans_course.studies import duration as tune_time  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

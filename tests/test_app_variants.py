@@ -9,8 +9,8 @@ from pages import ENTRY, lines, open_page  # noqa: E402
 from pages import chart_ending as chart  # noqa: E402
 from pages import unbroken as sound  # noqa: E402
 
+from titans_course.figures import variants as figures_variants
 from titans_mini import TitansConfig, TitansLM
-from titans_mini.figures import variants as figures_variants
 from titans_mini.training import checkpoint
 from titans_mini.training.controls import RECALL_CONTROL
 from titans_mini.training.tasks import TASKS  # noqa: E402
@@ -202,7 +202,7 @@ def test_recall_is_measured_on_demand_and_kept():
 
 
 def test_what_was_measured_before_a_stop_is_shown(monkeypatch):
-    from titans_mini.studies import reading
+    from titans_course.studies import reading
 
     def stopped(lm, gap, *, rows, memory):
         if gap == 256:

@@ -75,7 +75,7 @@ def fill(folder):
     shutil.copytree(ROOT / "notebooks" / "images", work / "images")
     for file in FILES:
         shutil.copy(file, work)
-    code = "from titans_mini.lab import SimulatorLab\nSimulatorLab(tokens=300)"
+    code = "from titans_course.lab import SimulatorLab\nSimulatorLab(tokens=300)"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     tool("notebooks").normalise(notebook)
     nbformat.write(notebook, work / "lab.ipynb")

@@ -5,8 +5,7 @@ import pytest
 import torch
 from labs import check_controls
 
-from titans_mini import ConfigError
-from titans_mini.bug_hunt import (
+from titans_course.bug_hunt import (
     CHECKS,
     CHUNK,
     CONTROL,
@@ -23,11 +22,12 @@ from titans_mini.bug_hunt import (
     series,
     source,
 )
-from titans_mini.bug_hunt.answers import FAULTS
-from titans_mini.bug_hunt.checks import CLOSE
-from titans_mini.figures.bug_hunt import DONE, moved_figure, table_figure
-from titans_mini.lab import bug_hunt as module
-from titans_mini.lab.bug_hunt import CONTROLS, NONE, BugHuntLab
+from titans_course.bug_hunt.answers import FAULTS
+from titans_course.bug_hunt.checks import CLOSE
+from titans_course.figures.bug_hunt import DONE, moved_figure, table_figure
+from titans_course.lab import bug_hunt as module
+from titans_course.lab.bug_hunt import CONTROLS, NONE, BugHuntLab
+from titans_mini import ConfigError
 from titans_mini.reference import token_loop
 
 each = pytest.mark.parametrize("name", FAULTS)

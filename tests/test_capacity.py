@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from titans_course.studies.capacity import best_matrix, best_two_layers, random_pairs, read_once, recall_by_age
 from titans_mini.config import MemoryConfig
 from titans_mini.memory.fastweights import initial_weights
-from titans_mini.studies.capacity import best_matrix, best_two_layers, random_pairs, read_once, recall_by_age
 
 
 def test_pairs_are_seeded_and_of_length_one():

@@ -10,22 +10,23 @@ import torch
 from labs import GRIDS
 from words import HAN, english, numbers
 
-from titans_mini import ConfigError, chinese
-from titans_mini.chinese import ABOUT, PHRASES, about, errors, gallery, phrase
-from titans_mini.chinese.phrases import Phrases, matcher, of_package
-from titans_mini.claims import CLAIMS, load_results
-from titans_mini.claims.finding import Spread
+from titans_course import chinese
+from titans_course.chinese import ABOUT, PHRASES, about, errors, gallery, phrase
+from titans_course.chinese.phrases import Phrases, matcher, of_package
+from titans_course.claims import CLAIMS, load_results
+from titans_course.claims.finding import Spread
+from titans_course.lab.operations import AlarmPrediction
+from titans_course.lab.prediction import Prediction
+from titans_course.lab.tuning import TuningLab
+from titans_course.studies.gallery import FAILURES
+from titans_course.studies.reading import read_bits
+from titans_mini import ConfigError
 from titans_mini.data.text import MAX_BYTES, check_text
 from titans_mini.errors import check_choice, check_integer, check_number
-from titans_mini.lab.operations import AlarmPrediction
-from titans_mini.lab.prediction import Prediction
-from titans_mini.lab.tuning import TuningLab
 from titans_mini.miras import KNOBS, PRESETS
 from titans_mini.miras.registry import REFUSALS, table
 from titans_mini.operate import RecipeEngine, fingerprint, flatten, unflatten
 from titans_mini.operate.snapshots import Snapshots, check_name, decode_state, encode_state
-from titans_mini.studies.gallery import FAILURES
-from titans_mini.studies.reading import read_bits
 
 BLANK = re.compile(r"\{(\w+)(?::words)?\}")
 RESULTS = load_results()

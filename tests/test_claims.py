@@ -6,13 +6,13 @@ import math
 
 import pytest
 
+from titans_course.claims import CLAIMS, SIZES, VERDICTS, Finding, Reading, Spread
+from titans_course.claims.finding import FAILS, HOLDS, LOST, PART, UNTESTED, grade, weigh
+from titans_course.claims.models import ORDER
+from titans_course.claims.retrieval import STEPS
+from titans_course.claims.robust import RIVALS
+from titans_course.claims.tuning import BETAS, TAUS
 from titans_mini import ConfigError
-from titans_mini.claims import CLAIMS, SIZES, VERDICTS, Finding, Reading, Spread
-from titans_mini.claims.finding import FAILS, HOLDS, LOST, PART, UNTESTED, grade, weigh
-from titans_mini.claims.models import ORDER
-from titans_mini.claims.retrieval import STEPS
-from titans_mini.claims.robust import RIVALS
-from titans_mini.claims.tuning import BETAS, TAUS
 from titans_mini.config import NORMALISER_NAMES
 from titans_mini.tune.objectives import OBJECTIVES
 

@@ -13,14 +13,14 @@ import pytest
 import torch
 from corruption import corrupted
 
+from titans_course.claims import CLAIMS, SIZES, load_results, report
+from titans_course.claims.counting import PARAMETERS, count, layers_for
+from titans_course.claims.finding import FAILS, HOLDS, PART, UNTESTED, Finding, Spread
+from titans_course.claims.models import ORDER, TiedGate, tie
+from titans_course.claims.operations import in_fresh_process
+from titans_course.claims.order import read_cards
+from titans_course.claims.report import Result, due, examine, markdown, merge, to_json
 from titans_mini import ConfigError, LearnedGate
-from titans_mini.claims import CLAIMS, SIZES, load_results, report
-from titans_mini.claims.counting import PARAMETERS, count, layers_for
-from titans_mini.claims.finding import FAILS, HOLDS, PART, UNTESTED, Finding, Spread
-from titans_mini.claims.models import ORDER, TiedGate, tie
-from titans_mini.claims.operations import in_fresh_process
-from titans_mini.claims.order import read_cards
-from titans_mini.claims.report import Result, due, examine, markdown, merge, to_json
 from titans_mini.cli import main
 from titans_mini.sealed import seal, unseal
 from titans_mini.stopping import Terminated
@@ -232,14 +232,14 @@ def test_what_cannot_be_used_ends_in_one_line(arguments, named, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     Path("FILE").write_text("")
     Path("BROKEN").mkdir()
-    content = seal({"format": "titans_mini.claims", "rows": {"tau": {}}})  # whole, but of another version
+    content = seal({"format": "titans_course.claims", "rows": {"tau": {}}})  # whole, but of another version
     Path("BROKEN/results.json").write_text(json.dumps(content))
     assert claims(*arguments) == 2
     assert re.fullmatch(f"titans-mini: .*{named}.*\n", capsys.readouterr().err)
 
 
 def test_outside_of_a_clone_a_full_run_needs_a_folder(tmp_path, monkeypatch, measured, capsys):
-    monkeypatch.setattr("titans_mini.cli.claims.ROOT", tmp_path)
+    monkeypatch.setattr("titans_course.cli.claims.ROOT", tmp_path)
     assert claims("--size", "full", "--only", "beta") == 2
     assert "out must be a folder" in capsys.readouterr().err and measured == []
 
@@ -262,7 +262,7 @@ def make_runs(folder, bits, seeds=(1, 2), **changes):
 @pytest.fixture
 def no_seeds(monkeypatch, tmp_path):
     """Only the bundled models, none of the cards of other seeds that ship beside them."""
-    monkeypatch.setattr("titans_mini.claims.order.SEEDS", tmp_path / "no seeds")
+    monkeypatch.setattr("titans_course.claims.order.SEEDS", tmp_path / "no seeds")
 
 
 def order_of(capsys, folder) -> dict:
@@ -284,7 +284,7 @@ def test_the_order_is_judged_over_the_seeds_of_training_runs(tmp_path, capsys, n
 
 
 def test_models_without_memory_stand_beside_the_variants(tmp_path, capsys, monkeypatch, no_seeds):
-    monkeypatch.setattr("titans_mini.claims.order.SHIPPED", {})
+    monkeypatch.setattr("titans_course.claims.order.SHIPPED", {})
     make_runs(tmp_path, {"mac": 2.9, "mag": 2.5, "mal": 1.5, "off": 1.8, "off-long": 1.4})
     row = order_of(capsys, tmp_path)
     _, steps, time = row["readings"]
@@ -305,7 +305,7 @@ def test_runs_that_were_trained_otherwise_are_refused(tmp_path, capsys):
 
 def test_cards_of_other_seeds_ship_without_weights(tmp_path, capsys, monkeypatch):
     """The row is judged over them without a folder of runs, and a run of the same seed takes the place of a card."""
-    monkeypatch.setattr("titans_mini.claims.order.SEEDS", tmp_path / "seeds")
+    monkeypatch.setattr("titans_course.claims.order.SEEDS", tmp_path / "seeds")
     make_runs(tmp_path / "runs", {"mac": 2.1, "mag": 2.2, "mal": 2.3, "off": 2.0, "off-long": 1.9})
     (tmp_path / "seeds").mkdir()
     for run in (tmp_path / "runs").iterdir():

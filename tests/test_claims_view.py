@@ -5,13 +5,13 @@ import subprocess
 
 import pytest
 
+from titans_course.claims import CLAIMS, SIZES, VERDICTS, load_results
+from titans_course.claims.finding import FAILS, HOLDS, LOST, PART, UNTESTED, Finding, Reading, Spread
+from titans_course.claims.live import measure_apart
+from titans_course.claims.report import Result
+from titans_course.claims.view import ANY, MISSING, counts, figure_rows, pick, readings_of, sections, sections_of, spell
+from titans_course.figures.claims import VERDICT_COLOURS, counts_figure, finding_figure, rule_figure
 from titans_mini import ConfigError
-from titans_mini.claims import CLAIMS, SIZES, VERDICTS, load_results
-from titans_mini.claims.finding import FAILS, HOLDS, LOST, PART, UNTESTED, Finding, Reading, Spread
-from titans_mini.claims.live import measure_apart
-from titans_mini.claims.report import Result
-from titans_mini.claims.view import ANY, MISSING, counts, figure_rows, pick, readings_of, sections, sections_of, spell
-from titans_mini.figures.claims import VERDICT_COLOURS, counts_figure, finding_figure, rule_figure
 
 
 def result(verdict: str) -> Result:

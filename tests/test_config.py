@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from titans_course.figures.export import to_code
 from titans_mini import ConfigError, MemoryConfig, SimulationConfig, TitansConfig
 from titans_mini.config import SETTING_RANGES
 from titans_mini.errors import check_choice, check_integer, check_number
-from titans_mini.export import to_code
 from titans_mini.miras import MirasConfig
 
 BAD_MEMORY = [

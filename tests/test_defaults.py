@@ -8,6 +8,7 @@ import pytest
 import torch
 from builders import make_stream as make_pairs_stream
 
+from titans_course.studies.anatomy import dissect
 from titans_mini import (
     ConstantGate,
     MemoryConfig,
@@ -23,7 +24,6 @@ from titans_mini.defaults import plain_defaults
 from titans_mini.miras import MirasConfig, run
 from titans_mini.operate.engine import RecipeEngine
 from titans_mini.reference import RecipeGate, token_loop
-from titans_mini.studies.anatomy import dissect
 from titans_mini.trace import COLUMNS
 from titans_mini.training.evaluate import evaluate
 from titans_mini.training.tasks import TASKS, make_batch

@@ -3,13 +3,21 @@
 import numpy as np
 import pytest
 
-from titans_mini.chinese import phrase, translated
+from titans_course.chinese import phrase, translated
+from titans_course.figures.evidence import context_figure, second_reading_figure
+from titans_course.figures.variants import NAMES
+from titans_course.studies import evidence
+from titans_course.studies.evidence import (
+    Gain,
+    bits_by_mode,
+    context_gain,
+    reach,
+    reading_gains,
+    recall_table,
+    series_of,
+)
 from titans_mini.errors import ConfigError
-from titans_mini.figures.evidence import context_figure, second_reading_figure
-from titans_mini.figures.variants import NAMES
 from titans_mini.models.model import MODES
-from titans_mini.studies import evidence
-from titans_mini.studies.evidence import Gain, bits_by_mode, context_gain, reach, reading_gains, recall_table, series_of
 from titans_mini.training.controls import CONTROLS
 
 

@@ -13,8 +13,8 @@ import nbformat
 import pytest
 import torch
 
-from titans_mini import exercises
-from titans_mini.exercises import EXERCISES, LESSONS, PARTS, Wrong, hint, limits, table
+from titans_course import exercises
+from titans_course.exercises import EXERCISES, LESSONS, PARTS, Wrong, hint, limits, table
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "notebooks" / "exercises"

@@ -13,7 +13,7 @@ import pytest
 import torch
 from test_exercises import EXERCISES, answer, lost
 
-from titans_mini.exercises.seal import SEAL, Seal
+from titans_course.exercises.seal import SEAL, Seal
 
 each = pytest.mark.parametrize("name", EXERCISES)
 COUNTED = {"quantize_rows"}  # its codes are int8 by the text, and rounding at the border is not one code's affair
@@ -120,13 +120,13 @@ PATCHES = {
     "math.isnan": "lambda x: False",
     "statistics.fmean": "lambda x: 0.0",
     "builtins.isinstance": "lambda *args: True",
-    "titans_mini.exercises.values.agree": "lambda *args, **kwargs: None",
-    "titans_mini.exercises.answer.require": "lambda *args: None",
+    "titans_course.exercises.values.agree": "lambda *args, **kwargs: None",
+    "titans_course.exercises.answer.require": "lambda *args: None",
 }
 SCRIPT = """
 import builtins, json, math, os, statistics, sys, torch
-import titans_mini.exercises as exercises
-from titans_mini.exercises import check_delta_step
+import titans_course.exercises as exercises
+from titans_course.exercises import check_delta_step
 
 inside, patches = json.loads(sys.argv[1])
 for name, new in patches.items():  # each in a process of its own, which has the modules already

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from titans_mini.exercises import EXERCISES
+from titans_course.exercises import EXERCISES
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "TEACHING.md").read_text("utf-8")

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from titans_course.figures import coloured_text, time_figure
+from titans_course.figures.export import to_code, to_html
+from titans_course.figures.trace import move_cursor, page_of
+from titans_course.studies.divergence import find_cause
 from titans_mini import MemoryConfig, SimulationConfig, simulate
-from titans_mini.divergence import find_cause
-from titans_mini.export import to_code, to_html
-from titans_mini.figures import coloured_text, time_figure
-from titans_mini.figures.trace import move_cursor, page_of
 
 CONFIG = SimulationConfig(tokens=60, memory=MemoryConfig.preset("recipe", dim=8))
 TEXT = "雪 ❄ שלום 🙂 a\n\r\u2028'\"\\ <b> {x}" * 30

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from titans_course.figures import trace as figures
 from titans_mini import MemoryConfig, SimulationConfig, simulate
-from titans_mini.figures import trace as figures
 
 CONFIG = SimulationConfig(scenario="topic_shift", tokens=120, memory=MemoryConfig.preset("recipe", dim=8))
 

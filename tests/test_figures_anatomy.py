@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from titans_mini import MemoryConfig, SimulationConfig
-from titans_mini.figures.anatomy import (
+from titans_course.figures.anatomy import (
     curve_figure,
     gradient_figure,
     losses,
@@ -15,7 +14,8 @@ from titans_mini.figures.anatomy import (
     weights_figures,
     write_figure,
 )
-from titans_mini.studies.anatomy import dissect
+from titans_course.studies.anatomy import dissect
+from titans_mini import MemoryConfig, SimulationConfig
 
 
 def test_each_matrix_is_drawn_upright_around_zero():

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from titans_mini.figures.frontiers import SHOWN, sweep_figure
-from titans_mini.studies.frontiers import Outcome
+from titans_course.figures.frontiers import SHOWN, sweep_figure
+from titans_course.studies.frontiers import Outcome
 
 TAUS = (0.1, 0.2, 0.4)
 FIRST = [Outcome(0.9, 20.0, 0.5), Outcome(0.7, 10.0, 0.5), Outcome(0.2, 1.0, 0.18)]

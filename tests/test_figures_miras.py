@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from titans_course.figures.miras import GATES, age_figure, mark_blow_up, stream_figure
+from titans_course.studies.asking import TOO_LARGE, ask, by_age, cut, judge, recall
+from titans_course.studies.streams import make_pairs
 from titans_mini import MemoryConfig
-from titans_mini.figures.miras import GATES, age_figure, mark_blow_up, stream_figure
-from titans_mini.miras import MirasConfig, make_pairs, run
-from titans_mini.studies.asking import TOO_LARGE, ask, by_age, cut, judge, recall
+from titans_mini.miras import MirasConfig, run
 from titans_mini.threads import one_thread
 
 

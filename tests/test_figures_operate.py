@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from titans_course.figures import COLOURS
+from titans_course.figures.gauges import CALM, WARN, Gauge, gauges_figure, make_gauges
+from titans_course.figures.operate import CLIP, draw_timeline
+from titans_course.figures.operate import timeline_figure as timeline
+from titans_course.figures.trace import DIVERGED
+from titans_course.studies.drill import Drill, DrillConfig, Sample
 from titans_mini import TitansConfig, TitansLM
-from titans_mini.figures import COLOURS
-from titans_mini.figures.gauges import CALM, WARN, Gauge, gauges_figure, make_gauges
-from titans_mini.figures.operate import CLIP, draw_timeline
-from titans_mini.figures.operate import timeline_figure as timeline
-from titans_mini.figures.trace import DIVERGED
 from titans_mini.operate import Event, Limits, RecipeEngine, RunConfig
-from titans_mini.operate.drill import Drill, DrillConfig, Sample
 from titans_mini.operate.engine import LanguageEngine
 
 RUN = RunConfig(snapshot_every=200, limits=Limits(window=100, warmup=200))

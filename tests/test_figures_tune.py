@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from titans_course.figures import tune as figures_tune
 from titans_mini import ConfigError
-from titans_mini.figures import tune as figures_tune
 from titans_mini.tune import TuneConfig, Tuning
 from titans_mini.tune.search import setting_of
 from titans_mini.tune.store import Setting

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from titans_course.figures import variants as figures_variants
+from titans_course.studies.reading import CHANCE, smooth
+from titans_course.studies.visibility import measure
 from titans_mini.errors import ConfigError
-from titans_mini.figures import variants as figures_variants
-from titans_mini.studies.reading import CHANCE, smooth
-from titans_mini.studies.visibility import measure
 from titans_mini.threads import one_thread
 
 VARIANTS = ("lmm", "mac", "mag", "mal")

@@ -7,12 +7,8 @@ import pytest
 import torch
 from builders import make_input, make_memory
 
-from titans_mini import ConfigError
-from titans_mini.memory.state import tensors
-from titans_mini.operate import LanguageEngine
-from titans_mini.quantize import QuantizedMemory, dequantize, quantize
-from titans_mini.reward import RewardConfig, threshold
-from titans_mini.studies.frontiers import (
+from titans_course.reward import RewardConfig, threshold
+from titans_course.studies.frontiers import (
     SHARED,
     TALK,
     TAUS,
@@ -28,6 +24,10 @@ from titans_mini.studies.frontiers import (
     sweep,
     tell,
 )
+from titans_mini import ConfigError
+from titans_mini.memory.state import tensors
+from titans_mini.operate import LanguageEngine
+from titans_mini.quantize import QuantizedMemory, dequantize, quantize
 from titans_mini.training.checkpoint import load_model
 from titans_mini.training.tasks import RECALL_FILLER, RECALL_KEYS, RECALL_VALUES
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from titans_mini import ConfigError, MemoryConfig, SimulationConfig, measures, simulate
-from titans_mini.studies.gallery import FAILURES, examine, failure_settings
+from titans_course.studies import measures
+from titans_course.studies.gallery import FAILURES, examine, failure_settings
+from titans_mini import ConfigError, MemoryConfig, SimulationConfig, simulate
 
 TRACE = simulate(SimulationConfig(scenario="novelty_burst", tokens=60, memory=MemoryConfig.preset("recipe", dim=8)))
 

@@ -12,7 +12,7 @@ pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install '
 
 from test_exercises_nbgrader import LESSON, RIGHT, STEAL, submission, tool
 
-from titans_mini.exercises.classroom import shadows
+from titans_course.exercises.classroom import shadows
 
 __all__ = ["tool"]
 ROOT = Path(__file__).resolve().parents[1]

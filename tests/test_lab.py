@@ -9,10 +9,10 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from titans_course.lab import FailureLab, Prediction, SimulatorLab, show
+from titans_course.lab import simulator as module
+from titans_course.studies.measures import writes_per_1k
 from titans_mini import ConfigError, MemoryConfig, SimulationConfig, simulate
-from titans_mini.lab import FailureLab, Prediction, SimulatorLab, show
-from titans_mini.lab import simulator as module
-from titans_mini.measures import writes_per_1k
 
 SHORT = 120  # tokens
 
@@ -229,7 +229,7 @@ def test_saved_output_is_a_line_and_a_widget():
 
 def test_show_adds_no_plotly_js(monkeypatch):
     shown = []
-    monkeypatch.setattr("titans_mini.lab.panel.display", lambda data, raw: shown.append(data))
+    monkeypatch.setattr("titans_course.lab.panel.display", lambda data, raw: shown.append(data))
     show(go.Figure(go.Scatter(y=[1, 2])))
     assert set(shown[0]) == {"application/vnd.plotly.v1+json", "text/plain"}
     assert len(str(shown[0])) < 20_000
@@ -243,7 +243,7 @@ def without(module_name: str, code: str) -> subprocess.CompletedProcess:
 
 def test_without_anywidget_a_plain_figure_is_shown_anew():
     code = """
-from titans_mini.lab import Prediction, SimulatorLab
+from titans_course.lab import Prediction, SimulatorLab
 lab = SimulatorLab(tokens=60, predict=Prediction("How many?", len))
 lab.guess.value = "1"
 lab.reveal.click()
@@ -262,5 +262,5 @@ print([line["y"] for line in third["data"]] == [line["y"] for line in second["da
 
 
 def test_without_ipywidgets_the_message_names_the_install():
-    result = without("ipywidgets", "import titans_mini.lab")
+    result = without("ipywidgets", "import titans_course.lab")
     assert "pip install 'titans-mini[notebooks]'" in result.stderr.splitlines()[-1]

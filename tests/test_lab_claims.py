@@ -3,12 +3,12 @@
 import pytest
 from labs import check_controls
 
-from titans_mini.chinese import ABOUT, phrase
-from titans_mini.claims import CLAIMS, VERDICTS
-from titans_mini.claims.finding import FAILS, HOLDS, PART, Finding, Reading, Spread
-from titans_mini.claims.report import Result
+from titans_course.chinese import ABOUT, phrase
+from titans_course.claims import CLAIMS, VERDICTS
+from titans_course.claims.finding import FAILS, HOLDS, PART, Finding, Reading, Spread
+from titans_course.claims.report import Result
+from titans_course.lab.claims import ClaimsLab
 from titans_mini.errors import ConfigError
-from titans_mini.lab.claims import ClaimsLab
 
 FOUND = {
     key: Result(Finding(verdict, figures, f"{key} as told"), "full", 2.0, "a machine")

@@ -7,11 +7,11 @@ import plotly.graph_objects as go
 import pytest
 from labs import check_controls
 
+from titans_course.lab import frontiers as module
+from titans_course.lab.frontiers import CONTROLS, FrontiersLab
+from titans_course.reward import RewardConfig
+from titans_course.studies.frontiers import TAUS, sweep
 from titans_mini import ConfigError
-from titans_mini.lab import frontiers as module
-from titans_mini.lab.frontiers import CONTROLS, FrontiersLab
-from titans_mini.reward import RewardConfig
-from titans_mini.studies.frontiers import TAUS, sweep
 
 
 def open_lab(**settings) -> FrontiersLab:

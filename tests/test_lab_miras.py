@@ -5,11 +5,12 @@ import plotly.graph_objects as go
 import pytest
 from labs import check_controls
 
+from titans_course.lab.miras import DIM, PLAIN, TOKENS, VIEWS, MirasLab, mend
+from titans_course.studies.asking import ask, judge
+from titans_course.studies.streams import make_pairs
 from titans_mini.errors import ConfigError
-from titans_mini.lab.miras import DIM, PLAIN, TOKENS, VIEWS, MirasLab, mend
-from titans_mini.miras import KNOBS, Combination, MirasConfig, make_pairs, refused, run
+from titans_mini.miras import KNOBS, Combination, MirasConfig, refused, run
 from titans_mini.miras.registry import reason
-from titans_mini.studies.asking import ask, judge
 
 
 def open_lab(**settings) -> MirasLab:

@@ -6,12 +6,12 @@ import pytest
 import torch
 from labs import check_controls
 
+from titans_course.lab import operations as module
+from titans_course.lab.operations import CONTROLS, QUESTION, DrillLab, first_alarm, make_engine, report
+from titans_course.studies.drill import Drill, DrillConfig
 from titans_mini import TitansConfig, TitansLM
 from titans_mini.errors import ConfigError
-from titans_mini.lab import operations as module
-from titans_mini.lab.operations import CONTROLS, QUESTION, DrillLab, first_alarm, make_engine, report
 from titans_mini.operate import Limits, RunConfig
-from titans_mini.operate.drill import Drill, DrillConfig
 from titans_mini.operate.engine import LanguageEngine
 
 RUN = RunConfig(limits=Limits(window=100, warmup=200, times=2.0, hold=5000))
@@ -80,7 +80,7 @@ def test_thresholds_act():
 def test_clean_part_is_read_once_for_one_set_of_thresholds(monkeypatch):
     read = []
     monkeypatch.setattr(module, "clean_drill", lambda *given: read.append(given) or real(*given))
-    from titans_mini.operate.drill import clean_drill as real
+    from titans_course.studies.drill import clean_drill as real
 
     lab = open_lab()
     lab.factor.value, lab.incident.value = 10.0, "random_bytes"

@@ -8,10 +8,10 @@ import pytest
 import torch
 from labs import check_controls
 
+from titans_course.lab import parallel as module
+from titans_course.lab.parallel import ODD, ParallelLab
+from titans_course.studies.parallel import MATRICES, chunk_cost, gate_matrices, loop_cost
 from titans_mini import ConfigError, MemoryConfig
-from titans_mini.lab import parallel as module
-from titans_mini.lab.parallel import ODD, ParallelLab
-from titans_mini.studies.parallel import MATRICES, chunk_cost, gate_matrices, loop_cost
 
 
 def open_lab(**settings) -> ParallelLab:

@@ -10,21 +10,21 @@ from labs import CHINESE, GRIDS, inside, state
 from reading import words_of
 from words import english as latin
 
+from titans_course.chinese import phrase
+from titans_course.lab import FailureLab, Prediction, SimulatorLab
+from titans_course.lab import texts as module
+from titans_course.lab.bug_hunt import BugHuntLab
+from titans_course.lab.claims import ClaimsLab
+from titans_course.lab.frontiers import FrontiersLab
+from titans_course.lab.miras import MirasLab
+from titans_course.lab.operations import DrillLab
+from titans_course.lab.parallel import ParallelLab
+from titans_course.lab.texts import TEXTS, VARIABLE, choose, translate
+from titans_course.lab.tuning import TuningLab
+from titans_course.lab.variants import RecallLab
+from titans_course.studies.drill import DrillConfig
+from titans_course.studies.gallery import FAILURES
 from titans_mini import ConfigError
-from titans_mini.chinese import phrase
-from titans_mini.lab import FailureLab, Prediction, SimulatorLab
-from titans_mini.lab import texts as module
-from titans_mini.lab.bug_hunt import BugHuntLab
-from titans_mini.lab.claims import ClaimsLab
-from titans_mini.lab.frontiers import FrontiersLab
-from titans_mini.lab.miras import MirasLab
-from titans_mini.lab.operations import DrillLab
-from titans_mini.lab.parallel import ParallelLab
-from titans_mini.lab.texts import TEXTS, VARIABLE, choose, translate
-from titans_mini.lab.tuning import TuningLab
-from titans_mini.lab.variants import RecallLab
-from titans_mini.operate.drill import DrillConfig
-from titans_mini.studies.gallery import FAILURES
 
 LABS = {
     "simulator": partial(SimulatorLab, tokens=60, predict=Prediction("How many?", len, unit="writes")),

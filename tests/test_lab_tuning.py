@@ -4,10 +4,10 @@ import plotly.graph_objects as go
 import pytest
 from labs import GRIDS, check_controls
 
+from titans_course.lab.tuning import VIEWS, TuningLab
+from titans_course.studies.tuning import means, order, stand
 from titans_mini.errors import ConfigError
-from titans_mini.lab.tuning import VIEWS, TuningLab
 from titans_mini.tune.store import Setting, cost
-from titans_mini.tune.study import means, order, stand
 
 
 def open_lab(**settings) -> TuningLab:

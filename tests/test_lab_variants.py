@@ -6,9 +6,9 @@ import pytest
 import torch
 from labs import check_controls
 
+from titans_course.lab import variants as module
+from titans_course.lab.variants import Recalled, RecallLab, ask_pairs, pairs_figure, trained_variants
 from titans_mini.errors import ConfigError
-from titans_mini.lab import variants as module
-from titans_mini.lab.variants import Recalled, RecallLab, ask_pairs, pairs_figure, trained_variants
 from titans_mini.threads import one_thread
 from titans_mini.training.checkpoint import load_model
 from titans_mini.training.evaluate import evaluate

@@ -7,11 +7,23 @@ import numpy as np
 import pytest
 import torch
 
+from titans_course.figures.spread import spread_figure
+from titans_course.studies import miras_experiments as experiments
+from titans_course.studies.miras_experiments import (
+    SEEDS,
+    Spread,
+    ages,
+    capacity,
+    coins,
+    outliers,
+    privacy,
+    read_streams,
+    speed,
+)
+from titans_course.studies.next_base import MODEL, build, fit, frozen, held_out_bits, swap
+from titans_course.studies.streams import make_pairs
 from titans_mini import ConfigError
-from titans_mini.figures.spread import spread_figure
-from titans_mini.miras import MirasConfig, experiments, make_pairs, run
-from titans_mini.miras.experiments import SEEDS, Spread, ages, capacity, coins, outliers, privacy, read_streams, speed
-from titans_mini.models.next_base import MODEL, build, fit, frozen, held_out_bits, swap
+from titans_mini.miras import MirasConfig, run
 from titans_mini.threads import one_thread
 
 
@@ -143,7 +155,7 @@ def test_a_source_without_the_lines_is_refused():
 
 def test_training_is_seeded_and_lowers_the_bits_of_a_repeating_text(monkeypatch):
     bases = torch.tensor([0, 1, 2, 3, 3, 1]).repeat(200)
-    monkeypatch.setattr("titans_mini.models.next_base.dna_bases", lambda held_out=False: bases)
+    monkeypatch.setattr("titans_course.studies.next_base.dna_bases", lambda held_out=False: bases)
     runs = [fit(build(MODEL, seed), steps=20, seed=seed) for seed in (0, 0, 1)]
     assert runs[0] == runs[1] != runs[2]
     assert np.mean(runs[0][-3:]) < np.mean(runs[0][:3]) - 0.3

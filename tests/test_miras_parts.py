@@ -8,9 +8,10 @@ from mutants import miras as mutants
 from properties import check_close
 from torch.nn import functional
 
+from titans_course.studies.streams import make_pairs
 from titans_mini import MemoryConfig
 from titans_mini.memory.chunk import Tokens
-from titans_mini.miras import PRESETS, MirasConfig, make_pairs, run
+from titans_mini.miras import PRESETS, MirasConfig, run
 from titans_mini.miras.algorithm import orthogonalise
 from titans_mini.miras.bias import BIASES
 from titans_mini.miras.general import miras_step

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from titans_course.studies.streams import KINDS, make_pairs
 from titans_mini import ConfigError, MemoryConfig
-from titans_mini.miras import KNOBS, PRESETS, MirasConfig, allowed, make_pairs, miras_table, refused, run, table
-from titans_mini.miras.streams import KINDS
+from titans_mini.miras import KNOBS, PRESETS, MirasConfig, allowed, miras_table, refused, run, table
 
 DELTA = MirasConfig("matrix", "l2", "none", "gd", "constant", theta=0.5)
 

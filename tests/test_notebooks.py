@@ -198,7 +198,7 @@ SOLUTIONS = {
 }
 PREPARE = """
 from titans_mini import SimulationConfig, simulate, simulate_many
-from titans_mini.measures import writes_per_1k
+from titans_course.studies.measures import writes_per_1k
 
 trace = simulate(SimulationConfig(tokens=1000))
 

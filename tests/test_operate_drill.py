@@ -6,13 +6,14 @@ import pytest
 import torch
 from builders import make_memory
 
+from titans_course.studies import drill
+from titans_course.studies.drill import Drill, DrillConfig, clean_drill, delays, flip_byte, make_drill_stream
+from titans_course.studies.incidents import STREAM_INCIDENTS, scaled_weight
+from titans_course.studies.rounding import bits_ahead, recall_of, rounded
 from titans_mini import ConfigError, SimulationConfig, TitansConfig, TitansLM, simulate
 from titans_mini.memory.state import tensors
-from titans_mini.operate import Event, Limits, MemoryEngine, RecipeEngine, RunConfig, Runner, SnapshotError, drill
-from titans_mini.operate.drill import Drill, DrillConfig, clean_drill, delays, flip_byte, make_drill_stream
+from titans_mini.operate import Event, Limits, MemoryEngine, RecipeEngine, RunConfig, Runner, SnapshotError
 from titans_mini.operate.engine import LanguageEngine
-from titans_mini.operate.incidents import STREAM_INCIDENTS, scaled_weight
-from titans_mini.operate.rounding import bits_ahead, recall_of, rounded
 from titans_mini.training.tasks import text_bytes
 
 RUN = RunConfig(snapshot_every=200, limits=Limits(window=100, warmup=200, hold=100))

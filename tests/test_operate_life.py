@@ -4,6 +4,7 @@ import pytest
 import torch
 from models import make_model
 
+from titans_course.studies.incidents import zero_weights
 from titans_mini import MemoryConfig, NeuralMemory, SimulationConfig
 from titans_mini.memory.state import tensors
 from titans_mini.operate import (
@@ -17,7 +18,6 @@ from titans_mini.operate import (
     unflatten,
 )
 from titans_mini.operate.engine import Reading
-from titans_mini.operate.incidents import zero_weights
 from titans_mini.operate.monitor_life import is_dead, life, strength
 from titans_mini.training.checkpoint import load_model
 from titans_mini.training.tasks import text_bytes

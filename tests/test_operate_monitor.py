@@ -14,6 +14,16 @@ from builders import make_input, make_memory
 from drills.healthy import healthy_model
 from models import VARIANTS, make_ids, make_model
 
+from titans_course.studies.incidents import (
+    MEMORY_INCIDENTS,
+    STREAM_INCIDENTS,
+    flickering,
+    random_bytes,
+    repeated_string,
+    scaled_weight,
+    splice,
+    zero_weights,
+)
 from titans_mini import ConfigError, SimulationConfig, simulate
 from titans_mini.memory.state import tensors
 from titans_mini.operate import (
@@ -30,16 +40,6 @@ from titans_mini.operate import (
     write_json_lines,
 )
 from titans_mini.operate.engine import Reading
-from titans_mini.operate.incidents import (
-    MEMORY_INCIDENTS,
-    STREAM_INCIDENTS,
-    flickering,
-    random_bytes,
-    repeated_string,
-    scaled_weight,
-    splice,
-    zero_weights,
-)
 from titans_mini.operate.monitor import measure
 from titans_mini.operate.monitor_writes import calibrate, highest, rates
 from titans_mini.training.tasks import text_bytes

@@ -10,6 +10,7 @@ from builders import make_memory
 from drills.healthy import healthy_model
 from models import VARIANTS, make_ids, make_model
 
+from titans_course.studies.incidents import broken_weight
 from titans_mini import ConfigError
 from titans_mini.memory.state import tensors
 from titans_mini.operate import (
@@ -24,7 +25,6 @@ from titans_mini.operate import (
     compare,
     soak,
 )
-from titans_mini.operate.incidents import broken_weight
 from titans_mini.training.tasks import text_bytes
 
 POISON = 37

@@ -4,12 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from titans_mini import ConfigError, MemoryConfig, TitansConfig, TitansLM
-from titans_mini.memory.fastweights import ACTIVATIONS, gradients, initial_weights
-from titans_mini.miras.experiments import SEEDS, Spread
-from titans_mini.miras.streams import make_pairs
-from titans_mini.reference import token_loop
-from titans_mini.studies.parallel import (
+from titans_course.studies.miras_experiments import SEEDS, Spread
+from titans_course.studies.parallel import (
     chunk_cost,
     chunk_sizes,
     count,
@@ -18,7 +14,11 @@ from titans_mini.studies.parallel import (
     one_chunk,
     read_in_chunks,
 )
-from titans_mini.studies.parallel import resized as with_chunk
+from titans_course.studies.parallel import resized as with_chunk
+from titans_course.studies.streams import make_pairs
+from titans_mini import ConfigError, MemoryConfig, TitansConfig, TitansLM
+from titans_mini.memory.fastweights import ACTIVATIONS, gradients, initial_weights
+from titans_mini.reference import token_loop
 
 CONFIGS = {
     "usual": MemoryConfig(dim=8),

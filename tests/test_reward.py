@@ -6,8 +6,7 @@ import dataclasses
 import pytest
 import torch
 
-from titans_mini import ConfigError
-from titans_mini.reward.policy import (
+from titans_course.reward.policy import (
     FEATURES,
     RewardConfig,
     Rollout,
@@ -25,6 +24,7 @@ from titans_mini.reward.policy import (
     threshold,
     train_policy,
 )
+from titans_mini import ConfigError
 
 SMALL = RewardConfig(dim=8, facts=3, filler=4, noise=2)
 

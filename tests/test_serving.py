@@ -41,7 +41,7 @@ def test_an_address_of_no_network_of_this_machine_is_one_line(address, capsys):
 )
 def test_the_app_answers_this_machine_only_unless_asked(arguments, wanted, monkeypatch):
     asked = []
-    monkeypatch.setattr("titans_mini.cli.serving._serve", lambda command: asked.append(command) or 0)
+    monkeypatch.setattr("titans_course.cli.serving._serve", lambda command: asked.append(command) or 0)
     assert main(["app", "--no-browser", *arguments]) == 0
     (command,) = asked
     assert [part for part in command if "address" in part.lower()] == wanted

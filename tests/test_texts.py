@@ -18,7 +18,7 @@ from texts.chinese import OPTIONS  # noqa: E402
 from texts.phrases import PHRASES as DICTIONARIES  # noqa: E402
 from texts.phrases import phrase, told  # noqa: E402
 
-from titans_mini.chinese import translated  # noqa: E402
+from titans_course.chinese import translated  # noqa: E402
 from titans_mini.miras import PRESETS  # noqa: E402
 
 APP = Path(__file__).resolve().parents[1] / "app"
@@ -83,7 +83,7 @@ def test_phrases_keep_their_blanks_and_no_two_rooms_differ():
     known = DICTIONARIES["zh"].known
     differ = {key for key, text in known.items() if set(BLANK.findall(key)) != set(BLANK.findall(text))}
     assert differ == set()
-    modules = [module for name, module in sys.modules.items() if name.startswith("titans_mini.chinese.")]
+    modules = [module for name, module in sys.modules.items() if name.startswith("titans_course.chinese.")]
     dicts = [chinese.PHRASES, *(module.PHRASES for module in modules if hasattr(module, "PHRASES"))]
     # Where a module's sentences are all the package's, the whole dictionary marks their blanks for it.
     pairs = {(key, text.replace(":words}", "}")) for phrases in dicts for key, text in phrases.items()}

@@ -14,10 +14,10 @@ import texts  # noqa: E402
 from texts import measured  # noqa: E402
 from texts.phrases import phrase  # noqa: E402
 
-from titans_mini.chinese.claims_labels import LABELS  # noqa: E402
-from titans_mini.chinese.phrases import matcher  # noqa: E402
-from titans_mini.claims import CLAIMS, load_results  # noqa: E402
-from titans_mini.figures.operate import MARKS  # noqa: E402
+from titans_course.chinese.claims_labels import LABELS  # noqa: E402
+from titans_course.chinese.phrases import matcher  # noqa: E402
+from titans_course.claims import CLAIMS, load_results  # noqa: E402
+from titans_course.figures.operate import MARKS  # noqa: E402
 from titans_mini.operate.monitor import ALARMS, WATCHES, named  # noqa: E402
 from titans_mini.tune import TuneConfig, tune  # noqa: E402
 

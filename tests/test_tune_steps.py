@@ -7,14 +7,14 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
+from titans_course.studies import duration as tune_time
+from titans_course.studies.duration import Clock, Speed, seconds_left
+from titans_course.studies.tuning import best_by, full_grids, means, order, part, rank_correlation, stand
 from titans_mini import ConfigError
 from titans_mini.cli.tune import add_tune, command
 from titans_mini.tune import TuneConfig, Tuning, run_job, so_far, steps, tune
-from titans_mini.tune import duration as tune_time
-from titans_mini.tune.duration import Clock, Speed, seconds_left
 from titans_mini.tune.search import Job
 from titans_mini.tune.store import Setting, Store, setting_of
-from titans_mini.tune.study import best_by, full_grids, means, order, part, rank_correlation, stand
 
 SMALL = TuneConfig(
     tokens=100, final_tokens=200, keep=2, seeds=2, tau=(0.1, 0.9), beta=(0.5,), lam=(1e-4, 0.5), depth=(1, 2), width=4

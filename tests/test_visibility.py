@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from titans_course.studies import reading
+from titans_course.studies.visibility import measure
 from titans_mini import TitansConfig, TitansLM
 from titans_mini.errors import ConfigError
 from titans_mini.models import variants
 from titans_mini.models.generate import generate
-from titans_mini.studies import reading
-from titans_mini.studies.visibility import measure
 from titans_mini.threads import one_thread
 from titans_mini.training.evaluate import evaluate
 from titans_mini.training.tasks import TASKS

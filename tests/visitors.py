@@ -18,8 +18,8 @@ from playwright.async_api import async_playwright
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
+from titans_course.figures import time_figure
 from titans_mini import SimulationConfig, simulate
-from titans_mini.figures import time_figure
 
 LAMBDAS = (1e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 1e-2)
 DEFAULTS = {name: getattr(SimulationConfig(), name) for name in ("tau", "beta", "lam")}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from titans_mini.bug_hunt import PATIENTS, build, diagnose, moved
-from titans_mini.figures.bug_hunt import moved_figure, table_figure
+from titans_course.bug_hunt import PATIENTS, build, diagnose, moved
+from titans_course.figures.bug_hunt import moved_figure, table_figure
 
 
 def bug_hunt_future() -> go.Figure:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from titans_course.claims import CLAIMS, SIZES
+from titans_course.claims.finding import LONG
+from titans_course.claims.tuning import BETAS
+from titans_course.figures.anatomy import curve_figure
+from titans_course.figures.claims import finding_figure, rule_figure
+from titans_course.figures.spread import spread_figure
 from titans_mini import SimulationConfig, simulate
-from titans_mini.claims import CLAIMS, SIZES
-from titans_mini.claims.finding import LONG
-from titans_mini.claims.tuning import BETAS
-from titans_mini.figures.anatomy import curve_figure
-from titans_mini.figures.claims import finding_figure, rule_figure
-from titans_mini.figures.spread import spread_figure
 
 SMALL = SIZES["small"]
 

@@ -1,10 +1,10 @@
-"""The map at the head of each lesson: boxes and arrows as SVG, in the colours of `titans_mini.figures`."""
+"""The map at the head of each lesson: boxes and arrows as SVG, in the colours of `titans_course.figures`."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from titans_mini.figures import COLOURS
+from titans_course.figures import COLOURS
 
 INK, PAPER = "#22303C", "#F4F6F8"
 

@@ -6,10 +6,10 @@ import itertools
 
 import plotly.graph_objects as go
 
-from titans_mini.figures.anatomy import curve_figure
-from titans_mini.figures.frontiers import sweep_figure
-from titans_mini.reward import RewardConfig
-from titans_mini.studies.frontiers import SHARED, TAUS, lifetime, rounded_model, sweep
+from titans_course.figures.anatomy import curve_figure
+from titans_course.figures.frontiers import sweep_figure
+from titans_course.reward import RewardConfig
+from titans_course.studies.frontiers import SHARED, TAUS, lifetime, rounded_model, sweep
 from titans_mini.training.checkpoint import load_model
 from titans_mini.training.evaluate import evaluate
 

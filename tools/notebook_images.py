@@ -2,7 +2,7 @@
 
     python tools/notebook_images.py [NAME ...]      # all, or those named
 
-The pictures come from `titans_mini.figures`, through Playwright and the system's Chromium.
+The pictures come from `titans_course.figures`, through Playwright and the system's Chromium.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ from playwright.sync_api import Page, sync_playwright
 from plotly.offline import get_plotlyjs
 from tuning_images import tuning_loss, tuning_maps, tuning_noise, tuning_saving, tuning_stages, tuning_tau
 
+from titans_course.figures import coloured_text, recall_figure, single_figure, time_figure
+from titans_course.figures.anatomy import curve_figure, step_figure
+from titans_course.figures.evidence import context_figure
+from titans_course.figures.parallel import coefficient_figure, tradeoff_figure
+from titans_course.figures.spread import spread_figure
+from titans_course.figures.variants import attention_figure, distance_figure
+from titans_course.studies import miras_experiments as experiments
+from titans_course.studies.anatomy import dissect
+from titans_course.studies.capacity import best_matrix, best_two_layers, random_pairs, recall_by_age
+from titans_course.studies.evidence import recall_table, series_of
+from titans_course.studies.parallel import chunk_cost, chunk_sizes, gate_matrices
+from titans_course.studies.visibility import measure
 from titans_mini import MemoryConfig, NeuralMemory, SimulationConfig, TitansConfig, simulate, simulate_many
-from titans_mini.figures import coloured_text, recall_figure, single_figure, time_figure
-from titans_mini.figures.anatomy import curve_figure, step_figure
-from titans_mini.figures.evidence import context_figure
-from titans_mini.figures.parallel import coefficient_figure, tradeoff_figure
-from titans_mini.figures.spread import spread_figure
-from titans_mini.figures.variants import attention_figure, distance_figure
-from titans_mini.miras import experiments
 from titans_mini.models.model import MODES
-from titans_mini.studies.anatomy import dissect
-from titans_mini.studies.capacity import best_matrix, best_two_layers, random_pairs, recall_by_age
-from titans_mini.studies.evidence import recall_table, series_of
-from titans_mini.studies.parallel import chunk_cost, chunk_sizes, gate_matrices
-from titans_mini.studies.visibility import measure
 from titans_mini.threads import one_thread
 from titans_mini.timing import medians
 from titans_mini.training.checkpoint import load_model, read_card, read_seeds

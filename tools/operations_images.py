@@ -6,10 +6,10 @@ import functools
 
 import plotly.graph_objects as go
 
-from titans_mini.figures.anatomy import curve_figure
-from titans_mini.figures.operate import timeline_figure
-from titans_mini.lab.operations import make_engine
-from titans_mini.operate.drill import Drill, DrillConfig, clean_drill
+from titans_course.figures.anatomy import curve_figure
+from titans_course.figures.operate import timeline_figure
+from titans_course.lab.operations import make_engine
+from titans_course.studies.drill import Drill, DrillConfig, clean_drill
 
 
 @functools.cache

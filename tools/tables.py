@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
-from titans_mini.studies.evidence import RECALLED
+from titans_course.studies.evidence import RECALLED
 
 ROOT = Path(__file__).resolve().parents[1]
 CARDS = ROOT / "titans_mini" / "checkpoints"

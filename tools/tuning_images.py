@@ -7,10 +7,10 @@ from functools import cache
 
 import plotly.graph_objects as go
 
-from titans_mini.figures.anatomy import curve_figure
-from titans_mini.figures.tune import heat_maps, noise_figure, saving_figure, stages_figure
+from titans_course.figures.anatomy import curve_figure
+from titans_course.figures.tune import heat_maps, noise_figure, saving_figure, stages_figure
+from titans_course.studies.tuning import best_by, order
 from titans_mini.tune import TuneConfig, Tuning, tune
-from titans_mini.tune.study import best_by, order
 
 GRID = TuneConfig(
     "recall", 200, 2000, tau=(0.1, 0.2, 0.3, 0.4, 0.5), beta=(0.5, 0.7, 0.9), lam=(1e-5, 1e-3), depth=(1,)

@@ -16,8 +16,8 @@ from runs import Run
 from texts import say
 
 from anatomy import controls as own
-from titans_mini.figures import anatomy as figures_anatomy
-from titans_mini.studies.anatomy import Step, dissect
+from titans_course.figures import anatomy as figures_anatomy
+from titans_course.studies.anatomy import Step, dissect
 from titans_mini.threads import one_thread
 
 KEPT = 8  # steps; one of the widest memory takes 0.8 MB

@@ -9,8 +9,8 @@ from claims import panels as claims_panels
 from claims import runs as claims_runs
 from texts import say
 
-from titans_mini.claims import CLAIMS
-from titans_mini.claims.view import pick
+from titans_course.claims import CLAIMS
+from titans_course.claims.view import pick
 
 
 def main() -> None:

@@ -12,8 +12,8 @@ from operations.desk import Desk, open_desk
 from texts import say
 from texts.phrases import quoted
 
+from titans_course.studies.drill import DrillConfig
 from titans_mini.errors import ConfigError
-from titans_mini.operate.drill import DrillConfig
 
 
 def main() -> None:

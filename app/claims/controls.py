@@ -10,9 +10,9 @@ from controls import Control, keep_in_link, labels, one_of
 from links import Page
 from texts import say
 
-from titans_mini.claims import CLAIMS
-from titans_mini.claims.finding import FAILS, HOLDS, PART, UNTESTED
-from titans_mini.claims.view import ANY, MISSING, sections
+from titans_course.claims import CLAIMS
+from titans_course.claims.finding import FAILS, HOLDS, PART, UNTESTED
+from titans_course.claims.view import ANY, MISSING, sections
 
 VERDICT_NAMES = {ANY: ANY, "holds": HOLDS, "part": PART, "fails": FAILS, "untested": UNTESTED, "missing": MISSING}
 NAMES = {verdict: name for name, verdict in VERDICT_NAMES.items()}  # verdict -> its name in links and texts

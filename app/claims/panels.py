@@ -12,9 +12,9 @@ from texts.phrases import quoted
 
 from claims import controls as own
 from claims import runs as claims_runs
-from titans_mini.claims import CLAIMS, Finding, Reading
-from titans_mini.claims import view as views
-from titans_mini.claims.report import Result, to_json
+from titans_course.claims import CLAIMS, Finding, Reading
+from titans_course.claims import view as views
+from titans_course.claims.report import Result, to_json
 
 COLOURS = {"holds": "green", "part": "orange", "fails": "red", "untested": "violet", "missing": "gray"}
 FILE = "titans_mini_claims"

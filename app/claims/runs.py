@@ -7,9 +7,9 @@ import turns
 from texts import say
 from texts.phrases import quoted
 
-from titans_mini.claims import load_results
-from titans_mini.claims.live import measure_apart
-from titans_mini.claims.report import Result
+from titans_course.claims import load_results
+from titans_course.claims.live import measure_apart
+from titans_course.claims.report import Result
 from titans_mini.errors import ConfigError
 
 SMALL = "claims_measured_here"

@@ -13,7 +13,7 @@ from texts.phrases import quoted, told
 
 from miras import rules as miras_rules
 from miras.runs import Run
-from titans_mini.figures import miras as figures_miras
+from titans_course.figures import miras as figures_miras
 from titans_mini.miras import KNOBS, allowed, table
 from titans_mini.miras.registry import repairs, single_repairs
 

@@ -153,7 +153,7 @@ def to_code(rule: Rule, stream: dict, seed: int) -> str:
     made = f"MirasConfig.preset({name!r})" if name else f"MirasConfig({', '.join(_arguments(rule.config))})"
     scaled = "stream.keys" if rule.scale == "unit" else "stream.keys * config.norm"
     return f"""from titans_mini import MemoryConfig
-from titans_mini.studies.asking import ask, judge
+from titans_course.studies.asking import ask, judge
 from titans_mini.miras import MirasConfig, MirasMemory, make_pairs, run
 
 miras = {made}

@@ -10,10 +10,10 @@ import numpy as np
 import streamlit as st
 
 from miras.rules import Rule, make_rule
-from titans_mini.divergence import MILDER
-from titans_mini.miras import Pairs, make_pairs
+from titans_course.studies.asking import Answers, read_pairs
+from titans_course.studies.divergence import MILDER
+from titans_course.studies.streams import Pairs, make_pairs
 from titans_mini.miras.running import MirasTrace
-from titans_mini.studies.asking import Answers, read_pairs
 from titans_mini.threads import one_thread
 
 KEPT = 12  # runs; one of 1,000 tokens and 32 features takes 0.6 MB

@@ -5,9 +5,9 @@ from __future__ import annotations
 from controls import Control, steps
 from links import Page
 
+from titans_course.studies.drill import INCIDENTS, LONGEST, NONE, ONCE, SCALED, DrillConfig
 from titans_mini.errors import ConfigError
 from titans_mini.operate import Limits, RunConfig, ShadowConfig
-from titans_mini.operate.drill import INCIDENTS, LONGEST, NONE, ONCE, SCALED, DrillConfig
 from titans_mini.operate.snapshots import check_name
 
 ENGINES = ("language", "recipe")

@@ -15,9 +15,9 @@ from texts import say
 from texts.phrases import quoted
 
 from operations import controls as own
+from titans_course.studies.drill import Drill, DrillConfig
 from titans_mini.errors import ConfigError
 from titans_mini.operate import LanguageEngine, RecipeEngine, Sessions, fingerprint, scratch
-from titans_mini.operate.drill import Drill, DrillConfig
 from titans_mini.operate.snapshots import FILE, decode_state, encode_state
 
 OPENING = 2000  # tokens that are read when a drill is set up

@@ -11,8 +11,8 @@ from texts import plain, say
 
 from operations.controls import MEMORIES
 from operations.desk import MAX_KEPT, Desk
+from titans_course.studies.rounding import rounded
 from titans_mini.operate import to_prometheus
-from titans_mini.operate.rounding import rounded
 
 MEASURED = 500  # bytes
 FILE = "titans_mini_memory.safetensors"

@@ -10,10 +10,10 @@ from texts import say
 from texts.phrases import quoted, told
 
 from operations.desk import Desk
-from titans_mini.figures import gauges as figures_gauges
-from titans_mini.figures import operate as figures_operate
+from titans_course.figures import gauges as figures_gauges
+from titans_course.figures import operate as figures_operate
+from titans_course.studies.drill import delays, flip_byte
 from titans_mini.operate import Event, SnapshotError
-from titans_mini.operate.drill import delays, flip_byte
 from titans_mini.operate.monitor import named
 from titans_mini.operate.snapshots import Snapshot
 

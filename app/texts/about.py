@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from titans_mini import chinese
+from titans_course import chinese
 
 from . import DEFAULT, language
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from plotly.basedatatypes import BaseFigure
 
-from titans_mini.chinese import translated
+from titans_course.chinese import translated
 
 from . import DEFAULT, language
 from .phrases import PHRASES

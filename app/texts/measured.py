@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from titans_mini.claims.view import label as package_label
+from titans_course.claims.view import label as package_label
 
 from . import language
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from titans_mini import chinese
-from titans_mini.chinese import Phrases
+from titans_course import chinese
+from titans_course.chinese import Phrases
 
 from . import DEFAULT, language, plain
 from .chinese import PHRASES as OWN

@@ -12,8 +12,8 @@ from controls import MAX_TOKENS
 from texts import say
 from texts.phrases import quoted, told
 
+from titans_course.figures import tune as figures_tune
 from titans_mini.cli.tune import command
-from titans_mini.figures import tune as figures_tune
 from titans_mini.tune import TuneConfig, Tuning
 from titans_mini.tune.store import setting_of, settings_needed, to_csv
 from tuning import runs as tuning_runs

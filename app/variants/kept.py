@@ -10,9 +10,9 @@ import streamlit as st
 import weights
 from texts import plain, say
 
-from titans_mini.figures.evidence import context_figure, second_reading_figure
+from titans_course.figures.evidence import context_figure, second_reading_figure
+from titans_course.studies import evidence
 from titans_mini.models.model import MODES
-from titans_mini.studies import evidence
 
 
 def show(variant: str) -> None:

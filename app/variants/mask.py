@@ -6,8 +6,8 @@ import charts
 import streamlit as st
 from texts import say
 
-from titans_mini.figures import variants as figures_variants
-from titans_mini.studies.visibility import Visibility, measure
+from titans_course.figures import variants as figures_variants
+from titans_course.studies.visibility import Visibility, measure
 from titans_mini.threads import one_thread
 
 

@@ -20,11 +20,11 @@ import weights
 from texts import option, say
 from texts.phrases import quoted
 
+from titans_course.figures import variants as figures_variants
+from titans_course.studies import reading
 from titans_mini.data.scenarios import to_bytes
 from titans_mini.errors import ConfigError, DivergenceError
-from titans_mini.figures import variants as figures_variants
 from titans_mini.models.model import MODES
-from titans_mini.studies import reading
 from titans_mini.threads import one_thread
 from titans_mini.training.controls import CONTROLS
 from titans_mini.training.tasks import text_bytes

@@ -4,7 +4,7 @@ from nbconvert.preprocessors import ClearMetadataPreprocessor, CSSHTMLHeaderPrep
 from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbgrader import preprocessors as steps
 
-from titans_mini.exercises.classroom import DropCopies, HideTests, NeedVerdict, RemoveShadows
+from titans_course.exercises.classroom import DropCopies, HideTests, NeedVerdict, RemoveShadows
 
 c = get_config()  # noqa: F821 - nbgrader's
 c.CourseDirectory.course_id = "titans-mini"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from ..config import (
@@ -19,9 +20,7 @@ from ..data import read_text
 from ..errors import ConfigError
 from ..files import write_whole, writing_to
 from ..simulation import simulate
-from .claims import add_claims
 from .evaluate import add_eval
-from .serving import add_serving
 from .speed import add_bench, add_stream
 from .train import add_train
 from .tune import add_tune
@@ -46,9 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     add_tune(commands)
     add_stream(commands)
     add_bench(commands)
-    add_claims(commands)
     _add_miras(commands)
-    add_serving(commands)
+    for joined in entry_points(group="titans_mini.commands"):  # of titans_course
+        joined.load()(commands)
     return parser
 
 

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import sys
 from dataclasses import fields
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from tqdm import tqdm
@@ -142,7 +143,6 @@ def write(found: Tuning, folder: Path, *, maps: bool = False) -> None:
         for stage in ("coarse", "final"):
             write_whole(folder / f"{stage}.csv", to_csv(found.table(stage)))
         if maps:
-            from ..figures.tune import heat_maps
-
+            (heat_maps,) = (joined.load() for joined in entry_points(group="titans_mini.figures", name="heat_maps"))
             page = heat_maps(found.table("coarse"), found.config.objective).to_html(include_plotlyjs=True)
             write_whole(folder / "maps.html", page)

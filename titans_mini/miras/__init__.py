@@ -12,7 +12,6 @@ from .presets import PRESETS
 from .privacy import epsilon
 from .registry import KNOBS, Combination, allowed, check, refused, table
 from .running import MirasTrace, run
-from .streams import Pairs, make_pairs
 
 __all__ = [
     "KNOBS",
@@ -21,12 +20,10 @@ __all__ = [
     "MirasConfig",
     "MirasMemory",
     "MirasTrace",
-    "Pairs",
     "allowed",
     "check",
     "epsilon",
     "from_module",
-    "make_pairs",
     "miras_table",
     "refused",
     "run",

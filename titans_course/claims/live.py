@@ -1,0 +1,58 @@
+"""One row measured in a process of its own, for callers that must stay responsive and may change their mind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from titans_mini.errors import ConfigError, check_choice
+
+from .finding import SIZES, Finding
+from .report import Result
+from .table import CLAIMS
+
+BEAT = 0.2  # seconds between two signs of life
+
+
+def measure_apart(key: str, size: str = "small", *, beat: Callable[[float], None] = lambda seconds: None) -> Result:
+    """`titans-mini claims --only KEY`, read back. `beat` gets the seconds so far; what it raises ends the process.
+
+    Nothing is written to any file. Raises ConfigError where the measurement fails, with the last line that it said.
+    """
+    check_choice("key", key, CLAIMS)
+    check_choice("size", size, SIZES)
+    command = [sys.executable, "-m", "titans_mini", "claims", "--only", key, "--size", size, "--json", "--quiet"]
+    began = time.monotonic()
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, start_new_session=True, **pipes) as process:
+        try:
+            out, said = _wait(process, began, beat)
+        finally:
+            if process.poll() is None:
+                _end(process)
+    if process.returncode:
+        raise ConfigError(f"{key} was not measured: {(said.strip().splitlines() or ['no message'])[-1]}")
+    row = json.loads(out)[key]
+    return Result(Finding.from_dict(row), row["size"], row["seconds"], row["machine"])
+
+
+def _wait(process: subprocess.Popen, began: float, beat: Callable[[float], None]) -> tuple[str, str]:
+    while True:
+        beat(time.monotonic() - began)
+        try:
+            return process.communicate(timeout=BEAT)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _end(process: subprocess.Popen) -> None:
+    """Ends the process, and those that it started, where the system has groups of them."""
+    if os.name == "posix":
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()

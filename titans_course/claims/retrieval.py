@@ -1,0 +1,167 @@
+"""The claim on retrieval (RAG): an exact nearest-neighbour search over the same keys, beside a memory.
+
+In a stream of facts every token is one: a random key of norm 1 with one of 32 values, and a question is a key with
+noise. Retrieval keeps all keys and answers with the value of the nearest; the memory writes each pair once and answers
+from its weights. In a stream of filler eight facts are told to a trained model, and both use that model's own keys.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from titans_mini.config import MemoryConfig
+from titans_mini.memory.chunk import Fast, Rule, Tokens, run_chunks
+from titans_mini.memory.fastweights import apply_memory, initial_weights
+from titans_mini.memory.gates import ConstantGate, initial_gate_state
+from titans_mini.models.model import TitansLM
+from titans_mini.threads import one_thread
+from titans_mini.training.checkpoint import load_model
+from titans_mini.training.evaluate import evaluate
+from titans_mini.training.tasks import make_batch
+
+from .finding import Figures, Finding, Reading, Size, Spread, grade, weigh
+
+WIDTH, VALUES, NOISE = 64, 32, 1.5  # NOISE: norm of what a question adds to a key
+QUESTIONS = 1000
+LENGTHS = (100, 1000, 10_000, 100_000)  # tokens; the claim's own is the last
+STEPS = (1, 2, 4, 8, 16)  # look-ups of a chain, each asked with the answer of the one before
+THETAS = (0.1, 0.3)  # step sizes of the memory; the better counts
+CHUNK = 16
+STRAIGHT = 0.1  # how far the share of right chains may be from an exact power
+
+
+def measure_rag(size: Size) -> Figures:
+    """Errors of retrieval and of a memory by length of a stream of facts, of chains of look-ups, and over filler."""
+    lengths = [length for length in LENGTHS if length <= size.stream]
+    wrong: dict[str, list[float]] = {f"error_{kind}_{n}": [] for n in lengths for kind in ("retrieval", "memory")}
+    chains: dict[int, list[float]] = {steps: [] for steps in STEPS}
+    with one_thread(), torch.inference_mode():
+        for seed in size.all_seeds:
+            for n in lengths:
+                keys, values, asked, noisy = make_facts(n, seed)
+                near = torch.cat([(part @ keys.T).argmax(1) for part in noisy.split(100)])  # keys have norm 1
+                wrong[f"error_retrieval_{n}"].append((values[near] != values[asked]).float().mean().item())
+                wrong[f"error_memory_{n}"].append(memory_error(keys, values, asked, noisy, seed))
+            for steps in STEPS:
+                chains[steps].append(_chain(keys, steps, seed))
+        found = few_facts(load_model("recall-lmm"), size)
+    figures: Figures = {name: Spread.of(values) for name, values in wrong.items()} | {"longest": lengths[-1]}
+    return figures | {f"chain_{steps}": Spread.of(shares) for steps, shares in chains.items()} | found
+
+
+def make_facts(count: int, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """(keys (n, d), values (n,), the places of the facts asked for, the questions (q, d)), all seeded."""
+    generator = torch.Generator().manual_seed(seed)
+    keys = normalize(torch.randn(count, WIDTH, generator=generator), dim=1)
+    values = torch.randint(0, VALUES, (count,), generator=generator)
+    asked = torch.randint(0, count, (QUESTIONS,), generator=generator)
+    return keys, values, asked, keys[asked] + _noise(QUESTIONS, generator)
+
+
+def _noise(count: int, generator: torch.Generator) -> Tensor:
+    return NOISE * normalize(torch.randn(count, WIDTH, generator=generator), dim=1)
+
+
+def memory_error(keys: Tensor, values: Tensor, asked: Tensor, noisy: Tensor, seed: int) -> float:
+    """Share of wrong values of a two-layer memory that was written once per fact, at the better of two step sizes."""
+    codes = normalize(torch.randn(VALUES, WIDTH, generator=torch.Generator().manual_seed(seed)), dim=1)
+    shares = []
+    for theta in THETAS:
+        rule = Rule(ConstantGate(theta=theta, eta=0.0, alpha=0.0), clip=1.0)
+        weights = initial_weights(MemoryConfig(dim=WIDTH), torch.Generator().manual_seed(seed))
+        weights = tuple(layer.reshape(1, *layer.shape[-2:]) for layer in weights)
+        fast = Fast(weights, tuple(map(torch.zeros_like, weights)), initial_gate_state(1, weights[0]))
+        tokens = Tokens(keys.unsqueeze(0), codes[values].unsqueeze(0))
+        _, fast, _ = run_chunks(fast, tokens, rule, CHUNK)
+        said = apply_memory(fast.weights, noisy.unsqueeze(0), rule.activation)[0]
+        shares.append(((said @ codes.T).argmax(1) != values[asked]).float().mean().item())
+    return min(shares)
+
+
+def _chain(keys: Tensor, steps: int, seed: int) -> float:
+    """Share of chains of look-ups that never miss: each step asks for the key found, with fresh noise."""
+    generator = torch.Generator().manual_seed(1000 + seed)
+    true = torch.randint(0, len(keys), (steps, QUESTIONS), generator=generator)
+    right = torch.ones(QUESTIONS, dtype=torch.bool)
+    for places in true:
+        noisy = keys[places] + _noise(QUESTIONS, generator)
+        right &= torch.cat([(part @ keys.T).argmax(1) for part in noisy.split(100)]) == places
+    return right.float().mean().item()
+
+
+def few_facts(lm: TitansLM, size: Size) -> Figures:
+    """Eight facts, then filler: what the trained memory recalls, and what a search over the same keys finds.
+
+    A search is right where the nearest key of all tokens read belongs to the fact asked for; the layer that does it
+    best counts.
+    """
+    batch = make_batch("recall_once", size.rows, size.gap, torch.Generator().manual_seed(1234))
+    seen: dict[int, tuple] = {}
+    memories = [layer.mixer.memory for layer in lm.layers]
+    hooks = [
+        memory.register_forward_pre_hook(lambda module, given, place=place: seen.update({place: given}))
+        for place, memory in enumerate(memories)
+    ]
+    lm(batch.ids)
+    for hook in hooks:
+        hook.remove()
+    first = batch.ask.float().argmax(1).min() - 1  # where the questions begin
+    facts, asked = batch.ids[:, :16:2], batch.ids[:, first::2]  # (b, 8) keys told and asked
+    shares = []
+    for place, memory in enumerate(memories):
+        x, state = seen[place]
+        tokens, _ = memory._project(x, state.conv)
+        near = torch.einsum("btd,bqd->bqt", tokens.keys[:, :first], tokens.queries[:, first::2]).argmax(2)  # (b, 8)
+        told = (facts.unsqueeze(1) == asked.unsqueeze(2)).float().argmax(2)  # which fact each question is about
+        shares.append((near // 2 == told).float().mean().item())
+    recalled = evaluate(lm, "recall_once", size.gap, rows=size.rows)["accuracy"]
+    return {"filler": size.gap, "found_in_filler": max(shares), "recalled_in_filler": recalled}
+
+
+def _lengths(figures: Figures) -> list[int]:
+    return [n for n in LENGTHS if f"error_retrieval_{n}" in figures]
+
+
+def _read_length(figures: Figures) -> Reading:
+    """Holds if each tenfold length multiplies the error by more than the tenfold length before it did."""
+    names = [f"error_retrieval_{n}" for n in _lengths(figures)]
+    errors = [max(figures[name].mean, 1 / QUESTIONS) for name in names]
+    factors = [b / a for a, b in zip(errors, errors[1:], strict=False)]
+    rising = all(a < b for a, b in zip(factors, factors[1:], strict=False))
+    told = "wrong answers of an exact search, by the number of facts: " + ", ".join(
+        f"{n:,}: {error:.1%}" for error, n in zip(errors, _lengths(figures), strict=True)
+    )
+    return Reading("length", grade(rising), told, tuple(names))
+
+
+def _read_chain(figures: Figures) -> Reading:
+    """Holds if a chain of look-ups is right as often as one look-up to the power of their number, within 0.1."""
+    once = figures["chain_1"].mean
+    shares = {steps: figures[f"chain_{steps}"].mean for steps in STEPS}
+    power = all(abs(share - once**steps) <= STRAIGHT for steps, share in shares.items())
+    told = "chains of look-ups that are right to the end, by the number of steps: "
+    told += ", ".join(f"{steps}: {share:.1%}" for steps, share in shares.items())
+    verdict = grade(power and once < 1)
+    return Reading("chain", verdict, told, tuple(f"chain_{steps}" for steps in STEPS))
+
+
+def _read_memory(figures: Figures) -> Reading:
+    """Parts: the memory errs less than the search at the longest stream of facts; and over filler."""
+    n = figures["longest"]
+    names = (f"error_memory_{n}", f"error_retrieval_{n}")
+    memory, search = (figures[name].mean for name in names)
+    recalled, found = figures["recalled_in_filler"], figures["found_in_filler"]
+    told = (
+        f"of {n:,} facts a memory names {memory:.1%} wrongly and a search {search:.1%}; of 8 facts before "
+        f"{figures['filler']:,} tokens of filler a trained memory recalls {recalled:.1%}, and a search over its own "
+        f"keys finds {found:.1%}"
+    )
+    kept = (*names, "longest", "filler", "recalled_in_filler", "found_in_filler")
+    return Reading("memory", grade(memory < search, recalled > found), told, kept)
+
+
+def judge_rag(figures: Figures) -> Finding:
+    """Holds if every reading does, in part if some reading does, at least in part."""
+    return weigh(figures, _read_length(figures), _read_chain(figures), _read_memory(figures))

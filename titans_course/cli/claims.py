@@ -1,0 +1,107 @@
+"""The command `claims`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from titans_mini.errors import ConfigError, check_choice
+from titans_mini.stopping import postponed
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = "CLAIMS.md"
+
+
+def add_claims(commands) -> None:
+    """Adds `titans-mini claims`."""
+    text = "measure what the recipe article claims, row by row; the full size writes CLAIMS.md and its figures"
+    command = commands.add_parser("claims", help=text, description=text)
+    command.add_argument("--size", default="small", help="small (half a minute) or full (an hour)")
+    command.add_argument("--only", nargs="+", default=[], metavar="KEY", help="these rows alone; see --list")
+    command.add_argument("--runs", help="folder of training runs text-VARIANT-SEED, for the row on the variants' order")
+    command.add_argument(
+        "--out", help="folder of results.json and CLAIMS.md; default: the project's for full, none for small"
+    )
+    command.add_argument("--again", action="store_true", help="measure also what the folder holds at this size")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.add_argument("--list", action="store_true", help="print the rows and their verdicts so far")
+    command.add_argument("--quiet", action="store_true", help="no progress bar")
+    command.set_defaults(run=_claims)
+
+
+def _claims(options: argparse.Namespace) -> int:
+    from ..claims import CLAIMS, SIZES, report  # only here, since the other commands start faster without them
+
+    size = replace(SIZES[check_choice("size", options.size, SIZES)], runs=options.runs)
+    keys = [check_choice("only", key, CLAIMS) for key in options.only] or list(CLAIMS)
+    files = _files(options, report.RESULTS)
+    if options.list:
+        _list(keys, report.load_results(files[0] if files else report.RESULTS), CLAIMS)
+        return 0
+    if files:
+        with report.locked(files[0]):  # what cannot be written is known before anything is measured
+            kept = report.load_results(files[0])
+    else:
+        kept = {}
+    wanted = report.due(keys, size, kept, again=options.again)
+    measured = _measure(wanted, size, files, options.quiet)
+    results = {key: measured.get(key) or kept[key] for key in keys}
+    if files and not measured:
+        report.keep({}, *files)  # the page may be of an older wording
+    if options.json:
+        print(json.dumps({key: result.to_dict(CLAIMS[key]) for key, result in results.items()}, ensure_ascii=False))
+    else:
+        for key, (finding, name, *_) in results.items():
+            print(f"{key} ({name}{'' if key in measured else ', kept'}): {finding.verdict}. {finding.told}")
+    return 0
+
+
+def _files(options: argparse.Namespace, shipped: Path) -> tuple[Path, Path] | None:
+    """Where the figures and the page go; None: nowhere."""
+    if options.out is not None:
+        return Path(options.out) / shipped.name, Path(options.out) / PAGE
+    if options.size == "small":
+        return None
+    if not (ROOT / "pyproject.toml").exists():
+        raise ConfigError("out must be a folder: this is not a clone of the project, whose figures could be renewed")
+    return shipped, ROOT / PAGE
+
+
+def _measure(wanted: list[str], size, files: tuple[Path, Path] | None, quiet: bool) -> dict:
+    """Key -> Result of the rows measured; each is saved before the next begins."""
+    from ..claims import report
+
+    measured: dict = {}
+    with tqdm(total=len(wanted), disable=quiet, unit="claim") as bar:
+        try:
+            for key in wanted:
+                bar.set_description(key)
+                found = report.examine(key, size)
+                with postponed():  # a row that is measured is also saved
+                    measured[key] = found
+                    if files:
+                        report.keep({key: found}, *files)
+                bar.update()
+        except KeyboardInterrupt:
+            saved = _saved(files, len(measured))
+            print(f"titans-mini: stopped after {len(measured)} of {len(wanted)} claims; {saved}", file=sys.stderr)
+            raise
+    return measured
+
+
+def _saved(files: tuple[Path, Path] | None, count: int) -> str:
+    """What a stopped measurement has saved, and how to continue."""
+    if files is None:
+        return "nothing is saved without --out"
+    return f"saved in {str(files[0])!r}: run the same command to continue" if count else "nothing is saved yet"
+
+
+def _list(keys: list[str], kept: dict, claims: dict) -> None:
+    for key in keys:
+        verdict = kept[key].finding.verdict if key in kept else "not measured"
+        print(f"{key:16} {verdict:22} {claims[key].claim}")

@@ -1,0 +1,126 @@
+"""`titans-mini app` and `titans-mini lab`: local servers for the browser.
+
+The app answers only this machine unless `--address` says otherwise. What cannot work (a port in use, an address that
+this machine does not have) ends in one line before anything is loaded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import importlib.util
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from titans_mini.errors import ConfigError, check_integer
+
+ROOT = Path(__file__).resolve().parents[2]
+ALL_ADDRESSES, LOOPBACK = ("0.0.0.0", "::"), ("127.0.0.1", "::1")
+
+
+def add_app(commands) -> None:
+    """Adds `titans-mini app`."""
+    command = _add(commands, "app", _app, "open the simulator in the browser")
+    text = "address to answer on; default 127.0.0.1, this machine only; 0.0.0.0: all its networks"
+    command.add_argument("--address", default=None, help=text)
+
+
+def add_lab(commands) -> None:
+    """Adds `titans-mini lab`."""
+    _add(commands, "lab", _lab, "open the notebooks in JupyterLab")
+
+
+def _add(commands, name: str, run, text: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=text)
+    command.add_argument("--port", type=int, default=None, help="port of the local server, 1..65535")
+    command.add_argument("--no-browser", action="store_true", help="do not open a browser window")
+    command.set_defaults(run=run)
+    return command
+
+
+def _app(options: argparse.Namespace) -> int:
+    port = _port(options)
+    _require("streamlit", "app")
+    command = ["streamlit", "run", str(_find("app/server.py"))]
+    command += ["--server.headless", str(options.no_browser).lower()]
+    address = options.address or os.environ.get("STREAMLIT_SERVER_ADDRESS", "127.0.0.1")
+    _check_free(address, port or 0)  # where no port is asked for, Streamlit looks for one
+    if options.address is not None:
+        command.append(f"--server.address={address}")
+        if address not in (*ALL_ADDRESSES, *LOOPBACK):
+            command.append(f"--browser.serverAddress={address}")  # what is printed and opened
+    if port is not None:
+        command.append(f"--server.port={port}")
+    return _serve(command)
+
+
+def _serve(command: list[str]) -> int:
+    """Runs Streamlit in this process."""
+    os.chdir(ROOT)  # where Streamlit looks for its settings
+    signal.signal(signal.SIGTERM, lambda *_: None)  # the server has ended in good order before this is called
+    sys.argv = command
+    try:
+        runpy.run_module("streamlit", run_name="__main__")
+    except SystemExit as end:
+        return end.code or 0
+    return 0
+
+
+def _lab(options: argparse.Namespace) -> int:
+    port = _port(options)
+    _require("jupyterlab", "notebooks")
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={_find('notebooks')}"]
+    command += ["--no-browser"] if options.no_browser else []
+    if getattr(os, "geteuid", lambda: 1)() == 0:
+        command.append("--allow-root")  # in a container, Jupyter would refuse
+    if port is not None:
+        _check_free("127.0.0.1", port)
+        command.append(f"--ServerApp.port={port}")
+    return subprocess.call(command, cwd=ROOT)
+
+
+def _port(options: argparse.Namespace) -> int | None:
+    return None if options.port is None else check_integer("port", options.port, 1, 65535)
+
+
+def _check_free(address: str, port: int) -> None:
+    """Raises ConfigError where the app could not listen at this address and port; port 0 stands for any."""
+    code = _refusal(address, port)
+    if code == errno.EADDRNOTAVAIL:
+        raise ConfigError(f"address must be one of this machine, such as 127.0.0.1 or 0.0.0.0, not {address!r}")
+    if code == errno.EACCES:
+        raise ConfigError(f"port must be one that this account may use, such as 1024 to 65535, not {port}")
+    if code is not None:
+        raise ConfigError(f"port {port} is in use; end the program that uses it, or choose another with --port")
+
+
+def _refusal(address: str, port: int) -> int | None:
+    """The error number with which the system refuses to listen there; None: it can be used."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family) as trial:
+            if os.name != "nt":  # there the option would also allow a port that somebody listens on
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((address, port))
+            trial.listen(1)
+    except socket.gaierror:
+        return errno.EADDRNOTAVAIL  # a name that means nothing
+    except OSError as error:
+        return error.errno
+    return None
+
+
+def _require(module: str, extra: str) -> None:
+    if importlib.util.find_spec(module) is None:
+        raise ConfigError(f"{module} is not installed; run: pip install 'titans-mini[{extra}]'")
+
+
+def _find(name: str) -> Path:
+    if not (ROOT / name).exists():
+        raise ConfigError(f"{name} is not here; run this from a clone of the project")
+    return ROOT / name

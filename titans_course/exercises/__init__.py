@@ -1,0 +1,137 @@
+"""The classroom exercises: check functions, hints and a register of all; no notebook and no nbgrader needed.
+
+    from titans_course.exercises import check_delta_step, hint
+    check_delta_step(my_function)        # prints that it is right, or raises Wrong with one sentence
+    print(hint("delta_step", 1))         # 1 to 3, each says more
+
+A lesson's exercises stand in its module's `EXERCISES`; the notebooks around them in notebooks/exercises.
+"""
+
+import sys
+
+from . import (
+    bug_hunt,
+    claims_audit,
+    frontiers,
+    memory_that_learns,
+    miras,
+    momentum_and_forgetting,
+    operations,
+    parallel,
+    recipe,
+    tuning,
+    variants,
+)
+from .answer import Answer, Student
+from .bug_hunt import check_loses_state, check_mixes_rows, check_sees_future, check_silence_left
+from .check import PARTS, Draw, Exercise
+from .claims_audit import check_memory_share, check_spread_of, check_verdict
+from .frontiers import check_advantage, check_quantize_rows, check_read_sessions
+from .limits import cap_memory, grading
+from .memory_that_learns import check_delta_step, check_rank_one_gradient, check_recall_cosine
+from .miras import check_huber_slope, check_kl_retention, check_lp_slope, check_lq_weights
+from .momentum_and_forgetting import check_half_life, check_kept_share, check_two_loops
+from .operations import check_degrade_step, check_unseal, check_write_alarm
+from .parallel import check_chunk_read, check_coef, check_decay
+from .recipe import check_excess, check_recipe_gate, check_writes_per_1k
+from .seal import SEAL
+from .tuning import check_grid_needed, check_is_tie, check_two_stage_cost
+from .values import Wrong
+from .variants import check_gated_product, check_mac_mask, check_memory_gain, check_window_mask
+
+LESSONS = {
+    "01_memory_that_learns": memory_that_learns,
+    "02_momentum_and_forgetting": momentum_and_forgetting,
+    "03_the_recipe": recipe,
+    "04_in_parallel": parallel,
+    "05_three_variants": variants,
+    "06_miras": miras,
+    "07_tuning": tuning,
+    "08_operations": operations,
+    "09_claims_audit": claims_audit,
+    "10_frontiers": frontiers,
+    "11_bug_hunt": bug_hunt,
+}
+EXERCISES: dict[str, Exercise] = {made.name: made for module in LESSONS.values() for made in module.EXERCISES}
+
+__all__ = [
+    "EXERCISES",
+    "LESSONS",
+    "PARTS",
+    "Exercise",
+    "Wrong",
+    "check_advantage",
+    "check_chunk_read",
+    "check_coef",
+    "check_decay",
+    "check_degrade_step",
+    "check_delta_step",
+    "check_excess",
+    "check_gated_product",
+    "check_grid_needed",
+    "check_half_life",
+    "check_huber_slope",
+    "check_is_tie",
+    "check_kept_share",
+    "check_kl_retention",
+    "check_loses_state",
+    "check_lp_slope",
+    "check_lq_weights",
+    "check_mac_mask",
+    "check_memory_gain",
+    "check_memory_share",
+    "check_mixes_rows",
+    "check_quantize_rows",
+    "check_rank_one_gradient",
+    "check_read_sessions",
+    "check_recall_cosine",
+    "check_recipe_gate",
+    "check_sees_future",
+    "check_silence_left",
+    "check_spread_of",
+    "check_two_loops",
+    "check_two_stage_cost",
+    "check_unseal",
+    "check_verdict",
+    "check_window_mask",
+    "check_write_alarm",
+    "check_writes_per_1k",
+    "hint",
+    "table",
+]
+
+
+def hint(name: str, strength: int = 1) -> str:
+    """A hint for an exercise: 1 says where to look, 3 nearly the answer. ValueError for an unknown one."""
+    if name not in EXERCISES:
+        raise ValueError(f"name must be one of {', '.join(EXERCISES)}, not {name!r}")
+    if strength not in (1, 2, 3):
+        raise ValueError(f"strength must be 1, 2 or 3, not {strength!r}")
+    return EXERCISES[name].hints[strength - 1]
+
+
+def table() -> list[dict]:
+    """A line per exercise: lesson, name, title, points, difficulty (1 to 5) and minutes."""
+    return [
+        {
+            "lesson": made.lesson,
+            "name": made.name,
+            "title": made.title,
+            "points": sum(made.points),
+            "difficulty": made.difficulty,
+            "minutes": made.minutes,
+        }
+        for made in EXERCISES.values()
+    ]
+
+
+for made in EXERCISES.values():
+    SEAL.add(made)
+for module in [
+    kept for name, kept in sys.modules.items() if name.startswith(("titans_mini", "titans_course")) and kept
+]:
+    SEAL.add(module)
+for kept in (Exercise, Answer, Draw, Student):
+    SEAL.add(kept)
+if grading():
+    cap_memory()

@@ -1,0 +1,187 @@
+"""The time line of a drill: its gauges over the stream, and all that happened. Pure functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from titans_mini.operate.monitor import Event, Limits, named
+from titans_mini.operate.shadow import ShadowConfig
+
+from ..studies.drill import NONE, Drill, DrillConfig, Sample
+from .gauges import BAND, Gauge, percent
+from .trace import COLOURS, DIVERGED, LABELS, TAU
+
+MAIN, SHADOW = COLOURS["g_write"], COLOURS["g_forget"]
+MARKS = {  # action -> its row in the strip, symbol, colour
+    "alarm": ("alarm", "triangle-up", DIVERGED),
+    "clear": ("alarm", "triangle-down-open", TAU),
+    "skip": ("alarm", "x", DIVERGED),
+    "snapshot": ("snapshot", "square", COLOURS["memory_norm"]),
+    "refused": ("snapshot", "x", DIVERGED),
+    "rollback": ("snapshot", "triangle-left", COLOURS["momentum"]),
+    "degrade": ("served", "triangle-down", SHADOW),
+    "promote": ("served", "triangle-up", MAIN),
+}
+STRIP = ("alarm", "snapshot", "served")
+LINES = ("degrade", "promote", "rollback")  # marked through all rows
+CLIP = (-1.0, 1.5)  # shown part of the perplexity difference
+WIDE = 30.0  # largest over smallest inner loss from which its scale is logarithmic
+
+
+def timeline_figure(drill: Drill, *, height: int = 620) -> go.Figure:
+    """Writes, norm and inner loss over the stream, main against shadow where there is one, and what happened when.
+
+    The incident is shaded, and so is the time in which the shadow was served. Norms are on a logarithmic scale.
+    """
+    return draw_timeline(
+        drill.samples, drill.events, drill.config, drill.runner.monitor.bounds, end=len(drill.stream), height=height
+    )
+
+
+def draw_timeline(
+    samples: Sequence[Sample], events: Sequence[Event], config: DrillConfig, bounds: dict[str, float], *,
+    end: int, height: int = 620,
+) -> go.Figure:  # fmt: skip
+    """As `timeline_figure`, from its parts; `end` is the length of the stream."""
+    compared = any(sample.difference is not None for sample in samples)
+    titles = [LABELS["frequency"].replace(" per", "<br>per"), "memory<br>norm", "inner<br>loss"]
+    titles += ["main against<br>shadow", "tokens<br>in a row"] if compared else []
+    heights = [1.0, 1.2, 1.0, 1.1, 0.7][: len(titles)] + [0.75]
+    figure = make_subplots(rows=len(heights), shared_xaxes=True, vertical_spacing=0.025, row_heights=heights)
+    places = {MARKS[event.action][0] for event in events} | {"alarm"} | ({"served"} if compared else set())
+    strip = tuple(place for place in STRIP if place in places)
+    figure.add_traces([*_curves(samples, compared), *_strip(events, strip, len(heights))])
+    losses = [sample.loss for sample in samples if sample.loss] or [1.0]
+    axes = _axes(titles, strip, wide=max(losses) > WIDE * min(losses))
+    shapes, notes = _limits(config.run.limits, bounds, axes)
+    if compared:
+        more = _shadow_limits(config.run.shadow)
+        shapes, notes = shapes + more[0], notes + more[1]
+    spans, names = _spans(samples, events, config)
+    span = {f"xaxis{row or ''}": {"range": [-0.01 * end, 1.01 * end]} for row in (0, *range(2, len(heights) + 1))}
+    span[f"xaxis{len(heights)}"]["title_text"] = "token"
+    return figure.update_layout(
+        {**axes, **span}, shapes=shapes + spans, annotations=notes + names, height=height, showlegend=False,
+        margin={"l": 64, "r": 14, "t": 26, "b": 40}, hovermode="x unified", uirevision="keep",
+    )  # fmt: skip
+
+
+def _axes(titles: Sequence[str], strip: Sequence[str], *, wide: bool) -> dict[str, dict]:
+    """The upright axes; the last one is the strip of events, whose places count from below."""
+    power = {"type": "log", "exponentformat": "power", "dtick": 1}
+    axes = [{"title": {"text": title, "font_size": 11}, "rangemode": "tozero"} for title in titles]
+    axes[1] |= {**power, "rangemode": "normal"}
+    axes[2] |= {**power, "rangemode": "normal"} if wide else {}
+    if len(axes) > 3:
+        axes[3] |= {"tickformat": "+.0%", "range": [CLIP[0] - 0.1, CLIP[1] + 0.1]}
+    order = {"type": "category", "categoryorder": "array", "categoryarray": strip[::-1]}
+    axes.append({**order, "range": [-0.6, len(strip) - 0.4], "showgrid": True})
+    return {f"yaxis{row if row > 1 else ''}": axis for row, axis in enumerate(axes, start=1)}
+
+
+def _curves(samples: Sequence[Sample], compared: bool) -> list[go.Scatter]:
+    tokens = [sample.token for sample in samples]
+    rows = [("writes", COLOURS["frequency"]), ("norm", COLOURS["memory_norm"]), ("loss", COLOURS["loss"])]
+    rows += [("difference", MAIN), ("streak", SHADOW)] if compared else []
+    curves = []
+    for row, (name, colour) in enumerate(rows, start=1):
+        values = np.array([_number(getattr(sample, name)) for sample in samples])
+        said = [percent(Gauge("", None if math.isnan(v) else v, "", bottom=-float(row == 4))) for v in values]
+        shown = np.clip(values, *CLIP) if name == "difference" else values
+        line = go.Scatter(x=tokens, y=shown.astype(np.float32), mode="lines", name=name, text=said)
+        line.update(line={"color": colour, "width": 1.8}, hovertemplate=f"{name} %{{text}}<extra></extra>")
+        curves.append(line.update(_axis_of(row)))
+    return curves
+
+
+def _axis_of(row: int) -> dict[str, str]:
+    """The axes of a row."""
+    return {"xaxis": f"x{row if row > 1 else ''}", "yaxis": f"y{row if row > 1 else ''}"}
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _limits(limits: Limits, bounds: dict[str, float], axes: dict[str, dict]) -> tuple[list[dict], list[dict]]:
+    """(shapes, notes): the range of writes, and the limits of norm and inner loss."""
+    low, high = limits.writes
+    band = {"type": "rect", "xref": "x domain", "x0": 0, "x1": 1, "yref": "y", "y0": low, "y1": high}
+    shapes, notes = [{**band, "fillcolor": BAND, "line_width": 0}], []
+    for name, row, colour, words in (
+        ("norm", 2, TAU, "100 d"), ("norm_rise", 2, DIVERGED, "calibrated"), ("loss", 3, DIVERGED, "calibrated"),
+    ):  # fmt: skip
+        if name in bounds:
+            shapes.append(_limit(bounds[name], row, colour))
+            log = axes[f"yaxis{row}"].get("type") == "log"
+            notes.append(_word(words, math.log10(max(bounds[name], 1e-9)) if log else bounds[name], row))
+    return shapes, notes
+
+
+def _shadow_limits(rule: ShadowConfig) -> tuple[list[dict], list[dict]]:
+    """(shapes, notes) of the shadow's rule."""
+    words = ((f"{rule.threshold:+.0%}", rule.threshold, 4), (f"{rule.patience}", rule.patience, 5))
+    return [_limit(y, row, DIVERGED) for _, y, row in words], [_word(*word) for word in words]
+
+
+def _limit(y: float, row: int, colour: str) -> dict:
+    line = {"color": colour, "width": 1.4, "dash": "dot"}
+    return {"type": "line", "xref": "x domain", "x0": 0, "x1": 1, "yref": f"y{row}", "y0": y, "y1": y, "line": line}
+
+
+def _word(text: str, y: float, row: int) -> dict:
+    """A word at the right end of a limit's line."""
+    note = {"xref": "x domain", "x": 1, "xanchor": "right", "yanchor": "bottom", "showarrow": False, "font_size": 10}
+    return {**note, "text": text, "yref": f"y{row}", "y": y}
+
+
+def _strip(events: Sequence[Event], strip: Sequence[str], row: int) -> list[go.Scatter]:
+    """The last row: a mark for each event."""
+    drawn = []
+    for action, (place, symbol, colour) in MARKS.items():
+        mine = [event for event in events if event.action == action]
+        if not mine or place not in strip:
+            continue
+        colours = [DIVERGED if action == "snapshot" and event.kind == "alarm" else colour for event in mine]
+        marks = go.Scatter(x=[event.token for event in mine], y=[place] * len(mine), mode="markers", name=action)
+        marks.update(marker={"symbol": symbol, "size": 9, "color": colours}, text=[_tell(event) for event in mine])
+        drawn.append(marks.update(hovertemplate="%{text}<extra></extra>", **_axis_of(row)))
+    if not drawn:  # an axis without a curve is not drawn
+        drawn = [go.Scatter(x=[None], y=[strip[0]], name="none", hoverinfo="skip", **_axis_of(row))]
+    return drawn
+
+
+def _tell(event: Event) -> str:
+    return f"{event.action}: {named(event.kind)}" if event.action in ("alarm", "clear") else event.action
+
+
+def _spans(samples: Sequence[Sample], events: Sequence[Event], config: DrillConfig) -> tuple[list[dict], list[dict]]:
+    """(shapes, notes) through all rows: the incident, the shadow's time, and where the served track changed."""
+    upright = {"xref": "x", "yref": "paper", "y0": 0, "y1": 1}
+    shade = {"type": "rect", **upright, "line_width": 0, "layer": "below", "opacity": 0.13}
+    shapes, notes = [], []
+    if config.incident != NONE:
+        shapes.append({**shade, "x0": config.at, "x1": config.end, "fillcolor": COLOURS["surprise"]})
+        note = {"xref": "x", "yref": "paper", "y": 1, "xanchor": "left", "yanchor": "bottom", "showarrow": False}
+        notes.append({**note, "x": config.at, "text": config.incident.replace("_", " "), "font_size": 11})
+    shapes += [{**shade, "x0": start, "x1": end, "fillcolor": SHADOW} for start, end in _degraded(samples)]
+    for event in events:
+        if event.action in LINES:
+            line = {"color": MARKS[event.action][2], "width": 1.4, "dash": "dash"}
+            shapes.append({"type": "line", **upright, "x0": event.token, "x1": event.token, "line": line})
+    return shapes, notes
+
+
+def _degraded(samples: Sequence[Sample]) -> list[tuple[int, int]]:
+    """(first, last) token of each stretch in which the shadow was served."""
+    spans: list[tuple[int, int]] = []
+    for before, sample in zip(samples, samples[1:], strict=False):
+        if before.degraded:
+            first = spans.pop()[0] if spans and spans[-1][1] == before.token else before.token
+            spans.append((first, sample.token))
+    return spans

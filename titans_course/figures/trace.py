@@ -1,0 +1,262 @@
+"""Trace -> plotly Figure. Pure functions, used by the app and the notebooks alike; one colour per symbol."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import html
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from titans_mini.trace import WRITE_LEVEL, Trace
+
+from ..studies.measures import write_frequency
+
+COLOURS = {
+    "surprise": "#E4572E",
+    "momentum": "#F2A541",
+    "g_write": "#2E86AB",
+    "g_forget": "#7B5EA7",
+    "memory_norm": "#2A9D6F",
+    "loss": "#6C757D",
+    "frequency": "#2E86AB",
+    "pinned": "#9AA0A6",
+}
+TAU, DIVERGED = "#8A929A", "#D62839"  # marks that stand out on light and dark
+LABELS = {
+    "surprise": "surprise",
+    "momentum": "S (smoothed)",
+    "g_write": "g_write",
+    "g_forget": "g_forget",
+    "memory_norm": "memory norm",
+    "loss": "inner loss",
+    "frequency": "writes per 1,000",
+}
+ROWS = (("surprise", "momentum"), ("g_write", "g_forget"), ("memory_norm",), ("loss",), ("frequency",))
+NORMAL_WRITES = (30, 80)  # recipe: 5.1
+DASHES = ("solid", "dash", "dot", "dashdot")  # tell runs apart where the colour tells the symbol
+TIP = "token {token}: surprise {surprise:.2f}"
+SHADE = 0.75  # share of red at surprise 1: a character on it keeps a contrast of 4.5 to 1, on light and dark
+MANY = 5000  # tokens from which lines are drawn by the graphics card
+
+
+def time_figure(
+    trace: Trace, pinned: Trace | None = None, *, cursor: int | None = None, height: int = 720
+) -> go.Figure:
+    """All curves of a run on one time axis; a `pinned` run lies behind in grey; `cursor` marks a token."""
+    lines, layout = [], copy.deepcopy(_axes())
+    longest = max(len(run) for run in (trace, pinned or trace))
+    layout["xaxis"]["range"] = [-0.5, longest - 0.5]  # fixed, so that no mark and no gap shifts it
+    layout[f"yaxis{len(ROWS)}"]["range"] = [0, _frequency_top(trace)]
+    for row, names in enumerate(ROWS, start=1):
+        axis = {"yaxis": f"y{row}"}
+        if pinned is not None:
+            lines.append(_line(pinned, names[0], grey=True, showlegend=row == 1, **axis))
+        lines += [_line(trace, name, **axis) for name in names]
+    shapes, notes = _marks(trace, cursor)
+    return go.Figure(lines, layout | _finish(height) | {"shapes": shapes, "annotations": notes})
+
+
+@functools.cache
+def _axes() -> dict:
+    """The y axes above each other over one x axis, which a browser draws faster than an x axis for each."""
+    heights = [0.28, 0.2, 0.17, 0.17, 0.18]
+    figure = make_subplots(rows=len(ROWS), vertical_spacing=0.035, row_heights=heights)
+    plain = {"automargin": False, "ticklabeloverflow": "allow"}  # a browser measures no label
+    spans = {1: {"range": [-0.03, 1.05]}, 2: {"range": [-0.03, 1.05]}, 3: {"rangemode": "tozero"}}
+    made = {"xaxis": {"anchor": f"y{len(ROWS)}", "title": {"text": "token"}, **plain}}
+    for row, names in enumerate(ROWS, start=1):
+        title, domain = "<br>".join(LABELS[name] for name in names), figure.get_subplot(row, 1).yaxis.domain
+        made[f"yaxis{row}"] = {
+            "anchor": "x", "domain": list(domain), "title": {"text": title}, **plain, **spans.get(row, {}),
+        }  # fmt: skip
+    return made
+
+
+def move_cursor(figure: go.Figure, token: int) -> None:
+    """Moves the cursor of a `time_figure` that was drawn with one."""
+    figure.update_shapes({"x0": token, "x1": token}, selector={"name": "cursor"})
+
+
+def single_figure(traces: dict[str, Trace], name: str, *, height: int = 320) -> go.Figure:
+    """One column of several runs, each under its label, for comparing predictions with results."""
+    figure = go.Figure()
+    for index, (label, trace) in enumerate(traces.items()):
+        line = _line(trace, name)
+        line.update(
+            name=label,
+            showlegend=True,
+            line={"dash": DASHES[index % len(DASHES)], "color": COLOURS[name], "width": 1.6},
+        )
+        figure.add_trace(line)
+    figure.update_xaxes(title_text="token")
+    figure.update_yaxes(title_text=LABELS[name])
+    return figure.update_layout(_finish(height))
+
+
+def recall_figure(traces: dict[str, Trace], *, bins: int = 20, height: int = 320) -> go.Figure:
+    """What the memory still knows at the end of a run, by where it was read: 1 is perfect, 0 is as good as silence."""
+    figure = go.Figure()
+    for index, (label, trace) in enumerate(traces.items()):
+        groups = np.array_split(np.arange(len(trace)), min(bins, len(trace)))
+        middle = np.array([group.mean() for group in groups])
+        recall = np.array([1 - trace.loss_after[group].mean() for group in groups])
+        line = {"color": COLOURS["loss"], "dash": DASHES[index % len(DASHES)]}
+        figure.add_trace(go.Scatter(x=middle, y=recall, name=label, mode="lines+markers", line=line))
+    figure.update_xaxes(title_text="token at which the pair was read")
+    figure.update_yaxes(title_text="recall at the end")
+    figure.update_layout(showlegend=True)
+    return figure.update_layout(_finish(height))
+
+
+def formula(trace: Trace, token: int, *, narrow: bool = False) -> str:
+    """The step at one token with its numbers, as LaTeX lines; `narrow` puts each equation on its own. Recipe: 2.2."""
+    s, before = trace.settings, trace.momentum[token - 1] if token else 0.0
+    raw, surprise, now = trace.raw[token], trace.surprise[token], trace.momentum[token]
+    write, forget = trace.g_write[token], trace.g_forget[token]
+    gap = r" \\ " if narrow else r" \qquad "
+    if s.gate == "constant":
+        return gap.join(
+            (
+                rf"S_t = {s.beta:g}\,S_{{t-1}} - {s.eta:g}\,\nabla",
+                rf"M_t = (1 - {s.lam:g})\,M_{{t-1}} + S_t",
+                rf"\|\nabla\|/\sqrt{{d}} = {raw:.3f}",
+            )
+        )
+    return (
+        rf"\text{{surprise}} = {surprise:.3f} \;(\|\nabla\|/\sqrt{{d}} = {raw:.3f}){gap}"
+        rf"S_t = {s.beta:g}\cdot{before:.3f} + {1 - s.beta:.3g}\cdot{surprise:.3f} = {now:.3f} \\ "
+        rf"g_{{write}} = \sigma\!\left(\frac{{{now:.3f} - {s.tau:g}}}{{{s.softness:g}}}\right) = {write:.3f}{gap}"
+        rf"g_{{forget}} = 1 - g_{{write}} = {forget:.3f} \\ "
+        rf"m_t = (1 - {s.lam:g}\cdot{forget:.3f})\,m_{{t-1}} - {s.eta:g}\cdot{write:.3f}\,\nabla"
+    )
+
+
+def coloured_text(trace: Trace, *, start: int = 0, length: int = 600, cursor: int | None = None, tip: str = TIP) -> str:
+    """HTML of the text read, each character shaded by its surprise; a written one is underlined.
+
+    A character of several bytes takes the largest surprise among them. `tip` shows at a character under the mouse.
+    Safe to embed: all text is escaped.
+    """
+    parts, end = [], min(len(trace), start + length)
+    surprises = np.nan_to_num(trace.surprise[start:end]).tolist()
+    writes = (trace.g_write[start:end] > WRITE_LEVEL).tolist()
+    for first, stop, character in _characters(trace.tokens[start:end].tobytes()):
+        a, b = start + first, start + stop
+        surprise, written = max(surprises[first:stop]), any(writes[first:stop])
+        style = f"background:rgba(228,87,46,{SHADE * surprise:.2f});"
+        style += f"border-bottom:2px solid {COLOURS['g_write']};" if written else ""
+        style += "outline:2px solid currentColor;" if cursor is not None and a <= cursor < b else ""
+        shown = html.escape(character) if character not in "\n\r" else "&crarr;<br>"
+        title = html.escape(tip.format(token=a, surprise=surprise))
+        parts.append(f'<span style="{style}" title="{title}">{shown}</span>')
+    body = "".join(parts)
+    return f'<div dir="auto" style="font-family:monospace;white-space:pre-wrap;line-height:1.7">{body}</div>'
+
+
+def page_of(trace: Trace, token: int, length: int) -> tuple[int, int]:
+    """(start, length) of the page of about `length` tokens that holds `token`; no character is cut."""
+    first = token - token % length
+    start, stop = (_character_start(trace, position) for position in (first, first + length))
+    return (start, stop - start) if token < stop else (stop, _character_start(trace, stop + length) - stop)
+
+
+def _character_start(trace: Trace, position: int) -> int:
+    """The start of the character that the byte at `position` belongs to; the trace's end for all behind it."""
+    position = min(position, len(trace))
+    for back in range(min(4, position + 1) if position < len(trace) else 0):
+        if trace.tokens[position - back] & 0xC0 != 0x80:
+            return position - back
+    return position
+
+
+def _characters(data: bytes):
+    """(first byte, end byte, character) of each UTF-8 character; bytes that are none come out as U+FFFD."""
+    position = 0
+    while position < len(data):
+        lead = data[position]
+        width = 1 if lead < 0xC0 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
+        character = data[position : position + width].decode("utf-8", "replace")
+        if len(character) != 1:
+            width, character = 1, "\ufffd"
+        yield position, min(position + width, len(data)), character
+        position += width
+
+
+def _line(trace: Trace, name: str, grey: bool = False, showlegend: bool | None = None, **axes: str):
+    kind = go.Scattergl if len(trace) > MANY else go.Scatter
+    series = write_frequency(trace) if name == "frequency" else getattr(trace, name)
+    label = f"A: {LABELS[name]}" if grey else LABELS[name]
+    line = kind(
+        x0=0,
+        dx=1,
+        y=series.astype(np.float32),
+        name=label,
+        showlegend=showlegend,
+        mode="lines",
+        line={"color": COLOURS["pinned" if grey else name], "width": 1.2},
+        hovertemplate=f"{label} %{{y:.3f}}",
+        **axes,
+    )
+    if not grey:
+        _explain(line, trace, name)
+    return line
+
+
+def _explain(line, trace: Trace, name: str) -> None:
+    """Puts the formula with each token's own numbers into the hover text of S, g_write and g_forget."""
+    s, before = trace.settings, np.concatenate([[0.0], trace.momentum[:-1]])
+    if s.gate != "surprise":
+        return
+    if name == "momentum":
+        line.customdata = np.stack([before, trace.surprise], axis=-1).astype(np.float32)
+        numbers = f"{s.beta:g}·%{{customdata[0]:.3f}} + {1 - s.beta:.3g}·%{{customdata[1]:.3f}}"
+        line.hovertemplate = f"S = {numbers} = %{{y:.3f}}"
+    elif name == "g_write":
+        line.customdata = trace.momentum[:, None].astype(np.float32)
+        line.hovertemplate = f"g_write = σ((%{{customdata[0]:.3f}} − {s.tau:g}) / {s.softness:g}) = %{{y:.3f}}"
+    elif name == "g_forget":
+        line.hovertemplate = f"g_forget = 1 − g_write = %{{y:.3f}}, decay {s.lam:g}·g_forget"
+
+
+def _frequency_top(trace: Trace) -> float:
+    """Upper end of the write frequency's axis: the first tokens, few and jumpy, may leave the picture."""
+    settled = np.nan_to_num(write_frequency(trace)[min(200, len(trace) // 2) :])
+    return max(120.0, 1.1 * float(settled.max(initial=0)))
+
+
+def _marks(trace: Trace, cursor: int | None) -> tuple[list[dict], list[dict]]:
+    """Shapes and notes of a `time_figure`; what belongs to a token runs through all its rows."""
+    low, high = NORMAL_WRITES
+    upright = {"xref": "x", "yref": "paper", "y0": 0, "y1": 1}
+    across = {"xref": "x domain", "x0": 0, "x1": 1}
+    note = {"xref": "x", "yref": "y domain", "y": 1, "showarrow": False, "xanchor": "left", "yanchor": "bottom"}
+    tau, blue = trace.settings.tau, {"fillcolor": COLOURS["g_write"], "opacity": 0.12, "line_width": 0}
+    red = {"fillcolor": COLOURS["surprise"], "opacity": 0.1, "line_width": 0}
+    shapes = [
+        {"type": "line", **across, "y0": tau, "y1": tau, "line": {"dash": "dot", "width": 1.5, "color": TAU}},
+        {"type": "rect", **across, "yref": f"y{len(ROWS)}", "y0": low, "y1": high, **blue},
+    ]
+    shapes += [{"type": "rect", **upright, "x0": event.start, "x1": event.end, **red} for event in trace.events[:20]]
+    notes = [{**note, "xref": "x domain", "x": 1, "yref": "y", "y": tau, "yanchor": "middle", "text": "tau"}]
+    notes += [{**note, "x": event.start, "text": event.name} for event in trace.events[:1]]
+    if cursor is not None:
+        line = {"width": 1, "dash": "dash", "color": COLOURS["pinned"]}
+        shapes.append({"type": "line", **upright, "x0": cursor, "x1": cursor, "line": line, "name": "cursor"})
+    if (token := trace.diverged_at) is not None:
+        shapes.append({"type": "line", **upright, "x0": token, "x1": token, "line": {"color": DIVERGED}})
+        notes.append({**note, "x": token, "text": f"diverged at {token}", "font_color": DIVERGED})
+    return shapes, notes
+
+
+def _finish(height: int) -> dict:
+    """The layout that all of these figures share."""
+    return {
+        "height": height,
+        "margin": {"l": 70, "r": 28, "t": 36, "b": 44},
+        "hovermode": "x unified",
+        "legend": {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"},
+        "uirevision": "keep",  # a zoom survives the next run
+    }

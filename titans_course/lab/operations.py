@@ -1,0 +1,158 @@
+"""DrillLab: an incident, its strength and the thresholds; which alarm notices, and after how many tokens?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import ipywidgets as w
+
+from titans_mini.errors import ConfigError, check_choice
+from titans_mini.operate import ALARMS, LanguageEngine, RecipeEngine, ShadowConfig
+from titans_mini.operate.monitor import named
+from titans_mini.training.checkpoint import load_model
+
+from ..figures.operate import timeline_figure
+from ..studies.drill import INCIDENTS, Drill, DrillConfig, clean_drill, delays
+from .prediction import Answer, Prediction, PredictionPanel, asked
+from .words import Words, roomy
+
+ENGINES = ("language", "recipe")
+MODEL = "text-mag"
+MARKS = {
+    "duration": (100, 200, 300, 400, 600, 1000, 1500, 2500),
+    "factor": (1.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0),
+    "times": (1.5, 2.0, 3.0, 5.0, 10.0),
+    "hold": (0, 500, 1000, 2000),
+    "worse": (0.01, 0.05, 0.2, 0.5),
+}
+CONTROLS = ("engine", "incident", "duration", "factor", "times", "hold", "worse")
+
+
+def first_alarm(drill: Drill) -> str:
+    """The alarm that came first after the incident, and how many tokens later; "none" where there was none."""
+    found = [(name, delay) for name, delay in delays(drill.events, drill.config.at).items() if name in ALARMS]
+    return "none" if not found else f"{named(found[0][0])} after {found[0][1]:,} tokens"
+
+
+@dataclass(frozen=True)
+class AlarmPrediction(Prediction):
+    """A question whose answer is an alarm and a number of tokens, such as `loss 300`, or `none`."""
+
+    def read(self, entry: str | None) -> Answer:
+        """As Prediction's."""
+        words = str(entry or "").lower().replace(",", "").split()
+        if words == ["none"]:
+            return "none"
+        kind, tokens = "_".join(words[:-1]), "".join(words[-1:])
+        if kind not in ALARMS or not tokens.isdecimal():
+            raise ConfigError(f"prediction must be none, or an alarm and tokens such as loss 300, not {entry!r}")
+        return f"{named(kind)} after {int(tokens):,} tokens"
+
+    def spell(self, answer: Answer, language: str) -> str:
+        """As Prediction's."""
+        return super().spell(spell_alarm(str(answer), Words("operations", language)), language)
+
+
+ENGLISH = Words("operations", "en")
+QUESTION = asked("operations", first_alarm, kind=AlarmPrediction, alarms=", ".join(map(named, ALARMS)))
+
+
+class DrillLab(PredictionPanel):
+    """Choose engine, incident, strength and thresholds; the time line shows what noticed it.
+
+    With `predict` the plot stays closed until a prediction is entered; one may be made for each setting. Each control
+    is an attribute: `lab.incident.value = "random_bytes"`.
+    """
+
+    texts = "operations"
+
+    def __init__(
+        self,
+        config: DrillConfig | None = None,
+        *,
+        engine: str = ENGINES[0],
+        predict: Prediction | None = QUESTION,
+        language: str | None = None,
+    ) -> None:
+        super().__init__(predict, language)
+        self.config = config or DrillConfig()
+        self.drill: Drill | None = None
+        self._clean: dict[tuple, Drill] = {}  # the part before the incident, by what it depends on
+        self._make_controls(check_choice("engine", engine, ENGINES))
+        self._arrange()
+        self.changed()
+        self.flush()
+
+    def _make_controls(self, engine: str) -> None:
+        config, limits = self.config, self.config.run.limits
+        shadow = self.config.run.shadow or ShadowConfig()
+        values = {"engine": engine, "incident": config.incident, "duration": config.duration, "factor": config.factor}
+        values |= {"times": limits.times, "hold": limits.hold, "worse": shadow.threshold}
+        self.controls: dict[str, w.Widget] = {}
+        for name, value in values.items():
+            if name in MARKS:
+                spell = "{:.0%}" if name == "worse" else "{:,}"
+                marks = [(spell.format(mark), mark) for mark in sorted({*MARKS[name], value})]
+                made = w.SelectionSlider(options=marks, value=value, continuous_update=False)
+            else:
+                made = w.Dropdown(options=ENGINES if name == "engine" else list(INCIDENTS), value=value)
+            self.controls[name] = self._name(name, roomy(made))
+            setattr(self, name, made)
+            self._watch(made, self.changed)
+
+    @property
+    def settings(self) -> tuple[str, DrillConfig]:
+        """(engine, drill) as the controls say now."""
+        limits = replace(self.config.run.limits, times=self.times.value, hold=self.hold.value)
+        shadow = replace(self.config.run.shadow or ShadowConfig(), threshold=self.worse.value)
+        run = replace(self.config.run, limits=limits, shadow=shadow)
+        chosen = {name: self.controls[name].value for name in ("incident", "duration", "factor")}
+        return self.engine.value, replace(self.config, **chosen, run=run)
+
+    def compute(self) -> None:
+        """Runs the drill and shows its time line; while closed, nothing."""
+        if not self.is_open:
+            return
+        self.drill = self._run(*self.settings)
+        figure = timeline_figure(self.drill, height=560 if self.drill.runner.engine.predicts else 420)
+        if self.answer is not None and self._asked == self.settings:
+            self._title(figure, self.drill)
+        self.stage.draw(figure)
+        drill = self.drill
+        self._tell(lambda: report(drill, self.say))
+
+    def _run(self, name: str, config: DrillConfig) -> Drill:
+        key = (name, config.run)
+        if key not in self._clean:
+            others = [drill.runner.engine for (other, _), drill in self._clean.items() if other == name]
+            engine = others[0] if others else make_engine(name)
+            self._clean = {kept: drill for kept, drill in self._clean.items() if kept[0] != name}
+            self._clean[key] = clean_drill(engine, config)
+        return self._clean[key].play(config)
+
+    def _subject(self) -> tuple:
+        return self.settings
+
+
+def make_engine(name: str) -> LanguageEngine | RecipeEngine:
+    """The engine of that name, as the Operations page of the app has it."""
+    return RecipeEngine() if check_choice("engine", name, ENGINES) == "recipe" else LanguageEngine(load_model(MODEL))
+
+
+def report(drill: Drill, say: Words = ENGLISH) -> list[str]:
+    """What happened after the incident, in plain lines."""
+    lines = [say("first", alarm=spell_alarm(first_alarm(drill), say))]
+    then = [f"{say.translate(named(name))} {delay:,}" for name, delay in delays(drill.events, drill.config.at).items()]
+    backs = [say("back", token=event.token) for event in drill.events if event.action == "rollback"]
+    lines += [say("then", events=", ".join([*then, *backs[:3]]))] if then else []
+    bound = drill.runner.monitor.bounds["norm"]
+    near = "far" if drill.peak < bound / 10 else "reached" if drill.peak > bound else "below"
+    return [*lines, say(f"norm={near}", peak=drill.peak, bound=bound)]
+
+
+def spell_alarm(found: str, say: Words) -> str:
+    """What `first_alarm` says, in another language."""
+    if found == "none":
+        return say("alarm=none")
+    name, _, rest = found.partition(" after ")
+    return say("alarm", alarm=say.translate(name), tokens=rest.split()[0])

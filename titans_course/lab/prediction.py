@@ -1,0 +1,152 @@
+"""Prediction: a question that a learner answers before a lab shows what happens, and the panel that keeps it closed."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import ipywidgets as w
+import plotly.graph_objects as go
+
+from titans_mini.errors import ConfigError, check_integer
+from titans_mini.trace import Trace
+
+from .panel import Panel, button
+from .texts import pair, say
+from .words import rename, roomy
+
+Answer = float | str
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A question about a run. With `choices` the answer is one of them, else a number in `unit`.
+
+    `result` takes the run's Trace and returns the true answer: a number, or one of `choices`. The fields in _zh are
+    the same in Chinese; where there are none, a Chinese panel asks in English.
+    """
+
+    question: str
+    result: Callable[[Trace], Answer]
+    choices: tuple[str, ...] = ()
+    unit: str = ""
+    question_zh: str = ""
+    choices_zh: tuple[str, ...] = ()
+    unit_zh: str = ""
+
+    def __post_init__(self) -> None:
+        if self.choices_zh:
+            check_integer("number of choices_zh", len(self.choices_zh), len(self.choices), len(self.choices))
+
+    def asked(self, language: str) -> str:
+        """The question in that language."""
+        return self.question_zh if language == "zh" and self.question_zh else self.question
+
+    def unit_in(self, language: str) -> str:
+        """The unit in that language."""
+        return self.unit_zh if language == "zh" and self.unit_zh else self.unit
+
+    def labels(self, language: str) -> dict[str, str]:
+        """Choice -> what it is called in that language."""
+        called = self.choices_zh if language == "zh" and self.choices_zh else self.choices
+        return dict(zip(self.choices, called, strict=True))
+
+    def read(self, entry: str | None) -> Answer:
+        """What was typed or chosen, as an answer; ConfigError in one line if it is none."""
+        if self.choices:
+            if entry not in self.choices:
+                raise ConfigError("choose one of the answers first; a wrong one costs nothing")
+            return entry
+        try:
+            return float(str(entry).strip().replace(",", "."))
+        except ValueError:
+            raise ConfigError(f"prediction must be a number such as 25 or 0.4, not {entry!r}") from None
+
+    def together(self, guess: Answer, result: Answer, language: str = "en") -> str:
+        """Prediction and result in one line."""
+        said = {"guess": self.spell(guess, language), "result": self.spell(result, language)}
+        return say(language, "panel", "together", **said)
+
+    def spell(self, answer: Answer, language: str) -> str:
+        """An answer in that language."""
+        if isinstance(answer, str):
+            return say(language, "panel", "chosen", answer=self.labels(language).get(answer, answer))
+        said = say(language, "panel", "amount", answer=answer, unit=self.unit_in(language))
+        return said.rstrip()
+
+
+def asked(lab: str, result: Callable, choices: tuple[str, ...] = (), kind: type = Prediction, **values) -> Prediction:
+    """The question of a lab's own texts."""
+    question, question_zh = (text.format(**values) for text in pair(lab, "question"))
+    unit, unit_zh = pair(lab, "unit") or ("", "")
+    called = tuple(pair(lab, f"answer={choice}")[1] for choice in choices)
+    return kind(question, result, choices, unit, question_zh, called, unit_zh)
+
+
+class PredictionPanel(Panel):
+    """A panel whose plot stays closed until its question, if it has one, is answered."""
+
+    def __init__(self, predict: Prediction | None, language: str | None = None) -> None:
+        super().__init__(language)
+        self.predict, self.is_open = predict, predict is None
+        self.answer: Answer | None = None
+        self._asked: object = None  # what the prediction is about, see `_subject`
+        self._above: tuple[Answer, Answer] | None = None  # the last prediction and result written above a figure
+        self.question = self._name("asked", w.HTML())
+        if predict is not None and predict.choices:
+            self.guess: w.DOMWidget = w.RadioButtons(options=predict.choices, value=None)
+            self.guess.layout.width = "max-content"
+        else:
+            self.guess = w.Text()
+        self._name("guess", roomy(self.guess))
+        self.reveal = self._name("reveal", button("eye", self._open))
+        PredictionPanel._reword(self)
+
+    def _question(self) -> list[w.Widget]:
+        """The question, where it is answered, and the button; nothing without a prediction."""
+        return [] if self.predict is None else [self.question, self.guess, self.reveal]
+
+    def _title(self, figure: go.Figure, found, *, y: float = 0.98, top: int = 70) -> None:
+        """Writes prediction and result above a figure."""
+        self._above = self.answer, self.predict.result(found)
+        together = self.predict.together(*self._above, self.say.language)
+        figure.update_layout(title={"text": together, "font_size": 15, "y": y}, margin_t=top)
+
+    def _reword(self) -> None:
+        if self.predict is None:
+            return
+        language = self.say.language
+        self.question.value = f"<b>{html.escape(self.predict.asked(language))}</b>"
+        if self.predict.choices:
+            rename(self.guess, self.predict.labels(language))
+
+    def _heading(self) -> str | None:
+        titled = self._above is not None and self.stage.figure.layout.title.text
+        return self.predict.together(*self._above, self.say.language) if titled else None
+
+    def _subject(self) -> object:
+        """What a prediction is about; ConfigError where there can be none."""
+        return None
+
+    def _arrange(self) -> None:
+        """Puts the parts into the panel, open or closed."""
+        self._show(w.Box(list(self.controls.values()), layout=w.Layout(flex_flow="row wrap")), *self._below())
+
+    def _below(self) -> list[w.Widget]:
+        """What stands below the controls: question and message, and the figure once it is open."""
+        return [*self._question(), self.message, *([self.stage.box] if self.is_open else [])]
+
+    def _opened(self) -> None:
+        self.changed()
+        self.flush()
+
+    def _open(self) -> None:
+        try:
+            self.answer, self._asked = self.predict.read(self.guess.value), self._subject()
+        except ConfigError as error:
+            self._fail(error)
+            return
+        self.is_open = True
+        self._arrange()
+        self._opened()

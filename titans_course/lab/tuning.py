@@ -1,0 +1,138 @@
+"""TuningLab: a grid measured at several stream lengths; what two stages would save, and whether a pick stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import ipywidgets as w
+import numpy as np
+
+from titans_mini.errors import ConfigError, check_choice, check_integer
+from titans_mini.tune import Tuning
+from titans_mini.tune.store import Cost, Setting, cost
+
+from ..figures.tune import saving_figure, stages_figure
+from ..studies.tuning import Stand, order, part, stand
+from .prediction import Prediction, PredictionPanel, asked
+from .words import roomy
+
+VIEWS = ("who stands", "what it saves")
+CONTROLS = ("pick", "settings", "short", "long", "keep", "seeds", "view")
+
+
+class Found(NamedTuple):
+    """What two stages give with the controls as they are, and where the pick stands."""
+
+    place: int  # of the pick on the long stream, 1 is the best
+    stand: Stand
+    price: Cost
+
+
+QUESTION = asked("tuning", lambda found: float(found.place))
+
+
+class TuningLab(PredictionPanel):
+    """Choose a grid's size, two lengths, how many go on and the seeds; see who stands, and what it saves.
+
+    `grids` are full grids by stream length, as `tune.study.full_grids` makes them: nothing is run here. With `predict`
+    the plot stays closed until the place of a pick is predicted. Each control is an attribute: `lab.keep.value = 5`.
+    Raises ConfigError for fewer than two lengths.
+    """
+
+    texts = "tuning"
+
+    def __init__(
+        self,
+        grids: Mapping[int, Tuning],
+        *,
+        keep: int = 3,
+        view: str = VIEWS[0],
+        predict: Prediction | None = QUESTION,
+        language: str | None = None,
+    ) -> None:
+        super().__init__(predict, language)
+        check_integer("number of lengths in grids", len(grids), 2, 100)
+        self.grids = dict(sorted(grids.items()))
+        first = next(iter(self.grids.values()))
+        drawn = np.random.default_rng(0).permutation(len(order(first)))
+        self._drawn = [first.config.settings()[place] for place in drawn]
+        self.found: Found | None = None
+        self._make_controls(check_integer("keep", keep, 1, len(drawn)), check_choice("view", view, VIEWS))
+        self._offer_picks()
+        self._arrange()
+        self.changed()
+        self.flush()
+
+    def _make_controls(self, keep: int, view: str) -> None:
+        lengths, count = list(self.grids), len(self._drawn)
+        seeds = next(iter(self.grids.values())).config.seeds
+        sliders = {"settings": (2, count, count), "keep": (1, count, keep), "seeds": (1, seeds, seeds)}
+        made: dict[str, w.DOMWidget] = {"pick": w.Dropdown(layout={"width": "32rem"})}
+        for name, (low, high, value) in sliders.items():
+            made[name] = w.IntSlider(min=low, max=high, value=value, continuous_update=False)
+        for name, value, options in (
+            ("short", lengths[0], lengths),
+            ("long", lengths[-1], lengths),
+            ("view", view, VIEWS),
+        ):
+            made[name] = w.Dropdown(options=options, value=value)
+        self.controls = {name: self._name(name, roomy(made[name])) for name in CONTROLS}
+        for name, control in self.controls.items():
+            setattr(self, name, control)
+            self._watch(control, self._moved if name in ("settings", "short", "seeds") else self.changed)
+
+    def _moved(self, _=None) -> None:
+        self._offer_picks()
+        self.changed()
+
+    def _offer_picks(self) -> None:
+        """The settings in the order of the short stage; the pick stays where it is still among them."""
+        before = self.pick.value
+        ordered = order(self._grid(self.short.value))
+        self.pick.options = [(f"{place}. {setting}", setting) for place, setting in enumerate(ordered, start=1)]
+        self.pick.value = before if before in ordered else ordered[0]
+
+    def _grid(self, length: int) -> Tuning:
+        settings = self._drawn[: self.settings.value]
+        return part(self.grids[length], settings=settings, seeds=range(self.seeds.value))
+
+    @property
+    def choices(self) -> tuple[Setting, int, int, int, int]:
+        """What a prediction is about: the pick, the grid, both lengths and the seeds; ConfigError for bad lengths."""
+        short, long = self.short.value, self.long.value
+        if short >= long:
+            raise ConfigError(f"long must be more than short, {short} tokens, not {long}")
+        return self.pick.value, self.settings.value, short, long, self.seeds.value
+
+    def compute(self) -> None:
+        """Judges two stages by the full grid; while closed, only checks the lengths."""
+        pick, count, short, long, seeds = self.choices
+        if not self.is_open:
+            self._tell(list)
+            return
+        coarse, final, keep = self._grid(short), self._grid(long), min(self.keep.value, count)
+        price = cost(count, short, long, keep, seeds)
+        self.found = Found(1 + order(final).index(pick), stand(coarse, final, keep), price)
+        if self.view.value == VIEWS[0]:
+            figure = stages_figure(coarse, final, keep, pick=pick)
+        else:
+            figure = saving_figure(short, long, keep, own=count, most=max(60, count))
+        if self.answer is not None and self._asked == self.choices:
+            self._title(figure, self.found, top=90)
+        self.stage.draw(figure)
+        found, best = self.found, order(final)[0]
+        self._tell(lambda: self._report(found, best, keep, count))
+
+    def _report(self, found: Found, best: Setting, keep: int, count: int) -> list[str]:
+        place, stands, price = found
+        kept = self.say("kept=yes" if stands.kept else "kept=no")
+        return [
+            self.say("saved", two_stage=price.two_stage, full=price.full, saved=price.saved),
+            self.say("best", best=best, kept=kept, keep=keep, needed=stands.needed, count=count),
+            self.say("places", pick=place, first=stands.place),
+            self.say("behind", behind=stands.behind, correlation=stands.correlation),
+        ]
+
+    def _subject(self) -> tuple:
+        return self.choices

@@ -1,0 +1,90 @@
+"""How long a search will take on this machine: speeds measured in a blink, the price in seconds, the time left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Container, Iterable, Mapping
+from typing import NamedTuple
+
+from titans_mini import timing
+from titans_mini.config import MemoryConfig, SimulationConfig
+from titans_mini.simulation import count_groups, simulate_many
+from titans_mini.tune.search import Job, Step, TuneConfig, plan_jobs
+from titans_mini.tune.store import Key, Setting
+
+TOKENS, ROWS = 128, 8  # of the run that measures
+TRUSTED = 0.1  # share of a search after which its own pace is trusted
+
+
+class Speed(NamedTuple):
+    """Seconds that one token takes: a fixed part for each group of settings, and a part for each setting."""
+
+    fixed: float
+    each: float
+
+    def seconds(self, settings: int, tokens: int, groups: int = 1) -> float:
+        """Of a batch of so many settings over so many tokens."""
+        return tokens * (self.fixed * groups + self.each * settings)
+
+
+def measure(width: int, depth: int) -> Speed:
+    """Two short runs, of one setting and of several; the better of two tries each."""
+    config = SimulationConfig(tokens=TOKENS, memory=MemoryConfig.preset("recipe", dim=width, depth=depth))
+    few, many = (min(_timed([config] * rows) for _ in range(2)) / TOKENS for rows in (2, 2 + ROWS))
+    each = max(0.0, many - few) / ROWS
+    return Speed(max(0.0, few - 2 * each), each)
+
+
+def _timed(configs: list[SimulationConfig]) -> float:
+    return timing.seconds(lambda: simulate_many(configs))
+
+
+def job_seconds(job: Job, speeds: Mapping[int, Speed]) -> float:
+    """What a batch will take; `speeds` by depth."""
+    depth, count = job.settings[0].depth, len(job.settings)
+    groups = count_groups(MemoryConfig.preset("recipe", dim=job.width, depth=depth), count)
+    return speeds[depth].seconds(count, job.tokens, groups)
+
+
+def seconds_left(
+    config: TuneConfig,
+    speeds: Mapping[int, Speed],
+    done: Container[Key] = (),
+    chosen: Iterable[Setting] | None = None,
+) -> float:
+    """What a search still takes, without the rows in `done`.
+
+    `chosen` go on to the second stage; where that is not known yet, the last of the grid stand in: a mix of depths.
+    """
+    jobs = plan_jobs(config, config.settings(), config.tokens, done)
+    if config.two_stages:
+        kept = config.settings()[-config.keep :] if chosen is None else list(chosen)
+        jobs += plan_jobs(config, kept, config.final_tokens, done)
+    return sum(job_seconds(job, speeds) for job in jobs)
+
+
+class Clock:
+    """Share done and time left of a search that runs: the price in seconds, corrected by its own pace."""
+
+    def __init__(self, config: TuneConfig, speeds: Mapping[int, Speed], done: Container[Key] = ()) -> None:
+        self.config, self.speeds = config, speeds
+        self.spent = 0.0  # by the measured speeds, of batches that are done
+        self.left = seconds_left(config, speeds, done)  # the same, of those to come
+        self._chosen: list[Setting] | None = None
+        self._began = time.perf_counter()
+
+    def step(self, step: Step, done: Container[Key]) -> None:
+        """After each step of the search, with the rows that are there."""
+        left = seconds_left(self.config, self.speeds, done, self._chosen)
+        self.spent, self.left = self.spent + self.left - left, left
+        if self._chosen is None and not step.left:
+            self._chosen = step.found.chosen
+            self.left = seconds_left(self.config, self.speeds, done, self._chosen)
+
+    def now(self, job: Job | None = None, read: int = 0) -> tuple[float, float]:
+        """(share done, seconds left), `read` tokens into a batch."""
+        inside = 0.0 if job is None else job_seconds(job, self.speeds) * read / job.tokens
+        spent, left = self.spent + inside, max(0.0, self.left - inside)
+        share = spent / (spent + left) if spent + left else 1.0
+        pace = (time.perf_counter() - self._began) / spent if share > TRUSTED else 1.0
+        return min(1.0, share), left * pace

@@ -1,0 +1,101 @@
+"""What a short stage is worth: the order of a grid on short streams against its order on a long one.
+
+A `Tuning` whose `final_tokens` equal its `tokens` is a full grid at one length; two of them can be compared.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from titans_mini.errors import ConfigError
+from titans_mini.tune.objectives import OBJECTIVES
+from titans_mini.tune.search import TuneConfig, Tuning, tune
+from titans_mini.tune.store import Setting, setting_of
+
+
+class Stand(NamedTuple):
+    """What two stages find, where the full grid on the long stream is known as well."""
+
+    place: int  # of the short stage's best in the long order, 1 is first
+    needed: int  # how many settings the first stage must keep, so that the best of the long order is among them
+    kept: bool  # whether it is
+    behind: float  # how much worse the best of those kept is than the best, in units of the score
+    correlation: float  # of the two orders, see `rank_correlation`
+
+
+def full_grids(config: TuneConfig, lengths: Iterable[int]) -> dict[int, Tuning]:
+    """The whole grid at each stream length, in one stage."""
+    return {length: tune(replace(config, tokens=length, final_tokens=length)) for length in lengths}
+
+
+def part(found: Tuning, *, settings: Sequence[Setting] | None = None, seeds: Iterable[int] | None = None) -> Tuning:
+    """The same search with some of its settings and seeds alone."""
+    chosen = None if settings is None else set(settings)
+    wanted = set(range(found.config.seeds) if seeds is None else seeds)
+    rows = [row for row in found.rows if row["seed"] in wanted and (chosen is None or setting_of(row) in chosen)]
+    return Tuning(replace(found.config, seeds=len(wanted)), rows, found.complete)
+
+
+def order(found: Tuning) -> list[Setting]:
+    """The settings of a full grid, best first."""
+    return [setting_of(line) for line in found.table()]
+
+
+def means(found: Tuning) -> dict[Setting, float]:
+    """Mean score of each setting of a full grid; NaN where a run diverged."""
+    return {setting_of(line): math.nan if line["mean"] is None else line["mean"] for line in found.table()}
+
+
+def best_by(found: Tuning, name: str) -> dict[float, float]:
+    """value of the parameter `name` -> best mean that it reaches with any values of the others; NaN if all diverged."""
+    sign, best = OBJECTIVES[found.config.objective].sign, {}
+    for setting, mean in means(found).items():
+        value = getattr(setting, name)
+        best[value] = sign * float(np.fmax(sign * best.get(value, math.nan), sign * mean))
+    return dict(sorted(best.items()))
+
+
+def rank_correlation(short: Tuning, long: Tuning) -> float:
+    """Spearman's: 1 where both full grids order their settings alike, 0 where the orders have nothing in common.
+
+    Equal scores share a rank, and runs that diverged share the last one. NaN where all scores of one are equal.
+    """
+    _same(short, long)
+    ranks = [_ranks(found, order(long)) for found in (short, long)]
+    first, second = (rank - rank.mean() for rank in ranks)
+    size = math.sqrt((first @ first) * (second @ second))
+    return float(first @ second / size) if size else math.nan
+
+
+def stand(short: Tuning, long: Tuning, keep: int) -> Stand:
+    """Two stages, judged by the full grid at the length of the second; ConfigError if the grids differ."""
+    _same(short, long)
+    coarse, final, scores = order(short), order(long), means(long)
+    chosen = [setting for setting in final if setting in coarse[:keep]]
+    sign = OBJECTIVES[long.config.objective].sign
+    return Stand(
+        place=1 + final.index(coarse[0]),
+        needed=1 + coarse.index(final[0]),
+        kept=final[0] in coarse[:keep],
+        behind=sign * (scores[final[0]] - scores[chosen[0]]) + 0.0,
+        correlation=rank_correlation(short, long),
+    )
+
+
+def _ranks(found: Tuning, settings: Sequence[Setting]) -> np.ndarray:
+    """(n,) from 0 for the best; equal scores share the mean of their ranks."""
+    sign, known = OBJECTIVES[found.config.objective].sign, means(found)
+    scores = np.array([-sign * known[setting] for setting in settings])
+    scores[np.isnan(scores)] = math.inf
+    below = (scores[:, None] > scores).sum(1)
+    return below + ((scores[:, None] == scores).sum(1) - 1) / 2
+
+
+def _same(short: Tuning, long: Tuning) -> None:
+    if set(order(short)) != set(order(long)):
+        raise ConfigError("stages must hold the same settings, all of them")
