@@ -1,0 +1,79 @@
+"""Two languages for labs, app and notebooks: gettext catalogues in `locale/`, one file a language.
+
+`say("simulator", "tau?", "zh")` is the text of a key: both languages stand in the catalogues, the context of a key is
+its front end (`app`, `lab.tuning`). `tell(message, "zh")` translates a `Message` of the package by its English template; the
+fields are filled in and never looked up, unless they are messages themselves.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from titans_mini.errors import check_choice
+from titans_mini.messages import Message, fill
+
+LANGUAGES = {"en": "English", "zh": "中文"}
+DEFAULT = "en"
+VARIABLE = "TITANS_MINI_LANGUAGE"  # of the environment: the language of labs that are given none
+LOCALE = Path(__file__).with_name("locale")
+SHARED = "shared"  # the context of keys that app and labs use; a lab's own is `lab.NAME`, what all labs share is in `lab`
+
+Say = Callable[..., str]  # a template and its fields -> text; `Message` says it in English
+
+
+def choose(language: str | None = None) -> str:
+    """`language`, or the environment's, or English; ConfigError that names the choices for any other."""
+    if language is not None:
+        return check_choice("language", language, LANGUAGES)
+    return check_choice(VARIABLE, os.environ.get(VARIABLE) or DEFAULT, LANGUAGES)
+
+
+@cache
+def catalogue(language: str) -> dict[tuple[str | None, str], str]:
+    """(context, key or English template) -> text, of the whole catalogue of a language."""
+    from babel.messages.pofile import read_po  # only here, since it takes a tenth of a second
+
+    with (LOCALE / f"{language}.po").open("rb") as file:
+        return {(entry.context, entry.id): entry.string for entry in read_po(file, locale=language) if entry.id}
+
+
+def find(context: str, key: str, language: str = DEFAULT) -> str | None:
+    """The unfilled text of a key in its context, in that before its dot, or in the shared one; None if none has it."""
+    texts = catalogue(language)
+    places = (context, context.partition(".")[0], SHARED)
+    return next((texts[place, key] for place in places if (place, key) in texts), None)
+
+
+def say(context: str, key: str, language: str = DEFAULT, /, **fields: object) -> str:
+    """The text of a key with its fields filled in. KeyError for a key that neither context has."""
+    text = find(context, key, language)
+    if text is None:
+        raise KeyError(f"{context}: {key}")
+    return fill(text, fields)
+
+
+def tell(message: object, language: str = DEFAULT) -> str:
+    """A message of the package in that language. What has no translation, and what is no `Message`, stays."""
+    if language == DEFAULT or not isinstance(message, Message):
+        return str(message)
+    text = catalogue(language).get((None, message.template), message.template)
+    return fill(text, {name: tell(value, language) if isinstance(value, Message) else value
+                       for name, value in message.fields.items()})  # fmt: skip
+
+
+def about(group: str, name: str, english: str, language: str = DEFAULT) -> str:
+    """What a table of the package says of a name of a group; `english` are its own words."""
+    return catalogue(language).get((f"about.{group}", name), english) if language != DEFAULT else english
+
+
+def option(control: str, name: object, language: str = DEFAULT) -> str:
+    """One of a control's choices as it is shown: by its name, where the language has no word for it."""
+    return catalogue(language).get((f"option.{control}", str(name)), str(name))
+
+
+def speaker(language: str = DEFAULT) -> Say:
+    """A function that says a template in that language: what figures take as `say`."""
+    return lambda template, /, **fields: tell(Message(template, **fields), language)
