@@ -1,8 +1,9 @@
 """Two languages for labs, app and notebooks: gettext catalogues in `locale/`, one file a language.
 
-`say("simulator", "tau?", "zh")` is the text of a key: both languages stand in the catalogues, the context of a key is
-its front end (`app`, `lab.tuning`). `tell(message, "zh")` translates a `Message` of the package by its English template; the
-fields are filled in and never looked up, unless they are messages themselves.
+`say("app", "tau?", "zh")` is the text of a key. Both languages stand in the catalogues, and the context of a key is
+its front end: `app`, `lab` for all labs, `lab.tuning` for one, `shared` for app and labs.
+`tell(message, "zh")` translates a `Message` of the package by its English template. The fields are filled in and
+never looked up, unless they are messages themselves.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ LANGUAGES = {"en": "English", "zh": "中文"}
 DEFAULT = "en"
 VARIABLE = "TITANS_MINI_LANGUAGE"  # of the environment: the language of labs that are given none
 LOCALE = Path(__file__).with_name("locale")
-SHARED = "shared"  # the context of keys that app and labs use; a lab's own is `lab.NAME`, what all labs share is in `lab`
+SHARED = "shared"
 
 Say = Callable[..., str]  # a template and its fields -> text; `Message` says it in English
 

@@ -47,7 +47,7 @@ from titans_course.figures.evidence import context_figure
 from titans_course.figures.parallel import coefficient_figure, tradeoff_figure
 from titans_course.figures.spread import spread_figure
 from titans_course.figures.variants import attention_figure, distance_figure
-from titans_course.studies import miras_experiments as experiments
+from titans_course.studies import rules as experiments
 from titans_course.studies.anatomy import dissect
 from titans_course.studies.capacity import best_matrix, best_two_layers, random_pairs, recall_by_age
 from titans_course.studies.evidence import recall_table, series_of

@@ -1,3 +1,3 @@
-"""Keeps these notebooks out of nbval: student copies raise on purpose. tests/test_exercises.py runs them."""
+"""Keeps these notebooks out of nbval: student copies raise on purpose. tests/course/test_exercises.py runs them."""
 
 collect_ignore_glob = ["*/*.ipynb", "*/*/*.ipynb"]

@@ -15,7 +15,7 @@ from titans_mini.config import MemoryConfig
 from titans_mini.miras.config import MirasConfig
 from titans_mini.miras.presets import PRESETS
 
-from ..studies.miras_experiments import read_streams, recall
+from ..studies.rules import read_streams, recall
 from ..studies.streams import Pairs, make_pairs
 from .finding import Figures, Finding, Reading, Size, Spread, grade, weigh
 

@@ -24,7 +24,7 @@ from titans_mini.memory.scan import decay_matrix
 from titans_mini.models.model import TitansLM
 
 from .flops import chunk_flops
-from .miras_experiments import SEEDS, Rows, Spread
+from .rules import SEEDS, Rows, Spread
 from .streams import make_pairs
 
 FLOAT = 4  # bytes of a float32

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from titans_course.figures.spread import spread_figure
-from titans_course.studies import miras_experiments as experiments
-from titans_course.studies.miras_experiments import (
+from titans_course.studies import rules as experiments
+from titans_course.studies.next_base import MODEL, build, fit, frozen, held_out_bits, swap
+from titans_course.studies.rules import (
     SEEDS,
     Spread,
     ages,
@@ -20,7 +21,6 @@ from titans_course.studies.miras_experiments import (
     read_streams,
     speed,
 )
-from titans_course.studies.next_base import MODEL, build, fit, frozen, held_out_bits, swap
 from titans_course.studies.streams import make_pairs
 from titans_mini import ConfigError
 from titans_mini.miras import MirasConfig, run

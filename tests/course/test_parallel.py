@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from titans_course.studies.miras_experiments import SEEDS, Spread
 from titans_course.studies.parallel import (
     chunk_cost,
     chunk_sizes,
@@ -15,6 +14,7 @@ from titans_course.studies.parallel import (
     read_in_chunks,
 )
 from titans_course.studies.parallel import resized as with_chunk
+from titans_course.studies.rules import SEEDS, Spread
 from titans_course.studies.streams import make_pairs
 from titans_mini import ConfigError, MemoryConfig, TitansConfig, TitansLM
 from titans_mini.memory.fastweights import ACTIVATIONS, gradients, initial_weights

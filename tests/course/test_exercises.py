@@ -16,7 +16,7 @@ import torch
 from titans_course import exercises
 from titans_course.exercises import EXERCISES, LESSONS, PARTS, Wrong, hint, limits, table
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "notebooks" / "exercises"
 SEEDS = (0, 5, 99)  # the visible inputs, and others as hidden tests draw them
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -280,7 +280,7 @@ def test_every_copy_runs(lesson):
 
 def test_the_package_needs_no_widgets_and_no_nbgrader():
     outside = {"nbgrader", "nbformat", "nbconvert", "IPython", "ipywidgets"}
-    for path in (ROOT / "titans_mini" / "exercises").glob("*.py"):
+    for path in (ROOT / "titans_course" / "exercises").glob("*.py"):
         found = set(re.findall(r"^\s*(?:from|import) (\w+)", path.read_text("utf-8"), flags=re.MULTILINE))
         assert bool(found & outside) == (path.stem == "classroom"), path  # which no other module imports
         assert "classroom import" not in path.read_text("utf-8")

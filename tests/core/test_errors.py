@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 import benchmarks
+import titans_course
 import titans_mini
 from titans_mini import DivergenceError
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 ONE_SYSTEM = {
     "resource",
     "fcntl",
@@ -39,7 +40,7 @@ def error_classes():
     """Every exception that a module of the project defines."""
     modules = [
         importlib.import_module(found.name)
-        for package in (titans_mini, benchmarks)
+        for package in (titans_mini, titans_course, benchmarks)
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
         if not found.name.endswith("__main__") and found.name not in OPTIONAL
     ]
@@ -78,7 +79,11 @@ def top_imports(path):
 
 
 def test_no_module_of_one_system_is_imported_at_the_top():
-    paths = [path for folder in ("titans_mini", "app", "benchmarks", "tools") for path in (ROOT / folder).rglob("*.py")]
+    paths = [
+        path
+        for folder in ("titans_mini", "titans_course", "app", "benchmarks", "tools")
+        for path in (ROOT / folder).rglob("*.py")
+    ]
     found = {str(path.relative_to(ROOT)): ONE_SYSTEM & set(top_imports(path)) for path in paths}
     assert len(paths) > 100 and not {name: names for name, names in found.items() if names}
 

@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 
 pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install 'titans-mini[classroom]'")
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 LESSON = "01_memory_that_learns"
 HIDDEN = re.compile(r"seed=(\d+)")
 

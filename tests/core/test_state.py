@@ -61,7 +61,7 @@ def test_a_fresh_process_goes_on_bit_for_bit(tmp_path, kind, masked):
     save_file(memory.state_dict(), tmp_path / "module.safetensors")
     (tmp_path / "config.json").write_text(json.dumps(asdict(memory.config)))
     code = f"import pathlib, test_state; test_state.go_on(pathlib.Path({str(tmp_path)!r}), {kind!r})"
-    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, check=True)
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=True)
     out, after = memory(make_input(9, batch=5, seed=2), state)
     wanted, found = {"out": out, **flatten(after)}, load_file(tmp_path / "after.safetensors")
     assert found.keys() == wanted.keys()

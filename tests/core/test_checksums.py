@@ -10,7 +10,7 @@ import pytest
 from titans_mini import ConfigError, TitansConfig, TitansLM
 from titans_mini.training.checkpoint import BUNDLED, DIGEST, bundled_names, load_model, read_card, save_model
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import checksums  # noqa: E402

@@ -22,7 +22,7 @@ from titans_mini.training.checkpoint import (
     write_card,
 )
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import checksums  # noqa: E402

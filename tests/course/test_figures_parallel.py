@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from titans_course.figures.parallel import ASPECT, coefficient_figure, tradeoff_figure
-from titans_course.studies.miras_experiments import Spread
 from titans_course.studies.parallel import MATRICES, gate_matrices
+from titans_course.studies.rules import Spread
 
 MATRIX = gate_matrices(*torch.rand(3, 5, generator=torch.Generator().manual_seed(0)))["Coef"]
 

@@ -27,7 +27,7 @@ from titans_mini.stopping import Terminated
 from titans_mini.training.checkpoint import BUNDLED, load_model, write_card
 from titans_mini.training.controls import CONTROLS
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def result(size="full", verdict=HOLDS, told="as it should be"):

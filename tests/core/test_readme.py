@@ -13,7 +13,7 @@ from titans_mini.errors import ConfigError
 from titans_mini.training.checkpoint import bundled_names, read_card
 from titans_mini.training.tasks import RECALL_VALUES, TASKS
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.S)
 PAGES = ("README.md", "DEPLOY.md", "CONTRIBUTING.md", "TEACHING.md")
@@ -55,7 +55,7 @@ def test_links_lead_somewhere(target):
 
 def test_every_module_is_in_the_tree():
     tree = README.split("## Where things are")[1]
-    for path in sorted((ROOT / "titans_mini").iterdir()):
+    for path in sorted([*(ROOT / "titans_mini").iterdir(), *(ROOT / "titans_course").iterdir()]):
         if path.suffix == ".py" and not path.stem.startswith("_"):
             assert path.name in tree, path.name
         elif path.is_dir() and any(path.glob("*.py")):

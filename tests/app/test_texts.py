@@ -21,7 +21,7 @@ from texts.phrases import phrase, told  # noqa: E402
 from titans_course.chinese import translated  # noqa: E402
 from titans_mini.miras import PRESETS  # noqa: E402
 
-APP = Path(__file__).resolve().parents[1] / "app"
+APP = Path(__file__).resolve().parents[2] / "app"
 SAID = re.compile(r"""say\(\s*"([^"{]+)"[,)]""")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # Keys whose Chinese has no Chinese character: names, symbols, and frames that hold nothing but what is filled in.

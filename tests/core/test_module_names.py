@@ -6,6 +6,7 @@ import pkgutil
 import pytest
 
 import benchmarks
+import titans_course
 import titans_mini
 
 OPTIONAL = {"titans_mini.kernels.launch", "titans_mini.kernels.recurrence"}  # they import triton
@@ -13,7 +14,7 @@ OPTIONAL = {"titans_mini.kernels.launch", "titans_mini.kernels.recurrence"}  # t
 
 def module_names() -> list[str]:
     """Every module below the packages, except the programs that run on import."""
-    packages = (titans_mini, benchmarks)
+    packages = (titans_mini, titans_course, benchmarks)
     found = (module.name for root in packages for module in pkgutil.walk_packages(root.__path__, f"{root.__name__}."))
     return [name for name in found if not name.endswith("__main__")]
 

@@ -15,7 +15,7 @@ from test_exercises_nbgrader import LESSON, RIGHT, STEAL, submission, tool
 from titans_course.exercises.classroom import shadows
 
 __all__ = ["tool"]
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def apart():

@@ -7,7 +7,7 @@ import pytest
 
 from titans_course.exercises import EXERCISES
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "TEACHING.md").read_text("utf-8")
 LESSON, EXERCISE = re.compile(r"(?<![\w`])(\d\d) \((\d+)\)"), re.compile(r"`(\w+)` \((\d+)\)")
 
