@@ -13,11 +13,24 @@ from dataclasses import fields
 
 import numpy as np
 
+from .messages import Message
+
 SHOWN = 80  # characters of a value that an error repeats
 
 
 class ConfigError(ValueError):
-    """A setting or input that cannot be used; the message is one line that names it and the allowed range."""
+    """A setting or input that cannot be used: `ConfigError("{name} is empty", name="text")`.
+
+    The message is one line that names the setting and the allowed range; see `Message` for its parts.
+    """
+
+    def __init__(self, template: str, /, **fields: object) -> None:
+        super().__init__(template if isinstance(template, Message) else Message(template, **fields))
+
+    @property
+    def message(self) -> Message:
+        """The template and its fields."""
+        return self.args[0]
 
 
 class DivergenceError(ArithmeticError):
@@ -58,7 +71,8 @@ def check_number(name: str, value: object, low: float, high: float) -> float:
         with contextlib.suppress(OverflowError):  # a whole number beyond all floats
             number = float(value)
     if not low <= number <= high:  # NaN fails both comparisons
-        raise ConfigError(f"{name} must be a number from {low:g} to {high:g}, not {show(value)}")
+        text = "{name} must be a number from {low} to {high}, not {value}"
+        raise ConfigError(text, name=Message(name), low=f"{low:g}", high=f"{high:g}", value=show(value))
     return number
 
 
@@ -66,7 +80,8 @@ def check_integer(name: str, value: object, low: int, high: int) -> int:
     """Returns `value` as an int in [low, high], or raises ConfigError."""
     value = plain(value)
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ConfigError(f"{name} must be a whole number from {low} to {high}, not {show(value)}")
+        text = "{name} must be a whole number from {low} to {high}, not {value}"
+        raise ConfigError(text, name=Message(name), low=low, high=high, value=show(value))
     return value
 
 
@@ -74,5 +89,6 @@ def check_choice(name: str, value: object, choices: Iterable[str]) -> str:
     """Returns `value` if it is one of `choices`, or raises ConfigError that lists them."""
     names = list(choices)
     if not isinstance(value, str) or value not in names:
-        raise ConfigError(f"{name} must be one of {', '.join(names)}, not {show(value)}")
+        text = "{name} must be one of {names}, not {value}"
+        raise ConfigError(text, name=Message(name), names=", ".join(names), value=show(value))
     return str(value)
