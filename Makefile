@@ -50,9 +50,10 @@ exercises: $(STAMP) ## make the student and solution copies of the classroom exe
 claims: $(STAMP) ## measure in full each claim that has no full result yet (an hour), and write CLAIMS.md
 	$(BIN)/titans-mini claims --size full $(if $(RUNS),--runs $(RUNS))
 
-lint: $(STAMP) ## check the style alone
+lint: $(STAMP) ## check the style and the import contracts
 	$(BIN)/python -m ruff check $(CODE)
 	$(BIN)/python -m ruff format --check $(CODE)
+	$(BIN)/lint-imports --no-cache --no-logo
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(SHELL) tools/make_venv.sh "$(call usable,$(found))" "$(VENV)"

@@ -1,5 +1,7 @@
 """A write gate that is trained on downstream reward."""
 
+from titans_mini.errors import ConfigError
+
 from .policy import (
     FEATURES,
     FOR_TAU,
@@ -10,7 +12,6 @@ from .policy import (
     begin,
     greedy,
     is_over,
-    make_env,
     matching_threshold,
     observe,
     play,
@@ -35,3 +36,12 @@ __all__ = [
     "threshold",
     "train_policy",
 ]
+
+
+def make_env(config: RewardConfig | None = None):
+    """The episodes of this package as a Gymnasium environment. Raises ConfigError if Gymnasium is not installed."""
+    try:
+        from .environment import WriteGateEnv
+    except ImportError:
+        raise ConfigError("gymnasium is not installed; run: pip install 'titans-mini[reward]'") from None
+    return WriteGateEnv(config)

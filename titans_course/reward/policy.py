@@ -270,12 +270,3 @@ def _spread(measures: dict[str, list[float]]) -> dict[str, float]:
     """Mean and standard deviation over the seeds."""
     means = {f"{name}_mean": statistics.fmean(series) for name, series in measures.items()}
     return means | {f"{name}_sd": statistics.pstdev(series) for name, series in measures.items()}
-
-
-def make_env(config: RewardConfig | None = None):
-    """A `WriteGateEnv`. Raises ConfigError where Gymnasium is not installed."""
-    try:
-        from .environment import WriteGateEnv
-    except ImportError:
-        raise ConfigError("gymnasium is not installed; run: pip install 'titans-mini[reward]'") from None
-    return WriteGateEnv(config)
