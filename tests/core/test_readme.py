@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from titans_course.cli.evaluate import MEASURES
 from titans_mini.cli.commands import parse
-from titans_mini.cli.evaluate import MEASURES
 from titans_mini.errors import ConfigError
 from titans_mini.training.checkpoint import bundled_names, read_card
 from titans_mini.training.tasks import RECALL_VALUES, TASKS

@@ -6,9 +6,9 @@ import re
 import pytest
 import torch
 
+from titans_course.studies.story_files import read_babi, read_babilong
 from titans_mini import ConfigError
 from titans_mini.training.stories import STORIES
-from titans_mini.training.story_files import read_babi, read_babilong
 from titans_mini.training.tasks import (
     LATE,
     LAYOUTS,

@@ -20,7 +20,6 @@ from ..data import read_text
 from ..errors import ConfigError
 from ..files import write_whole, writing_to
 from ..simulation import simulate
-from .evaluate import add_eval
 from .speed import add_bench, add_stream
 from .train import add_train
 from .tune import add_tune
@@ -41,12 +40,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     _add_simulate(commands)
     add_train(commands)
-    add_eval(commands)
     add_tune(commands)
     add_stream(commands)
     add_bench(commands)
     _add_miras(commands)
-    for joined in entry_points(group="titans_mini.commands"):  # of titans_course
+    for joined in sorted(
+        entry_points(group="titans_mini.commands"), key=lambda joined: joined.name
+    ):  # of titans_course
         joined.load()(commands)
     return parser
 

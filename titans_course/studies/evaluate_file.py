@@ -12,11 +12,12 @@ from pathlib import Path
 
 import torch
 
-from ..data.scenarios import to_bytes
-from ..errors import ConfigError, check_integer
-from ..models.model import TitansLM
-from .measure import SEED, follow
-from .stories import Story
+from titans_mini.data.scenarios import to_bytes
+from titans_mini.errors import ConfigError, check_integer
+from titans_mini.models.model import TitansLM
+from titans_mini.training.measure import SEED, follow
+from titans_mini.training.stories import Story
+
 from .story_files import read_file
 
 QUESTIONS = 64  # that are asked, if a file holds more

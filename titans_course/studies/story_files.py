@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from ..data.text import check_text
-from ..errors import ConfigError, check_choice
-from ..sealed import open_regular
-from .stories import Story
+from titans_mini.data.text import check_text
+from titans_mini.errors import ConfigError, check_choice
+from titans_mini.sealed import open_regular
+from titans_mini.training.stories import Story
 
 MAX_BYTES = 1_000_000_000  # of a file of questions; BABILong's long ones have hundreds of megabytes
 FIELDS = ("input", "question", "target")  # of a row of BABILong

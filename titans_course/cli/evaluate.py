@@ -5,16 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 
-from ..data.scenarios import to_bytes
-from ..errors import ConfigError, check_choice, check_integer
-from ..models.model import MODES, TitansLM
-from ..training import measure
-from ..training.checkpoint import bundled_names, load_model, read_card
-from ..training.controls import is_control, modes_of
-from ..training.evaluate import evaluate
-from ..training.evaluate_file import check_bytes, evaluate_file
-from ..training.story_files import FORMATS, read_file
-from ..training.tasks import TASKS, check_size, check_vocabulary
+from titans_mini.data.scenarios import to_bytes
+from titans_mini.errors import ConfigError, check_choice, check_integer
+from titans_mini.models.model import MODES, TitansLM
+from titans_mini.training import measure
+from titans_mini.training.checkpoint import bundled_names, load_model, read_card
+from titans_mini.training.controls import is_control, modes_of
+from titans_mini.training.evaluate import evaluate
+from titans_mini.training.tasks import TASKS, check_size, check_vocabulary
+
+from ..studies.evaluate_file import check_bytes, evaluate_file
+from ..studies.story_files import FORMATS, read_file
 
 MEASURES = ("accuracy", "context", "second-reading", "half-life")
 

@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch.nn import functional
 
+from titans_course.studies.evaluate_file import ask, evaluate_file
+from titans_course.studies.story_files import FORMATS, read_file
 from titans_mini import ConfigError, TitansConfig, TitansLM
 from titans_mini.cli import main
 from titans_mini.data.scenarios import to_bytes
 from titans_mini.threads import one_thread
 from titans_mini.training.checkpoint import save_model
-from titans_mini.training.evaluate_file import ask, evaluate_file
 from titans_mini.training.stories import STORIES, Story
-from titans_mini.training.story_files import FORMATS, read_file
 from titans_mini.training.tasks import make_batch
 
 BABI = "1 A cat sat.\n2 A dog ran.\n3 Who sat? \tcat\t1\n4 It fell.\n5 Who ran?\tdog\t2\n1 New.\n2 Who sat?\tcat\t1\n"
