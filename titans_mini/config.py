@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 
-from .errors import ConfigError, check_choice, check_integer, check_number, make_plain, show
+from .errors import ConfigError, check_choice, check_integer, check_number, show
+from .messages import Message
+from .settings import SEED, check_settings, choice, limits, number, whole
 
 ACTIVATION_NAMES = ("silu", "gelu", "tanh")
 GATE_NAMES = ("learned", "surprise")
@@ -27,34 +29,23 @@ class MemoryConfig:
     Differs: `clip` bounds each token's gradient norm, which the paper does not do; `None` switches it off.
     """
 
-    dim: int = 64  # features of the input and of the output
-    heads: int = 1  # independent memories, each over dim / heads features
-    depth: int = 2  # weight matrices of one memory, 1..4
-    expansion: int = 4  # hidden width over head width
-    chunk: int = 16  # tokens whose gradients are taken at the same start weights
-    activation: str = "silu"
-    clip: float | None = 1.0  # largest norm of one token's gradient
-    scale: str = "unit"  # keys (and a stream's values) of norm 1, or "rms": norm sqrt(dim)
-    conv: int = 4  # taps of the causal depthwise convolution after q, k, v
-    gate: str = "learned"
-    decay: str = "zero"  # what forgetting moves the weights towards: zero, as in paper and recipe, or the start weights
+    dim: int = whole(64, 1, 8192)  # features of the input and of the output
+    heads: int = whole(1, 1, 64)  # independent memories, each over dim / heads features
+    depth: int = whole(2, 1, 4)  # weight matrices of one memory
+    expansion: int = whole(4, 1, 16)  # hidden width over head width
+    chunk: int = whole(16, 1, 1024)  # tokens whose gradients are taken at the same start weights
+    activation: str = choice("silu", ACTIVATION_NAMES)  # between two matrices
+    clip: float | None = 1.0  # largest norm of one token's gradient; None: unbounded
+    scale: str = choice("unit", SCALE_NAMES)  # norm of keys (and of a stream's values): unit is 1, rms is sqrt(dim)
+    conv: int = whole(4, 1, 64)  # taps of the causal depthwise convolution after q, k, v
+    gate: str = choice("learned", GATE_NAMES)  # what decides theta, eta and alpha
+    decay: str = choice("zero", DECAY_NAMES)  # where forgetting moves the weights: zero, as published, or their start
 
     def __post_init__(self) -> None:
-        make_plain(self)
-        check_integer("dim", self.dim, 1, 8192)
-        check_integer("heads", self.heads, 1, 64)
-        check_integer("depth", self.depth, 1, 4)
-        check_integer("expansion", self.expansion, 1, 16)
-        check_integer("chunk", self.chunk, 1, 1024)
-        check_integer("conv", self.conv, 1, 64)
-        check_choice("activation", self.activation, ACTIVATION_NAMES)
-        check_choice("scale", self.scale, SCALE_NAMES)
-        check_choice("gate", self.gate, GATE_NAMES)
-        check_choice("decay", self.decay, DECAY_NAMES)
+        check_settings(self)
         if self.clip is not None:
             check_number("clip", self.clip, 1e-6, 1e6)
-        if self.dim % self.heads:
-            raise ConfigError(f"heads must divide dim: {self.heads} does not divide {self.dim}")
+        _check_divides(self, "heads")
 
     @property
     def head_dim(self) -> int:
@@ -87,33 +78,29 @@ class TitansConfig:
     For `mac` the segment is the memory's chunk, so `window` and `chunk` are equal.
     """
 
-    variant: str = "mac"  # lmm, mac, mag, mal: memory alone, as context, as gate, as layer
-    vocab_size: int = 256  # different tokens
-    dim: int = 64  # width: features of a token
-    layers: int = 2  # layers, each with a memory unless memory_layers says otherwise
-    heads: int = 4  # heads of attention
-    window: int = 16  # tokens that attention sees; for mac: of a segment
-    chunk: int = 16  # tokens of the memory's chunk
-    memory_depth: int = 2  # matrices of a memory, 1 to 4
-    memory_heads: int = 1  # memories side by side in a layer, each on its share of the features
-    gate: str = "learned"  # learned (the paper's), or surprise (the recipe's)
-    persistent: int = 4  # learned tokens that every token sees
+    variant: str = choice("mac", VARIANT_NAMES)  # memory alone, as context, as gate, or as layer
+    vocab_size: int = whole(256, 2, 1_000_000)  # different tokens
+    dim: int = whole(64, 1, 8192)  # width: features of a token
+    layers: int = whole(2, 1, 64)  # layers, each with a memory unless memory_layers says otherwise
+    heads: int = whole(4, 1, 64)  # heads of attention
+    window: int = whole(16, 1, 4096)  # tokens that attention sees; for mac: of a segment
+    chunk: int = whole(16, 1, 1024)  # tokens of the memory's chunk
+    memory_depth: int = whole(2, 1, 4)  # matrices of a memory
+    memory_heads: int = whole(1, 1, 64)  # memories side by side in a layer, each on its share of the features
+    gate: str = choice("learned", GATE_NAMES)  # the paper's gate, or surprise: the recipe's
+    persistent: int = whole(4, 1, 1024)  # learned tokens that every token sees
     memory_layers: tuple[int, ...] | None = None  # layers with a memory, counted from 0; None: all
 
     def __post_init__(self) -> None:
-        make_plain(self)
-        check_choice("variant", self.variant, VARIANT_NAMES)
-        check_choice("gate", self.gate, GATE_NAMES)
-        for name, (low, high) in MODEL_RANGES.items():
-            check_integer(name, getattr(self, name), low, high)
-        for name in ("heads", "memory_heads"):
-            if self.dim % getattr(self, name):
-                raise ConfigError(f"{name} must divide dim: {getattr(self, name)} does not divide {self.dim}")
+        check_settings(self)
+        _check_divides(self, "heads")
+        _check_divides(self, "memory_heads")
         if self.variant == "mac" and self.window != self.chunk:
-            raise ConfigError(f"window must equal chunk for mac, not {self.window} and {self.chunk}")
+            text = "window must equal chunk for mac, not {window} and {chunk}"
+            raise ConfigError(text, window=self.window, chunk=self.chunk)
         if not isinstance(self.memory_layers, tuple | None):
-            given = show(self.memory_layers)
-            raise ConfigError(f"memory_layers must be None or a tuple of whole numbers below layers, not {given}")
+            text = "memory_layers must be None or a tuple of whole numbers below layers, not {value}"
+            raise ConfigError(text, value=show(self.memory_layers))
         for layer in self.memory_layers or ():
             check_integer("memory_layers", layer, 0, self.layers - 1)
 
@@ -129,17 +116,11 @@ class TitansConfig:
         return self.memory_layers is None or layer in self.memory_layers
 
 
-MODEL_RANGES: dict[str, tuple[int, int]] = {
-    "vocab_size": (2, 1_000_000),
-    "dim": (1, 8192),
-    "layers": (1, 64),
-    "heads": (1, 64),
-    "window": (1, 4096),
-    "chunk": (1, 1024),
-    "memory_depth": (1, 4),
-    "memory_heads": (1, 64),
-    "persistent": (1, 1024),
-}
+def _check_divides(settings: MemoryConfig | TitansConfig, name: str) -> None:
+    count, dim = getattr(settings, name), settings.dim
+    if dim % count:
+        text = "{name} must divide dim: {count} does not divide {dim}"
+        raise ConfigError(text, name=Message(name), count=count, dim=dim)
 
 
 @dataclass(frozen=True)
@@ -150,29 +131,22 @@ class SimulationConfig:
     alpha_t = lam. The memory's shape and its `scale` sit in `memory`.
     """
 
-    scenario: str = "text"
-    tokens: int = 2000
-    tau: float = 0.3  # surprise threshold of the write gate
-    beta: float = 0.7  # momentum of surprise
-    lam: float = 1e-4  # decay per silent token (lambda)
-    eta: float = 1e-3  # step size
-    softness: float = 0.05  # width of the write gate's threshold
-    normaliser: str = "excess"
-    gate: str = "surprise"
-    seed: int = 0
+    scenario: str = choice("text", SCENARIO_NAMES)  # what is read
+    tokens: int = whole(2000, 1, 10_000_000)  # bytes to read
+    tau: float = number(0.3, 0.0, 1.0)  # surprise threshold of the write gate
+    beta: float = number(0.7, 0.0, 1.0)  # momentum of surprise
+    lam: float = number(1e-4, 0.0, 1.0)  # decay per silent token (lambda)
+    eta: float = number(1e-3, 0.0, 10.0)  # step size
+    softness: float = number(0.05, 1e-4, 10.0)  # width of the write gate's threshold
+    normaliser: str = choice("excess", NORMALISER_NAMES)  # what brings surprise into 0..1
+    gate: str = choice("surprise", SIMULATION_GATE_NAMES)  # the recipe's gate, or gates held fixed
+    seed: int = whole(0, *SEED)  # of start weights, keys and values
     memory: MemoryConfig = field(default_factory=lambda: MemoryConfig.preset("recipe"))
 
     def __post_init__(self) -> None:
-        make_plain(self)
-        check_choice("scenario", self.scenario, SCENARIO_NAMES)
-        check_integer("tokens", self.tokens, 1, 10_000_000)
-        for name, (low, high) in SETTING_RANGES.items():
-            check_number(name, getattr(self, name), low, high)
-        check_choice("normaliser", self.normaliser, NORMALISER_NAMES)
-        check_choice("gate", self.gate, SIMULATION_GATE_NAMES)
-        check_integer("seed", self.seed, 0, 2**31 - 1)
+        check_settings(self)
         if not isinstance(self.memory, MemoryConfig):
-            raise ConfigError(f"memory must be a MemoryConfig, not {type(self.memory).__name__}")
+            raise ConfigError("memory must be a MemoryConfig, not {kind}", kind=type(self.memory).__name__)
 
     def with_memory(self, **changes: object) -> SimulationConfig:
         """The same run with some fields of its memory changed."""
@@ -186,20 +160,18 @@ class SimulationConfig:
     def from_dict(cls, settings: dict) -> SimulationConfig:
         """The inverse of `to_dict`; raises ConfigError for unknown names."""
         if not isinstance(settings, dict) or not isinstance(settings.get("memory", {}), dict):
-            raise ConfigError(f"settings must be an object of names and values, its memory too, not {show(settings)}")
+            text = "settings must be an object of names and values, its memory too, not {value}"
+            raise ConfigError(text, value=show(settings))
         memory = settings.get("memory", {})
         known = cls.__dataclass_fields__.keys(), MemoryConfig.__dataclass_fields__.keys()
         unknown = [name for name in settings if name not in known[0]]
         unknown += [f"memory.{name}" for name in memory if name not in known[1]]
         if unknown:
-            raise ConfigError(f"unknown setting {unknown[0]!r}; known are {', '.join(known[0])}")
+            text = "unknown setting {name}; known are {names}"
+            raise ConfigError(text, name=repr(unknown[0]), names=", ".join(known[0]))
         return cls(**{**settings, "memory": MemoryConfig(**memory)})
 
 
 SETTING_RANGES: dict[str, tuple[float, float]] = {
-    "tau": (0.0, 1.0),
-    "beta": (0.0, 1.0),
-    "lam": (0.0, 1.0),
-    "eta": (0.0, 10.0),
-    "softness": (1e-4, 10.0),
+    name: limits(SimulationConfig, name) for name in ("tau", "beta", "lam", "eta", "softness")
 }

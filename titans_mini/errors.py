@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterable
-from dataclasses import fields
 
 import numpy as np
 
@@ -50,12 +49,6 @@ def plain(value: object) -> object:
         if isinstance(value, kind):
             return own(value)
     return value
-
-
-def make_plain(settings: object) -> None:
-    """Replaces the numpy numbers among the fields of a frozen dataclass by Python's, so that they print as such."""
-    for field in fields(settings):
-        object.__setattr__(settings, field.name, plain(getattr(settings, field.name)))
 
 
 def show(value: object) -> str:

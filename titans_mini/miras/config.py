@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 
-from ..errors import ConfigError, check_choice, check_number, make_plain
+from ..errors import ConfigError, check_choice, check_number
+from ..settings import check_settings
 from .registry import KNOBS, Combination, check
 
 
@@ -29,7 +30,7 @@ class MirasConfig:
     algorithm_number: float | None = None
 
     def __post_init__(self) -> None:
-        make_plain(self)
+        check_settings(self)
         check(self.combination)
         check_number("theta", self.theta, 0.0, 10.0)
         check_number("alpha", self.alpha, 0.0, 1.0)

@@ -1,0 +1,57 @@
+"""Fields of a settings dataclass that check themselves: `tau: float = number(0.3, 0.0, 1.0)  # surprise threshold`.
+
+Default, range and meaning of a setting stand on one line. `check_settings` checks all of them, and the command line
+makes a flag of each, with the comment as its help.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import field, fields
+
+from .errors import check_choice, check_integer, check_number, plain
+
+SEED = (0, 2**31 - 1)  # the range of every seed
+
+
+def number(default: float | None, low: float, high: float):
+    """A number from `low` to `high`. Where the default is None, None is a value too."""
+    return _checked(default, check_number, low, high)
+
+
+def whole(default: int | None, low: int, high: int):
+    """A whole number from `low` to `high`. Where the default is None, None is a value too."""
+    return _checked(default, check_integer, low, high)
+
+
+def choice(default: str | None, names: Iterable[str]):
+    """One of these names. Where the default is None, None is a value too."""
+    return _checked(default, check_choice, names)
+
+
+def _checked(default: object, check: Callable, *limits: object):
+    return field(default=default, metadata={"check": check, "limits": limits})
+
+
+def limits(settings: type, name: str) -> tuple:
+    """(low, high) of a number, (names,) of a choice, and () of a field that is not checked by itself."""
+    return settings.__dataclass_fields__[name].metadata.get("limits", ())
+
+
+def check_settings(settings: object) -> None:
+    """Checks each field of a frozen dataclass by itself, and turns numpy's numbers into Python's.
+
+    Raises ConfigError, which names the field and what it may be.
+    """
+    for one in fields(settings):
+        value = plain(getattr(settings, one.name))
+        object.__setattr__(settings, one.name, value)
+        if "check" in one.metadata and not (value is None and one.default is None):
+            one.metadata["check"](one.name, value, *one.metadata["limits"])
+
+
+def comments(settings: type) -> dict[str, str]:
+    """Field -> the comment behind it in the source, which says what the field means."""
+    return dict(re.findall(r"^    (\w+): .*?  # (.+)$", inspect.getsource(settings), re.M))
