@@ -1,0 +1,76 @@
+"""The names and shapes of the tensors in the shipped checkpoints: other code and files of other people rely on them."""
+
+import pytest
+from safetensors import safe_open
+
+from titans_mini import ConstantGate, MemoryConfig, NeuralMemory
+from titans_mini.miras import PRESETS, MirasMemory
+from titans_mini.training.checkpoint import BUNDLED, bundled_names, load_model
+
+MODEL = {"embed.weight": ("vocabulary", 64), "norm.weight": (64,), "head.weight": ("vocabulary", 64)}
+LAYER = {
+    "norms.0.weight": (64,), "norms.1.weight": (64,),
+    "feedforward.to_hidden.weight": (256, 64), "feedforward.to_out.weight": (64, 128),
+}  # fmt: skip
+MEMORY = {
+    "to_qkv.weight": (192, 64), "conv.weight": (192, 1, 4), "conv.bias": (192,), "start.0": (1, 256, 64),
+    "start.1": (1, 64, 256), "norm.weight": (64,), "to_gate.weight": (64, 64), "to_gate.bias": (64,),
+    "to_out.weight": (64, 64),
+}  # fmt: skip
+GATES = {
+    "learned": {"gate.linear.weight": (3, 64), "gate.linear.bias": (3,)},
+    "surprise": {f"gate.{name}": () for name in ("tau", "beta", "lam", "eta", "softness")},
+    "constant": {f"gate.{name}": () for name in ("theta", "eta", "alpha")},
+}
+ATTENTION = {
+    "attention.to_qkv.weight": (192, 64), "attention.to_out.weight": (64, 64),
+    "attention.persistent.keys": (4, 4, 16), "attention.persistent.values": (4, 4, 16),
+}  # fmt: skip
+PRODUCT = {"product.norm_left.weight": (64,), "product.norm_right.weight": (64,), "product.to_out.weight": (64, 64)}
+MIXERS = {
+    "lmm": {"persistent": (1, 4, 64)},
+    "mac": {
+        "to_query.weight": (64, 64), "norm.weight": (64,), "to_recalled.weight": (128, 64),
+        "to_qkv.weight": (192, 64), "persistent.keys": (4, 4, 16), "persistent.values": (4, 4, 16),
+        "to_out.weight": (64, 64), **PRODUCT,
+    },
+    "mag": ATTENTION | PRODUCT,
+    "mal": ATTENTION,
+}  # fmt: skip
+
+
+def prefixed(prefix: str, shapes: dict) -> dict:
+    return {f"{prefix}.{name}": shape for name, shape in shapes.items()}
+
+
+@pytest.mark.parametrize("name", bundled_names())
+def test_a_checkpoint_holds_these_tensors(name):
+    config = load_model(name).config
+    memory = prefixed("mixer.memory", MEMORY | GATES[config.gate])
+    layer = LAYER | prefixed("mixer", MIXERS[config.variant]) | memory
+    wanted = {key: tuple(config.vocab_size if size == "vocabulary" else size for size in MODEL[key]) for key in MODEL}
+    for index in range(config.layers):
+        wanted |= prefixed(f"layers.{index}", layer)
+    with safe_open(BUNDLED / f"{name}.safetensors", "pt") as file:
+        assert {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()} == wanted  # noqa: SIM118
+
+
+def names(memory: NeuralMemory) -> dict:
+    return {name: tuple(tensor.shape) for name, tensor in memory.state_dict().items()}
+
+
+def test_a_memory_with_any_gate_has_these_names():
+    assert names(NeuralMemory(MemoryConfig())) == MEMORY | GATES["learned"]
+    assert names(NeuralMemory(MemoryConfig(gate="surprise", decay="start"))) == MEMORY | GATES["surprise"]
+    assert names(NeuralMemory(MemoryConfig(), gate=ConstantGate())) == MEMORY | GATES["constant"]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_memory_of_the_design_space_has_these_names(name):
+    config = PRESETS[name].config
+    outer = {key: shape for key, shape in MEMORY.items() if not key.startswith("start.")}
+    start = {"start.0": (1, 64, 64)} if config.architecture == "matrix" else {"start.0": (1, 256, 64)}
+    start |= {} if config.architecture == "matrix" else {"start.1": (1, 64, 256)}
+    delta = {"gate.delta.weight": (1, 64), "gate.delta.bias": (1,)} if config.bias == "yaad" else {}
+    gate = prefixed("gate", GATES[config.gate])
+    assert names(MirasMemory(PRESETS[name].memory_config(), config)) == outer | start | gate | delta
