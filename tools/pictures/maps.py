@@ -1,4 +1,4 @@
-"""The map at the head of each lesson: boxes and arrows as SVG, in the colours of `titans_course.figures`."""
+"""The map at the top of each lesson: boxes and arrows as SVG, in the colours of `titans_course.figures`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def map_tour() -> str:
         "pair": Box(270, 70, ("key: where we are", "value: what comes", "键与值"), width=165),
         "memory": Box(480, 70, ("memory M", "a small network", "记忆"), COLOURS["memory_norm"], 150),
         "loss": Box(700, 70, ("error of M(k)", "inner loss", "内部损失"), COLOURS["loss"], 150),
-        "surprise": Box(700, 220, ("gradient norm", "surprise 惊喜"), COLOURS["surprise"], 150),
+        "surprise": Box(700, 220, ("gradient norm", "surprise 惊讶度"), COLOURS["surprise"], 150),
         "smooth": Box(480, 220, ("S: surprise", "smoothed 平滑"), COLOURS["momentum"], 150),
         "gate": Box(270, 220, ("gate: write", "or fade a little", "门控"), COLOURS["g_write"], 150),
     }
@@ -49,9 +49,8 @@ def map_recipe() -> str:
         "5": Box(770, 75, ("5 update λ, η", "decay, then write", "权重更新"), COLOURS["memory_norm"], 150),
     }
     arrows = [("1", "2"), ("2", "3"), ("3", "4"), ("4", "5")]
-    loop = f'<path d="M770,108 V165 H95 V112" fill="none" stroke="{INK}" stroke-width="1.6" marker-end="url(#tip)"/>'
-    label = f'<text x="430" y="160" text-anchor="middle" fill="{INK}" font-size="12">next token 下一个词元</text>'
-    return _svg(boxes, arrows, 185, loop + label)
+    more = _lines("M770,108 V165 H95 V112") + _words(430, 160, "next token 下一个词元")
+    return _svg(boxes, arrows, 185, more)
 
 
 def map_memory() -> str:
@@ -78,14 +77,10 @@ def map_momentum() -> str:
     }
     loops = [(390, "carries η on 携带"), (690, "keeps 1 − α 保留")]
     words = [(245, "× θ"), (535, "+")]
-    line = f'fill="none" stroke="{INK}" stroke-width="1.6" marker-end="url(#tip)"'
-    text = f'text-anchor="middle" fill="{INK}" font-size="13"'
     more = "".join(
-        f'<path d="M{x + 45},102 C{x + 60},45 {x - 60},45 {x - 45},99" {line}/>'
-        f'<text x="{x}" y="46" {text}>{label}</text>'
-        for x, label in loops
+        _lines(f"M{x + 45},102 C{x + 60},45 {x - 60},45 {x - 45},99") + _words(x, 46, label, 13) for x, label in loops
     )
-    more += "".join(f'<text x="{x}" y="130" {text}>{label}</text>' for x, label in words)
+    more += "".join(_words(x, 130, label, 13) for x, label in words)
     return _svg(boxes, [("grad", "S"), ("S", "M")], 200, more)
 
 
@@ -110,8 +105,7 @@ def map_variants() -> str:
     arrows = [("mal x", "mal M"), ("mal M", "mal A"), ("mal A", "mal y"), ("mag x", "mag A"), ("mag x", "mag M")]
     arrows += [("mag A", "mag y"), ("mag M", "mag y"), ("mac x", "mac h"), ("mac x", "mac A"), ("mac h", "mac A")]
     arrows += [("mac A", "mac M"), ("mac A", "mac y"), ("mac M", "mac y")]
-    loop = f'<path d="M842,300 C862,270 862,150 846,118" fill="none" stroke="{INK}" stroke-width="1.6" '
-    return _svg(boxes, arrows, 396, loop + 'marker-end="url(#tip)"/>')
+    return _svg(boxes, arrows, 396, _lines("M842,300 C862,270 862,150 846,118"))
 
 
 def map_miras() -> str:
@@ -128,9 +122,7 @@ def map_miras() -> str:
     }
     arrows = [("pair", "architecture"), ("architecture", "bias"), ("bias", "gradient"), ("gradient", "algorithm")]
     arrows += [("algorithm", "retention"), ("gate", "retention")]
-    line = f'fill="none" stroke="{INK}" stroke-width="1.6" marker-end="url(#tip)"'
-    back = f'<path d="M470,182 L330,112" {line}/><path d="M275,258 V278 H725 V262" {line}/>'
-    return _svg(boxes, arrows, 290, back)
+    return _svg(boxes, arrows, 290, _lines("M470,182 L330,112", "M275,258 V278 H725 V262"))
 
 
 def map_parallel() -> str:
@@ -149,7 +141,7 @@ def map_parallel() -> str:
     arrows = [("M0", "M1"), ("M1", "M2"), ("M2", "M3"), ("pairs", "once"), ("gates", "coef")]
     arrows += [("once", "reads"), ("coef", "next"), ("once", "next"), ("coef", "reads")]
     heads = ((18, "token loop · 逐词元循环"), (146, "chunk form · 分块形式"))
-    more = "".join(f'<text x="25" y="{y}" fill="{INK}" font-size="13">{head}</text>' for y, head in heads)
+    more = "".join(_words(25, y, head, 13, anchor="start") for y, head in heads)
     return _svg(boxes, arrows, 340, more)
 
 
@@ -165,14 +157,16 @@ def map_operations() -> str:
         "compare": Box(560, 235, ("5% worse, 200 tokens?", "perplexity of both", "比较"), write, 200),
     }
     arrows = [("main", "monitor"), ("shadow", "compare")]
-    line = f'fill="none" stroke="{INK}" stroke-width="1.6" marker-end="url(#tip)"'
-    text = f'text-anchor="middle" fill="{INK}" font-size="12"'
-    more = f'<path d="M160,135 L222,85" {line}/><path d="M160,165 L212,220" {line}/>'
-    more += f'<path d="M660,85 C720,90 755,100 765,110" {line}/><path d="M370,108 L470,194" {line}/>'
-    more += f'<path d="M800,112 C800,10 700,12 560,12 C430,12 340,12 320,29" {line}/>'
-    more += f'<path d="M800,188 C800,300 700,302 560,302 C430,302 340,302 320,276" {line}/>'
-    more += f'<text x="735" y="62" {text}>rollback 回滚</text>'
-    more += f'<text x="738" y="222" {text}>the last healthy</text><text x="738" y="239" {text}>最近的健康快照</text>'
+    more = _lines(
+        "M160,135 L222,85",
+        "M160,165 L212,220",
+        "M660,85 C720,90 755,100 765,110",
+        "M370,108 L470,194",
+        "M800,112 C800,10 700,12 560,12 C430,12 340,12 320,29",
+        "M800,188 C800,300 700,302 560,302 C430,302 340,302 320,276",
+    )
+    more += _words(735, 62, "rollback 回滚")
+    more += _words(738, 222, "the last healthy") + _words(738, 239, "最近的健康快照")
     return _svg(boxes, arrows, 325, more)
 
 
@@ -182,16 +176,14 @@ def map_tuning() -> str:
     boxes = {
         "grid": Box(90, 75, ("n settings", "τ, β, λ, depth", "网格"), width=140),
         "short": Box(280, 75, ("short stage", "all n on T₁ tokens", "短阶段"), write, 165),
-        "keep": Box(465, 75, ("ranking", "the best k go on", "排名取前 k"), COLOURS["momentum"], 145),
+        "keep": Box(465, 75, ("ranking", "the best k continue", "排名取前 k"), COLOURS["momentum"], 145),
         "long": Box(645, 75, ("long stage", "k on T₂ tokens", "长阶段"), write, 145),
         "best": Box(795, 75, ("best, or tie", "over seeds", "最佳或并列"), memory, 115),
         "full": Box(280, 210, ("full grid", "all n on T₂ tokens", "完整网格"), COLOURS["loss"], 165),
         "judge": Box(645, 210, ("which place? how far behind?", "does the order hold?", "排序一致吗"), surprise, 265),
     }
     arrows = [("grid", "short"), ("short", "keep"), ("keep", "long"), ("long", "best"), ("full", "judge")]
-    line = f'fill="none" stroke="{INK}" stroke-width="1.6" marker-end="url(#tip)"'
-    more = f'<path d="M90,113 V210 H194" {line}/><path d="M795,113 V210 H782" {line}/>'
-    more += f'<path d="M480,113 L560,169" {line}/>'
+    more = _lines("M90,113 V210 H194", "M795,113 V210 H782", "M480,113 L560,169")
     return _svg(boxes, arrows, 265, more)
 
 
@@ -199,7 +191,7 @@ def map_frontiers() -> str:
     """A gate that is paid for what the memory answers; the memory in few bits, kept as a session."""
     memory, gate, earned = COLOURS["memory_norm"], COLOURS["g_write"], COLOURS["momentum"]
     boxes = {
-        "token": Box(85, 70, ("token", "its surprise", "词元与惊喜"), COLOURS["surprise"], 130),
+        "token": Box(85, 70, ("token", "its surprise", "词元与惊讶度"), COLOURS["surprise"], 130),
         "gate": Box(275, 70, ("write gate", "fixed τ, or a policy", "固定阈值或策略"), gate, 165),
         "memory": Box(490, 70, ("memory M", "32-bit floats", "记忆"), memory, 160),
         "answer": Box(715, 70, ("questions", "what comes back", "提问与回忆"), COLOURS["loss"], 160),
@@ -209,14 +201,12 @@ def map_frontiers() -> str:
     }
     arrows = [("token", "gate"), ("gate", "memory"), ("memory", "answer"), ("answer", "reward")]
     arrows += [("memory", "codes"), ("codes", "session")]
-    line = f'fill="none" stroke="{INK}" stroke-width="1.6" stroke-dasharray="5 4" marker-end="url(#tip)"'
-    paid = f'<path d="M715,258 V285 H165 V165 L205,112" {line}/>'
-    label = f'<text x="440" y="279" text-anchor="middle" fill="{INK}" font-size="12">trains the policy 训练策略</text>'
-    return _svg(boxes, arrows, 300, paid + label)
+    paid = _lines("M715,258 V285 H165 V165 L205,112", dashes="5 4") + _words(440, 279, "trains the policy 训练策略")
+    return _svg(boxes, arrows, 300, paid)
 
 
 def map_bug_hunt() -> str:
-    """A patient, seven checks, a diagnosis, a mended line; and the test of the test."""
+    """A patient, seven checks, a diagnosis, a repaired line; and the test of the test."""
     memory, check, wrong = COLOURS["memory_norm"], COLOURS["g_write"], COLOURS["surprise"]
     boxes = {
         "patient": Box(95, 70, ("patient A..G", "runs, looks right", "病人"), memory, 145),
@@ -225,13 +215,11 @@ def map_bug_hunt() -> str:
         "line": Box(750, 70, ("faulty line", "one of some twenty", "出错的一行"), wrong, 160),
         "control": Box(95, 220, ("control", "healthy: passes all", "健康对照"), memory, 150),
         "test": Box(310, 220, ("can a check fail?", "equal rows cannot", "检查的检查"), COLOURS["momentum"], 170),
-        "mended": Box(750, 220, ("mended", "all checks again", "修复后重查"), memory, 160),
+        "repaired": Box(750, 220, ("repaired", "all checks again", "修复后重查"), memory, 160),
     }
-    arrows = [("patient", "checks"), ("checks", "pattern"), ("pattern", "line"), ("line", "mended")]
+    arrows = [("patient", "checks"), ("checks", "pattern"), ("pattern", "line"), ("line", "repaired")]
     arrows += [("test", "checks")]
-    line = f'fill="none" stroke="{INK}" stroke-width="1.6" marker-end="url(#tip)"'
-    back = f'<path d="M670,220 H520 L398,112" {line}/><path d="M120,182 L225,112" {line}/>'
-    return _svg(boxes, arrows, 275, back)
+    return _svg(boxes, arrows, 275, _lines("M670,220 H520 L398,112", "M120,182 L225,112"))
 
 
 def map_claims() -> str:
@@ -248,17 +236,19 @@ def map_claims() -> str:
         "verdict": Box(790, 285, ("verdict", "one of four", "判定"), verdict, 120),
         "rule": Box(790, 45, ("rule", "written first", "规则"), rule, 120),
     }
-    line = f'fill="none" stroke="{INK}" stroke-width="1.6" marker-end="url(#tip)"'
     more = "".join(
-        f'<path d="M345,165 L{475 - boxes[name].width // 2 - 3},{boxes[name].y}" {line}/>'
-        f'<path d="M{475 + boxes[name].width // 2},{boxes[name].y} L609,165" {line}/>'
+        _lines(
+            f"M345,165 L{475 - boxes[name].width // 2 - 3},{boxes[name].y}",
+            f"M{475 + boxes[name].width // 2},{boxes[name].y} L609,165",
+        )
         for name in ("paper", "count", "form", "measure")
     )
-    more += f'<path d="M790,83 V243" {line}/><path d="M727,185 L760,243" {line}/>'
+    more += _lines("M790,83 V243", "M727,185 L760,243")
     return _svg(boxes, [("claim", "question")], 330, more)
 
 
 def _svg(boxes: dict[str, Box], arrows: list[tuple[str, str]], height: int, more: str = "") -> str:
+    """The whole map; `more` holds what is neither a box nor a straight arrow between two of them."""
     tip = f'<path d="M0,0 L8,4 L0,8 z" fill="{INK}"/>'
     marker = f'<marker id="tip" markerWidth="8" markerHeight="8" refX="7" refY="4" orient="auto">{tip}</marker>'
     drawn = [_arrow(boxes[a], boxes[b]) for a, b in arrows] + [_box(box) for box in boxes.values()]
@@ -268,28 +258,37 @@ def _svg(boxes: dict[str, Box], arrows: list[tuple[str, str]], height: int, more
     )
 
 
-def _box(box: Box) -> str:
-    high = box.high
-    rows = [
-        f'<text x="{box.x}" y="{box.y - high // 2 + 22 + 21 * i}" text-anchor="middle" fill="{INK}" '
-        f'font-size="{14 if i == 0 else 12}" font-weight="{600 if i == 0 else 400}">{line}</text>'
-        for i, line in enumerate(box.lines)
-    ]
+def _lines(*paths: str, dashes: str = "none") -> str:
+    """Bent or curved arrows, each given as the `d` of an SVG path."""
+    style = f'fill="none" stroke="{INK}" stroke-width="1.6" stroke-dasharray="{dashes}" marker-end="url(#tip)"'
+    return "".join(f'<path d="{path}" {style}/>' for path in paths)
+
+
+def _words(x: int, y: int, text: str, size: int = 12, *, anchor: str = "middle", weight: int = 400) -> str:
     return (
-        f'<rect x="{box.x - box.width // 2}" y="{box.y - high // 2}" width="{box.width}" height="{high}" rx="8" '
+        f'<text x="{x}" y="{y}" text-anchor="{anchor}" fill="{INK}" font-size="{size}" '
+        f'font-weight="{weight}">{text}</text>'
+    )
+
+
+def _box(box: Box) -> str:
+    """The box and its lines; the first line is larger and bold."""
+    top = box.y - box.high // 2
+    first, *rest = box.lines
+    rows = [_words(box.x, top + 22, first, 14, weight=600)]
+    rows += [_words(box.x, top + 43 + 21 * i, line) for i, line in enumerate(rest)]
+    return (
+        f'<rect x="{box.x - box.width // 2}" y="{top}" width="{box.width}" height="{box.high}" rx="8" '
         f'fill="{PAPER}" stroke="{box.colour}" stroke-width="3"/>' + "".join(rows)
     )
 
 
 def _arrow(a: Box, b: Box) -> str:
-    """A straight line from edge to edge: level boxes left or right, boxes below each other up or down."""
+    """A straight line from edge to edge: boxes at the same height left or right, others up or down."""
     if a.y == b.y:
         way = 1 if b.x > a.x else -1
         start, end = (a.x + way * a.width // 2, a.y), (b.x - way * (b.width // 2 + 3), b.y)
     else:
         way = 1 if b.y > a.y else -1
         start, end = (a.x, a.y + way * a.high // 2), (b.x - (b.x - a.x) // 5, b.y - way * (b.high // 2 + 3))
-    return (
-        f'<line x1="{start[0]}" y1="{start[1]}" x2="{end[0]}" y2="{end[1]}" stroke="{INK}" stroke-width="1.6" '
-        'marker-end="url(#tip)"/>'
-    )
+    return _lines(f"M{start[0]},{start[1]} L{end[0]},{end[1]}")

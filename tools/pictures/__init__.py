@@ -1,0 +1,1 @@
+"""The lessons' pictures as functions, which `tools/images.py` draws."""

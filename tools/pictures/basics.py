@@ -1,0 +1,134 @@
+"""The figures of lessons 00 to 04. A picture is named after its function."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import plotly.graph_objects as go
+import torch
+
+from titans_course.figures import coloured_text, recall_figure, single_figure, time_figure
+from titans_course.figures.anatomy import curve_figure, step_figure
+from titans_course.figures.parallel import coefficient_figure, tradeoff_figure
+from titans_course.studies.anatomy import dissect
+from titans_course.studies.capacity import best_matrix, best_two_layers, random_pairs, recall_by_age
+from titans_course.studies.parallel import chunk_cost, chunk_sizes, gate_matrices
+from titans_mini import MemoryConfig, NeuralMemory, SimulationConfig, simulate, simulate_many
+from titans_mini.threads import one_thread
+from titans_mini.timing import medians
+
+
+def tour_trace() -> go.Figure:
+    return time_figure(simulate(SimulationConfig(tokens=600)))
+
+
+def tour_text() -> str:
+    body = coloured_text(simulate(SimulationConfig(tokens=600)), length=560)
+    return f'<div style="padding:14px;font-size:15px">{body}</div>'
+
+
+def tour_burst() -> go.Figure:
+    return time_figure(simulate(SimulationConfig("novelty_burst", tokens=600)))
+
+
+def tour_recall() -> go.Figure:
+    return recall_figure(_by("lam", (1e-4, 1e-3), tokens=2000))
+
+
+def memory_steps() -> go.Figure:
+    curves = {f"step {step}": [(1 - 2 * step) ** n for n in range(9)] for step in (0.1, 0.5, 0.9, 1.1)}
+    return curve_figure(curves, x_title="writes of the same pair", y_title="error left")
+
+
+def memory_capacity() -> go.Figure:
+    counts = (4, 8, 16, 32, 64, 128)
+    curves = {
+        name: [best(*random_pairs(count)) for count in counts]
+        for name, best in (("one matrix, 8 wide", best_matrix), ("two layers, 8 → 32 → 8", best_two_layers))
+    }
+    figure = curve_figure(curves, x=counts, x_title="random pairs", y_title="loss left")
+    return figure.update_xaxes(type="log", tickvals=counts)
+
+
+def memory_step() -> go.Figure:
+    text = "the cat sat on the mat. " * 8 + "the cat sat on the X"
+    config = SimulationConfig(tokens=len(text), memory=MemoryConfig.preset("recipe", dim=16))
+    return step_figure(dissect(config, len(text) - 1, text=text, theta=0.01, alpha=0.0))
+
+
+def memory_loss() -> go.Figure:
+    always = {"gate": "constant", "beta": 0.0, "lam": 0.0, "memory": MemoryConfig.preset("recipe", depth=1)}
+    runs = {f"step {eta:g}": simulate(SimulationConfig(tokens=500, eta=eta, **always)) for eta in (1e-4, 1e-3, 8e-3)}
+    curves = {name: np.convolve(run.loss, np.full(50, 1 / 50), "valid") for name, run in runs.items()}
+    return curve_figure(curves, x=range(49, 500), y_title="mean loss of 50 bytes")
+
+
+def momentum_impulse() -> go.Figure:
+    curves = {f"eta {eta}": [eta**age for age in range(30)] for eta in (0.5, 0.7, 0.9)}
+    return curve_figure(curves, y_title="push left")
+
+
+def momentum_swing() -> go.Figure:
+    curves = {f"eta {eta}": _answers(eta) for eta in (0.0, 0.5, 0.9)}
+    return curve_figure(curves, y_title="answer (wanted: 1)")
+
+
+def momentum_ages() -> go.Figure:
+    curves = {f"alpha {alpha}": recall_by_age(alpha).view(-1, 8).mean(-1) for alpha in (0.0, 0.03, 0.3)}
+    return curve_figure(curves, x=range(4, 320, 8), x_title="pair (the last one is read last)", y_title="recall")
+
+
+def momentum_text() -> go.Figure:
+    configs = [SimulationConfig(gate="constant", beta=0.0, lam=alpha, tokens=1000) for alpha in (0.0, 0.01, 0.1)]
+    return recall_figure({f"alpha {run.settings.lam:g}": run for run in simulate_many(configs)})
+
+
+def recipe_tau() -> go.Figure:
+    return single_figure(_by("tau", (0.2, 0.3, 0.4), tokens=300), "g_write")
+
+
+def recipe_beta() -> go.Figure:
+    return single_figure(_by("beta", (0.0, 0.7, 0.98), scenario="topic_shift", tokens=600), "momentum")
+
+
+def recipe_lambda() -> go.Figure:
+    return single_figure(_by("lam", (1e-4, 1e-3, 1e-2), tokens=1000), "memory_norm")
+
+
+def recipe_rules() -> go.Figure:
+    runs = [simulate(SimulationConfig(gate=gate)) for gate in ("surprise", "constant")]
+    return recall_figure({"the recipe": runs[0], "the paper's rule, held constant": runs[1]})
+
+
+def parallel_coef() -> go.Figure:
+    theta, eta, alpha = torch.full((16,), 0.1), torch.full((16,), 0.5), torch.full((16,), 0.1)
+    alpha[8] = 1.0
+    return coefficient_figure(gate_matrices(theta, eta, alpha)["Coef"], 15)
+
+
+def parallel_tradeoff() -> go.Figure:
+    config, sizes = MemoryConfig(dim=64), (1, 2, 4, 8, 16, 32, 64, 128, 256)
+    costs = {name: {c: chunk_cost(config, c)[i] / c for c in sizes} for name, i in (("operations", 1), ("products", 0))}
+    x = torch.randn(1, 256, 64)
+    with torch.inference_mode(), one_thread():
+        memories = {chunk: NeuralMemory(MemoryConfig(dim=64, chunk=chunk)) for chunk in sizes}
+        costs["time"] = medians({chunk: partial(memory, x) for chunk, memory in memories.items()}, rounds=15)
+    return tradeoff_figure(chunk_sizes(), costs)
+
+
+def _answers(eta: float, theta: float = 0.1, tokens: int = 60) -> list[float]:
+    """The answer along v while one pair with a key of norm 1 is read again and again under momentum."""
+    m, s, out = 0.0, 0.0, []
+    for _ in range(tokens):
+        s = eta * s - theta * 2 * (m - 1)
+        m += s
+        out.append(m)
+    return out
+
+
+def _by(name: str, values: tuple[float, ...], **settings) -> dict:
+    """Runs of the simulator that differ in one setting, named after its values."""
+    runs = simulate_many([SimulationConfig(**settings, **{name: value}) for value in values])
+    label = {"lam": "lambda"}.get(name, name)
+    return {f"{label} = {value:g}": run for value, run in zip(values, runs, strict=True)}
