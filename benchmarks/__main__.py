@@ -12,8 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from titans_mini.errors import ConfigError
-from titans_mini.files import write_whole, writing_to
-from titans_mini.sealed import parse, read_bytes
+from titans_mini.files import parse, read_bytes, write_whole, writing_to
 
 from .cases import KINDS
 from .contestants import present

@@ -1,31 +1,65 @@
-"""Writing results: files that are there whole or not at all, one writer at a time, and one line where that fails."""
+"""Reading regular files, writing files atomically, locking them, and one clear line where any of that fails."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import filelock
 
 from .errors import ConfigError
+from .messages import Message
 
 PART = ".part"  # ending of a file that is still being written
-# What file systems answer that know no flush (CIFS, sshfs and others do not for folders): nothing was lost by it.
+# What file systems answer that cannot flush (CIFS, sshfs and others cannot flush folders): nothing is lost by it.
 NO_FLUSH = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF}
 
 
-def write_whole(path: str | Path, data: bytes | str) -> None:
-    """Replaces the file at `path` in one step, so that it is whole at any moment; text is written as UTF-8.
+def open_regular(path: str | Path) -> BinaryIO:
+    """Opens a file for reading. OSError for a folder, FIFO, socket or device: these may never answer or never end."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except ValueError as error:  # a name with a NUL or a lone surrogate
+        raise OSError(errno.EINVAL, str(error), str(path)) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "Not a regular file", str(path))
+    return os.fdopen(descriptor, "rb")
 
-    The data goes into a new file beside it whose name no other writer has, is flushed to the disk and renamed. Where
-    several write at once, one of them wins. Raises OSError where the disk refuses, and then leaves nothing behind.
+
+def read_bytes(path: str | Path) -> bytes:
+    """The content of a regular file. OSError where it cannot be read or is larger than the memory."""
+    with open_regular(path) as file:
+        try:
+            return file.read()
+        except MemoryError:
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), str(path)) from None
+
+
+def parse(text: str | bytes) -> object:
+    """The content of a JSON text. ValueError where it is none or is nested too deeply to be read."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("its JSON is nested too deeply") from None
+
+
+def write_whole(path: str | Path, data: bytes | str) -> None:
+    """Replaces the file at `path` atomically, so that it is whole at any moment; text is written as UTF-8.
+
+    The data goes into a new file beside it, under a name that no other writer has, is flushed to the disk and renamed.
+    If several write at once, one of them wins. Raises OSError if the disk refuses, and then leaves nothing behind.
     """
     path = Path(path)
-    temporary = _temporary(path.parent)
+    # The temporary name is short, since the final one may have the greatest length allowed.
+    temporary = path.parent / f".{secrets.token_hex(8)}{PART}"
     try:
         with temporary.open("xb") as file:
             file.write(data.encode() if isinstance(data, str) else data)
@@ -40,11 +74,6 @@ def write_whole(path: str | Path, data: bytes | str) -> None:
         _flush_folder(path.parent)
 
 
-def _temporary(folder: Path) -> Path:
-    """A name that nobody else uses; it is short, since the final name may have the greatest length allowed."""
-    return folder / f".{secrets.token_hex(8)}{PART}"
-
-
 def _flush(descriptor: int) -> None:
     try:
         os.fsync(descriptor)
@@ -54,7 +83,7 @@ def _flush(descriptor: int) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Makes the rename last through a power cut; a folder that may be written to but not read cannot be flushed."""
+    """Makes the rename survive a power cut; a folder that may be written to but not read cannot be flushed."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except PermissionError:
@@ -71,20 +100,26 @@ def clear_parts(folder: Path) -> None:
         part.unlink(missing_ok=True)
 
 
+def reason(error: OSError) -> str:
+    """Why the system refused, in its own words."""
+    return error.strerror or str(error)
+
+
 @contextlib.contextmanager
 def writing_to(setting: str, path: str | Path) -> Iterator[None]:
-    """Turns an OSError within it into the one line of a ConfigError that names the setting and the path."""
+    """Turns an OSError inside it into a ConfigError that names the setting and the path."""
     try:
         yield
     except OSError as error:
-        raise ConfigError(f"{setting} {str(path)!r} cannot be written: {error.strerror or error}") from None
+        text = "{setting} {path} cannot be written: {reason}"
+        raise ConfigError(text, setting=Message(setting), path=repr(str(path)), reason=reason(error)) from None
 
 
 @contextlib.contextmanager
 def held(lock: str | Path, busy: str, wait: float = 0.0) -> Iterator[None]:
-    """Holds the lock file `lock`, made if need be; ConfigError with the line `busy` if another has it for `wait` s.
+    """Holds the lock file `lock`, created if need be; ConfigError with the line `busy` if another has it for `wait` s.
 
-    The system frees the lock when its process ends, however it ends. Raises OSError where no file can be made.
+    The system frees the lock when its process ends, however it ends. Raises OSError if no file can be created.
     """
     file = filelock.FileLock(lock, timeout=wait)
     try:

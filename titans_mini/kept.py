@@ -1,95 +1,194 @@
-"""A state in one file: tensors under their paths, and whom the state belongs to.
+"""Content that carries its own SHA-256, and the state of a model in one file.
 
-The file is sealed (see `sealed`). Its metadata hold the schema, the fingerprint of the model, the tokens read, the
-cause, and whatever the caller adds. Snapshots, sessions and the command `stream` all keep their states this way.
+A file that was cut, changed or swapped is refused in one line and never read as something else.
+
+    seal, unseal                  plain JSON types, the digest under "sha256"
+    pack, unpack                  tensors and texts as a safetensors file, the digest in its metadata
+    encode_state, decode_state    a state, packed: its tensors by path, and in the metadata the model it belongs to
+
+Snapshots, sessions and the command `stream` keep states; an unfinished training packs its model and optimizer.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 
 import torch
-from torch import Tensor
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, contiguous_format
 
 from .errors import ConfigError
-from .sealed import DamagedError, pack, unpack
+from .files import parse
+from .memory.tree import named, rebuild
+from .messages import Message
 
+DIGEST = "sha256"  # name of the digest in both forms
+HEADER_LIMIT = 10_000_000  # bytes of a safetensors header
 SCHEMA = "titans_mini.snapshot/2"
+
+
+class DamagedError(ValueError):
+    """Content that is not as it was written; the Message continues a sentence, as in "snapshot" + " is damaged"."""
+
+    @property
+    def message(self) -> Message:
+        """The template and its fields."""
+        return self.args[0]
+
+
+CUT = Message("is damaged or cut off: it is not a whole file")
+CHANGED = Message("is damaged: its checksum does not fit")
 
 
 class SnapshotError(ConfigError):
     """A snapshot that cannot be written or used; one line says why."""
 
 
-def flatten(state, path: str = "") -> dict[str, Tensor]:
-    """A nested tuple's tensors by their paths, such as `layers.0.memory.weights.1`; what is None has no entry."""
-    if state is None or isinstance(state, Tensor):
-        return {} if state is None else {path: state}
-    names = getattr(state, "_fields", range(len(state)))
-    parts = (flatten(part, f"{path}.{name}" if path else str(name)) for name, part in zip(names, state, strict=True))
-    return {name: tensor for part in parts for name, tensor in part.items()}
+def digest(content: object, *parts: bytes | memoryview) -> str:
+    """SHA-256 of plain JSON types, whatever the order of their names, then of bytes; ValueError as in `parse`."""
+    try:
+        found = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
+    except RecursionError:
+        raise ValueError("its JSON is nested too deeply") from None
+    for part in parts:
+        found.update(part)
+    return found.hexdigest()
 
 
-def unflatten(named: dict[str, Tensor], like):
-    """The inverse of `flatten`: `like` is any state of the same engine, and gives types and shapes.
+def seal(content: dict) -> dict:
+    """The same content with its digest. Names must be texts."""
+    return {**content, DIGEST: digest(content)}
 
-    Raises SnapshotError where a tensor is missing, too many, or of another kind. What is None in `like` may be there.
+
+def unseal(content: object) -> dict:
+    """The inverse of `seal`. Raises DamagedError."""
+    if not isinstance(content, dict) or DIGEST not in content:
+        raise DamagedError(CUT)
+    rest = {name: value for name, value in content.items() if name != DIGEST}
+    try:
+        intact = digest(rest) == content[DIGEST]
+    except ValueError:
+        intact = False
+    if not intact:
+        raise DamagedError(CHANGED)
+    return rest
+
+
+def to_bytes(tensors: Mapping[str, Tensor], about: dict[str, str] | None = None) -> bytes:
+    """A safetensors file of copies of the tensors, so that tied weights are written twice."""
+    copies = {name: tensor.detach().cpu().clone(memory_format=contiguous_format) for name, tensor in tensors.items()}
+    return save(copies, about)
+
+
+def from_bytes(data: bytes) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, on the CPU. Raises ValueError with one line."""
+    try:
+        with torch.device("cpu"):
+            return load(data)
+    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise ValueError(str(error).splitlines()[0] if str(error) else type(error).__name__) from None
+
+
+def pack(tensors: Mapping[str, Tensor], about: dict[str, str]) -> bytes:
+    """A safetensors file of copies of the tensors, with `about` and a digest as its metadata.
+
+    The same content gives the same bytes: safetensors itself writes metadata in an order that changes.
     """
-    left = dict(named)
-    state = _rebuild(left, like, "")
-    if left:
-        raise SnapshotError(f"snapshot belongs to another memory: it also holds {next(iter(left))}")
-    return state
+    header, body = _split(to_bytes(tensors, about))
+    header["__metadata__"] = {**about, DIGEST: digest(header, body)}
+    return b"".join([_head(header), body])
 
 
-def _rebuild(left: dict[str, Tensor], like, path: str):
-    if like is None:
-        return left.pop(path, None)
-    if isinstance(like, Tensor):
-        found = left.pop(path, None)
-        kinds = [part is not None and (part.dtype, part.dim(), part.shape[-1:]) for part in (found, like)]
-        if kinds[0] != kinds[1]:
-            raise SnapshotError(f"snapshot belongs to another memory: {path} is missing or of another shape or type")
-        return found
-    names = getattr(like, "_fields", range(len(like)))
-    parts = [
-        _rebuild(left, part, f"{path}.{name}" if path else str(name)) for name, part in zip(names, like, strict=True)
-    ]
-    return type(like)(*parts) if hasattr(like, "_fields") else type(like)(parts)
+def unpack(data: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The inverse of `pack`: (new tensors, about). Raises DamagedError."""
+    try:
+        header, body = _split(data)
+        about = dict(header["__metadata__"])
+        stored = about.pop(DIGEST)
+        intact = digest({**header, "__metadata__": about}, body) == stored
+        # The header must also be written as `pack` writes it, so that no bit of the file is left unchecked.
+        if not intact or len(data) != len(_head(header)) + len(body) or not data.startswith(_head(header)):
+            raise DamagedError(CHANGED)
+        return {name: tensor.clone() for name, tensor in from_bytes(data).items()}, about
+    except DamagedError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise DamagedError(CUT) from None
+
+
+def _split(data: bytes) -> tuple[dict, memoryview]:
+    """The header and the tensors' bytes of a safetensors file. ValueError for anything else."""
+    length = int.from_bytes(data[:8], "little")
+    if not 2 <= length <= min(len(data) - 8, HEADER_LIMIT):
+        raise DamagedError(CUT)
+    return parse(data[8 : 8 + length]), memoryview(data)[8 + length :]
+
+
+def _head(header: dict) -> bytes:
+    """The beginning of a safetensors file: the header's length, then the header, filled with spaces to 8 bytes."""
+    text = json.dumps(header, sort_keys=True).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
 
 
 def fingerprint_of(settings: dict, weights: dict[str, Tensor]) -> str:
     """SHA-256 over a model's settings and outer weights: a state fits only where it is the same."""
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    parts: list = []
     for name, tensor in sorted(weights.items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()
+        parts.append(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        parts.append(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest(settings, *parts)
 
 
 def encode_state(state, fingerprint: str, *, cause: str = "", **more: str) -> bytes:
-    """A state file's content; `more` goes into its metadata."""
+    """The content of a state's file; `cause` and `more` go into its metadata."""
     about = {"schema": SCHEMA, "fingerprint": fingerprint, "cause": cause, "tokens_seen": str(tokens_seen(state))}
-    return pack(flatten(state), {**about, **more})
+    return pack(named(state), {**about, **more})
 
 
-def decode_state(data: bytes, like, fingerprint: str):
-    """The state in a file's content, in new tensors. Raises SnapshotError in one line."""
-    return decode(data, like, fingerprint)[0]
+def decode_state(data: bytes, like, fingerprint: str) -> tuple[object, dict[str, str]]:
+    """(state, metadata) of a file's content, in new tensors; `like` is any state of the same engine.
 
-
-def decode(data: bytes, like, fingerprint: str) -> tuple[object, dict[str, str]]:
-    """As `decode_state`: (state, metadata)."""
+    Raises SnapshotError with one line.
+    """
     try:
-        named, about = unpack(data)
+        tensors, about = unpack(data)
     except DamagedError as error:
-        raise SnapshotError(f"snapshot {error}") from None
+        raise SnapshotError("snapshot {problem}", problem=error.message) from None
     if about.get("schema") != SCHEMA:
-        raise SnapshotError(f"snapshot has the schema {about.get('schema')!r}; this version reads {SCHEMA!r}")
+        text = "snapshot has the schema {schema}; this version reads {own}"
+        raise SnapshotError(text, schema=repr(about.get("schema")), own=repr(SCHEMA))
     if about.get("fingerprint") != fingerprint:
         raise SnapshotError("snapshot belongs to another model: its fingerprint does not fit")
-    return unflatten(named, like), about
+    return restore(tensors, like), about
+
+
+def restore(tensors: dict[str, Tensor], like):
+    """The inverse of `named`: a state like `like`, which gives types and shapes. What is None in `like` may be present.
+
+    Raises SnapshotError if a tensor is missing, has no place, or is of another kind.
+    """
+    left = dict(tensors)
+
+    def take(path: str, leaf: Tensor | None) -> Tensor | None:
+        found = left.pop(path, None)
+        if leaf is not None and (found is None or _kind(found) != _kind(leaf)):
+            text = "snapshot belongs to another memory: {name} is missing or of another shape or type"
+            raise SnapshotError(text, name=path)
+        return found
+
+    state = rebuild(take, like)
+    if left:
+        raise SnapshotError("snapshot belongs to another memory: it also holds {name}", name=next(iter(left)))
+    return state
+
+
+def _kind(tensor: Tensor) -> tuple:
+    """What must agree: a state may have read another number of tokens, so only the last size counts."""
+    return tensor.dtype, tensor.dim(), tensor.shape[-1:]
 
 
 def tokens_seen(state) -> int:

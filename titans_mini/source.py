@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from .errors import ConfigError
-from .sealed import digest, open_regular
+from .files import open_regular
+from .kept import digest
 
 MOST = 10**12  # bytes of a file, as many as a stream has tokens at most
 BEGINNING = 1_000_000  # bytes by which a file is known again

@@ -22,10 +22,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .errors import ConfigError, DivergenceError, check_choice, check_integer, check_number
-from .files import held, write_whole, writing_to
-from .kept import decode, encode_state, fingerprint_of
+from .files import held, parse, read_bytes, write_whole, writing_to
+from .kept import decode_state, encode_state, fingerprint_of
 from .models.model import ModelState, TitansLM
-from .sealed import parse, read_bytes
 from .source import Source
 from .stopping import postponed
 from .threads import one_thread
@@ -234,7 +233,7 @@ class Reader:
         if self.out is None:
             return
         try:
-            state, about = decode(read_bytes(self.out / SNAPSHOT), self.lm.initial_state(1), self.fingerprint)
+            state, about = decode_state(read_bytes(self.out / SNAPSHOT), self.lm.initial_state(1), self.fingerprint)
             progress = parse(about["progress"])
         except FileNotFoundError:
             return

@@ -13,8 +13,8 @@ import numpy as np
 from .config import SimulationConfig
 from .data import Event
 from .errors import ConfigError
-from .files import write_whole, writing_to
-from .sealed import CHANGED, DIGEST, digest, parse, read_bytes
+from .files import parse, read_bytes, write_whole, writing_to
+from .kept import CHANGED, DIGEST, digest
 
 FORMAT = "titans_mini.trace"
 COLUMNS = {

@@ -11,14 +11,14 @@ from collections.abc import Callable
 
 import streamlit as st
 import weights
-from texts import say
-from texts.phrases import quoted
+from texts import quoted, say
 
 from operations import controls as own
 from titans_course.studies.drill import Drill, DrillConfig
 from titans_mini.errors import ConfigError
+from titans_mini.kept import decode_state, encode_state
 from titans_mini.operate import LanguageEngine, RecipeEngine, Sessions, fingerprint, scratch
-from titans_mini.operate.snapshots import FILE, decode_state, encode_state
+from titans_mini.operate.snapshots import FILE
 
 OPENING = 2000  # tokens that are read when a drill is set up
 MAX_KEPT = 8  # memories under a name
@@ -103,7 +103,7 @@ class Desk:
 
     def from_file(self, data: bytes) -> None:
         """Goes on with the memory in a snapshot file. Raises ConfigError for one that cannot be used."""
-        state = decode_state(data, self.engine.start(), fingerprint(self.engine))
+        state, _ = decode_state(data, self.engine.start(), fingerprint(self.engine))
         try:
             self.engine.read(self.drill.ahead(40), state)
         except (RuntimeError, ValueError, IndexError, ArithmeticError):

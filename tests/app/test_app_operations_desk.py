@@ -24,9 +24,10 @@ from operations.desk import Desk  # noqa: E402
 
 from titans_course.studies.drill import Drill, DrillConfig  # noqa: E402
 from titans_mini import ConfigError, SimulationConfig
+from titans_mini.kept import encode_state, restore  # noqa: E402
 from titans_mini.memory.state import tensors  # noqa: E402
-from titans_mini.operate import RecipeEngine, fingerprint, flatten, scratch, unflatten  # noqa: E402
-from titans_mini.operate.snapshots import encode_state  # noqa: E402
+from titans_mini.memory.tree import named  # noqa: E402
+from titans_mini.operate import RecipeEngine, fingerprint, scratch  # noqa: E402
 
 VALUES = {control.name: control.default for control in own.ALL}
 
@@ -53,8 +54,8 @@ def test_files_that_are_damaged_foreign_or_lie_about_their_shapes_are_one_line(d
     assert "not a whole file" in refusal(desk, b"") and "checksum" in refusal(desk, data[:-1])
     other = RecipeEngine(replace(SimulationConfig(), seed=1))
     assert "another model" in refusal(desk, encode_state(other.start(), fingerprint(other)))
-    named = flatten(desk.drill.runner.state)
-    wrong = unflatten({**named, "fast.weights.0": named["fast.weights.0"][:, :3]}, other.start())
+    parts = named(desk.drill.runner.state)
+    wrong = restore({**parts, "fast.weights.0": parts["fast.weights.0"][:, :3]}, other.start())
     assert "another memory" in refusal(desk, encode_state(wrong, fingerprint(desk.engine)))
     state = [tensor.clone() for tensor in tensors(desk.drill.runner.state)]
     desk.drill.advance(100)

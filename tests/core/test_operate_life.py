@@ -6,7 +6,9 @@ from models import make_model
 
 from titans_course.studies.incidents import zero_weights
 from titans_mini import MemoryConfig, NeuralMemory, SimulationConfig
+from titans_mini.kept import restore
 from titans_mini.memory.state import tensors
+from titans_mini.memory.tree import named
 from titans_mini.operate import (
     LanguageEngine,
     Limits,
@@ -14,8 +16,6 @@ from titans_mini.operate import (
     RecipeEngine,
     RunConfig,
     Runner,
-    flatten,
-    unflatten,
 )
 from titans_mini.operate.engine import Reading
 from titans_mini.operate.monitor_life import is_dead, life, strength
@@ -27,9 +27,9 @@ CAUSE = "the memory is dead: its weights are near 0, so it answers nothing and c
 
 def all_zero(state, *fields: str):
     """The state with those fields of all memories at 0: `weights`, `momentum`."""
-    named = flatten(state)
-    gone = {name: torch.zeros_like(part) for name, part in named.items() if name.split(".")[-2:][0] in fields}
-    return unflatten({**named, **gone}, state)
+    parts = named(state)
+    gone = {name: torch.zeros_like(part) for name, part in parts.items() if name.split(".")[-2:][0] in fields}
+    return restore({**parts, **gone}, state)
 
 
 @pytest.fixture(scope="module")

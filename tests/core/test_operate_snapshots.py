@@ -15,18 +15,17 @@ from models import KINDS, make_ids, make_model
 
 from titans_mini.config import ConfigError
 from titans_mini.files import write_whole
+from titans_mini.kept import encode_state, restore
 from titans_mini.memory.state import tensors
+from titans_mini.memory.tree import named
 from titans_mini.operate import (
     LanguageEngine,
     MemoryEngine,
     RecipeEngine,
     SnapshotError,
     Snapshots,
-    flatten,
     memory_bytes,
-    unflatten,
 )
-from titans_mini.operate.snapshots import encode_state
 from titans_mini.training.checkpoint import bundled_names, load_model
 
 KILLS = 100
@@ -45,7 +44,7 @@ def written(engine, tokens: int = 0):
 
 
 def same(first, second) -> bool:
-    return flatten(first).keys() == flatten(second).keys() and all(
+    return named(first).keys() == named(second).keys() and all(
         torch.equal(a, b) and a.dtype == b.dtype for a, b in zip(tensors(first), tensors(second), strict=True)
     )
 
@@ -66,7 +65,7 @@ def test_pending_tokens_with_padding_come_back():
     mask = torch.tensor([[True] * 6, [True] * 3 + [False] * 3])
     state = memory(torch.randn(2, 6, 8).double(), mask=mask)[1]
     assert state.pending.valid is not None
-    assert same(unflatten(flatten(state), memory.initial_state(2)), state)
+    assert same(restore(named(state), memory.initial_state(2)), state)
 
 
 def test_the_recipes_stream_comes_back(tmp_path):

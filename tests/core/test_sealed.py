@@ -10,7 +10,8 @@ import pytest
 import torch
 from corruption import corrupted
 
-from titans_mini.sealed import CHANGED, CUT, DamagedError, open_regular, pack, parse, read_bytes, seal, unpack, unseal
+from titans_mini.files import open_regular, parse, read_bytes
+from titans_mini.kept import CHANGED, CUT, DamagedError, pack, seal, unpack, unseal
 
 TENSORS = {
     "weights.0": torch.linspace(-1, 1, 12).view(3, 4),

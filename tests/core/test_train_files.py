@@ -12,7 +12,7 @@ from damage import damage
 
 from titans_mini import ConfigError, TitansConfig
 from titans_mini.cli import main
-from titans_mini.sealed import seal
+from titans_mini.kept import seal
 from titans_mini.training.tasks import TASKS
 from titans_mini.training.train import TrainConfig, Trainer
 

@@ -23,10 +23,12 @@ from titans_course.studies.reading import read_bits
 from titans_mini import ConfigError
 from titans_mini.data.text import MAX_BYTES, check_text
 from titans_mini.errors import check_choice, check_integer, check_number
+from titans_mini.kept import decode_state, encode_state, restore
+from titans_mini.memory.tree import named
 from titans_mini.miras import KNOBS, PRESETS
 from titans_mini.miras.registry import REFUSALS, table
-from titans_mini.operate import RecipeEngine, fingerprint, flatten, unflatten
-from titans_mini.operate.snapshots import Snapshots, check_name, decode_state, encode_state
+from titans_mini.operate import RecipeEngine, fingerprint
+from titans_mini.operate.snapshots import Snapshots, check_name
 
 BLANK = re.compile(r"\{(\w+)(?::words)?\}")
 RESULTS = load_results()
@@ -173,8 +175,8 @@ def mistakes(folder: Path) -> list:
         lambda: decode_state(data[:-1] + b"!", like, owner),
         lambda: decode_state(data, like, "another"),
         lambda: decode_state(old, like, owner),
-        lambda: unflatten({}, like),
-        lambda: unflatten({**flatten(like), "more": torch.zeros(1)}, like),
+        lambda: restore({}, like),
+        lambda: restore({**named(like), "more": torch.zeros(1)}, like),
         lambda: check_name("name", "No 1"),
         lambda: check_name("session", ""),
         lambda: check_name("name", "nul"),

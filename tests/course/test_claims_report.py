@@ -22,7 +22,7 @@ from titans_course.claims.order import read_cards
 from titans_course.claims.report import Result, due, examine, markdown, merge, to_json
 from titans_mini import ConfigError, LearnedGate
 from titans_mini.cli import main
-from titans_mini.sealed import seal, unseal
+from titans_mini.kept import seal, unseal
 from titans_mini.stopping import Terminated
 from titans_mini.training.checkpoint import BUNDLED, load_model, write_card
 from titans_mini.training.controls import CONTROLS

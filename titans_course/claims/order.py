@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from titans_mini.errors import ConfigError
-from titans_mini.sealed import DIGEST, parse, read_bytes, unseal
+from titans_mini.files import parse, read_bytes
+from titans_mini.kept import DIGEST, unseal
 from titans_mini.training.checkpoint import BUNDLED
 from titans_mini.training.controls import CONTROLS, is_control
 

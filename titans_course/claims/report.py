@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from titans_mini.errors import ConfigError
-from titans_mini.files import held, write_whole, writing_to
-from titans_mini.sealed import DamagedError, parse, read_bytes, seal, unseal
+from titans_mini.files import held, parse, read_bytes, write_whole, writing_to
+from titans_mini.kept import DamagedError, seal, unseal
 from titans_mini.timing import seconds
 
 from .finding import VERDICTS, Finding, Size

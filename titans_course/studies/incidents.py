@@ -10,7 +10,8 @@ from torch import Tensor
 
 from titans_mini.data.scenarios import to_bytes
 from titans_mini.errors import ConfigError, check_integer, check_number
-from titans_mini.kept import flatten, unflatten
+from titans_mini.kept import restore
+from titans_mini.memory.tree import named
 
 
 def random_bytes(length: int, *, seed: int = 0) -> Tensor:
@@ -63,16 +64,16 @@ def zero_weights(state):
 
 def _change(state, change: Callable[[Tensor], Tensor], *, whole: bool = False):
     """The state with the last matrix of its first memory changed, or (`whole`) all its matrices and their momentum."""
-    named = flatten(state)
-    groups = [name for name in named if name.rpartition(".")[0].endswith("weights")]
+    tensors = named(state)
+    groups = [name for name in tensors if name.rpartition(".")[0].endswith("weights")]
     if not groups:
         raise ConfigError("state holds no fast weights")
     first = groups[0].rpartition(".")[0]
     mine = [name for name in groups if name.rpartition(".")[0] == first][0 if whole else -1 :]
     if whole:
         momentum = f"{first.removesuffix('weights')}momentum."
-        mine += [name for name in named if name.startswith(momentum)]
-    return unflatten({**named, **{name: change(named[name]) for name in mine}}, state)
+        mine += [name for name in tensors if name.startswith(momentum)]
+    return restore({**tensors, **{name: change(tensors[name]) for name in mine}}, state)
 
 
 STREAM_INCIDENTS: dict[str, Callable[[int], Tensor]] = {

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from titans_mini.data.text import check_text
 from titans_mini.errors import ConfigError, check_choice
-from titans_mini.sealed import open_regular
+from titans_mini.files import open_regular
 from titans_mini.training.stories import Story
 
 MAX_BYTES = 1_000_000_000  # of a file of questions; BABILong's long ones have hundreds of megabytes

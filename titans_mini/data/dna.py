@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ConfigError, check_integer
-from ..sealed import read_bytes
+from ..files import read_bytes
 
 BASES = "ACGT"
 GENOME = Path(__file__).with_name("lambda.fasta")  # phage lambda, 48,502 bases (NCBI NC_001416.1, public)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy
 
 from ..errors import ConfigError
-from ..sealed import open_regular
+from ..files import open_regular
 
 MAX_BYTES = 10_000_000
 # The files of numpy whose docstrings make the bundled text, in its order: first guides in prose, then reference.

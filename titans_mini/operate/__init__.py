@@ -1,6 +1,6 @@
 """Operations: watch a memory while it learns, keep it, take it back, and serve on when it goes wrong. Recipe: 5."""
 
-from ..kept import SnapshotError, flatten, unflatten
+from ..kept import SnapshotError
 from .engine import LanguageEngine, MemoryEngine, RecipeEngine
 from .monitor import ALARMS, Event, Limits, Metrics, Monitor
 from .monitor_export import to_prometheus, write_json_lines
@@ -30,10 +30,8 @@ __all__ = [
     "Snapshots",
     "compare",
     "fingerprint",
-    "flatten",
     "memory_bytes",
     "soak",
     "to_prometheus",
-    "unflatten",
     "write_json_lines",
 ]

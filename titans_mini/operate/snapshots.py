@@ -15,10 +15,9 @@ from typing import NamedTuple
 import filelock
 
 from ..errors import ConfigError, check_integer
-from ..files import clear_parts, write_whole
+from ..files import clear_parts, read_bytes, write_whole
 from ..kept import SnapshotError, decode_state, encode_state, fingerprint_of, tokens_seen
 from ..memory.fastweights import mlp_shapes
-from ..sealed import read_bytes
 from .engine import Engine
 from .monitor_life import is_dead
 
@@ -106,7 +105,7 @@ class Snapshots:
         except OSError as error:
             raise SnapshotError(f"snapshot {snapshot.path.name!r} cannot be read: {error.strerror}") from None
         try:
-            return decode_state(data, self.engine.start(), self.fingerprint)
+            return decode_state(data, self.engine.start(), self.fingerprint)[0]
         except SnapshotError as error:
             raise SnapshotError(f"{snapshot.path.name}: {error}") from None
 

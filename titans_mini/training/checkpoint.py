@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 from ..config import TitansConfig
 from ..errors import ConfigError
-from ..files import write_whole
+from ..files import parse, read_bytes, write_whole
+from ..kept import DamagedError, from_bytes, seal, to_bytes, unseal
 from ..models.model import TitansLM
-from ..sealed import DamagedError, parse, read_bytes, seal, unseal
-from .weights import check_tensors, fill, from_bytes, to_bytes
+from .weights import check_tensors, fill
 
 BUNDLED = Path(__file__).parents[1] / "checkpoints"
 WEIGHTS, CARD = ".safetensors", ".json"

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ConfigError
-from ..files import write_whole
-from ..sealed import parse, read_bytes, seal, unseal
-from .weights import check_tensors, fill, from_bytes, to_bytes
+from ..files import parse, read_bytes, write_whole
+from ..kept import from_bytes, seal, to_bytes, unseal
+from .weights import check_tensors, fill
 
 PROGRESS = "progress.json"
 MODEL, OPTIMIZER = "model.", "optimizer."  # beginnings of the tensors' names

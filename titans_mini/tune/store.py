@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import ConfigError
-from ..files import held, write_whole, writing_to
-from ..sealed import DIGEST, digest, parse, read_bytes
+from ..files import held, parse, read_bytes, write_whole, writing_to
+from ..kept import DIGEST, digest
 
 FORMAT = "titans_mini.tune"
 # Student's t that 1 in 20 passes by chance, for 1, 2, 3 ... degrees of freedom; beyond the last, the last.
