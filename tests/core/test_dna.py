@@ -7,8 +7,9 @@ from collections import Counter
 import pytest
 import torch
 
+from titans_course.studies.next_base import markov_bits
 from titans_mini import ConfigError
-from titans_mini.data.dna import genome, markov_bits, read_fasta, to_bases
+from titans_mini.data.dna import genome, read_fasta, to_bases
 from titans_mini.training.tasks import dna_bases, make_batch
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from titans_mini.data.dna import markov_bits
 from titans_mini.quantize import LIMITS, read_latencies, report
 from titans_mini.threads import one_thread
 from titans_mini.timing import seconds
@@ -10,7 +9,7 @@ from titans_mini.training.checkpoint import load_model
 from titans_mini.training.tasks import dna_bases
 
 from ..reward import FOR_TAU, UNSEEN, RewardConfig, greedy, play, threshold, train_policy
-from ..studies.next_base import MODEL, build, fit, held_out_bits, swap
+from ..studies.next_base import MODEL, build, fit, held_out_bits, markov_bits, swap
 from .finding import UNTESTED, Figures, Finding, Reading, Size, Spread, grade, weigh
 
 LAYERS = 3  # of the claimed CNN; recipe: section 4

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from titans_mini.errors import ConfigError
+from titans_mini.data.dna import BASES
+from titans_mini.errors import ConfigError, check_integer
 from titans_mini.miras.rule import make_gate
 from titans_mini.training.tasks import dna_bases, pieces
 
@@ -91,3 +92,21 @@ def frozen(model: nn.Module) -> nn.Module:
     memory.miras = replace(memory.miras, gate="constant", theta=0.0, alpha=0.0)
     memory.gate = make_gate(memory.config, memory.miras)
     return model
+
+
+def markov_bits(train: Tensor, test: Tensor, order: int, prior: float = 1.0) -> float:
+    """Bits per base of `test` (t,) under an order-k Markov model counted on `train`, each count begun at `prior`."""
+    check_integer("order", order, 0, 12)
+    kinds = len(BASES)
+    counts = torch.full((kinds**order, kinds), prior, dtype=torch.float64)
+    context, following = _contexts(train, order)
+    counts.index_put_((context, following), torch.ones(len(following), dtype=torch.float64), accumulate=True)
+    context, following = _contexts(test, order)
+    return -(counts / counts.sum(-1, keepdim=True))[context, following].log2().mean().item()
+
+
+def _contexts(bases: Tensor, order: int) -> tuple[Tensor, Tensor]:
+    """The number that the `order` bases before each base spell, and that base; (t - order,) each."""
+    windows = bases.unfold(0, order + 1, 1)  # (t - order, order + 1)
+    place = len(BASES) ** torch.arange(order - 1, -1, -1)
+    return (windows[:, :order] * place).sum(-1), windows[:, order]

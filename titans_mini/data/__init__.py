@@ -1,6 +1,6 @@
 """Streams for a memory: real text, and scenarios whose truth is known."""
 
-from .dna import genome, markov_bits, read_fasta
+from .dna import genome, read_fasta
 from .scenarios import SCENARIOS, Event, Stream, make_stream
 from .text import bundled_text, check_text, read_text
 
@@ -12,7 +12,6 @@ __all__ = [
     "check_text",
     "genome",
     "make_stream",
-    "markov_bits",
     "read_fasta",
     "read_text",
 ]

@@ -1,15 +1,15 @@
-"""A small real genome, and the classical baseline that a memory on DNA has to beat."""
+"""A small real genome as a stream of bases."""
 
 from __future__ import annotations
 
 import functools
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
-from ..errors import ConfigError, check_integer
+from ..errors import ConfigError
 from ..files import read_bytes
+from .scenarios import to_bytes
 
 BASES = "ACGT"
 GENOME = Path(__file__).with_name("lambda.fasta")  # phage lambda, 48,502 bases (NCBI NC_001416.1, public)
@@ -35,22 +35,4 @@ def read_fasta(path: str | Path) -> str:
 
 def to_bases(letters: str) -> Tensor:
     """(t,) int64: 0..3 for A, C, G, T."""
-    return torch.tensor([BASES.index(letter) for letter in letters])
-
-
-def markov_bits(train: Tensor, test: Tensor, order: int, prior: float = 1.0) -> float:
-    """Bits per base of `test` (t,) under an order-k Markov model counted on `train`, each count begun at `prior`."""
-    check_integer("order", order, 0, 12)
-    kinds = len(BASES)
-    counts = torch.full((kinds**order, kinds), prior, dtype=torch.float64)
-    context, following = _contexts(train, order)
-    counts.index_put_((context, following), torch.ones(len(following), dtype=torch.float64), accumulate=True)
-    context, following = _contexts(test, order)
-    return -(counts / counts.sum(-1, keepdim=True))[context, following].log2().mean().item()
-
-
-def _contexts(bases: Tensor, order: int) -> tuple[Tensor, Tensor]:
-    """The number that the `order` bases before each base spell, and that base; (t - order,) each."""
-    windows = bases.unfold(0, order + 1, 1)  # (t - order, order + 1)
-    place = len(BASES) ** torch.arange(order - 1, -1, -1)
-    return (windows[:, :order] * place).sum(-1), windows[:, order]
+    return to_bytes(letters.translate(str.maketrans(BASES, "\0\1\2\3")))

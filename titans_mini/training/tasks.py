@@ -5,7 +5,6 @@ Every task makes a Batch from a generator and a length, so that training and eva
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -33,6 +32,10 @@ class Batch(NamedTuple):
     ask: Tensor
 
 
+# A generator -> the bytes of each fact; and those of the question and of its answer.
+Draw = Callable[[torch.Generator], tuple[list[Tensor], tuple[Tensor, Tensor]]]
+
+
 class Task(NamedTuple):
     """How to make a batch of `rows` sequences whose distance or length is `size`, and the vocabulary it needs."""
 
@@ -52,18 +55,14 @@ def file_bytes(file: str, held_out: bool = False) -> Tensor:
     """The bytes of a text file: its first nine tenths, or the held-out last one. Raises ConfigError for a bad file."""
     ids = _share(to_bytes(read_text(file)), held_out)
     if len(ids) < LEAST_TEXT:
-        raise ConfigError(f"file {file!r} must have at least {10 * LEAST_TEXT} bytes: a tenth of it is held out")
+        text = "file {file} must have at least {least} bytes: a tenth of it is held out"
+        raise ConfigError(text, file=repr(file), least=10 * LEAST_TEXT)
     return ids
 
 
 def dna_bases(held_out: bool = False) -> Tensor:
     """The bundled genome's bases, 0..3: its first nine tenths, or the held-out last one."""
-    return _share(_genome_bases(), held_out).clone()
-
-
-@functools.cache
-def _genome_bases() -> Tensor:
-    return to_bases(genome())
+    return _share(to_bases(genome()), held_out)
 
 
 def _share(ids: Tensor, held_out: bool) -> Tensor:
@@ -177,62 +176,54 @@ def recall_task(layout: Layout | None = None) -> Task:
     return Task(make, RECALL_KEYS + RECALL_VALUES + RECALL_FILLER, where)
 
 
-def needle(rows: int, length: int, generator: torch.Generator, source: Tensor) -> Batch:
-    """One fact somewhere in `length` bytes of real text, asked for at the end: three letters have a two-digit code."""
-    text = pieces(source, rows, length, generator)
-    sequences, answers = [], []
-    for row in text:
-        name = "".join(NAMES[i] for i in torch.randint(0, len(NAMES), (3,), generator=generator))
-        code = "{}{}".format(*torch.randint(0, 10, (2,), generator=generator).tolist())
-        place = int(torch.randint(0, length + 1, (), generator=generator))
-        told, asked = to_bytes(f" [{name}={code}] "), to_bytes(f"\n[{name}={code}")
-        sequences.append(torch.cat([row[:place], told, row[place:], asked]))
-        answers.append(len(code))
-    return _ask_ends(sequences, answers)
-
-
 def stretches(rows: int, length: int, generator: torch.Generator, source: Tensor) -> Batch:
     """Plain text or a stretch of a genome: every byte or base but the first is to be predicted."""
     ids = pieces(source, rows, length, generator)
-    return Batch(ids, torch.ones_like(ids, dtype=torch.bool).index_fill(1, torch.zeros(1, dtype=torch.int64), False))
+    return Batch(ids, (torch.arange(length) > 0).expand_as(ids).clone())
 
 
-def story_task(*names: str) -> Task:
-    """A question over a story whose sentences lie scattered in real text (in the manner of arXiv 2406.10149).
+def draw_needle(generator: torch.Generator) -> tuple[list[Tensor], tuple[Tensor, Tensor]]:
+    """A fact and its question: three letters have a two-digit code."""
+    name = "".join(NAMES[i] for i in torch.randint(0, len(NAMES), (3,), generator=generator))
+    code = "{}{}".format(*torch.randint(0, 10, (2,), generator=generator).tolist())
+    return [to_bytes(f" [{name}={code}] ")], (to_bytes(f"\n[{name}="), to_bytes(code))
 
-    With several names each row's story is one of them.
-    """
+
+def draw_story(*names: str) -> Draw:
+    """Draws one of the named kinds of story (see `stories`); one name or several."""
+
+    def draw(generator: torch.Generator) -> tuple[list[Tensor], tuple[Tensor, Tensor]]:
+        story = STORIES[names[int(torch.randint(0, len(names), (), generator=generator))]](generator)
+        return story.told, story.asked
+
+    return draw
+
+
+def question_task(draw: Draw, what: str) -> Task:
+    """A question about facts that lie scattered in real text, asked at its end (for stories: see arXiv 2406.10149)."""
 
     def make(rows: int, length: int, generator: torch.Generator, source: Tensor) -> Batch:
-        """As in `Task`."""
+        """As in `Task`. Rows that differ in length are cut on the left to that of the shortest."""
         sequences, answers = [], []
         for row in pieces(source, rows, length, generator):
-            kind = names[int(torch.randint(0, len(names), (), generator=generator))]
-            story = STORIES[kind](generator)
-            sequences.append(scatter([to_bytes(f" {line} ") for line in story.sentences], row, generator))
-            sequences[-1] = torch.cat([sequences[-1], to_bytes(f"\n{story.question} {story.answer}.")])
-            answers.append(len(story.answer) + 1)
-        return _ask_ends(sequences, answers)
+            told, (question, answer) = draw(generator)
+            sequences.append(torch.cat([scatter(told, row, generator), question, answer]))
+            answers.append(len(answer))
+        shortest = min(map(len, sequences))
+        ids = torch.stack([row[len(row) - shortest :] for row in sequences])
+        return Batch(ids, torch.arange(shortest) >= shortest - torch.tensor(answers).unsqueeze(-1))
 
-    return Task(make, 256, "bytes of text around the story", text_bytes)
-
-
-def _ask_ends(sequences: list[Tensor], answers: list[int]) -> Batch:
-    """Rows of equal length, cut on the left where they differ; the last `answers[i]` bytes of row i are asked."""
-    shortest = min(map(len, sequences))
-    ids = torch.stack([row[len(row) - shortest :] for row in sequences])
-    lengths = torch.tensor(answers).unsqueeze(-1)
-    return Batch(ids, torch.arange(shortest) >= shortest - lengths)
+    return Task(make, 256, f"bytes of text around the {what}", text_bytes)
 
 
 TASKS: dict[str, Task] = {
     "recall": recall_task(),
     **{name: recall_task(layout) for name, layout in LAYOUTS.items()},
-    "needle": Task(needle, 256, "bytes of text around the fact", text_bytes),
+    "needle": question_task(draw_needle, "fact"),
     "text": Task(stretches, 256, "bytes", text_bytes, least=2),
     "dna": Task(stretches, len(BASES), "bases", dna_bases, least=2),
-    **{name: story_task(name) for name in STORIES},
-    "stories": story_task(*STORIES),
+    **{name: question_task(draw_story(name), "story") for name in STORIES},
+    "stories": question_task(draw_story(*STORIES), "story"),
 }
 
 
@@ -240,7 +231,8 @@ def check_vocabulary(task: str, vocab_size: int) -> None:
     """Raises ConfigError for a model whose vocabulary is not that of the task."""
     needed = TASKS[task].vocab_size
     if needed != vocab_size:
-        raise ConfigError(f"task {task!r} needs {needed} symbols, this model has {vocab_size}")
+        text = "task {task} needs {needed} symbols, this model has {count}"
+        raise ConfigError(text, task=repr(task), needed=needed, count=vocab_size)
 
 
 def check_size(setting: str, task: str, size: int) -> int:
@@ -250,12 +242,7 @@ def check_size(setting: str, task: str, size: int) -> int:
 
 @plain_defaults()
 def make_batch(
-    task: str,
-    rows: int,
-    size: int,
-    generator: torch.Generator,
-    held_out: bool = False,
-    source: Tensor | None = None,
+    task: str, rows: int, size: int, generator: torch.Generator, held_out: bool = False, source: Tensor | None = None
 ) -> Batch:
     """A batch of a named task, cut from `source` (t,) or from the bundled text or genome, of which a part is held out.
 
@@ -263,7 +250,6 @@ def make_batch(
     """
     check_choice("task", task, TASKS)
     check_size("size", task, size)
-    made = TASKS[task]
-    if source is None and made.source is not None:
-        source = made.source(held_out)
-    return made.make(rows, size, generator, source)
+    if source is None and TASKS[task].source is not None:
+        source = TASKS[task].source(held_out)
+    return TASKS[task].make(rows, size, generator, source)
