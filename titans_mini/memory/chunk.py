@@ -82,6 +82,7 @@ class Record(NamedTuple):
     loss: Tensor  # inner loss before the write
     gates: Gates
     norm: Tensor | None  # memory norm after the write
+    silence: Tensor | None = None  # the loss of a memory that answers 0; only in a trace of NeuralMemory
 
 
 def read(fast: Fast, activity: Activity, coef: Coefficients, queries: Tensor, rule: Rule) -> Tensor:

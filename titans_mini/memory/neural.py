@@ -152,7 +152,7 @@ class NeuralMemory(nn.Module):
         for rest in pieces:
             full = rest.keys.shape[1] == self.config.chunk
             out, after, record = self._step(fast, rest, ends=full)
-            steps.append((out, record if traced else None))
+            steps.append((out, _with_silence(record, rest.values) if traced else None))
             if full:
                 fast, rest = after, None
         pending = self._no_pending(fast) if rest is None else Pending(*rest[:2], rest.features, None)
@@ -279,6 +279,10 @@ class NeuralMemory(nn.Module):
             wanted = wanted_state(sizes, weights, self._initial_momentum(weights), conv)
             self._wanted = {(batch, dtype, conv): wanted}
         return self._wanted[batch, dtype, conv]
+
+
+def _with_silence(record: Record, values: Tensor) -> Record:
+    return record._replace(silence=values.square().sum(-1))
 
 
 def _waiting(pending: Pending) -> Tensor:

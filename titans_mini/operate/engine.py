@@ -10,7 +10,6 @@ pass. m memories count head by head.
 
 from __future__ import annotations
 
-import copy
 from dataclasses import asdict
 from typing import NamedTuple
 
@@ -23,10 +22,10 @@ from ..data.scenarios import Stream, to_bytes
 from ..data.text import bundled_text
 from ..errors import ConfigError
 from ..memory import NeuralMemory
-from ..memory.chunk import Fast, Record, Tokens
+from ..memory.chunk import Fast, Record
 from ..memory.fastweights import Weights
 from ..memory.gates import SurpriseGate
-from ..memory.state import MemoryState
+from ..memory.state import MemoryState, join
 from ..models.model import ModelState, TitansLM
 from ..simulation import run_stream, start_fast
 
@@ -42,48 +41,16 @@ class Reading(NamedTuple):
     silence: Tensor | None = None  # (m, t) the loss of a memory that answers 0: ||v||^2, over the square norm of keys
 
 
-class Watching:
-    """What a view of a memory adds: a log of what each token since the last `take` did. See `watch`."""
-
-    log: list[Tensor]
-
-    def forward(
-        self,
-        x: Tensor,
-        state: MemoryState | None = None,
-        mask: Tensor | None = None,
-        *,
-        trace: list[Record] | None = None,
-    ):
-        """As the memory's own. Pending tokens are stepped again but logged once."""
-        held = 0 if state is None else state.pending.keys.shape[1]
-        before = len(self.log)
-        result = super().forward(x, state, mask, trace=trace)
-        self.log[before:] = [torch.cat(self.log[before:], dim=-1)[..., held:]]
-        return result
-
-    def _step(self, fast: Fast, tokens: Tokens, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
-        result = super()._step(fast, tokens, ends)
-        self.log.append(_numbers(result[2], tokens.values, self.config.norm))
-        return result
-
-    def take(self) -> Tensor:
-        """(4, n, t): raw, loss, g_write and loss of silence of the tokens since the last `take`."""
-        series, self.log = torch.cat(self.log, dim=-1), []
-        return series
+def _numbers(record: Record, silence: Tensor, norm: float) -> Tensor:
+    """(4, n, t): raw, loss, g_write, and the loss of a memory that answers 0."""
+    return torch.stack([record.raw, record.loss / norm**2, record.gates.g_write, silence / norm**2])
 
 
-def watch(memory: NeuralMemory) -> NeuralMemory:
-    """A view of a memory: the same weights and the same kind, and a log of its own."""
-    kind = type(f"Watched{type(memory).__name__}", (Watching, type(memory)), {})
-    view = kind.__new__(kind)
-    view.__dict__.update(memory.__dict__, log=[])
-    return view
-
-
-def _numbers(record: Record, values: Tensor, norm: float) -> Tensor:
-    silence = values.square().sum(-1)  # (n, c)
-    return torch.stack([record.raw, record.loss / norm**2, record.gates.g_write, silence / norm**2])  # (4, n, c)
+def _traced(records: list[Record], memories: int, norm: float) -> Tensor:
+    """The numbers of all memories, (4, m, t); each of them has as many records, one after the other."""
+    size = len(records) // memories
+    rows = [join(records[at : at + size]) for at in range(0, len(records), size)]
+    return torch.cat([_numbers(record, record.silence, norm) for record in rows], dim=1)
 
 
 def _reading(output: Tensor | None, state, series: Tensor, recipe: bool) -> Reading:
@@ -111,12 +78,9 @@ class LanguageEngine:
 
     def __init__(self, lm: TitansLM) -> None:
         self.lm = lm
-        views = {id(part): watch(part) for part in lm.modules() if isinstance(part, NeuralMemory)}
-        if not views:
+        self.memories = [part for part in lm.modules() if isinstance(part, NeuralMemory)]
+        if not self.memories:
             raise ConfigError("memory_layers must name at least 1 layer for a run to be watched")
-        shared = {id(tensor): tensor for tensor in [*lm.parameters(), *lm.buffers()]}
-        self.watched = copy.deepcopy(lm, shared | views)  # other modules, the same weights
-        self.memories = list(views.values())
         self.recipe = all(isinstance(memory.gate, SurpriseGate) for memory in self.memories)
         self.width = lm.config.memory.head_dim
 
@@ -133,10 +97,9 @@ class LanguageEngine:
     def read(self, piece: Tensor, state: ModelState) -> Reading:
         """Reads and writes. Raises DivergenceError where a number is not finite, ConfigError as `check` does."""
         self.check(piece)
-        for memory in self.memories:
-            memory.log = []
-        logits, state = self.watched(piece.unsqueeze(0), state)
-        series = torch.cat([memory.take() for memory in self.memories], dim=1)  # (4, m, t)
+        records: list[Record] = []
+        logits, state = self.lm(piece.unsqueeze(0), state, trace=records)
+        series = _traced(records, len(self.memories), self.lm.config.memory.norm)  # (4, m, t)
         return _reading(logits, state, series, self.recipe)
 
     @torch.no_grad()
@@ -160,7 +123,7 @@ class MemoryEngine:
     predicts = False
 
     def __init__(self, memory: NeuralMemory) -> None:
-        self.memory, self.watched = memory, watch(memory)
+        self.memory = memory
         self.recipe = isinstance(memory.gate, SurpriseGate)
         self.width = memory.config.head_dim
 
@@ -180,9 +143,9 @@ class MemoryEngine:
     def read(self, piece: Tensor, state: MemoryState) -> Reading:
         """As LanguageEngine."""
         self.check(piece)
-        self.watched.log = []
-        output, state = self.watched(piece.unsqueeze(0), state)
-        return _reading(output, state, self.watched.take(), self.recipe)
+        records: list[Record] = []
+        output, state = self.memory(piece.unsqueeze(0), state, trace=records)
+        return _reading(output, state, _traced(records, 1, self.memory.config.norm), self.recipe)
 
     def fast(self, state: MemoryState) -> list[Weights]:
         """The fast weights, one memory."""
@@ -234,8 +197,9 @@ class RecipeEngine:
         ids = torch.cat([state.context, piece])
         keys, values = (part[CONTEXT:] for part in self.encoder(ids))  # (t, dim)
         fast, record = run_stream([self.config], Stream(piece, keys, values, ()), state.fast)
+        silence = (values.unsqueeze(0) * memory.norm).square().sum(-1)
         state = RecipeState(fast, ids[-CONTEXT:].clone(), state.tokens_seen + len(piece))
-        return _reading(None, state, _numbers(record, values.unsqueeze(0) * memory.norm, memory.norm), True)
+        return _reading(None, state, _numbers(record, silence, memory.norm), True)
 
     def fast(self, state: RecipeState) -> list[Weights]:
         """The fast weights, one memory."""
