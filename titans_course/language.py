@@ -75,6 +75,15 @@ def option(control: str, name: object, language: str = DEFAULT) -> str:
     return catalogue(language).get((f"option.{control}", str(name)), str(name))
 
 
+@cache
 def speaker(language: str = DEFAULT) -> Say:
-    """A function that says a template in that language: what figures take as `say`."""
-    return lambda template, /, **fields: tell(Message(template, **fields), language)
+    """A function that says a template with its fields, or a `Message`, in that language: the `say` of figures.
+
+    The same function each time, so that what is cached by it stays cached.
+    """
+
+    def speak(template: str, /, **fields: object) -> str:
+        ready = isinstance(template, Message) and not fields
+        return tell(template if ready else Message(template, **fields), language)
+
+    return speak

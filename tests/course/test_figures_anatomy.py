@@ -6,7 +6,6 @@ import pytest
 from titans_course.figures.anatomy import (
     curve_figure,
     gradient_figure,
-    losses,
     matrix_figure,
     step_figure,
     step_formula,
@@ -14,7 +13,7 @@ from titans_course.figures.anatomy import (
     weights_figures,
     write_figure,
 )
-from titans_course.studies.anatomy import dissect
+from titans_course.studies.anatomy import dissect, losses
 from titans_mini import MemoryConfig, SimulationConfig
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import numpy as np
 import plotly.graph_objects as go
-import torch
 from plotly.subplots import make_subplots
 
-from titans_mini.memory.fastweights import ACTIVATIONS, apply_memory
+from titans_mini.messages import Message
 
-from ..studies.anatomy import Step
-from .trace import COLOURS
+from ..language import Say
+from ..studies.anatomy import Step, losses
+from .trace import COLOURS, NO_NAME
 
 SCALE = ((0.0, COLOURS["g_write"]), (0.5, "#FFFFFF"), (1.0, COLOURS["surprise"]))  # negative, zero, positive
 CLEAR = (  # as SCALE, but zero lets the page through, light or dark
@@ -23,15 +22,17 @@ BARE = {"showgrid": False, "zeroline": False, "ticks": ""}  # of an axis
 EDGE, GAP, INNER = 0.06, 0.03, 0.99  # of a figure: its edge strips, the space beside them, and where frames end
 LINES = ("surprise", "g_write", "memory_norm", "g_forget", "momentum", "loss")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+CELL = Message("output %{y}, input %{x}: %{z:.4f}")  # what a cell of a layer says
 
 
-def matrix_figure(matrices: Mapping[str, np.ndarray], *, height: int = 260) -> go.Figure:
+def matrix_figure(matrices: Mapping[str, np.ndarray], *, height: int = 260, say: Say = Message) -> go.Figure:
     """Matrices (outputs, inputs) as heat maps below each other, each under its name.
 
     Zero is white, positive red, negative blue. Each has its own scale, whose end stands in the title.
     """
     ends = [float(np.abs(matrix).max()) or 1.0 for matrix in matrices.values()]
-    titles = [f"{name} (colours end at ±{end:.2g})" for name, end in zip(matrices, ends, strict=True)]
+    ended = zip(matrices, ends, strict=True)
+    titles = [say("{name} (colours end at ±{end:.2g})", name=name, end=end) for name, end in ended]
     figure = make_subplots(rows=len(ends), subplot_titles=titles, vertical_spacing=0.3 / len(ends))
     for row, (matrix, end) in enumerate(zip(matrices.values(), ends, strict=True), start=1):
         drawn = go.Heatmap(
@@ -40,65 +41,67 @@ def matrix_figure(matrices: Mapping[str, np.ndarray], *, height: int = 260) -> g
             zmax=end,
             colorscale=SCALE,
             showscale=False,
-            hovertemplate="output %{y}, input %{x}: %{z:.4f}<extra></extra>",
+            hovertemplate=say(CELL) + NO_NAME,
         )
         figure.add_trace(drawn, row=row, col=1)
-    figure.update_yaxes(autorange="reversed", title_text="output")
-    figure.update_xaxes(title_text="input", row=len(ends), col=1)
+    figure.update_yaxes(autorange="reversed", title_text=say("output"))
+    figure.update_xaxes(title_text=say("input"), row=len(ends), col=1)
     figure.update_annotations(font_size=13)
     figure.update_layout(height=height * len(ends), margin={"l": 60, "r": 20, "t": 40, "b": 44})
     return figure
 
 
-def step_figure(step: Step, layer: int = -1, *, height: int = 190) -> go.Figure:
+def step_figure(step: Step, layer: int = -1, *, height: int = 190, say: Say = Message) -> go.Figure:
     """One layer in one token's write: weights before, gradient, change, weights after. Recipe: 2.2."""
     before, after = step.before[layer], step.after[layer]
     parts = {
-        "weights before": before,
-        "gradient = δ aᵀ": step.gradients[layer],
-        "change = after − before": after - before,
-        "weights after": after,
+        say("weights before"): before,
+        say("gradient = δ aᵀ"): step.gradients[layer],
+        say("change = after − before"): after - before,
+        say("weights after"): after,
     }
-    return matrix_figure(parts, height=height)
+    return matrix_figure(parts, height=height, say=say)
 
 
 def curve_figure(
     curves: Mapping[str, Sequence[float]],
     *,
     x: Sequence[float] | None = None,
-    x_title: str = "token",
+    x_title: str | None = None,
     y_title: str = "",
     log: bool = False,
     height: int = 320,
+    say: Say = Message,
 ) -> go.Figure:
-    """Curves under their names, against `x` or 0, 1, 2 ...; `log` makes the upright axis logarithmic."""
+    """Curves under their names, against `x` or 0, 1, 2 ... (tokens); `log` makes the y axis logarithmic."""
     figure = go.Figure()
     for index, (name, values) in enumerate(curves.items()):
         line = {"color": COLOURS[LINES[index % len(LINES)]], "dash": DASHES[index % len(DASHES)], "width": 2}
         y = np.asarray(values, dtype=np.float32)
         mode = "lines+markers" if len(y) <= 12 else "lines"
         figure.add_trace(go.Scatter(x=list(range(len(y)) if x is None else x), y=y, name=name, mode=mode, line=line))
-    figure.update_xaxes(title_text=x_title)
+    figure.update_xaxes(title_text=say("token") if x_title is None else x_title)
     figure.update_yaxes(title_text=y_title, type="log" if log else "linear")
     legend = {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"}
     figure.update_layout(height=height, margin={"l": 70, "r": 20, "t": 36, "b": 44}, legend=legend, showlegend=True)
     return figure
 
 
-def vector_figure(step: Step, *, height: int = 210) -> go.Figure:
+def vector_figure(step: Step, *, height: int = 210, say: Say = Message) -> go.Figure:
     """k, v, M(k) and the error M(k) - v as strips, a column a feature, on one scale around zero."""
-    strips = {"k": step.key, "v": step.value, "M(k)": step.prediction, "error": step.error}
+    strips = {"k": step.key, "v": step.value, "M(k)": step.prediction, say("error"): step.error}
     end = _end(*strips.values())
-    drawn = _heat(np.stack(list(strips.values())), end, gap=2)
-    drawn.update(y=list(strips), hovertemplate="%{y}, feature %{x}: %{z:.4f}<extra></extra>")
+    drawn = _heat(np.stack(list(strips.values())), end, say, gap=2)
+    drawn.update(y=list(strips), hovertemplate=say("%{y}, feature %{x}: %{z:.4f}") + NO_NAME)
     figure = go.Figure(drawn)
     _frame(figure, (len(strips), len(step.key)))
     figure.update_yaxes(showticklabels=True, tickfont_size=13)
-    figure.update_xaxes(showticklabels=True, domain=[0, INNER], title_text="feature")
-    return _plain(figure, f"k, v, M(k), error · colours end at ±{end:.2g}", height, left=48, bottom=44)
+    figure.update_xaxes(showticklabels=True, domain=[0, INNER], title_text=say("feature"))
+    title = say("k, v, M(k), error · colours end at ±{end:.2g}", end=end)
+    return _plain(figure, title, height, left=48, bottom=44)
 
 
-def gradient_figure(step: Step, layer: int, *, height: int = 320) -> go.Figure:
+def gradient_figure(step: Step, layer: int, *, height: int = 320, say: Say = Message) -> go.Figure:
     """One layer's gradient with its factors along its edges, delta upright and a across: each cell is their product."""
     gradient, delta, a = step.gradients[layer], step.deltas[layer], step.inputs[layer]
     end = _end(gradient)
@@ -106,12 +109,12 @@ def gradient_figure(step: Step, layer: int, *, height: int = 320) -> go.Figure:
         rows=2, cols=2, shared_xaxes="columns", shared_yaxes="rows", row_heights=[EDGE, 1 - EDGE],
         column_widths=[EDGE, 1 - EDGE], horizontal_spacing=GAP, vertical_spacing=GAP,
     )  # fmt: skip
-    across, upright = _heat(a[None], _end(a)), _heat(delta[:, None], _end(delta))
-    across.hovertemplate = "a, input %{x}: %{z:.4f}<extra></extra>"
-    upright.hovertemplate = "δ, output %{y}: %{z:.4f}<extra></extra>"
-    products = _heat(gradient, end)
+    across, upright = _heat(a[None], _end(a), say), _heat(delta[:, None], _end(delta), say)
+    across.hovertemplate = say("a, input %{x}: %{z:.4f}") + NO_NAME
+    upright.hovertemplate = say("δ, output %{y}: %{z:.4f}") + NO_NAME
+    products = _heat(gradient, end, say)
     products.customdata = np.stack(np.broadcast_arrays(delta[:, None], a[None]), axis=-1).astype(np.float32)
-    products.hovertemplate = "δ %{customdata[0]:.3f} · a %{customdata[1]:.3f} = %{z:.4f}<extra></extra>"
+    products.hovertemplate = "δ %{customdata[0]:.3f} · a %{customdata[1]:.3f} = %{z:.4f}" + NO_NAME
     for drawn, row, col in ((across, 1, 2), (upright, 2, 1), (products, 2, 2)):
         figure.add_trace(drawn, row=row, col=col)
     _frame(figure, gradient.shape)
@@ -120,14 +123,14 @@ def gradient_figure(step: Step, layer: int, *, height: int = 320) -> go.Figure:
     figure.update_xaxes(visible=False, row=1, col=1)
     figure.update_yaxes(visible=False, row=1, col=1)
     figure.update_xaxes(domain=[EDGE + GAP, INNER], col=2)
-    figure.update_xaxes(title_text="inputs", row=2, col=2)
+    figure.update_xaxes(title_text=say("inputs"), row=2, col=2)
     figure.update_yaxes(title_text="δ", row=2, col=1)
     note = {"xref": "paper", "yref": "paper", "x": EDGE / 2, "y": 1 - EDGE / 2, "yanchor": "middle", "showarrow": False}
     figure.add_annotation(note, text="a", font_size=14)
-    return _plain(figure, f"gradient δ aᵀ · ±{end:.2g}", height)
+    return _plain(figure, say("gradient δ aᵀ · ±{end:.2g}", end=end), height)
 
 
-def weights_figures(step: Step, layer: int, *, height: int = 320) -> dict[str, go.Figure]:
+def weights_figures(step: Step, layer: int, *, height: int = 320, say: Say = Message) -> dict[str, go.Figure]:
     """One layer's weights before, their change and the weights after, on one scale.
 
     The change is mostly far smaller than the weights: it is drawn larger by a factor that its title names.
@@ -137,53 +140,40 @@ def weights_figures(step: Step, layer: int, *, height: int = 320) -> dict[str, g
     end, largest = _end(before, after, change), _end(change, zero=0.0)
     times = _round_down(end / largest) if largest else 1.0
     titles = {
-        "before": (before, f"W before · ±{end:.2g}"),
-        "change": (change, f"change · ±{end / times:.2g}" + (f" (×{times:g})" if times > 1 else "")),
-        "after": (after, f"W after · ±{end:.2g}"),
+        "before": (before, say("W before · ±{end:.2g}", end=end)),
+        "change": (change, say("change · ±{end:.2g}", end=end / times) + (f" (×{times:g})" if times > 1 else "")),
+        "after": (after, say("W after · ±{end:.2g}", end=end)),
     }
     figures = {}
     for name, (matrix, title) in titles.items():
-        figure = go.Figure(_heat(matrix, end / times if name == "change" else end))
+        figure = go.Figure(_heat(matrix, end / times if name == "change" else end, say))
         _frame(figure, matrix.shape)
-        figure.update_xaxes(domain=[0, INNER], title_text="inputs")
-        figure.update_yaxes(domain=[0, 1 - EDGE - GAP], title_text="outputs")  # in line with the gradient's rows
+        figure.update_xaxes(domain=[0, INNER], title_text=say("inputs"))
+        figure.update_yaxes(domain=[0, 1 - EDGE - GAP], title_text=say("outputs"))  # in line with the gradient's rows
         figures[name] = _plain(figure, title, height)
     return figures
 
 
-def losses(step: Step, thetas: np.ndarray, activation: str = "silu") -> np.ndarray:
-    """Loss of this token's pair after a write with each of `thetas`, all else as in `step`."""
-    double = partial(torch.as_tensor, dtype=torch.float64)  # a write far too large stays in its range
-    sizes = double(thetas)[:, None, None]
-    weights = tuple(
-        (1 - step.alpha) * double(before) - sizes * double(gradient)  # (thetas, o, i)
-        for before, gradient in zip(step.before, step.gradients, strict=True)
-    )
-    keys = double(step.key).expand(len(sizes), 1, -1)  # (thetas, 1, d)
-    left = apply_memory(weights, keys, ACTIVATIONS[activation])[:, 0] - double(step.value)
-    unit = float(double(step.error).square().sum()) / step.loss_before if step.loss_before else 1.0
-    return (left.square().sum(-1) / unit).numpy()
-
-
-def write_figure(step: Step, *, height: int = 210) -> go.Figure:
+def write_figure(step: Step, *, height: int = 210, say: Say = Message) -> go.Figure:
     """The pair's loss after the write against the size of the write, with this step's theta marked."""
     thetas = np.geomspace(1e-5, 1.0, 121)
     curve = losses(step, thetas)
     figure = go.Figure(
         go.Scatter(
-            x=thetas.tolist(), y=np.where(np.isfinite(curve), curve, np.nan).tolist(), mode="lines", name="loss after",
-            line={"color": COLOURS["loss"], "width": 2}, hovertemplate="theta %{x:.2g}: loss %{y:.3f}<extra></extra>",
+            x=thetas.tolist(), y=np.where(np.isfinite(curve), curve, np.nan).tolist(), mode="lines",
+            name=say("loss after"), line={"color": COLOURS["loss"], "width": 2},
+            hovertemplate=say("theta %{x:.2g}: loss %{y:.3f}") + NO_NAME,
         )
     )  # fmt: skip
     top = max(2.0 * step.loss_before, 1e-3)
     figure.add_hline(step.loss_before, line={"dash": "dot", "color": COLOURS["loss"], "width": 1})
     figure.add_scatter(
-        x=[min(max(step.theta, 1e-5), 1.0)], y=[min(step.loss_after, top)], mode="markers", name="this write",
-        marker={"size": 12, "color": COLOURS["surprise"]}, hovertemplate="this write<extra></extra>",
+        x=[min(max(step.theta, 1e-5), 1.0)], y=[min(step.loss_after, top)], mode="markers", name=say("this write"),
+        marker={"size": 12, "color": COLOURS["surprise"]}, hovertemplate=say("this write") + NO_NAME,
     )  # fmt: skip
     figure.update_xaxes(type="log", title_text="theta", range=[-5, 0], dtick=1, exponentformat="power")
-    figure.update_yaxes(range=[-0.04 * top, 1.04 * top], title_text="loss")
-    return _plain(figure, "loss after the write · dotted: before it", height, left=52, bottom=44)
+    figure.update_yaxes(range=[-0.04 * top, 1.04 * top], title_text=say("loss"))
+    return _plain(figure, say("loss after the write · dotted: before it"), height, left=52, bottom=44)
 
 
 def step_formula(step: Step, eta: float, lam: float, *, by_hand: bool = False) -> str:
@@ -227,13 +217,13 @@ def _end(*arrays: np.ndarray, zero: float = 1.0) -> float:
     return float(finite.max(initial=0.0)) or zero
 
 
-def _heat(matrix: np.ndarray, end: float, *, gap: int = 1) -> go.Heatmap:
+def _heat(matrix: np.ndarray, end: float, say: Say, *, gap: int = 1) -> go.Heatmap:
     """A heat map around zero; cells that are not finite stay empty."""
     z = np.where(np.isfinite(matrix), matrix, np.nan).astype(np.float32)
     gap = gap if max(z.shape) <= 32 else 0
     return go.Heatmap(
         z=z, zmin=-end, zmax=end, colorscale=CLEAR, showscale=False, xgap=gap, ygap=gap,
-        hovertemplate="output %{y}, input %{x}: %{z:.4f}<extra></extra>",
+        hovertemplate=say(CELL) + NO_NAME,
     )  # fmt: skip
 
 

@@ -7,17 +7,20 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from titans_mini.messages import Message
+
 from ..bug_hunt.checks import CLOSE
-from .trace import COLOURS, TAU
+from ..language import Say
+from .trace import COLOURS, NO_NAME, TAU
 
 DONE = {
-    "future": "tokens from here on are others",
-    "rows": "the row alone, without its batch",
-    "parts": "a second call begins here",
+    "future": Message("tokens from here on are others"),
+    "rows": Message("the row alone, without its batch"),
+    "parts": Message("a second call begins here"),
 }
 
 
-def moved_figure(moved: Sequence[float], look: str, token: int, *, height: int = 320) -> go.Figure:
+def moved_figure(moved: Sequence[float], look: str, token: int, *, height: int = 320, say: Say = Message) -> go.Figure:
     """A bar per token: how far its read moved. Red is what must not move; see `bug_hunt.moved` for `look`.
 
     With "future" tokens from `token` on may move, and are blue.
@@ -28,28 +31,28 @@ def moved_figure(moved: Sequence[float], look: str, token: int, *, height: int =
         x=np.arange(len(values)), y=values,
         marker_color=[COLOURS["g_write"] if fine else COLOURS["surprise"] for fine in allowed],
         text=[f"{value:.2g}" if value > CLOSE else "0" for value in values],
-        textposition="outside", cliponaxis=False, hovertemplate="token %{x}: %{y:.3g}<extra></extra>",
+        textposition="outside", cliponaxis=False, hovertemplate=say("token %{x}: %{y:.3g}") + NO_NAME,
     )  # fmt: skip
     figure = go.Figure(bars)
     where = -0.5 if look == "rows" else token - 0.5
     figure.add_vline(where, line={"dash": "dot", "width": 1.5, "color": TAU})
     side = "right" if token > 2 * len(values) / 3 and look != "rows" else "left"
     note = {"xanchor": side, "yref": "paper", "y": 1, "yanchor": "bottom", "showarrow": False}
-    figure.add_annotation(note, x=where, text=DONE[look], font_size=12)
-    figure.update_xaxes(title_text="token", dtick=1)
-    figure.update_yaxes(title_text="largest move of a read", range=[0, 1.15 * max(values.max(), CLOSE)])
+    figure.add_annotation(note, x=where, text=say(DONE[look]), font_size=12)
+    figure.update_xaxes(title_text=say("token"), dtick=1)
+    figure.update_yaxes(title_text=say("largest move of a read"), range=[0, 1.15 * max(values.max(), CLOSE)])
     return figure.update_layout(height=height, margin={"l": 70, "r": 20, "t": 50, "b": 48}, showlegend=False)
 
 
-def table_figure(table: Mapping[str, Mapping[str, bool]], *, height: int = 380) -> go.Figure:
+def table_figure(table: Mapping[str, Mapping[str, bool]], *, height: int = 380, say: Say = Message) -> go.Figure:
     """A row per memory, a column per check: green where it passes, red where it fails."""
     checks = list(next(iter(table.values())))
     passes = np.array([[table[name][check] for check in checks] for name in table])
     colours = [[0, COLOURS["surprise"]], [1, COLOURS["memory_norm"]]]
     cells = go.Heatmap(
         z=passes.astype(int), x=checks, y=list(table), zmin=0, zmax=1, colorscale=colours, showscale=False,
-        text=np.where(passes, "passes", "FAILS"), texttemplate="%{text}", textfont={"color": "#fff"}, xgap=3, ygap=3,
-        hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
+        text=np.where(passes, say("passes"), say("FAILS")), texttemplate="%{text}", textfont={"color": "#fff"},
+        xgap=3, ygap=3, hovertemplate="%{y}, %{x}: %{text}" + NO_NAME,
     )  # fmt: skip
     figure = go.Figure(cells)
     figure.update_yaxes(autorange="reversed")

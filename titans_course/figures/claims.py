@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import plotly.graph_objects as go
 
+from titans_mini.messages import Message
+
 from ..claims.finding import FAILS, HOLDS, PART, UNTESTED, Finding
 from ..claims.view import MISSING, figure_rows, label
+from ..language import Say
 from .trace import COLOURS
 
 VERDICT_COLOURS = {
@@ -17,15 +20,18 @@ VERDICT_COLOURS = {
     UNTESTED: COLOURS["loss"],
     MISSING: COLOURS["pinned"],
 }
-HEADS = ("value", "low", "high", "seeds")
+HEADS = {"value": Message("value"), "low": Message("low"), "high": Message("high"), "seeds": Message("seeds")}
 ROW = 24  # pixels
 INK = "#22303C"  # reads on a pale verdict
 
 
-def finding_figure(finding: Finding, row: str) -> go.Figure:
+def finding_figure(
+    finding: Finding, row: str, *, labels: Callable[[str, str], str] = label, say: Say = Message
+) -> go.Figure:
     """A table of the figures of a row: value, and where there are seeds their lowest, highest and number.
 
-    Each line is in the colour of the verdict of its first reading, or of the row where it belongs to none.
+    `labels` gives the label of a row's figure. Each line is in the colour of the verdict of its first reading, or of
+    the row where it belongs to none.
     """
     rows = figure_rows(finding)
     heads = [head for head in HEADS if any(cells[head] for cells in rows.values())]
@@ -33,8 +39,9 @@ def finding_figure(finding: Finding, row: str) -> go.Figure:
     places = [names.index(_verdict(finding, name)) for name in rows]
     scale = [[place / (len(names) - 1), VERDICT_COLOURS[name]] for place, name in enumerate(names)]
     cells = go.Heatmap(
-        z=[[place] * len(heads) for place in places], x=heads, y=[label(row, name) for name in rows], zmin=0,
-        zmax=len(names) - 1, showscale=False, colorscale=scale, opacity=0.45, xgap=3, ygap=3, hoverinfo="skip",
+        z=[[place] * len(heads) for place in places], x=[say(HEADS[head]) for head in heads],
+        y=[labels(row, name) for name in rows], zmin=0, zmax=len(names) - 1,
+        showscale=False, colorscale=scale, opacity=0.45, xgap=3, ygap=3, hoverinfo="skip",
         text=[[line[head] for head in heads] for line in rows.values()], texttemplate="%{text}",
         textfont={"color": INK},
     )  # fmt: skip
@@ -58,6 +65,7 @@ def rule_figure(
     y_title: str,
     log: bool = False,
     height: int = 340,
+    say: Say = Message,
 ) -> go.Figure:
     """Points (x, y), each in the colour of the verdict that a rule gives there; a legend of the verdicts met."""
     figure = go.Figure(
@@ -68,20 +76,20 @@ def rule_figure(
         if points:
             place, value = zip(*points, strict=True)
             marker = {"color": colour, "size": 11}
-            figure.add_trace(go.Scatter(x=place, y=value, mode="markers", name=verdict, marker=marker))
+            figure.add_trace(go.Scatter(x=place, y=value, mode="markers", name=say(verdict), marker=marker))
     figure.update_xaxes(title_text=x_title, type="log" if log else "linear", exponentformat="power")
     figure.update_yaxes(title_text=y_title)
     legend = {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"}
     return figure.update_layout(height=height, margin={"l": 70, "r": 20, "t": 40, "b": 50}, legend=legend)
 
 
-def counts_figure(counts: Mapping[str, int], *, height: int = 240) -> go.Figure:
+def counts_figure(counts: Mapping[str, int], *, height: int = 240, say: Say = Message) -> go.Figure:
     """A bar for each verdict."""
     bars = go.Bar(
-        x=list(counts.values()), y=list(counts), orientation="h", text=list(counts.values()),
+        x=list(counts.values()), y=[say(name) for name in counts], orientation="h", text=list(counts.values()),
         marker_color=[VERDICT_COLOURS[name] for name in counts], hoverinfo="skip",
     )  # fmt: skip
     figure = go.Figure(bars)
     figure.update_yaxes(autorange="reversed", automargin=True)
-    figure.update_xaxes(title_text="claims", rangemode="tozero")
+    figure.update_xaxes(title_text=say("claims"), rangemode="tozero")
     return figure.update_layout(height=height, margin={"l": 20, "r": 20, "t": 16, "b": 44})

@@ -7,32 +7,36 @@ from collections.abc import Mapping
 import plotly.graph_objects as go
 
 from titans_mini.errors import check_choice
+from titans_mini.messages import Message
 
+from ..language import Say
+from .trace import NO_NAME
 from .variants import LINE, MODE_COLOURS, MODE_DASHES, NAMES, curves
 
 Rows = list[dict]
 
 
-def context_figure(series: Mapping[str, Rows], *, height: int = 320) -> go.Figure:
+def context_figure(series: Mapping[str, Rows], *, height: int = 320, say: Say = Message) -> go.Figure:
     """Series -> rows of a card's `context`: bits of the same bytes against the length of their context.
 
     Bars are two standard errors of the difference to the longest context.
     """
-    figure = _drawn(series, "context", "bits")
-    return _sizes(curves(figure, "bytes of context", "bits per byte", height), series, "context")
+    figure = _drawn(series, "context", "bits", say)
+    return _sizes(curves(figure, say("bytes of context"), say("bits per byte"), height), series, "context")
 
 
-def second_reading_figure(series: Mapping[str, Rows], *, height: int = 320) -> go.Figure:
+def second_reading_figure(series: Mapping[str, Rows], *, height: int = 320, say: Say = Message) -> go.Figure:
     """Series -> rows of a card's `second_reading`: bits saved by it against the length of the passage.
 
     Bars are two standard errors. A line at 0 marks a second reading that is no easier than the first.
     """
-    figure = _drawn(series, "passage", "saved")
+    figure = _drawn(series, "passage", "saved", say)
     figure.add_hline(0, line={"dash": "dot", "width": 1.2, "color": LINE})
-    return _sizes(curves(figure, "bytes of the passage", "bits saved per byte", height), series, "passage")
+    curves(figure, say("bytes of the passage"), say("bits saved per byte"), height)
+    return _sizes(figure, series, "passage")
 
 
-def _drawn(series: Mapping[str, Rows], across: str, upright: str) -> go.Figure:
+def _drawn(series: Mapping[str, Rows], across: str, upright: str, say: Say) -> go.Figure:
     """A curve of the field `upright` against the field `across` for each series."""
     figure = go.Figure()
     for name, unordered in series.items():
@@ -41,10 +45,10 @@ def _drawn(series: Mapping[str, Rows], across: str, upright: str) -> go.Figure:
         figure.add_trace(
             go.Scatter(
                 x=[row[across] for row in rows], y=[row[upright] for row in rows], mode="lines+markers",
-                name=NAMES[name], marker={"size": 7},
+                name=say(NAMES[name]), marker={"size": 7},
                 line={"color": MODE_COLOURS[name], "dash": MODE_DASHES[name], "width": 2},
                 error_y={"array": [2 * (row["error"] or 0) for row in rows], "thickness": 1, "width": 3},
-                hovertemplate=f"{NAMES[name]} %{{y:.3f}}<extra></extra>",
+                hovertemplate=say("{curve} %{y:.3f}", curve=NAMES[name]) + NO_NAME,
             )
         )  # fmt: skip
     return figure

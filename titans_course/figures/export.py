@@ -8,16 +8,18 @@ from dataclasses import fields
 import numpy as np
 
 from titans_mini.config import MemoryConfig, SimulationConfig
+from titans_mini.messages import Message
 from titans_mini.trace import Trace
 
+from ..language import Say
 from . import coloured_text, time_figure
 
 PAGE = """<!doctype html>
-<html lang="en">
+<html lang="{lang}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>titans_mini: a run</title>
+<title>{title}</title>
 <style>
 body {{ font-family: sans-serif; max-width: 1100px; margin: 1em auto; padding: 0 1em; color: #22303C }}
 td {{ padding: 0 1.2em 0.2em 0 }}
@@ -25,12 +27,12 @@ pre {{ background: #F3F5F7; padding: 1em; white-space: pre-wrap; overflow-wrap: 
 </style>
 </head>
 <body>
-<h1>A run of titans_mini</h1>
+<h1>{title}</h1>
 <table>{numbers}</table>
 {figure}
-<h2>The text, shaded by surprise; what was written is underlined</h2>
+<h2>{shaded}</h2>
 {text}
-<h2>Python that repeats this run</h2>
+<h2>{repeat}</h2>
 <pre>{code}</pre>
 </body>
 </html>
@@ -60,14 +62,20 @@ def to_code(settings: SimulationConfig, text: str | None = None, file: str | Non
     return "\n".join(lines) + "\n"
 
 
-def to_html(trace: Trace, pinned: Trace | None = None, code: str = "") -> str:
+def to_html(trace: Trace, pinned: Trace | None = None, code: str = "", *, say: Say = Message) -> str:
     """One HTML page with the numbers, the curves, the coloured text and the code; plotly.js is inside it."""
     numbers = "".join(
         f"<tr><td>{name}</td><td>{html.escape(_spell(value))}</td></tr>" for name, value in trace.summary().items()
     )
-    figure = time_figure(trace, pinned).to_html(full_html=False, include_plotlyjs=True)
-    text = coloured_text(trace, length=len(trace))
-    return PAGE.format(numbers=numbers, figure=figure, text=text, code=html.escape(code))
+    figure = time_figure(trace, pinned, say=say).to_html(full_html=False, include_plotlyjs=True)
+    text = coloured_text(trace, length=len(trace), say=say)
+    words = {
+        "lang": say("en"),  # the language of these words
+        "title": say("A run of titans_mini"),
+        "shaded": say("The text, shaded by surprise; what was written is underlined"),
+        "repeat": say("Python that repeats this run"),
+    }
+    return PAGE.format(**words, numbers=numbers, figure=figure, text=text, code=html.escape(code))
 
 
 def _changes(settings: object, default: object) -> list[str]:

@@ -8,11 +8,18 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from titans_mini.messages import Message
+
+from ..language import Say
 from ..studies.frontiers import Outcome
 from .anatomy import DASHES, LINES
 from .trace import COLOURS, TAU
 
-SHOWN = {"recall": "share of facts recalled", "reward": "reward"}
+SHOWN = {"recall": Message("share of facts recalled"), "reward": Message("reward")}
+TOLD = {  # what a curve says under the mouse
+    "recall": Message("tau %{x:g}: recall %{y:.2f}, %{customdata:.1f} writes"),
+    "reward": Message("tau %{x:g}: reward %{y:.2f}, %{customdata:.1f} writes"),
+}
 
 
 def sweep_figure(
@@ -22,6 +29,7 @@ def sweep_figure(
     chosen: float | None = None,
     silent: float | None = None,
     height: int = 440,
+    say: Say = Message,
 ) -> go.Figure:
     """Recall above and reward below over tau, a curve each; `curves` hold an outcome for each of `taus`.
 
@@ -37,7 +45,7 @@ def sweep_figure(
                 name=name, legendgroup=name, showlegend=row == 1, mode="lines",
                 line={"color": colour, "dash": DASHES[index % len(DASHES)], "width": 2},
                 customdata=[outcome.writes for outcome in outcomes],
-                hovertemplate="tau %{x:g}: " + measure + " %{y:.2f}, %{customdata:.1f} writes",
+                hovertemplate=say(TOLD[measure]),
             )  # fmt: skip
             figure.add_trace(line, row=row, col=1)
             if chosen is not None and index == 0:
@@ -46,9 +54,9 @@ def sweep_figure(
                 mark = go.Scatter(x=[chosen], y=[line.y[here]], mode="markers", marker=ring, showlegend=False)
                 figure.add_trace(mark.update(hoverinfo="skip"), row=row, col=1)
         if silent is not None:
-            note = {"annotation_text": "nothing written", "annotation_font_size": 11} if row == 2 else {}
+            note = {"annotation_text": say("nothing written"), "annotation_font_size": 11} if row == 2 else {}
             figure.add_hline(silent, row=row, col=1, line={"dash": "dot", "width": 1.2, "color": TAU}, **note)
-        figure.update_yaxes(title_text=title, row=row, col=1)
+        figure.update_yaxes(title_text=say(title), row=row, col=1)
     figure.update_yaxes(range=[-0.03, 1.03], row=1, col=1)
     figure.update_xaxes(title_text="tau", row=2, col=1)
     legend = {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"}

@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
+from titans_mini.messages import Message
 from titans_mini.operate.shadow import ShadowConfig
 
+from ..language import Say
 from ..studies.drill import Drill, Sample
-from .trace import COLOURS, DIVERGED, TAU
+from .trace import COLOURS, DIVERGED, LABELS, NO_NAME, TAU
 
 CALM, WARN, BAND, NOTE = COLOURS["memory_norm"], COLOURS["momentum"], "rgba(46,134,171,0.16)", "rgba(138,146,154,0.18)"
 
@@ -46,24 +48,25 @@ def make_gauges(drill: Drill) -> list[Gauge]:
     bounds = runner.monitor.bounds
     low, high = runner.config.limits.writes
     norm, loss = bounds.get("norm_rise"), bounds.get("loss")
-    limit = "warming up" if norm is None else f"limit {_short(norm)}"
+    written = Message("{limit}; 100 d is {bound}", limit=_limit(norm), bound=_short(bounds["norm"]))
+    normal = Message("normal {low} to {high}", low=f"{low:g}", high=f"{high:g}")
     gauges = [
         Gauge(
-            "writes per 1,000", sample.writes, f"normal {low:g} to {high:g}", low, high, top=max(200.0, 1.5 * high),
+            LABELS["frequency"], sample.writes, normal, low, high, top=max(200.0, 1.5 * high),
             alarm=bool(active.keys() & {"writes_high", "writes_low", "writes_rise"}),
         ),
         Gauge(
-            "memory norm", sample.norm, f"{limit}; 100 d is {_short(bounds['norm'])}", None, norm or bounds["norm"],
+            LABELS["memory_norm"], sample.norm, written, None, norm or bounds["norm"],
             top=1e5, bottom=1.0, log=True, marks=(bounds["norm"],),
             alarm=bool(active.keys() & {"norm", "norm_rise", "dead"}),
         ),
         Gauge(
-            "inner loss", sample.loss, "warming up" if loss is None else f"limit {_short(loss)}", None, loss,
-            top=2 * (loss or sample.loss or 1.0), alarm="loss" in active,
+            LABELS["loss"], sample.loss, _limit(loss), None, loss, top=2 * (loss or sample.loss or 1.0),
+            alarm="loss" in active,
         ),
         Gauge(
-            "drift", sample.drift, f"limit {bounds['drift']:g}", None, bounds["drift"], top=2 * bounds["drift"] or 1.0,
-            alarm="drift" in active,
+            Message("drift"), sample.drift, _limit(bounds["drift"]), None, bounds["drift"],
+            top=2 * bounds["drift"] or 1.0, alarm="drift" in active,
         ),
     ]  # fmt: skip
     if runner.engine.predicts and runner.config.shadow is not None:
@@ -72,40 +75,45 @@ def make_gauges(drill: Drill) -> list[Gauge]:
 
 
 def _shadow_gauges(sample: Sample, rule: ShadowConfig) -> list[Gauge]:
-    words = f"limit {rule.threshold:+.0%}"
+    limit = f"{rule.threshold:+.0%}"
+    words = Message("limit {limit}", limit=limit)
     if sample.main_bits is not None:
-        words = f"{words}; {sample.main_bits:.2f} to {sample.shadow_bits:.2f} bits"
+        bits = {"main": f"{sample.main_bits:.2f}", "shadow": f"{sample.shadow_bits:.2f}"}
+        words = Message("limit {limit}; {main} to {shadow} bits", limit=limit, **bits)
     top = max(0.5, 2 * rule.threshold)
-    side = "back to main at" if sample.degraded else "to the shadow at"
-    against, row = "main against shadow", "tokens in a row"
+    if sample.degraded:
+        side = Message("back to main at {patience}", patience=rule.patience)
+    else:
+        side = Message("to the shadow at {patience}", patience=rule.patience)
+    against, row = Message("main against shadow"), Message("tokens in a row")
     return [
         Gauge(against, sample.difference, words, None, rule.threshold, top, bottom=-1.0, alarm=sample.degraded),
-        Gauge(row, float(sample.streak), f"{side} {rule.patience}", None, rule.patience, rule.patience),
+        Gauge(row, float(sample.streak), side, None, rule.patience, rule.patience),
     ]
 
 
-def gauges_figure(gauges: Sequence[Gauge], *, height: int | None = None) -> go.Figure:
+def gauges_figure(gauges: Sequence[Gauge], *, height: int | None = None, say: Say = Message) -> go.Figure:
     """A bar per gauge from the top down, each on a scale of its own, its range shaded and its limits marked."""
     bars = [_bar(gauge) for gauge in gauges]
     places = [-float(row) for row in range(len(gauges))]
     figure = go.Figure(
         go.Bar(
             x=[end - start for start, end in bars], base=[start for start, _ in bars], y=places, orientation="h",
-            width=0.34, marker_color=[gauge.colour for gauge in gauges], hovertemplate="%{text}<extra></extra>",
-            text=[f"{gauge.name} {percent(gauge)}" for gauge in gauges], textposition="none",
+            width=0.34, marker_color=[gauge.colour for gauge in gauges], hovertemplate="%{text}" + NO_NAME,
+            text=[f"{say(gauge.name)} {percent(gauge)}" for gauge in gauges], textposition="none",
         )
     )  # fmt: skip
     hidden = {"visible": False, "fixedrange": True}
     return figure.update_layout(
         shapes=[shape for gauge, y in zip(gauges, places, strict=True) for shape in _back(gauge, y)],
-        annotations=[_caption(gauge, y) for gauge, y in zip(gauges, places, strict=True)],
+        annotations=[_caption(gauge, y, say) for gauge, y in zip(gauges, places, strict=True)],
         xaxis={**hidden, "range": [0, 1]}, yaxis={**hidden, "range": [places[-1] - 0.35, 0.75]}, showlegend=False,
         height=height or 50 * len(gauges) + 10, margin={"l": 6, "r": 6, "t": 4, "b": 4},
     )  # fmt: skip
 
 
 def _place(gauge: Gauge, value: float) -> float:
-    """Where on its scale, from 0 to 1, a value lies; what is beyond lies at the end."""
+    """Where on its scale, from 0 to 1, a value lies; values outside the scale are clamped."""
     scale = (lambda x: math.log10(max(x, 1e-9))) if gauge.log else float
     start, end = scale(gauge.bottom), scale(gauge.top)
     return min(max((scale(value) - start) / (end - start), 0.0), 1.0)
@@ -130,10 +138,14 @@ def _back(gauge: Gauge, y: float) -> list[dict]:
     return shapes
 
 
-def _caption(gauge: Gauge, y: float) -> dict:
-    words = f"<b>{gauge.name}</b>  {percent(gauge)}  <span style='opacity:0.9'>{gauge.text}</span>"
+def _caption(gauge: Gauge, y: float, say: Say) -> dict:
+    words = f"<b>{say(gauge.name)}</b>  {percent(gauge)}  <span style='opacity:0.9'>{say(gauge.text)}</span>"
     note = {"xanchor": "left", "yanchor": "bottom", "showarrow": False, "font_size": 12}
     return {**note, "text": words, "x": 0, "y": y + 0.22}
+
+
+def _limit(value: float | None) -> Message:
+    return Message("warming up") if value is None else Message("limit {limit}", limit=_short(value))
 
 
 def percent(gauge: Gauge) -> str:

@@ -9,12 +9,14 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from titans_mini.messages import Message
 from titans_mini.operate.monitor import Event, Limits, named
 from titans_mini.operate.shadow import ShadowConfig
 
+from ..language import Say
 from ..studies.drill import NONE, Drill, DrillConfig, Sample
 from .gauges import BAND, Gauge, percent
-from .trace import COLOURS, DIVERGED, LABELS, TAU
+from .trace import COLOURS, DIVERGED, NO_NAME, TAU
 
 MAIN, SHADOW = COLOURS["g_write"], COLOURS["g_forget"]
 MARKS = {  # action -> its row in the strip, symbol, colour
@@ -27,44 +29,54 @@ MARKS = {  # action -> its row in the strip, symbol, colour
     "degrade": ("served", "triangle-down", SHADOW),
     "promote": ("served", "triangle-up", MAIN),
 }
+ALARMS = {"alarm": Message("alarm: {kind}"), "clear": Message("clear: {kind}")}
 STRIP = ("alarm", "snapshot", "served")
+TITLES = (Message("writes<br>per 1,000"), Message("memory<br>norm"), Message("inner<br>loss"))
+COMPARED = (Message("main against<br>shadow"), Message("tokens<br>in a row"))
+CURVES = {  # field of a sample -> name of its curve, colour; in the order of the rows
+    "writes": (Message("writes"), COLOURS["frequency"]),
+    "norm": (Message("norm"), COLOURS["memory_norm"]),
+    "loss": (Message("loss"), COLOURS["loss"]),
+    "difference": (Message("difference"), MAIN),
+    "streak": (Message("streak"), SHADOW),
+}
 LINES = ("degrade", "promote", "rollback")  # marked through all rows
 CLIP = (-1.0, 1.5)  # shown part of the perplexity difference
 WIDE = 30.0  # largest over smallest inner loss from which its scale is logarithmic
 
 
-def timeline_figure(drill: Drill, *, height: int = 620) -> go.Figure:
+def timeline_figure(drill: Drill, *, height: int = 620, say: Say = Message) -> go.Figure:
     """Writes, norm and inner loss over the stream, main against shadow where there is one, and what happened when.
 
     The incident is shaded, and so is the time in which the shadow was served. Norms are on a logarithmic scale.
     """
     return draw_timeline(
-        drill.samples, drill.events, drill.config, drill.runner.monitor.bounds, end=len(drill.stream), height=height
-    )
+        drill.samples, drill.events, drill.config, drill.runner.monitor.bounds, end=len(drill.stream), height=height,
+        say=say,
+    )  # fmt: skip
 
 
 def draw_timeline(
     samples: Sequence[Sample], events: Sequence[Event], config: DrillConfig, bounds: dict[str, float], *,
-    end: int, height: int = 620,
+    end: int, height: int = 620, say: Say = Message,
 ) -> go.Figure:  # fmt: skip
     """As `timeline_figure`, from its parts; `end` is the length of the stream."""
     compared = any(sample.difference is not None for sample in samples)
-    titles = [LABELS["frequency"].replace(" per", "<br>per"), "memory<br>norm", "inner<br>loss"]
-    titles += ["main against<br>shadow", "tokens<br>in a row"] if compared else []
+    titles = [say(title) for title in (TITLES + COMPARED if compared else TITLES)]
     heights = [1.0, 1.2, 1.0, 1.1, 0.7][: len(titles)] + [0.75]
     figure = make_subplots(rows=len(heights), shared_xaxes=True, vertical_spacing=0.025, row_heights=heights)
     places = {MARKS[event.action][0] for event in events} | {"alarm"} | ({"served"} if compared else set())
     strip = tuple(place for place in STRIP if place in places)
-    figure.add_traces([*_curves(samples, compared), *_strip(events, strip, len(heights))])
+    figure.add_traces([*_curves(samples, compared, say), *_strip(events, strip, len(heights), say)])
     losses = [sample.loss for sample in samples if sample.loss] or [1.0]
-    axes = _axes(titles, strip, wide=max(losses) > WIDE * min(losses))
-    shapes, notes = _limits(config.run.limits, bounds, axes)
+    axes = _axes(titles, [say(place) for place in strip], wide=max(losses) > WIDE * min(losses))
+    shapes, notes = _limits(config.run.limits, bounds, axes, say)
     if compared:
         more = _shadow_limits(config.run.shadow)
         shapes, notes = shapes + more[0], notes + more[1]
-    spans, names = _spans(samples, events, config)
+    spans, names = _spans(samples, events, config, say)
     span = {f"xaxis{row or ''}": {"range": [-0.01 * end, 1.01 * end]} for row in (0, *range(2, len(heights) + 1))}
-    span[f"xaxis{len(heights)}"]["title_text"] = "token"
+    span[f"xaxis{len(heights)}"]["title_text"] = say("token")
     return figure.update_layout(
         {**axes, **span}, shapes=shapes + spans, annotations=notes + names, height=height, showlegend=False,
         margin={"l": 64, "r": 14, "t": 26, "b": 40}, hovermode="x unified", uirevision="keep",
@@ -84,17 +96,15 @@ def _axes(titles: Sequence[str], strip: Sequence[str], *, wide: bool) -> dict[st
     return {f"yaxis{row if row > 1 else ''}": axis for row, axis in enumerate(axes, start=1)}
 
 
-def _curves(samples: Sequence[Sample], compared: bool) -> list[go.Scatter]:
+def _curves(samples: Sequence[Sample], compared: bool, say: Say) -> list[go.Scatter]:
     tokens = [sample.token for sample in samples]
-    rows = [("writes", COLOURS["frequency"]), ("norm", COLOURS["memory_norm"]), ("loss", COLOURS["loss"])]
-    rows += [("difference", MAIN), ("streak", SHADOW)] if compared else []
     curves = []
-    for row, (name, colour) in enumerate(rows, start=1):
+    for row, (name, (title, colour)) in enumerate(list(CURVES.items())[: 5 if compared else 3], start=1):
         values = np.array([_number(getattr(sample, name)) for sample in samples])
         said = [percent(Gauge("", None if math.isnan(v) else v, "", bottom=-float(row == 4))) for v in values]
         shown = np.clip(values, *CLIP) if name == "difference" else values
-        line = go.Scatter(x=tokens, y=shown.astype(np.float32), mode="lines", name=name, text=said)
-        line.update(line={"color": colour, "width": 1.8}, hovertemplate=f"{name} %{{text}}<extra></extra>")
+        line = go.Scatter(x=tokens, y=shown.astype(np.float32), mode="lines", name=say(title), text=said)
+        line.update(line={"color": colour, "width": 1.8}, hovertemplate=say(title) + " %{text}" + NO_NAME)
         curves.append(line.update(_axis_of(row)))
     return curves
 
@@ -108,13 +118,14 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def _limits(limits: Limits, bounds: dict[str, float], axes: dict[str, dict]) -> tuple[list[dict], list[dict]]:
+def _limits(limits: Limits, bounds: dict[str, float], axes: dict[str, dict], say: Say) -> tuple[list[dict], list[dict]]:
     """(shapes, notes): the range of writes, and the limits of norm and inner loss."""
     low, high = limits.writes
     band = {"type": "rect", "xref": "x domain", "x0": 0, "x1": 1, "yref": "y", "y0": low, "y1": high}
     shapes, notes = [{**band, "fillcolor": BAND, "line_width": 0}], []
     for name, row, colour, words in (
-        ("norm", 2, TAU, "100 d"), ("norm_rise", 2, DIVERGED, "calibrated"), ("loss", 3, DIVERGED, "calibrated"),
+        ("norm", 2, TAU, "100 d"), ("norm_rise", 2, DIVERGED, say("calibrated")),
+        ("loss", 3, DIVERGED, say("calibrated")),
     ):  # fmt: skip
         if name in bounds:
             shapes.append(_limit(bounds[name], row, colour))
@@ -140,7 +151,7 @@ def _word(text: str, y: float, row: int) -> dict:
     return {**note, "text": text, "yref": f"y{row}", "y": y}
 
 
-def _strip(events: Sequence[Event], strip: Sequence[str], row: int) -> list[go.Scatter]:
+def _strip(events: Sequence[Event], strip: Sequence[str], row: int, say: Say) -> list[go.Scatter]:
     """The last row: a mark for each event."""
     drawn = []
     for action, (place, symbol, colour) in MARKS.items():
@@ -148,19 +159,24 @@ def _strip(events: Sequence[Event], strip: Sequence[str], row: int) -> list[go.S
         if not mine or place not in strip:
             continue
         colours = [DIVERGED if action == "snapshot" and event.kind == "alarm" else colour for event in mine]
-        marks = go.Scatter(x=[event.token for event in mine], y=[place] * len(mine), mode="markers", name=action)
-        marks.update(marker={"symbol": symbol, "size": 9, "color": colours}, text=[_tell(event) for event in mine])
-        drawn.append(marks.update(hovertemplate="%{text}<extra></extra>", **_axis_of(row)))
+        marks = go.Scatter(x=[event.token for event in mine], y=[say(place)] * len(mine), mode="markers")
+        marks.update(marker={"symbol": symbol, "size": 9, "color": colours}, name=say(action))
+        marks.update(text=[_tell(event, say) for event in mine], hovertemplate="%{text}" + NO_NAME, **_axis_of(row))
+        drawn.append(marks)
     if not drawn:  # an axis without a curve is not drawn
-        drawn = [go.Scatter(x=[None], y=[strip[0]], name="none", hoverinfo="skip", **_axis_of(row))]
+        drawn = [go.Scatter(x=[None], y=[say(strip[0])], name=say("none"), hoverinfo="skip", **_axis_of(row))]
     return drawn
 
 
-def _tell(event: Event) -> str:
-    return f"{event.action}: {named(event.kind)}" if event.action in ("alarm", "clear") else event.action
+def _tell(event: Event, say: Say) -> str:
+    if event.action in ALARMS:
+        return say(ALARMS[event.action], kind=Message(named(event.kind)))
+    return say(event.action)
 
 
-def _spans(samples: Sequence[Sample], events: Sequence[Event], config: DrillConfig) -> tuple[list[dict], list[dict]]:
+def _spans(
+    samples: Sequence[Sample], events: Sequence[Event], config: DrillConfig, say: Say
+) -> tuple[list[dict], list[dict]]:
     """(shapes, notes) through all rows: the incident, the shadow's time, and where the served track changed."""
     upright = {"xref": "x", "yref": "paper", "y0": 0, "y1": 1}
     shade = {"type": "rect", **upright, "line_width": 0, "layer": "below", "opacity": 0.13}
@@ -168,7 +184,7 @@ def _spans(samples: Sequence[Sample], events: Sequence[Event], config: DrillConf
     if config.incident != NONE:
         shapes.append({**shade, "x0": config.at, "x1": config.end, "fillcolor": COLOURS["surprise"]})
         note = {"xref": "x", "yref": "paper", "y": 1, "xanchor": "left", "yanchor": "bottom", "showarrow": False}
-        notes.append({**note, "x": config.at, "text": config.incident.replace("_", " "), "font_size": 11})
+        notes.append({**note, "x": config.at, "text": say(config.incident.replace("_", " ")), "font_size": 11})
     shapes += [{**shade, "x0": start, "x1": end, "fillcolor": SHADOW} for start, end in _degraded(samples)]
     for event in events:
         if event.action in LINES:

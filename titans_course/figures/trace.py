@@ -1,4 +1,7 @@
-"""Trace -> plotly Figure. Pure functions, used by the app and the notebooks alike; one colour per symbol."""
+"""Trace -> plotly Figure. Pure functions, used by the app and the notebooks alike; one colour per symbol.
+
+Every figure takes its words from `say`, a function of a template and its fields: English unless one is given.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from titans_mini.messages import Message
 from titans_mini.trace import WRITE_LEVEL, Trace
 
+from ..language import Say
 from ..studies.measures import write_frequency
 
 COLOURS = {
@@ -26,49 +31,49 @@ COLOURS = {
 }
 TAU, DIVERGED = "#8A929A", "#D62839"  # marks that stand out on light and dark
 LABELS = {
-    "surprise": "surprise",
-    "momentum": "S (smoothed)",
+    "surprise": Message("surprise"),
+    "momentum": Message("S (smoothed)"),
     "g_write": "g_write",
     "g_forget": "g_forget",
-    "memory_norm": "memory norm",
-    "loss": "inner loss",
-    "frequency": "writes per 1,000",
+    "memory_norm": Message("memory norm"),
+    "loss": Message("inner loss"),
+    "frequency": Message("writes per 1,000"),
 }
 ROWS = (("surprise", "momentum"), ("g_write", "g_forget"), ("memory_norm",), ("loss",), ("frequency",))
 NORMAL_WRITES = (30, 80)  # recipe: 5.1
 DASHES = ("solid", "dash", "dot", "dashdot")  # tell runs apart where the colour tells the symbol
-TIP = "token {token}: surprise {surprise:.2f}"
+NO_NAME = "<extra></extra>"  # ends a hover template: the curve's name does not stand beside it
 SHADE = 0.75  # share of red at surprise 1: a character on it keeps a contrast of 4.5 to 1, on light and dark
 MANY = 5000  # tokens from which lines are drawn by the graphics card
 
 
 def time_figure(
-    trace: Trace, pinned: Trace | None = None, *, cursor: int | None = None, height: int = 720
+    trace: Trace, pinned: Trace | None = None, *, cursor: int | None = None, height: int = 720, say: Say = Message
 ) -> go.Figure:
     """All curves of a run on one time axis; a `pinned` run lies behind in grey; `cursor` marks a token."""
-    lines, layout = [], copy.deepcopy(_axes())
+    lines, layout = [], copy.deepcopy(_axes(say))
     longest = max(len(run) for run in (trace, pinned or trace))
     layout["xaxis"]["range"] = [-0.5, longest - 0.5]  # fixed, so that no mark and no gap shifts it
     layout[f"yaxis{len(ROWS)}"]["range"] = [0, _frequency_top(trace)]
     for row, names in enumerate(ROWS, start=1):
         axis = {"yaxis": f"y{row}"}
         if pinned is not None:
-            lines.append(_line(pinned, names[0], grey=True, showlegend=row == 1, **axis))
-        lines += [_line(trace, name, **axis) for name in names]
-    shapes, notes = _marks(trace, cursor)
+            lines.append(_line(pinned, names[0], say, grey=True, showlegend=row == 1, **axis))
+        lines += [_line(trace, name, say, **axis) for name in names]
+    shapes, notes = _marks(trace, cursor, say)
     return go.Figure(lines, layout | _finish(height) | {"shapes": shapes, "annotations": notes})
 
 
 @functools.cache
-def _axes() -> dict:
+def _axes(say: Say) -> dict:
     """The y axes above each other over one x axis, which a browser draws faster than an x axis for each."""
     heights = [0.28, 0.2, 0.17, 0.17, 0.18]
     figure = make_subplots(rows=len(ROWS), vertical_spacing=0.035, row_heights=heights)
     plain = {"automargin": False, "ticklabeloverflow": "allow"}  # a browser measures no label
     spans = {1: {"range": [-0.03, 1.05]}, 2: {"range": [-0.03, 1.05]}, 3: {"rangemode": "tozero"}}
-    made = {"xaxis": {"anchor": f"y{len(ROWS)}", "title": {"text": "token"}, **plain}}
+    made = {"xaxis": {"anchor": f"y{len(ROWS)}", "title": {"text": say("token")}, **plain}}
     for row, names in enumerate(ROWS, start=1):
-        title, domain = "<br>".join(LABELS[name] for name in names), figure.get_subplot(row, 1).yaxis.domain
+        title, domain = "<br>".join(say(LABELS[name]) for name in names), figure.get_subplot(row, 1).yaxis.domain
         made[f"yaxis{row}"] = {
             "anchor": "x", "domain": list(domain), "title": {"text": title}, **plain, **spans.get(row, {}),
         }  # fmt: skip
@@ -80,24 +85,24 @@ def move_cursor(figure: go.Figure, token: int) -> None:
     figure.update_shapes({"x0": token, "x1": token}, selector={"name": "cursor"})
 
 
-def single_figure(traces: dict[str, Trace], name: str, *, height: int = 320) -> go.Figure:
+def single_figure(traces: dict[str, Trace], name: str, *, height: int = 320, say: Say = Message) -> go.Figure:
     """One column of several runs, each under its label, for comparing predictions with results."""
     figure = go.Figure()
     for index, (label, trace) in enumerate(traces.items()):
-        line = _line(trace, name)
+        line = _line(trace, name, say)
         line.update(
             name=label,
             showlegend=True,
             line={"dash": DASHES[index % len(DASHES)], "color": COLOURS[name], "width": 1.6},
         )
         figure.add_trace(line)
-    figure.update_xaxes(title_text="token")
-    figure.update_yaxes(title_text=LABELS[name])
+    figure.update_xaxes(title_text=say("token"))
+    figure.update_yaxes(title_text=say(LABELS[name]))
     return figure.update_layout(_finish(height))
 
 
-def recall_figure(traces: dict[str, Trace], *, bins: int = 20, height: int = 320) -> go.Figure:
-    """What the memory still knows at the end of a run, by where it was read: 1 is perfect, 0 is as good as silence."""
+def recall_figure(traces: dict[str, Trace], *, bins: int = 20, height: int = 320, say: Say = Message) -> go.Figure:
+    """Recall at the end of each run, by where its pairs were read: 1 is perfect, 0 no better than no answer."""
     figure = go.Figure()
     for index, (label, trace) in enumerate(traces.items()):
         groups = np.array_split(np.arange(len(trace)), min(bins, len(trace)))
@@ -105,8 +110,8 @@ def recall_figure(traces: dict[str, Trace], *, bins: int = 20, height: int = 320
         recall = np.array([1 - trace.loss_after[group].mean() for group in groups])
         line = {"color": COLOURS["loss"], "dash": DASHES[index % len(DASHES)]}
         figure.add_trace(go.Scatter(x=middle, y=recall, name=label, mode="lines+markers", line=line))
-    figure.update_xaxes(title_text="token at which the pair was read")
-    figure.update_yaxes(title_text="recall at the end")
+    figure.update_xaxes(title_text=say("token at which the pair was read"))
+    figure.update_yaxes(title_text=say("recall at the end"))
     figure.update_layout(showlegend=True)
     return figure.update_layout(_finish(height))
 
@@ -134,10 +139,12 @@ def formula(trace: Trace, token: int, *, narrow: bool = False) -> str:
     )
 
 
-def coloured_text(trace: Trace, *, start: int = 0, length: int = 600, cursor: int | None = None, tip: str = TIP) -> str:
+def coloured_text(
+    trace: Trace, *, start: int = 0, length: int = 600, cursor: int | None = None, say: Say = Message
+) -> str:
     """HTML of the text read, each character shaded by its surprise; a written one is underlined.
 
-    A character of several bytes takes the largest surprise among them. `tip` shows at a character under the mouse.
+    A character of several bytes takes the largest surprise among them. A character under the mouse shows its numbers.
     Safe to embed: all text is escaped.
     """
     parts, end = [], min(len(trace), start + length)
@@ -150,7 +157,7 @@ def coloured_text(trace: Trace, *, start: int = 0, length: int = 600, cursor: in
         style += f"border-bottom:2px solid {COLOURS['g_write']};" if written else ""
         style += "outline:2px solid currentColor;" if cursor is not None and a <= cursor < b else ""
         shown = html.escape(character) if character not in "\n\r" else "&crarr;<br>"
-        title = html.escape(tip.format(token=a, surprise=surprise))
+        title = html.escape(say("token {token}: surprise {surprise:.2f}", token=a, surprise=surprise))
         parts.append(f'<span style="{style}" title="{title}">{shown}</span>')
     body = "".join(parts)
     return f'<div dir="auto" style="font-family:monospace;white-space:pre-wrap;line-height:1.7">{body}</div>'
@@ -185,10 +192,10 @@ def _characters(data: bytes):
         position += width
 
 
-def _line(trace: Trace, name: str, grey: bool = False, showlegend: bool | None = None, **axes: str):
+def _line(trace: Trace, name: str, say: Say, *, grey: bool = False, showlegend: bool | None = None, **axes: str):
     kind = go.Scattergl if len(trace) > MANY else go.Scatter
     series = write_frequency(trace) if name == "frequency" else getattr(trace, name)
-    label = f"A: {LABELS[name]}" if grey else LABELS[name]
+    label = say("A: {curve}", curve=LABELS[name]) if grey else say(LABELS[name])
     line = kind(
         x0=0,
         dx=1,
@@ -201,11 +208,11 @@ def _line(trace: Trace, name: str, grey: bool = False, showlegend: bool | None =
         **axes,
     )
     if not grey:
-        _explain(line, trace, name)
+        _explain(line, trace, name, say)
     return line
 
 
-def _explain(line, trace: Trace, name: str) -> None:
+def _explain(line, trace: Trace, name: str, say: Say) -> None:
     """Puts the formula with each token's own numbers into the hover text of S, g_write and g_forget."""
     s, before = trace.settings, np.concatenate([[0.0], trace.momentum[:-1]])
     if s.gate != "surprise":
@@ -218,7 +225,7 @@ def _explain(line, trace: Trace, name: str) -> None:
         line.customdata = trace.momentum[:, None].astype(np.float32)
         line.hovertemplate = f"g_write = σ((%{{customdata[0]:.3f}} − {s.tau:g}) / {s.softness:g}) = %{{y:.3f}}"
     elif name == "g_forget":
-        line.hovertemplate = f"g_forget = 1 − g_write = %{{y:.3f}}, decay {s.lam:g}·g_forget"
+        line.hovertemplate = say("g_forget = 1 − g_write = %{y:.3f}, decay {lam:g}·g_forget", lam=s.lam)
 
 
 def _frequency_top(trace: Trace) -> float:
@@ -227,7 +234,7 @@ def _frequency_top(trace: Trace) -> float:
     return max(120.0, 1.1 * float(settled.max(initial=0)))
 
 
-def _marks(trace: Trace, cursor: int | None) -> tuple[list[dict], list[dict]]:
+def _marks(trace: Trace, cursor: int | None, say: Say) -> tuple[list[dict], list[dict]]:
     """Shapes and notes of a `time_figure`; what belongs to a token runs through all its rows."""
     low, high = NORMAL_WRITES
     upright = {"xref": "x", "yref": "paper", "y0": 0, "y1": 1}
@@ -241,13 +248,13 @@ def _marks(trace: Trace, cursor: int | None) -> tuple[list[dict], list[dict]]:
     ]
     shapes += [{"type": "rect", **upright, "x0": event.start, "x1": event.end, **red} for event in trace.events[:20]]
     notes = [{**note, "xref": "x domain", "x": 1, "yref": "y", "y": tau, "yanchor": "middle", "text": "tau"}]
-    notes += [{**note, "x": event.start, "text": event.name} for event in trace.events[:1]]
+    notes += [{**note, "x": event.start, "text": say(event.name)} for event in trace.events[:1]]
     if cursor is not None:
         line = {"width": 1, "dash": "dash", "color": COLOURS["pinned"]}
         shapes.append({"type": "line", **upright, "x0": cursor, "x1": cursor, "line": line, "name": "cursor"})
     if (token := trace.diverged_at) is not None:
         shapes.append({"type": "line", **upright, "x0": token, "x1": token, "line": {"color": DIVERGED}})
-        notes.append({**note, "x": token, "text": f"diverged at {token}", "font_color": DIVERGED})
+        notes.append({**note, "x": token, "text": say("diverged at {token}", token=token), "font_color": DIVERGED})
     return shapes, notes
 
 

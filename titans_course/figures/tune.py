@@ -9,14 +9,16 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from titans_mini.errors import ConfigError
+from titans_mini.messages import Message
 from titans_mini.tune import Tuning
 from titans_mini.tune.objectives import OBJECTIVES
 from titans_mini.tune.store import Setting, cost, setting_of, settings_needed
 
+from ..language import Say
 from ..studies.tuning import means, order
-from .trace import COLOURS, TAU
+from .trace import COLOURS, NO_NAME, TAU
 
-NAMES = {"tau": "tau", "beta": "beta", "lam": "lambda", "eta": "eta", "depth": "depth"}
+NAMES = {"tau": "tau", "beta": "beta", "lam": "lambda", "eta": "eta", "depth": Message("depth")}
 TIE, BEHIND = COLOURS["g_write"], COLOURS["pinned"]
 MARK = "#D62839"  # ring around the best cell
 ACROSS = 3  # maps in a row
@@ -39,13 +41,20 @@ def varied(lines: list[dict]) -> list[str]:
     return [name for name in Setting._fields if len({line[name] for line in lines}) > 1]
 
 
+def spelled(setting: Setting) -> Message:
+    """A setting as a label."""
+    values = {name: f"{value:g}" for name, value in setting._asdict().items()}
+    return Message("tau {tau}, beta {beta}, lam {lam}, eta {eta}, depth {depth}", **values)
+
+
 def heat_maps(
-    lines: list[dict], objective: str, *, pairs: list[tuple[str, str]] | None = None, height: int = 300
-) -> go.Figure:
+    lines: list[dict], objective: str, *, pairs: list[tuple[str, str]] | None = None, height: int = 300,
+    say: Say = Message,
+) -> go.Figure:  # fmt: skip
     """A map for each pair of parameters that vary in a table's lines; `height` is that of one row of maps.
 
     A cell shows the best score that its two values reach with any values of the others; a ring marks the best one.
-    `pairs` draws some of them alone, (across, upright), in the colours of all. Raises ConfigError if fewer than two
+    `pairs` draws only some of them, (x, y), in the colours of all. Raises ConfigError if fewer than two
     parameters vary.
     """
     every = list(itertools.combinations(varied(lines), 2))
@@ -56,34 +65,35 @@ def heat_maps(
     rows = -(-len(pairs) // columns)
     figure = make_subplots(rows=rows, cols=columns, horizontal_spacing=0.1, vertical_spacing=0.28 / rows)
     for index, (x, y) in enumerate(pairs):
-        _add_map(figure, lines, x, y, objective, row=index // columns + 1, col=index % columns + 1)
+        _add_map(figure, lines, x, y, objective, say, row=index // columns + 1, col=index % columns + 1)
     scale = {"colorscale": "Viridis", "reversescale": OBJECTIVES[objective].sign < 0}
     shown = np.concatenate([cells(lines, x, y, objective)[2].ravel() for x, y in every])
     if np.isfinite(shown).any():
         scale |= {"cmin": np.nanmin(shown), "cmax": np.nanmax(shown)}
-    bar = {"showscale": len(pairs) > 1, "colorbar": {"title": {"text": objective}}}
+    bar = {"showscale": len(pairs) > 1, "colorbar": {"title": {"text": say(objective)}}}
     figure.update_layout(coloraxis={**scale, **bar})
     return _finish(figure, height * rows)
 
 
 def noise_figure(
-    found: Tuning, stage: str = "final", *, most: int = 12, short: bool = False, height: int = 320
-) -> go.Figure:
+    found: Tuning, stage: str = "final", *, most: int = 12, short: bool = False, height: int = 320,
+    say: Say = Message,
+) -> go.Figure:  # fmt: skip
     """The best settings of a stage, at most `most`: mean, spread and each seed; ties with the best in blue.
 
     `short` has brief labels, for a narrow screen: of a setting, the values of what the search varies.
     """
     lines = [line for line in found.table(stage) if line["mean"] is not None][:most]
     names = [name for name in Setting._fields if len(getattr(found.config, name)) > 1] or list(Setting._fields)
-    labels = [str(setting_of(line)) for line in lines]
+    labels = [say(spelled(setting_of(line))) for line in lines]
     if short:
         labels = [", ".join(f"{line[name]:g}" for name in names) for line in lines]
     spread = {"type": "data", "array": [line["spread"] or 0.0 for line in lines], "color": TAU}
     colours = [BEHIND if line["tie"] is False else TIE for line in lines]
     figure = go.Figure(
         go.Scatter(
-            x=[line["mean"] for line in lines], y=labels, error_x=spread, mode="markers", name="mean +- spread",
-            marker={"size": 11, "color": colours}, hovertemplate="%{y}: %{x:.4g}<extra></extra>",
+            x=[line["mean"] for line in lines], y=labels, error_x=spread, mode="markers", name=say("mean +- spread"),
+            marker={"size": 11, "color": colours}, hovertemplate="%{y}: %{x:.4g}" + NO_NAME,
         )
     )  # fmt: skip
     wanted = {(setting_of(line), line["tokens"]): label for line, label in zip(lines, labels, strict=True)}
@@ -91,21 +101,21 @@ def noise_figure(
     look = {"size": 6, "color": TAU, "symbol": "line-ns-open"}
     figure.add_scatter(
         x=[row["score"] for row in seeds], y=[wanted[setting_of(row), row["tokens"]] for row in seeds],
-        text=[row["seed"] for row in seeds], mode="markers", name="one seed", marker=look,
-        hovertemplate="seed %{text}: %{x:.4g}<extra></extra>",
+        text=[row["seed"] for row in seeds], mode="markers", name=say("one seed"), marker=look,
+        hovertemplate=say("seed %{text}: %{x:.4g}") + NO_NAME,
     )  # fmt: skip
     figure.update_yaxes(autorange="reversed", automargin=True, type="category")
-    title = OBJECTIVES[found.config.objective].title
+    title = say(OBJECTIVES[found.config.objective].title)
     if short:
-        title = found.config.objective
-        figure.update_yaxes(title_text=", ".join(NAMES[name] for name in names))
+        title = say(found.config.objective)
+        figure.update_yaxes(title_text=", ".join(say(NAMES[name]) for name in names))
     figure.update_xaxes(title_text=title)
     return _finish(figure, height)
 
 
 def saving_figure(
     tokens: int, final_tokens: int, keep: int, *, saved: float = 0.8, own: int | None = None, most: int = 120,
-    height: int = 300,
+    height: int = 300, say: Say = Message,
 ) -> go.Figure:  # fmt: skip
     """Share of token updates saved against the number of settings; where it reaches `saved` is marked.
 
@@ -114,27 +124,27 @@ def saving_figure(
     counts = np.arange(1, most + 1)
     shares = [max(0.0, cost(int(count), tokens, final_tokens, keep).saved) for count in counts]
     line = {"color": COLOURS["g_write"], "width": 2}
-    told = "%{x} settings: %{y:.1%} saved<extra></extra>"
-    figure = go.Figure(go.Scatter(x=counts, y=shares, mode="lines", name="saved", line=line, hovertemplate=told))
+    told = say("%{x} settings: %{y:.1%} saved") + NO_NAME
+    figure = go.Figure(go.Scatter(x=counts, y=shares, mode="lines", name=say("saved"), line=line, hovertemplate=told))
     figure.add_hline(saved, line={"dash": "dot", "width": 1.2, "color": TAU})
     needed = settings_needed(saved, tokens, final_tokens, keep)
     if needed is not None and needed <= most:
-        note = f"{needed} settings"
+        note = say("{count} settings", count=needed)
         figure.add_scatter(
             x=[needed], y=[shares[needed - 1]], mode="markers+text", text=[note], textposition="bottom right",
-            name=f"{saved:.0%} saved", marker={"size": 10, "color": COLOURS["surprise"]},
+            name=say("{share} saved", share=f"{saved:.0%}"), marker={"size": 10, "color": COLOURS["surprise"]},
         )  # fmt: skip
     if own is not None:
         share = max(0.0, cost(own, tokens, final_tokens, keep).saved)
         mark = {"size": 13, "color": MARK, "symbol": "circle-open", "line": {"width": 2.5}}
-        figure.add_scatter(x=[own], y=[share], mode="markers", marker=mark, name="this grid", hovertemplate=told)
-    figure.update_xaxes(title_text="settings in the grid")
-    figure.update_yaxes(title_text="token updates saved", tickformat=".0%", range=[0, 1])
+        figure.add_scatter(x=[own], y=[share], mode="markers", marker=mark, name=say("this grid"), hovertemplate=told)
+    figure.update_xaxes(title_text=say("settings in the grid"))
+    figure.update_yaxes(title_text=say("token updates saved"), tickformat=".0%", range=[0, 1])
     return _finish(figure, height)
 
 
 def stages_figure(
-    short: Tuning, long: Tuning, keep: int, *, pick: Setting | None = None, height: int = 360
+    short: Tuning, long: Tuning, keep: int, *, pick: Setting | None = None, height: int = 360, say: Say = Message
 ) -> go.Figure:
     """A full grid's settings by their mean on a short stream, across, and on a long one, upright.
 
@@ -142,33 +152,39 @@ def stages_figure(
     """
     coarse, final = means(short), means(long)
     kept = set(order(short)[:keep])
-    groups = {"kept": [s for s in coarse if s in kept], "left behind": [s for s in coarse if s not in kept]}
+    groups = {
+        say("kept"): [setting for setting in coarse if setting in kept],
+        say("left behind"): [setting for setting in coarse if setting not in kept],
+    }
     figure = go.Figure()
     for (name, settings), colour in zip(groups.items(), (TIE, BEHIND), strict=True):
         figure.add_scatter(
             x=[coarse[setting] for setting in settings], y=[final[setting] for setting in settings], mode="markers",
-            name=name, text=[str(setting) for setting in settings], marker={"size": 9, "color": colour},
-            hovertemplate="%{text}<br>short %{x:.4g}, long %{y:.4g}<extra></extra>",
+            name=name, text=[say(spelled(setting)) for setting in settings], marker={"size": 9, "color": colour},
+            hovertemplate="%{text}<br>" + say("short %{x:.4g}, long %{y:.4g}") + NO_NAME,
         )  # fmt: skip
-    marks = {"best on the long stream": (order(long)[0], "circle-open", 18)}
+    marks = {say("best on the long stream"): (order(long)[0], "circle-open", 18)}
     if pick is not None:
-        marks["your pick"] = (pick, "x-thin-open", 14)
+        marks[say("your pick")] = (pick, "x-thin-open", 14)
     for name, (setting, symbol, size) in marks.items():
         look = {"symbol": symbol, "size": size, "color": MARK, "line": {"width": 2.5}}
         spot = {"x": [coarse[setting]], "y": [final[setting]]}
         figure.add_scatter(**spot, mode="markers", name=name, marker=look, hoverinfo="skip")
-    objective = long.config.objective
-    figure.update_xaxes(title_text=f"{objective} at {short.config.tokens:,} tokens")
-    figure.update_yaxes(title_text=f"{objective} at {long.config.tokens:,} tokens")
+    objective = Message(long.config.objective)
+    across, upright = (
+        say("{objective} at {count:,} tokens", objective=objective, count=run.config.tokens) for run in (short, long)
+    )
+    figure.update_xaxes(title_text=across)
+    figure.update_yaxes(title_text=upright)
     _finish(figure, height)
     legend = {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"}
     return figure.update_layout(showlegend=True, legend=legend)
 
 
-def _add_map(figure: go.Figure, lines: list[dict], x: str, y: str, objective: str, **place) -> None:
+def _add_map(figure: go.Figure, lines: list[dict], x: str, y: str, objective: str, say: Say, **place) -> None:
     across, down, grid = cells(lines, x, y, objective)
     names = [[f"{value:g}" for value in values] for values in (across, down)]
-    told = f"{NAMES[x]} %{{x}}, {NAMES[y]} %{{y}}: %{{z:.4g}}<extra></extra>"
+    told = say("{across} %{x}, {down} %{y}: %{z:.4g}", across=NAMES[x], down=NAMES[y]) + NO_NAME
     heat = go.Heatmap(
         x=names[0], y=names[1], z=grid, coloraxis="coloraxis", texttemplate="%{z:.3g}", hovertemplate=told, xgap=1,
         ygap=1,
@@ -179,7 +195,8 @@ def _add_map(figure: go.Figure, lines: list[dict], x: str, y: str, objective: st
         ring = {"symbol": "circle-open", "size": 34, "color": MARK, "line": {"width": 2}}
         corner = [names[0][best % len(across)]], [names[1][best // len(across)]]
         figure.add_trace(
-            go.Scatter(x=corner[0], y=corner[1], mode="markers", marker=ring, hoverinfo="skip", name="best"), **place
+            go.Scatter(x=corner[0], y=corner[1], mode="markers", marker=ring, hoverinfo="skip", name=say("best")),
+            **place,
         )
     spans = [[-0.5, len(values) - 0.5] for values in (across, down)]  # else the ring makes room for itself
     figure.update_xaxes(title_text=NAMES[x], type="category", range=spans[0], **place)

@@ -9,10 +9,12 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from titans_mini.errors import check_choice
+from titans_mini.messages import Message
 
+from ..language import Say
 from ..studies.reading import CHANCE, smooth
 from ..studies.visibility import Visibility
-from .trace import COLOURS
+from .trace import COLOURS, NO_NAME
 
 # Of a model's modes, and of the controls, by what they share with the model (see training.controls).
 MODE_COLOURS = {
@@ -24,21 +26,21 @@ MODE_COLOURS = {
 }
 MODE_DASHES = {"on": "solid", "frozen": "dash", "off": "dot", "same steps": "dashdot", "same time": "longdash"}
 NAMES = {
-    "on": "on",
-    "frozen": "frozen",
-    "off": "off",
-    "same steps": "trained without memory, same steps",
-    "same time": "trained without memory, same time",
+    "on": Message("on"),
+    "frozen": Message("frozen"),
+    "off": Message("off"),
+    "same steps": Message("trained without memory, same steps"),
+    "same time": Message("trained without memory, same time"),
 }
 SEEN = {  # group -> its colour, its title, and what a cell says
-    "persistent": (COLOURS["momentum"], "P", "persistent token %{x}"),
-    "answers": (COLOURS["memory_norm"], "h", "the memory's answer h %{x}"),
-    "tokens": (COLOURS["loss"], "x", "token x %{x}"),
+    "persistent": (COLOURS["momentum"], "P", Message("persistent token %{x}")),
+    "answers": (COLOURS["memory_norm"], "h", Message("the memory's answer h %{x}")),
+    "tokens": (COLOURS["loss"], "x", Message("token x %{x}")),
 }
 WRITTEN = {
-    "persistent": (COLOURS["momentum"], "P", "persistent token %{x}"),
-    "answers": (COLOURS["memory_norm"], "writes that h sees", "the write of token %{x}"),
-    "output": (COLOURS["g_write"], "writes that the output sees", "the write of token %{x}"),
+    "persistent": (COLOURS["momentum"], "P", SEEN["persistent"][2]),
+    "answers": (COLOURS["memory_norm"], Message("writes that h sees"), Message("the write of token %{x}")),
+    "output": (COLOURS["g_write"], Message("writes that the output sees"), Message("the write of token %{x}")),
 }
 LINE = "#8A929A"  # stands out on light and dark
 KINDS = {"memory": COLOURS["g_write"], "attention": LINE, "persistent": COLOURS["momentum"], "plain": LINE}
@@ -91,7 +93,7 @@ DIAGRAMS: dict[str, tuple[Boxes, tuple[str, ...]]] = {
 }
 
 
-def block_figure(variant: str, *, height: int = 330) -> go.Figure:
+def block_figure(variant: str, *, height: int = 330, say: Say = Message) -> go.Figure:
     """How a layer of that variant is wired, from its input x at the top to its output y. Paper: section 4."""
     check_choice("variant", variant, DIAGRAMS)
     boxes, arrows = DIAGRAMS[variant]
@@ -103,14 +105,14 @@ def block_figure(variant: str, *, height: int = 330) -> go.Figure:
             type="rect", x0=column - 0.47, x1=column + 0.47, y0=row - half, y1=row + half,
             line={"color": KINDS[kind], "width": 1.5}, fillcolor=_faint(KINDS[kind]),
         )  # fmt: skip
-        figure.add_annotation(x=column, y=row, text=text, showarrow=False, font_size=11)
+        figure.add_annotation(x=column, y=row, text=say(text), showarrow=False, font_size=11)
     for arrow in arrows:
         start, end, *note = arrow.split(" ", 2)
         figure.add_annotation(_arrow(boxes[start], boxes[end], half), opacity=0.6 if note else 1.0)
         if note:
             column, middle = boxes[end][0], (boxes[start][1] + boxes[end][1]) / 2
             figure.add_annotation(
-                x=column, y=middle, text=note[0], showarrow=False, font_size=11, xshift=4, xanchor="left"
+                x=column, y=middle, text=say(note[0]), showarrow=False, font_size=11, xshift=4, xanchor="left"
             )
     figure.update_xaxes(visible=False, range=[-0.52, 2.52], fixedrange=True)
     figure.update_yaxes(visible=False, range=[rows + 0.5, -0.5], fixedrange=True)
@@ -136,29 +138,30 @@ def _faint(colour: str) -> str:
     return f"rgba({red},{green},{blue},0.14)"
 
 
-def attention_figure(seen: Visibility, *, height: int = 330) -> go.Figure:
+def attention_figure(seen: Visibility, *, height: int = 330, say: Say = Message) -> go.Figure:
     """What attention's output at each token sees directly; not for lmm, which has no attention."""
-    return _masks(seen.attention, SEEN, seen.window, height)
+    return _masks(seen.attention, SEEN, seen.window, height, say)
 
 
-def writes_figure(seen: Visibility, *, height: int = 330) -> go.Figure:
+def writes_figure(seen: Visibility, *, height: int = 330, say: Say = Message) -> go.Figure:
     """Whose writes reach each token through the memory."""
-    return _masks(seen.memory, WRITTEN, seen.window, height)
+    return _masks(seen.memory, WRITTEN, seen.window, height, say)
 
 
-def _masks(groups: Mapping[str, np.ndarray], looks: Mapping, window: int, height: int) -> go.Figure:
+def _masks(groups: Mapping[str, np.ndarray], looks: Mapping, window: int, height: int, say: Say) -> go.Figure:
     """Bool matrices (tokens, sources) side by side, filled where true; lines where a segment or chunk ends."""
     widths = [matrix.shape[1] for matrix in groups.values()]
     figure = make_subplots(
         cols=len(groups), shared_yaxes=True, column_widths=widths, horizontal_spacing=0.025,
-        subplot_titles=[looks[name][1] for name in groups],
+        subplot_titles=[say(looks[name][1]) for name in groups],
     )  # fmt: skip
     for col, (name, matrix) in enumerate(groups.items(), start=1):
         colour, _, words = looks[name]
         drawn = go.Heatmap(
             z=matrix.astype(np.float32), zmin=0, zmax=1, showscale=False, xgap=1, ygap=1,
-            colorscale=[[0, "rgba(138,146,154,0.13)"], [1, colour]], text=np.where(matrix, "sees", "does not see"),
-            hovertemplate=f"token %{{y}} %{{text}} {words}<extra></extra>",
+            colorscale=[[0, "rgba(138,146,154,0.13)"], [1, colour]],
+            text=np.where(matrix, say("sees"), say("does not see")),
+            hovertemplate=say("token %{y} %{text} {source}", source=words) + NO_NAME,
         )  # fmt: skip
         figure.add_trace(drawn, row=1, col=col)
         small = name == "persistent"
@@ -170,14 +173,14 @@ def _masks(groups: Mapping[str, np.ndarray], looks: Mapping, window: int, height
     figure.update_xaxes(showgrid=False, zeroline=False, ticks="", fixedrange=True)
     figure.update_yaxes(autorange="reversed", showgrid=False, zeroline=False, ticks="", fixedrange=True)
     figure.update_yaxes(tickvals=list(range(0, len(next(iter(groups.values()))), window)))
-    figure.update_yaxes(title_text="token that sees", title_standoff=6, row=1, col=1)
+    figure.update_yaxes(title_text=say("token that sees"), title_standoff=6, row=1, col=1)
     figure.update_annotations(font_size=12)
     figure.update_layout(height=height, margin={"l": 44, "r": 8, "t": 28, "b": 24})
     return figure
 
 
 def bits_figure(
-    bits: Mapping[str, np.ndarray], window: int, *, trained: int | None = None, height: int = 320
+    bits: Mapping[str, np.ndarray], window: int, *, trained: int | None = None, height: int = 320, say: Say = Message
 ) -> go.Figure:
     """Mode or control -> (t,) bits per token, each as the mean of the last `window`, the overall mean in the legend.
 
@@ -189,34 +192,34 @@ def bits_figure(
         figure.add_trace(
             go.Scatter(
                 x=np.arange(1, len(values) + 1), y=smooth(values, window).astype(np.float32), mode="lines",
-                name=f"{NAMES[mode]}: {values.mean():.3f}", line={"color": MODE_COLOURS[mode], "width": 1.8},
-                hovertemplate=f"{NAMES[mode]} %{{y:.3f}}<extra></extra>",
+                name=say("{curve}: {value}", curve=NAMES[mode], value=f"{values.mean():.3f}"),
+                line={"color": MODE_COLOURS[mode], "dash": MODE_DASHES[mode], "width": 1.8},
+                hovertemplate=say("{curve} %{y:.3f}", curve=NAMES[mode]) + NO_NAME,
             )
         )  # fmt: skip
-        figure.data[-1].line.dash = MODE_DASHES[mode]
     if trained is not None and any(len(values) > trained for values in bits.values()):
-        note = {"annotation_text": "length of training", "annotation_font_size": 11}
+        note = {"annotation_text": say("length of training"), "annotation_font_size": 11}
         figure.add_vline(trained, line={"dash": "dot", "width": 1.2, "color": LINE}, **note)
-    return curves(figure, "byte", "bits per byte", height)
+    return curves(figure, say("byte"), say("bits per byte"), height)
 
 
-def distance_figure(results: Mapping[str, Mapping[int, float]], *, height: int = 320) -> go.Figure:
+def distance_figure(results: Mapping[str, Mapping[int, float]], *, height: int = 320, say: Say = Message) -> go.Figure:
     """Mode or control -> gap -> accuracy of recall, with the line of a guess; gaps on a logarithmic axis."""
     figure = go.Figure()
     for mode, found in results.items():
         gaps = sorted(found)
         figure.add_trace(
             go.Scatter(
-                x=gaps, y=[found[gap] for gap in gaps], name=NAMES[mode], mode="lines+markers",
+                x=gaps, y=[found[gap] for gap in gaps], name=say(NAMES[mode]), mode="lines+markers",
                 line={"color": MODE_COLOURS[mode], "dash": MODE_DASHES[mode], "width": 2}, marker={"size": 8},
-                hovertemplate=f"{NAMES[mode]}: %{{y:.1%}}<extra></extra>",
+                hovertemplate=say("{curve}: {value}", curve=NAMES[mode], value="%{y:.1%}") + NO_NAME,
             )
         )  # fmt: skip
     gaps = sorted({gap for found in results.values() for gap in found})
     figure.add_hline(CHANCE, line={"dash": "dot", "width": 1.2, "color": LINE})
     note = {"xref": "paper", "x": 1, "xanchor": "right", "yanchor": "bottom", "showarrow": False}
-    figure.add_annotation(note, y=CHANCE, text=f"a guess: {CHANCE:.1%}", font_size=11)
-    curves(figure, "filler tokens between telling and asking", "accuracy", height)
+    figure.add_annotation(note, y=CHANCE, text=say("a guess: {chance:.1%}", chance=CHANCE), font_size=11)
+    curves(figure, say("filler tokens between telling and asking"), say("accuracy"), height)
     figure.update_yaxes(range=[-0.03, 1.05], tickformat=".0%")
     figure.update_xaxes(type="log", tickvals=gaps, ticktext=[f"{gap:,}" for gap in gaps])
     return figure

@@ -5,6 +5,7 @@ Recipe: 2.2, step by step. Paper: eq. 12-14.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -105,3 +106,17 @@ def _parts(fast: Fast, pair: Tokens, activation: Activation) -> dict:
 def _numbers(parts) -> list[np.ndarray]:
     """The first row of each tensor, as an array of its own."""
     return [part[0].numpy().copy() for part in parts]
+
+
+def losses(step: Step, thetas: np.ndarray, activation: str = "silu") -> np.ndarray:
+    """Loss of the step's pair after a write of each of these sizes (n,), with all else unchanged: (n,)."""
+    double = partial(torch.as_tensor, dtype=torch.float64)  # far too large a write must not overflow
+    sizes = double(thetas)[:, None, None]
+    weights = tuple(
+        (1 - step.alpha) * double(before) - sizes * double(gradient)  # (n, o, i)
+        for before, gradient in zip(step.before, step.gradients, strict=True)
+    )
+    keys = double(step.key).expand(len(sizes), 1, -1)  # (n, 1, d)
+    left = apply_memory(weights, keys, ACTIVATIONS[activation])[:, 0] - double(step.value)
+    unit = float(double(step.error).square().sum()) / step.loss_before if step.loss_before else 1.0
+    return (left.square().sum(-1) / unit).numpy()
