@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 from plotly.basedatatypes import BaseFigure
-from texts.figures import spoken
+from texts import language
 
+from titans_course import chinese
 from titans_course.figures import COLOURS
+from titans_course.language import DEFAULT
 
 BARE = {"displayModeBar": False}
 # Streamlit puts the theme's categorical colours in the place of these, so curves follow light and dark at once.
@@ -14,6 +16,23 @@ THEMED = {
     COLOURS[name]: f"#{number:06d}"
     for number, name in enumerate(("surprise", "momentum", "g_write", "g_forget", "memory_norm", "loss"), start=1)
 }
+
+
+class _Spoken(BaseFigure):
+    """A figure of which only `to_dict` is asked, as Streamlit does: nothing in it is checked or copied again."""
+
+    def __init__(self, spec: dict) -> None:
+        self._spec = spec
+
+    def to_dict(self) -> dict:
+        return self._spec
+
+
+def spoken(figure: BaseFigure) -> BaseFigure:
+    """The figure itself in English; else one that draws the same with its words translated."""
+    if language() == DEFAULT:
+        return figure
+    return _Spoken(chinese.translated(figure.to_dict(), chinese.phrase))
 
 
 def themed(figure: BaseFigure, *, markers: bool = False) -> BaseFigure:

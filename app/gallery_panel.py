@@ -7,8 +7,7 @@ import links
 import runs
 import streamlit as st
 from sources import Source
-from texts import say
-from texts.phrases import told
+from texts import say, told
 
 from titans_course.studies.gallery import FAILURES, examine, failure_settings
 from titans_mini import SimulationConfig, Trace

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import links
 import streamlit as st
-from texts import DEFAULT, LANGUAGE, TEXTS, language, say
+from texts import LANGUAGE, language, say
 
-NAMES = {"en": "English", "zh": "中文"}
+from titans_course.language import DEFAULT, LANGUAGES
+
 PARAMETER, SWITCH = "lang", "language_switch"
 
 
@@ -19,8 +20,8 @@ def choose() -> None:
     state, given = st.session_state, st.query_params.get(PARAMETER)
     if LANGUAGE not in state:
         wanted = _of_browser() if given is None else given
-        state[LANGUAGE] = wanted if wanted in TEXTS else DEFAULT
-        if wanted not in TEXTS:
+        state[LANGUAGE] = wanted if wanted in LANGUAGES else DEFAULT
+        if wanted not in LANGUAGES:
             return
     if given != language() and not (given is None and language() == _of_browser() == DEFAULT):
         st.query_params[PARAMETER] = language()
@@ -30,14 +31,14 @@ def show_switch() -> None:
     """Both languages, each under its own name; the style sheet puts them into the header."""
     st.session_state[SWITCH] = language()
     st.segmented_control(
-        say("language"), list(NAMES), format_func=NAMES.get, required=True, key=SWITCH, help=say("language?"),
+        say("language"), list(LANGUAGES), format_func=LANGUAGES.get, required=True, key=SWITCH, help=say("language?"),
         on_change=_switch, label_visibility="collapsed",
     )  # fmt: skip
 
 
 def _switch() -> None:
     """Callback: the other language, with all settings as they are."""
-    if st.session_state[SWITCH] not in NAMES:
+    if st.session_state[SWITCH] not in LANGUAGES:
         return
     st.session_state[LANGUAGE] = st.query_params[PARAMETER] = st.session_state[SWITCH]
     if "page" in st.session_state:
@@ -47,4 +48,4 @@ def _switch() -> None:
 def _of_browser() -> str:
     """The language of the app that fits the browser's: 'zh-CN' and all other Chinese get Chinese."""
     tongue = (st.context.locale or "").lower().partition("-")[0]
-    return tongue if tongue in TEXTS else DEFAULT
+    return tongue if tongue in LANGUAGES else DEFAULT

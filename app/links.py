@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import streamlit as st
 from controls import CONTROLS, HIDDEN, MORE, Control
-from texts import TEXTS, plain, say
-from texts.phrases import told
+from texts import plain, say, told
 
+from titans_course.language import LANGUAGES
 from titans_mini.errors import ConfigError, check_choice
 
 SHOWN = ("numbers", "pin", "player", "text", "formula", "chart")
@@ -152,7 +152,7 @@ def _read_link(page: Page, *, strict: bool) -> tuple[dict, list[tuple[str, str]]
             continue
         try:
             if name == "lang":
-                check_choice(name, st.query_params[name][:40], TEXTS)
+                check_choice(name, st.query_params[name][:40], LANGUAGES)
                 continue
             if name not in page.controls:
                 if strict:
@@ -162,7 +162,7 @@ def _read_link(page: Page, *, strict: bool) -> tuple[dict, list[tuple[str, str]]
             text, longest = st.query_params[name], page.controls[name].longest
             values[name] = page.controls[name].read(text if len(text) <= longest else text[:longest] + "…")
         except ConfigError as error:
-            problems.append(("error", str(error)))
+            problems.append(("error", error.message))
             bad.append(name)
     unknown = [name for name in hide_list() if strict and name not in page.names]
     return values, problems + [("unknown_hide", repr(name[:40])) for name in unknown], bad

@@ -9,7 +9,7 @@ import runs
 import streamlit as st
 from header import character
 from runs import Run
-from texts import TEXTS, language, say
+from texts import say, speaker
 
 from titans_course.figures import trace as figures
 from titans_mini import Trace
@@ -109,7 +109,7 @@ def show_text(run: Run, token: int) -> None:
     """The page of the text that holds the token, coloured by surprise."""
     start, length = figures.page_of(run.trace, token, PAGE)
     st.caption(say("legend"))
-    text = figures.coloured_text(run.trace, start=start, length=length, cursor=token, tip=TEXTS[language()]["tip"])
+    text = figures.coloured_text(run.trace, start=start, length=length, cursor=token, say=speaker())
     st.html(f'<div class="reading">{text}</div>')
 
 

@@ -61,9 +61,12 @@ def _exists(name: str) -> bool:
 @contextlib.asynccontextmanager
 async def _begin(app: st.App) -> AsyncIterator[None]:
     """What is done before anybody is answered; last of all, a window of the browser is opened."""
+    from titans_course.language import LANGUAGES, catalogue
     from titans_mini.operate import scratch  # brings torch, which takes long
 
     load_all()
+    for language in LANGUAGES:
+        catalogue(language)
     scratch.clear()
     if not st.get_option("server.headless"):
         host, port = st.get_option("browser.serverAddress"), st.get_option("server.port")

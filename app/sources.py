@@ -6,8 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 import streamlit as st
-from texts import option, plain, say
-from texts.phrases import quoted
+from texts import option, plain, quoted, say
 
 from titans_mini.data import check_text
 from titans_mini.errors import ConfigError

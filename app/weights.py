@@ -6,8 +6,7 @@ import contextlib
 from typing import NamedTuple
 
 import streamlit as st
-from texts import plain, say
-from texts.phrases import quoted
+from texts import plain, quoted, say
 
 from titans_mini import TitansLM
 from titans_mini.config import VARIANT_NAMES
@@ -44,7 +43,8 @@ def find(task: str, variant: str) -> Weights | None:
         key = _key(fitting[0])
         card, lm = _load(fitting[0], key)
         if lm.config.vocab_size != TASKS[task].vocab_size:
-            raise ConfigError(f"they have a vocabulary of {lm.config.vocab_size}, not {TASKS[task].vocab_size}")
+            text = "they have a vocabulary of {size}, not {wanted}"
+            raise ConfigError(text, size=lm.config.vocab_size, wanted=TASKS[task].vocab_size)
     except (ConfigError, OSError, LookupError, TypeError) as error:
         st.error(say("bad_weights", name=plain(fitting[0]), error=quoted(error)))
         return None

@@ -8,11 +8,17 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
+from titans_course.language import LANGUAGES, catalogue
 from titans_mini import Trace
 
 ROOT = Path(__file__).resolve().parents[1]
 ENTRY = ROOT / "app" / "streamlit_app.py"
 QUICK = {"tokens": "120"}
+# Language -> key -> text of the pages, as the catalogues have it.
+TEXTS = {
+    tongue: {key: text for (context, key), text in catalogue(tongue).items() if context == "app"}
+    for tongue in LANGUAGES
+}
 PASTED = 'One line, and "quotes".\nAnother: 雪 & <b>.\n'
 sys.path.append(str(ENTRY.parent))  # the app's own modules can be imported in tests too
 

@@ -10,8 +10,7 @@ import sources
 import streamlit as st
 from anatomy import controls as own
 from anatomy import panels as anatomy_panels
-from texts import say
-from texts.phrases import quoted
+from texts import quoted, say
 
 from titans_mini import SimulationConfig
 from titans_mini.errors import ConfigError

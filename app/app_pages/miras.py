@@ -11,9 +11,7 @@ from miras import controls as own
 from miras import panels as miras_panels
 from miras import rules as miras_rules
 from miras import runs as miras_runs
-from texts import plain, say
-from texts.about import about
-from texts.phrases import quoted
+from texts import about, plain, quoted, say
 
 from titans_mini.errors import ConfigError
 from titans_mini.miras import PRESETS

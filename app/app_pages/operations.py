@@ -9,8 +9,7 @@ from operations import controls as own
 from operations import keep as operations_keep
 from operations import live as operations_live
 from operations.desk import Desk, open_desk
-from texts import say
-from texts.phrases import quoted
+from texts import quoted, say
 
 from titans_course.studies.drill import DrillConfig
 from titans_mini.errors import ConfigError

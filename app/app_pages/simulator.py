@@ -12,8 +12,7 @@ import runs
 import sources
 import streamlit as st
 import tour
-from texts import say
-from texts.phrases import quoted
+from texts import quoted, say
 
 from titans_mini import SimulationConfig
 from titans_mini.errors import ConfigError

@@ -5,8 +5,7 @@ from __future__ import annotations
 import controls
 import links
 import streamlit as st
-from texts import say
-from texts.phrases import quoted
+from texts import quoted, say
 from tuning import controls as own
 from tuning import panels as tuning_panels
 from tuning import runs as tuning_runs

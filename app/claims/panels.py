@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import streamlit as st
-from texts import DEFAULT, language, plain, say
-from texts.about import about
-from texts.measured import label as figure_label
-from texts.phrases import quoted
+from texts import about, language, plain, quoted, say
+from texts import label as figure_label
 
 from claims import controls as own
 from claims import runs as claims_runs
 from titans_course.claims import CLAIMS, Finding, Reading
 from titans_course.claims import view as views
 from titans_course.claims.report import Result, to_json
+from titans_course.language import DEFAULT
 
 COLOURS = {"holds": "green", "part": "orange", "fails": "red", "untested": "violet", "missing": "gray"}
 FILE = "titans_mini_claims"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 import turns
-from texts import say
-from texts.phrases import quoted
+from texts import quoted, say
 
 from titans_course.claims import load_results
 from titans_course.claims.live import measure_apart

@@ -7,9 +7,7 @@ import math
 import charts
 import links
 import streamlit as st
-from texts import option, plain, say
-from texts.about import about
-from texts.phrases import quoted, told
+from texts import about, option, plain, quoted, say, told
 
 from miras import rules as miras_rules
 from miras.runs import Run

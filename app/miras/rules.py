@@ -124,10 +124,11 @@ def read(text: str, chunks: int = 64) -> Rule:
         try:
             given[name] = READERS[name](value)
         except (KeyError, ValueError):
-            raise ConfigError(f"versus has {detail!r}, which is no detail of a rule") from None
+            raise ConfigError("versus has {detail}, which is no detail of a rule", detail=repr(detail)) from None
     parts = combination.split(".")
     if len(parts) != len(KNOBS):
-        raise ConfigError(f"versus must be nothing, a preset or five names with dots between, not {combination!r}")
+        text = "versus must be nothing, a preset or five names with dots between, not {text}"
+        raise ConfigError(text, text=repr(combination))
     sizes = {name: given.pop(name) for name in ("chunk", "clip", "scale", "depth") if name in given}
     check_integer("chunk", sizes.get("chunk", 1), 1, chunks)
     for name, number in given.items():

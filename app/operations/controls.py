@@ -75,7 +75,7 @@ def to_config(values: dict) -> DrillConfig:
     """The drill that the controls ask for."""
     low, high = values["writes_low"], values["writes_high"]
     if low > high:
-        raise ConfigError(f"writes_low must be at most writes_high, not {low} and {high}")
+        raise ConfigError("writes_low must be at most writes_high, not {low} and {high}", low=low, high=high)
     numbers = {name: values[name] for name in ("hold", "warmup", "times")}
     limits = Limits(writes=(float(low), float(high)), **numbers)
     shadow = ShadowConfig(threshold=values["worse"], patience=values["patience"])

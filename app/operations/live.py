@@ -6,8 +6,7 @@ import math
 
 import charts
 import streamlit as st
-from texts import say
-from texts.phrases import quoted, told
+from texts import quoted, say, told
 
 from operations.desk import Desk
 from titans_course.figures import gauges as figures_gauges

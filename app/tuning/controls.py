@@ -12,6 +12,7 @@ from texts import say
 
 from titans_mini.config import SETTING_RANGES
 from titans_mini.errors import ConfigError, check_integer, check_number
+from titans_mini.messages import Message
 from titans_mini.tune import TuneConfig
 from titans_mini.tune.objectives import OBJECTIVES
 
@@ -31,7 +32,7 @@ class ListControl(Control):
         """The values that a link gives, or ConfigError."""
         values = [self._number(word) for word in text.split(",")]
         if len(set(values)) < len(values):
-            raise ConfigError(f"{self.name} must hold no value twice, not {text}")
+            raise ConfigError("{name} must hold no value twice, not {text}", name=Message(self.name), text=text)
         return tuple(sorted(values))
 
     def spell(self, value: Values) -> str:

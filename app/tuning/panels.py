@@ -9,8 +9,7 @@ import charts
 import controls
 import streamlit as st
 from controls import MAX_TOKENS
-from texts import say
-from texts.phrases import quoted, told
+from texts import quoted, say, told
 
 from titans_course.figures import tune as figures_tune
 from titans_mini.cli.tune import command

@@ -17,8 +17,7 @@ import sources
 import streamlit as st
 import torch
 import weights
-from texts import option, say
-from texts.phrases import quoted
+from texts import option, quoted, say
 
 from titans_course.figures import variants as figures_variants
 from titans_course.studies import reading

@@ -6,13 +6,12 @@ import pytest
 
 pytest.importorskip("streamlit.testing.v1")
 
-from pages import open_page, unbroken  # noqa: E402
+from pages import TEXTS, open_page, unbroken  # noqa: E402
 from reading import drawn, read, shapes, tables  # noqa: E402
 from words import HAN, english  # noqa: E402
 
 # isort: split
 from texts import plain  # noqa: E402
-from texts.chinese import TEXTS  # noqa: E402
 from tuning import runs as tuning_runs  # noqa: E402
 
 from titans_course.claims import CLAIMS  # noqa: E402
@@ -31,7 +30,7 @@ KNOWN = {*ALLOWED.split(), *CHOICES, *(choice.number.name for choice in CHOICES.
 NUMBER = re.compile(r"[\d.,%]*\d%?")
 GRID = {"taus": "0.1,0.5", "betas": "0.5", "lams": "0.0001,0.001", "depths": "1,2", "coarse_tokens": "100",
         "final_tokens": "200", "keep": "2", "seeds": "2"}  # fmt: skip
-UNSAID = {TEXTS["claims_column=key"], "formula", "open"}  # columns of keys, of formulas, of addresses
+UNSAID = {TEXTS["zh"]["claims_column=key"], "formula", "open"}  # columns of keys, of formulas, of addresses
 
 # page, its link, and the buttons that are pressed
 VISITS = {
@@ -74,7 +73,7 @@ def visit(name: str, language: str):
 def test_a_page_in_chinese_has_chinese_words_and_the_english_page_s_numbers(name):
     app, other = visit(name, "zh"), visit(name, "en")
     page = VISITS[name][0]
-    assert app.markdown[0].value == f"#### {TEXTS[page + '_title']}"
+    assert app.markdown[0].value == f"#### {TEXTS['zh'][page + '_title']}"
     titles = [block.value for block in app.markdown if block.value.startswith("####")]
     assert all(HAN.search(title) for title in titles)
     quoted = english([plain(claim.claim_zh) for claim in CLAIMS.values()], KNOWN) if page == "claims" else set()

@@ -14,10 +14,10 @@ from words import HAN, english  # noqa: E402
 # isort: split
 import language  # noqa: E402
 import streamlit as st  # noqa: E402
-from texts.chinese import TEXTS as CHINESE  # noqa: E402
 
 from titans_course.studies.gallery import FAILURES  # noqa: E402
 
+CHINESE = pages.TEXTS["zh"]
 NAMES = """
 tau beta lambda theta eta eta_t alpha softness sqrt g_write g_forget rms unit excess zsigmoid running_max fixed
 English Python CSV JSON HTML UTF MB Ctrl Enter Frobenius Transformer RMSNorm titans_mini Trace from_json

@@ -6,11 +6,10 @@ import pytest
 
 pytest.importorskip("streamlit.testing.v1")
 
-from pages import lines, open_page, picture, sound, start, trace_of, unbroken  # noqa: E402
+from pages import TEXTS, lines, open_page, picture, sound, start, trace_of, unbroken  # noqa: E402
 
 # isort: split
 import tour  # noqa: E402
-from texts import TEXTS  # noqa: E402
 
 CHECKED = ":green["
 

@@ -10,13 +10,11 @@ import pytest
 
 pytest.importorskip("streamlit.testing.v1")
 
-from pages import chart_ending, lines, open_page  # noqa: E402
+from pages import TEXTS, chart_ending, lines, open_page  # noqa: E402
 from pages import unbroken as sound  # noqa: E402
 from tuning_pages import alike, boxes, charts, linked, metrics, picture, searched, start  # noqa: E402
 
 # isort: split
-from texts import TEXTS  # noqa: E402
-from texts.english import tuning as texts_tuning  # noqa: E402
 from tuning import controls as own  # noqa: E402
 from tuning import panels as tuning_panels  # noqa: E402
 from tuning import runs as tuning_runs  # noqa: E402
@@ -192,4 +190,3 @@ def test_every_control_has_help_and_every_string_is_there():
     assert len(widgets) > 13 and [widget.proto.label for widget in widgets if not widget.proto.help] == []
     for control in own.ALL:
         assert control.name in TEXTS["en"] and control.name + "?" in TEXTS["en"], control.name
-    assert all(TEXTS["en"][key] == text for key, text in texts_tuning.TEXTS.items())

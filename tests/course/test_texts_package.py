@@ -11,13 +11,13 @@ from words import HAN, english, numbers  # noqa: E402
 
 # isort: split
 import texts  # noqa: E402
-from texts import measured  # noqa: E402
-from texts.phrases import phrase  # noqa: E402
 
+from titans_course.chinese import phrase  # noqa: E402
 from titans_course.chinese.claims_labels import LABELS  # noqa: E402
 from titans_course.chinese.phrases import matcher  # noqa: E402
 from titans_course.claims import CLAIMS, load_results  # noqa: E402
 from titans_course.figures.operate import MARKS  # noqa: E402
+from titans_course.language import DEFAULT, LANGUAGES  # noqa: E402
 from titans_mini.operate.monitor import ALARMS, WATCHES, named  # noqa: E402
 from titans_mini.tune import TuneConfig, tune  # noqa: E402
 
@@ -25,7 +25,7 @@ RESULTS = load_results()
 
 
 def in_chinese(text: str, *allowed: str) -> str:
-    said = phrase(text, "zh")
+    said = phrase(text)
     assert HAN.search(said) and not english([said], allowed), said
     return said
 
@@ -58,15 +58,15 @@ def test_the_verdict_of_a_stopped_search_is_said_with_the_same_numbers(seeds):
     assert "not finished" in verdict and numbers(told) == numbers(verdict)
 
 
-@pytest.mark.parametrize("language", texts.TEXTS)
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_figure_of_the_claims_has_a_label_and_every_label_a_figure(language, monkeypatch):
-    monkeypatch.setattr(measured, "language", lambda: language)
+    monkeypatch.setattr(texts, "language", lambda: language)
     assert list(LABELS) == list(CLAIMS)
     for key, result in RESULTS.items():
         figures = list(result.finding.figures)
-        labels = [measured.label(key, figure) for figure in figures]
+        labels = [texts.label(key, figure) for figure in figures]
         fits = [[known for known in LABELS[key] if matcher(known)(figure)] for figure in figures]
         assert {known for found in fits for known in found} == set(LABELS[key])
         assert len(set(labels)) == len(labels) and not set(labels) & set(figures)
-        assert language == texts.DEFAULT or all(map(HAN.search, labels))
-    assert measured.label("grid", "unheard_of") == "unheard_of"
+        assert language == DEFAULT or all(map(HAN.search, labels))
+    assert texts.label("grid", "unheard_of") == "unheard_of"
