@@ -1,6 +1,6 @@
-"""The measured figures of DEPLOY.md from benchmarks/deploy.json: `python tools/deploy_figures.py` writes them there.
+"""Writes the measured figures of benchmarks/deploy.json into DEPLOY.md: `python tools/deploy_figures.py`.
 
-They stand between two comments. `tools/load.py` measures them.
+They stand between two comments there. `tools/load.py` measures them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
 
 
 def table(figures: dict) -> str:
-    """The figures as they stand in DEPLOY.md."""
+    """The figures as DEPLOY.md shows them."""
     runs = figures["pauses"]
     rows = {
         f"{figures['sessions']} sessions, {figures['tokens']:,} tokens, {figures['seconds']} seconds": [
@@ -25,10 +25,10 @@ def table(figures: dict) -> str:
         "---": ["---"] * len(runs),
         "over the websocket: median, 95th percentile": [_times(run["callers"]) for run in runs],
         "in Chromium: median, 95th percentile": [_times(run["pages"]) for run in runs],
-        "pictures that differ from a run alone": [f"{run['differ']} of {run['moves']}" for run in runs],
-        "errors of server and pages": [str(run["errors"] or "none") for run in runs],
-        "processor time of the server for a move": [f"{run['seconds_a_move']:g} s" for run in runs],
-        "its memory: at its start, with all open, at the end": [
+        "pictures that differ from those of a run alone": [f"{run['differ']} of {run['moves']}" for run in runs],
+        "errors in server and pages": [str(run["errors"] or "none") for run in runs],
+        "server's processor time per move": [f"{run['seconds_a_move']:g} s" for run in runs],
+        "server's memory: at its start, with all sessions open, at the end": [
             ", ".join(f"{size:g}" for size in run["memory_mb"]) + " MB" for run in runs
         ],
     }
@@ -45,7 +45,7 @@ def page(text: str, figures: dict) -> str:
 
 
 def to_json(figures: dict) -> str:
-    """The file of the figures."""
+    """The content of benchmarks/deploy.json."""
     return json.dumps(figures, indent=1) + "\n"
 
 
@@ -57,8 +57,8 @@ def _dropped(gone: dict) -> str:
     counts, sizes = list(gone["memory_mb"]), [f"{size:g}" for size in gone["memory_mb"].values()]
     return (
         f"After {', '.join(counts[:-1])} and {counts[-1]} sessions that used two pages and vanished, the server held "
-        f"{', '.join(sizes[:-1])} and {sizes[-1]} MB.\nOf {gone['sessions']} such sessions {gone['left']} were left "
-        f"after the {gone['kept_seconds']} seconds for which the server kept them.\n"
+        f"{', '.join(sizes[:-1])} and {sizes[-1]} MB.\nThe server was told to keep a session for {gone['kept_seconds']} "
+        f"seconds: after that, {gone['left']} of {gone['sessions']} were left.\n"
     )
 
 
