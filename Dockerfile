@@ -1,8 +1,8 @@
 # The simulator as a container: docker build -t titans-mini . && docker run --rm -p 8501:8501 titans-mini
-# DEPLOY.md says how several of them stand behind one address.
+# DEPLOY.md says how to run several of them behind one address.
 FROM python:3.11-slim
 
-# The CPU build of torch is a tenth of PyPI's CUDA build.
+# The CPU build of torch is a tenth the size of PyPI's CUDA build.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 OMP_NUM_THREADS=1 PYTHONUNBUFFERED=1
 
@@ -20,5 +20,5 @@ USER reader
 EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://localhost:8501/_stcore/health', timeout=4)"]
-# In the container the app answers on all addresses: the port is opened by `docker run -p`.
+# In the container the app answers on all addresses; `docker run -p` decides who can reach it.
 CMD ["titans-mini", "app", "--no-browser", "--port", "8501", "--address", "0.0.0.0"]
