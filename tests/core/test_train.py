@@ -22,7 +22,7 @@ from titans_mini.training.train import (
     TrainConfig,
     Trainer,
     backward,
-    count_pieces,
+    cut,
     learning_rate,
     step_size,
     training_batch,
@@ -60,14 +60,23 @@ def test_other_settings_in_the_same_folder_are_refused(tmp_path):
         Trainer(MODEL, TrainConfig(steps=7), tmp_path)
 
 
+def learn(lm, batch, truncate):
+    """The mean loss of a batch, whose gradients are then in the model."""
+    loss, state = 0.0, None
+    for piece in cut(batch, truncate):
+        part, state = backward(lm, piece, state)
+        loss += part
+    return loss
+
+
 def test_truncated_gradients_are_those_of_the_whole_where_nothing_is_cut():
     torch.manual_seed(0)
     lm = TitansLM(MODEL).double()
-    ids, ask = make_batch("recall", 2, 9, torch.Generator().manual_seed(0))
+    batch = make_batch("recall", 2, 9, torch.Generator().manual_seed(0))
     gradients = []
-    for truncate in (0, ids.shape[1], 8):
+    for truncate in (0, batch.ids.shape[1], 8):
         lm.zero_grad()
-        loss = sum(backward(lm, ids, ask, TrainConfig(truncate=truncate)))
+        loss = learn(lm, batch, truncate)
         gradients.append(
             (
                 loss,
@@ -101,7 +110,7 @@ def kept_bytes(truncate, length):
     batch = make_batch("recall", 2, length, torch.Generator().manual_seed(0))
     Kept.live = Kept.peak = 0
     with torch.autograd.graph.saved_tensors_hooks(Kept, lambda kept: kept.tensor):
-        sum(backward(lm, *batch, TrainConfig(truncate=truncate)))
+        learn(lm, batch, truncate)
     return Kept.peak
 
 
@@ -204,11 +213,14 @@ def learn_from_both(model, config):
     for step in range(config.steps):
         batches = [training_batch(config, step, rank) for rank in range(2)]
         price = config.gate_cost if step >= config.steps / 2 else 0.0
-        parts = [backward(lm, *batch, config, price) for batch in batches]
+        pieces = [cut(batch, config.truncate) for batch in batches]
+        states = [None, None]
         optimizer.param_groups[0]["lr"] = learning_rate(config, step)
-        for _ in range(max(count_pieces(config, batch.ids) for batch in batches)):
-            for part in parts:
-                next(part, None)
+        for turn in range(max(map(len, pieces))):
+            for rank in range(2):
+                if turn < len(pieces[rank]):
+                    part = pieces[rank][turn]
+                    states[rank] = backward(lm, part, states[rank], memory=config.memory, gate_cost=price)[1]
             for parameter in lm.parameters():
                 parameter.grad = None if parameter.grad is None else parameter.grad / 2
             torch.nn.utils.clip_grad_norm_(lm.parameters(), 1.0)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,11 +21,13 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from ..config import TitansConfig
-from ..errors import ConfigError, DivergenceError, check_choice, check_integer, check_number
+from ..errors import ConfigError, DivergenceError
 from ..files import clear_parts, held, write_whole, writing_to
 from ..memory.chunk import Record
 from ..memory.state import map_tensors
-from ..models.model import TitansLM
+from ..messages import Message
+from ..models.model import ModelState, TitansLM
+from ..settings import SEED, check_settings, choice, number, whole
 from ..stopping import Stop, Terminated, postponed
 from .checkpoint import save_model
 from .processes import average_gradients, combine, place
@@ -42,35 +45,27 @@ class TrainConfig:
     carries on: gradients flow that far, which bounds memory, and the model meets memories older than its gradients.
     """
 
-    task: str = "recall"  # what to learn (`titans-mini eval --help` lists the tasks); with --file: text
+    task: str = choice("recall", TASKS)  # what to learn; with --file: text
     file: str = ""  # train on this UTF-8 text instead of the bundled one; its last tenth is held out
-    steps: int = 600  # batches to learn from
-    rows: int = 32  # sequences a step, in each process
+    steps: int = whole(600, 1, 10_000_000)  # batches to learn from
+    rows: int = whole(32, 1, 10_000_000)  # sequences a step, in each process
     size: int = 128  # largest gap, or length in bytes, that training reaches
-    start_size: int = 64  # largest size in the first half of the steps
-    lr: float = 3e-3  # peak learning rate of AdamW
-    easy: float = 0.0  # share of the steps, at the start, in which recall tells eight facts at the very start
-    gate_cost: float = 0.0  # penalty on open gates, in the second half: its factor on the mean theta + alpha of a token
-    weight_decay: float = 0.01  # of AdamW
-    truncate: int = 0  # tokens that gradients flow back through, an optimizer step each; 0: the whole sequence
-    memory: str = "on"  # on, or off: the same model without its memory, the control
-    save_every: int = 100  # steps between two saved states
-    seed: int = 0  # of weights and batches
+    start_size: int = whole(64, 0, 10_000_000)  # largest size in the first half of the steps
+    lr: float = number(3e-3, 1e-8, 1.0)  # peak learning rate of AdamW
+    easy: float = number(0.0, 0.0, 1.0)  # share of the steps, at the start, with eight facts told first (recall)
+    gate_cost: float = number(0.0, 0.0, 100.0)  # penalty on theta + alpha (open gates) in the second half: its factor
+    weight_decay: float = number(0.01, 0.0, 1.0)  # of AdamW
+    truncate: int = whole(0, 0, 10_000_000)  # tokens learnt at a time, an optimizer step each; 0: the whole sequence
+    memory: str = choice("on", ("on", "off"))  # off trains the same model without its memory, the control
+    save_every: int = whole(100, 1, 10_000_000)  # steps between two saved states
+    seed: int = whole(0, *SEED)  # of weights and batches
 
     def __post_init__(self) -> None:
-        check_choice("task", self.task, TASKS)
-        check_choice("memory", self.memory, ("on", "off"))
-        if self.file and TASKS[self.task].source is not text_bytes:
-            raise ConfigError(f"file goes with a task that reads text, not with {self.task!r}")
-        for name, low in (("steps", 1), ("rows", 1), ("start_size", 0), ("truncate", 0)):
-            check_integer(name, getattr(self, name), low, 10_000_000)
+        check_settings(self)
         check_size("size", self.task, self.size)
-        check_integer("save_every", self.save_every, 1, 10_000_000)
-        check_integer("seed", self.seed, 0, 2**31 - 1)
-        check_number("lr", self.lr, 1e-8, 1.0)
-        check_number("easy", self.easy, 0.0, 1.0)
-        check_number("gate_cost", self.gate_cost, 0.0, 100.0)
-        check_number("weight_decay", self.weight_decay, 0.0, 1.0)
+        if self.file and TASKS[self.task].source is not text_bytes:
+            text = "file can only be used with a task that reads text, not with {task}"
+            raise ConfigError(text, task=repr(self.task))
 
 
 def step_size(config: TrainConfig, step: int, generator: torch.Generator) -> int:
@@ -85,6 +80,17 @@ def step_size(config: TrainConfig, step: int, generator: torch.Generator) -> int
         return max(2, round(top))
     share = torch.rand((), generator=generator).item()
     return round(top * (share if done < 0.5 else share**0.5))
+
+
+def source_of(config: TrainConfig, held_out: bool = False) -> Tensor | None:
+    """What sequences are cut from, (t,): of the file, the bundled text or the genome; None for a task that needs none.
+
+    Training reads its first nine tenths, measurements its held-out last one. Raises ConfigError for a bad file.
+    """
+    if config.file:
+        return file_bytes(config.file, held_out)
+    source = TASKS[config.task].source
+    return None if source is None else source(held_out)
 
 
 def training_batch(config: TrainConfig, step: int, rank: int = 0, source: Tensor | None = None) -> Batch:
@@ -102,47 +108,46 @@ def learning_rate(config: TrainConfig, step: int) -> float:
     return config.lr * min(1.0, (step + 1) / min(WARM_UP, max(1, config.steps // 6))) * cosine
 
 
-def loss_of(logits: Tensor, ids: Tensor, ask: Tensor) -> Tensor:
-    """Sum of cross-entropies of the asked tokens; logits (b, t, vocab) predict ids[:, 1:]."""
-    wanted = ask[:, 1:]
-    return functional.cross_entropy(logits[wanted], ids[:, 1:][wanted], reduction="sum")
+class Piece(NamedTuple):
+    """Consecutive tokens of a batch that are learnt together, and the token after each, which is to be predicted."""
+
+    ids: Tensor  # (b, n + 1)
+    ask: Tensor  # (b, n + 1) bool: the tokens whose predictions count
+    asked: int  # tokens whose predictions count in the whole batch
+    share: float  # n over the tokens that are read in the whole sequence
 
 
-def openness(records: list[Record]) -> Tensor:
-    """How far the gates of a call stood open: mean theta + alpha over tokens, heads and memories, (), with gradient.
+def cut(batch: Batch, truncate: int) -> list[Piece]:
+    """A batch in pieces of `truncate` tokens, the last of which may be shorter; 0: in one piece."""
+    ids, ask = batch
+    length, asked = ids.shape[1] - 1, max(1, int(ask[:, 1:].sum()))
+    step = truncate or length
+    pieces = []
+    for start in range(0, length, step):
+        end = min(start + step, length)
+        pieces.append(Piece(ids[:, start : end + 1], ask[:, start : end + 1], asked, (end - start) / length))
+    return pieces
 
-    Blocks may differ in length, so each record counts with its tokens.
+
+def backward(
+    lm: nn.Module, piece: Piece, state: ModelState | None, *, memory: str = "on", gate_cost: float = 0.0
+) -> tuple[float, ModelState]:
+    """Adds the gradients of a piece to the model's; returns its part of the batch's mean loss, and the next state.
+
+    The next state carries no gradient. `gate_cost` is a penalty that keeps gates closed unless writing lowers the
+    loss: its factor on the mean theta + alpha over tokens, heads and memories.
     """
-    opened = torch.cat([(record.gates.theta + record.gates.alpha).flatten() for record in records])  # (tokens,)
-    return opened.mean()
-
-
-def count_pieces(config: TrainConfig, ids: Tensor) -> int:
-    """The pieces in which `backward` learns a batch."""
-    length = ids.shape[1] - 1
-    return math.ceil(length / (config.truncate or length))
-
-
-def backward(lm: nn.Module, ids: Tensor, ask: Tensor, config: TrainConfig, gate_cost: float = 0.0) -> Iterator[float]:
-    """Makes the gradients of a batch's mean loss, by pieces of `truncate` tokens; yields each piece's part of it.
-
-    What the caller does between pieces, such as a step of the optimizer, counts for the next. `gate_cost` is a penalty
-    that keeps gates closed unless writing lowers the loss.
-    """
-    length = ids.shape[1] - 1
-    piece = config.truncate or length
-    asked, state = ask[:, 1:].sum().clamp_min(1), None
-    for start in range(0, length, piece):
-        part = slice(start, start + piece + 1)
-        records: list[Record] = []
-        logits, state = lm(ids[:, part][:, :-1], state, memory=config.memory, trace=records)
-        loss = loss_of(logits, ids[:, part], ask[:, part]) / asked
-        made = loss.item()
-        if gate_cost and records:
-            loss = loss + gate_cost * openness(records) * (min(piece, length - start) / length)
-        loss.backward()
-        state = map_tensors(Tensor.detach, state)
-        yield made
+    records: list[Record] = []
+    logits, state = lm(piece.ids[:, :-1], state, memory=memory, trace=records)
+    wanted = piece.ask[:, 1:]
+    loss = functional.cross_entropy(logits[wanted], piece.ids[:, 1:][wanted], reduction="sum") / piece.asked
+    value = loss.item()
+    if gate_cost and records:
+        # Blocks may differ in length, so each record counts with its tokens.
+        opened = torch.cat([(record.gates.theta + record.gates.alpha).flatten() for record in records])  # (tokens,)
+        loss = loss + gate_cost * opened.mean() * piece.share
+    loss.backward()
+    return value, map_tensors(Tensor.detach, state)
 
 
 class Trainer:
@@ -165,7 +170,7 @@ class Trainer:
         self.step, self.seconds, self.tokens, self.losses = 0, 0.0, 0, []
         self.kept = 0  # the step whose state is on the disk
         self._is_held = False
-        self.source = file_bytes(config.file) if config.file else None
+        self.source = source_of(config)
         with writing_to("out", self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         self._resume()
@@ -173,12 +178,9 @@ class Trainer:
     def _describe(self) -> dict:
         """What must be the same for a run to continue: settings, and the text that it reads."""
         described = {"model": asdict(self.lm.config), "training": asdict(self.config)}
-        reads_text = TASKS[self.config.task].source is text_bytes
-        return {**described, **({"text_sha256": self._text_sha256()} if reads_text else {})}
-
-    def _text_sha256(self) -> str:
-        source = text_bytes() if self.source is None else self.source
-        return hashlib.sha256(source.byte().numpy().tobytes()).hexdigest()
+        if TASKS[self.config.task].source is not text_bytes:
+            return described
+        return {**described, "text_sha256": hashlib.sha256(self.source.byte().numpy().tobytes()).hexdigest()}
 
     def _resume(self) -> None:
         done = load_progress(self.folder, self._describe(), self.lm, self.optimizer)
@@ -191,7 +193,7 @@ class Trainer:
         if self._is_held or self.rank > 0:
             yield
             return
-        busy = f"out {str(self.folder)!r} is in use by another training"
+        busy = Message("out {folder} is in use by another training", folder=repr(str(self.folder)))
         with contextlib.ExitStack() as stack:
             with writing_to("out", self.folder):
                 stack.enter_context(held(self.folder / ".lock", busy))
@@ -225,7 +227,11 @@ class Trainer:
             stopped = False
             with tqdm(total=self.config.steps, initial=self.step, disable=hidden, unit="step") as bar:
                 while self.step < end and not stopped:
-                    stopped = self._one_step(stop)
+                    try:
+                        stopped = self._one_step(stop)
+                    except DivergenceError:
+                        text = "training diverged in step {step}; choose a smaller lr"
+                        raise ConfigError(text, step=self.step + 1) from None
                     bar.set_postfix(loss=f"{self.losses[-1]:.3f}", refresh=False)
                     bar.update()
                     due = self.step % self.config.save_every == 0 or self.step == end or stopped
@@ -236,37 +242,29 @@ class Trainer:
         return self.lm.eval()
 
     def _one_step(self, stop: Stop) -> bool:
-        """One batch; returns whether to stop after it."""
-        config, began = self.config, time.perf_counter()
+        """Learns one batch; returns whether any process was asked to stop."""
+        config, device, began = self.config, self.lm.head.weight.device, time.perf_counter()
         batch = training_batch(config, self.step, self.rank, self.source)
-        ids, ask = (tensor.to(self.lm.head.weight.device) for tensor in batch)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(config, self.step)
-        loss, stopped = self._learn(ids, ask, stop)
-        self.tokens += combine(ids.numel(), "sum", ids.device)
+        gate_cost = config.gate_cost if self.step >= config.steps / 2 else 0.0
+        pieces = cut(Batch(*(tensor.to(device) for tensor in batch)), config.truncate)
+        loss, state, stopped = 0.0, None, False
+        # Sequences may differ in length between processes: one that has no piece left adds no gradient.
+        for turn in range(combine(len(pieces), "max", device)):
+            if turn < len(pieces):
+                part, state = backward(self.lm, pieces[turn], state, memory=config.memory, gate_cost=gate_cost)
+                loss += part
+            stopped = average_gradients(self.lm.parameters(), stop.asked)
+            if not nn.utils.clip_grad_norm_(self.lm.parameters(), 1.0).isfinite():
+                raise DivergenceError("a gradient is not finite", turn * config.truncate)
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        self.tokens += combine(batch.ids.numel(), "sum", device)
         self.seconds += time.perf_counter() - began
         self.losses.append(round(loss, 5))
         self.step += 1
         return stopped
-
-    def _learn(self, ids: Tensor, ask: Tensor, stop: Stop) -> tuple[float, bool]:
-        """The optimizer's steps on one batch; returns its loss, and whether any process was asked to stop."""
-        price = self.config.gate_cost if self.step >= self.config.steps / 2 else 0.0
-        diverged = ConfigError(f"training diverged in step {self.step + 1}; choose a smaller lr")
-        loss, stopped = 0.0, False
-        try:
-            parts = backward(self.lm, ids, ask, self.config, price)
-            # Sequences may differ in length between processes: one that has no piece left adds no gradient.
-            for _ in range(combine(count_pieces(self.config, ids), "max", ids.device)):
-                loss += next(parts, 0.0)
-                stopped = average_gradients(self.lm.parameters(), stop.asked)
-                if not nn.utils.clip_grad_norm_(self.lm.parameters(), 1.0).isfinite():
-                    raise diverged
-                self.optimizer.step()
-                self.optimizer.zero_grad()
-        except DivergenceError:
-            raise diverged from None
-        return loss, stopped
 
     def finish(self, results: list | None = None, measured: dict[str, list] | None = None) -> Path:
         """Writes the losses as `log.csv` and the checkpoint `model`, whose card holds `results` and all `measured`."""
