@@ -18,6 +18,7 @@ from pathlib import Path
 
 import streamlit as st
 from door import Door
+from operations import scratch
 from starlette.middleware import Middleware
 
 HERE = Path(__file__).parent
@@ -62,7 +63,6 @@ def _exists(name: str) -> bool:
 async def _begin(app: st.App) -> AsyncIterator[None]:
     """What is done before anybody is answered; last of all, a window of the browser is opened."""
     from titans_course.language import LANGUAGES, catalogue
-    from titans_mini.operate import scratch  # brings torch, which takes long
 
     load_all()
     for language in LANGUAGES:

@@ -8,7 +8,7 @@ that is itself a `Message` is one of the package's own words and is translated t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 _FIELD = re.compile(r"(?<!%)\{(\w+)(?::([^{}]*))?\}")  # %{...} belongs to plotly
 
@@ -26,6 +26,13 @@ class Message(str):
         message = super().__new__(cls, fill(template, fields))
         message.template, message.fields = template, fields
         return message
+
+
+def listed(words: Sequence[Message]) -> Message:
+    """Words of the package in a row, with commas between them, each of which is translated."""
+    if len(words) == 1:
+        return words[0]
+    return Message("{first}, {rest}", first=words[0], rest=listed(words[1:]))
 
 
 def fill(template: str, fields: Mapping[str, object]) -> str:

@@ -14,10 +14,11 @@ import weights
 from texts import quoted, say
 
 from operations import controls as own
+from operations import scratch
 from titans_course.studies.drill import Drill, DrillConfig
 from titans_mini.errors import ConfigError
 from titans_mini.kept import decode_state, encode_state
-from titans_mini.operate import LanguageEngine, RecipeEngine, Sessions, fingerprint, scratch
+from titans_mini.operate import LanguageEngine, RecipeEngine, Sessions, fingerprint
 from titans_mini.operate.snapshots import FILE
 
 OPENING = 2000  # tokens that are read when a drill is set up

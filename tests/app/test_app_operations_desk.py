@@ -20,6 +20,7 @@ from pages import ENTRY  # noqa: E402
 from operations import controls as own  # noqa: E402
 from operations import keep as operations_keep  # noqa: E402, F401
 from operations import live as operations_live  # noqa: E402, F401
+from operations import scratch  # noqa: E402
 from operations.desk import Desk  # noqa: E402
 
 from titans_course.studies.drill import Drill, DrillConfig  # noqa: E402
@@ -27,7 +28,7 @@ from titans_mini import ConfigError, SimulationConfig
 from titans_mini.kept import encode_state, restore  # noqa: E402
 from titans_mini.memory.state import tensors  # noqa: E402
 from titans_mini.memory.tree import named  # noqa: E402
-from titans_mini.operate import RecipeEngine, fingerprint, scratch  # noqa: E402
+from titans_mini.operate import RecipeEngine, fingerprint  # noqa: E402
 
 VALUES = {control.name: control.default for control in own.ALL}
 
@@ -87,9 +88,9 @@ def test_a_kept_memory_that_is_gone_is_one_line(desk):
 
 def test_a_server_clears_what_killed_ones_left_and_nothing_else(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    killed = "from titans_mini.operate import scratch; import os, signal; print(scratch.folder(), flush=True); {}"
+    killed = "from operations import scratch; import os, signal; print(scratch.folder(), flush=True); {}"
     command = [sys.executable, "-c", killed.format("os.kill(os.getpid(), signal.SIGKILL)")]
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(Path(scratch.__file__).parents[1])}
     left = Path(subprocess.run(command, capture_output=True, text=True, env=environment, check=False).stdout.strip())
     running = subprocess.Popen(
         [sys.executable, "-c", killed.format("input()")],

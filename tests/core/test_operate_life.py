@@ -18,7 +18,7 @@ from titans_mini.operate import (
     Runner,
 )
 from titans_mini.operate.engine import Reading
-from titans_mini.operate.monitor_life import is_dead, life, strength
+from titans_mini.operate.measures import is_dead, life, strength
 from titans_mini.training.checkpoint import load_model
 from titans_mini.training.tasks import text_bytes
 

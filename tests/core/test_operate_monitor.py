@@ -37,11 +37,9 @@ from titans_mini.operate import (
     RunConfig,
     Runner,
     to_prometheus,
-    write_json_lines,
 )
 from titans_mini.operate.engine import Reading
-from titans_mini.operate.monitor import measure
-from titans_mini.operate.monitor_writes import calibrate, highest, rates
+from titans_mini.operate.measures import calibrate, distance, highest, rates
 from titans_mini.training.tasks import text_bytes
 
 WARM = 4100  # tokens of clean text before a drill
@@ -97,14 +95,14 @@ def test_the_recipes_stream_is_the_simulators():
     wanted = torch.from_numpy(np.stack([trace.g_write, trace.loss, trace.raw]))
     torch.testing.assert_close(torch.cat(seen, dim=1), wanted, rtol=1e-4, atol=1e-5)
     start = engine.fast(engine.start())
-    assert measure(engine.fast(state), start)[0] == pytest.approx(trace.memory_norm[-1], rel=1e-5)
-    assert measure(start, start) == (pytest.approx(trace.norm_start), 0.0)
+    assert distance(engine.fast(state), start)[0] == pytest.approx(trace.memory_norm[-1], rel=1e-5)
+    assert distance(start, start) == (pytest.approx(trace.norm_start), 0.0)
 
 
 def test_drift_is_relative_and_the_largest_memory_counts():
     start = [(torch.ones(1, 2, 2), torch.zeros(1, 1, 2)), (torch.full((1, 1, 1), 4.0),)]  # norms 2 and 4
     now = [(torch.ones(1, 2, 2), torch.tensor([[[3.0, 0.0]]])), (torch.full((1, 1, 1), 2.0),)]
-    norm, drift = measure(now, start)
+    norm, drift = distance(now, start)
     assert norm == pytest.approx(13**0.5) and drift == pytest.approx(1.5)
 
 
@@ -318,17 +316,13 @@ def test_a_monitor_that_has_seen_nothing_can_be_exported():
     assert "titans_memory_norm NaN" in to_prometheus(Monitor(Dial()))
 
 
-def test_json_lines(tmp_path):
+def test_json_lines():
     events = [
         Event("alarm", "norm", "too large", 7, 9.5, 2.0),
         Event("alarm", "loss", "not finite", 8, float("nan"), float("inf")),
         Event("rollback", "snapshot", "back", 9),
     ]
-    for event in events:
-        write_json_lines([event], tmp_path / "log.jsonl")
-    lines = [SimpleNamespace(**json.loads(line)) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    lines = [SimpleNamespace(**json.loads(event.to_json())) for event in events]
     assert [(line.kind, line.value, line.limit) for line in lines] == [
         ("norm", 9.5, 2.0), ("loss", None, None), ("snapshot", None, None)
     ]  # fmt: skip
-    with pytest.raises(ConfigError, match="event log .* cannot be written"):
-        write_json_lines(events, tmp_path)

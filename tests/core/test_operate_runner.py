@@ -23,7 +23,6 @@ from titans_mini.operate import (
     ShadowState,
     SnapshotError,
     compare,
-    soak,
 )
 from titans_mini.training.tasks import text_bytes
 
@@ -253,22 +252,3 @@ def test_settings_are_checked():
     for wrong in (dict(threshold=-1), dict(patience=0), dict(horizon=0)):
         with pytest.raises(ConfigError, match=next(iter(wrong))):
             ShadowConfig(**wrong)
-
-
-def test_a_soak_tells_how_it_goes():
-    engine, stream = make_engine("memory")
-    stream = stream.clone()
-    stream[7, 0] = math.nan
-    marks = list(soak(engine, stream, 400, marks=4, piece=10))
-    assert [mark.token for mark in marks] == [100, 200, 300, 400]
-    assert [mark.not_finite for mark in marks] == [1, 2, 2, 3]  # the 150 rows go round: tokens 7, 157 and 307
-    assert all(mark.growth > 0 and mark.drift > 0 and mark.bits is None for mark in marks)
-
-
-def test_a_soaks_bits_are_the_models(engine):
-    ids = text_bytes()[:400]
-    (mark,) = soak(engine, ids, 400, marks=1, piece=90)
-    with torch.no_grad():
-        logits, _ = engine.lm(ids.unsqueeze(0))
-    nats = torch.nn.functional.cross_entropy(logits[0, :-1], ids[1:]).item()
-    assert mark.bits == pytest.approx(nats / math.log(2), rel=1e-3)

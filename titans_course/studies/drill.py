@@ -17,10 +17,12 @@ import torch
 from torch import Tensor
 
 from titans_mini.errors import ConfigError, check_choice, check_integer, check_number
+from titans_mini.kept import SnapshotError
 from titans_mini.operate.engine import Engine
-from titans_mini.operate.monitor import Event, Limits, measure
+from titans_mini.operate.measures import distance
+from titans_mini.operate.monitor import Event, Limits
 from titans_mini.operate.runner import RunConfig, Runner
-from titans_mini.operate.snapshots import Snapshot, SnapshotError, Snapshots
+from titans_mini.operate.snapshots import Snapshot, Snapshots
 from titans_mini.training.tasks import text_bytes
 
 from .incidents import STREAM_INCIDENTS, broken_weight, scaled_weight, splice, zero_weights
@@ -187,7 +189,7 @@ class Drill:
     def _changed(self) -> None:
         """A sample of a memory that has read nothing since: its windows are empty."""
         engine, compared = self.runner.engine, self.runner.compared
-        norm, drift = measure(engine.fast(self.runner.state), engine.fast(engine.start()))
+        norm, drift = distance(engine.fast(self.runner.state), engine.fast(engine.start()))
         now = Sample(self.read, None, norm, None, drift, None, None, None, compared.streak, compared.degraded)
         self.samples.append(now)
 

@@ -1,7 +1,7 @@
 """Sessions: a user's memory under a name, kept from one process to the next. Built on snapshots.
 
-Folder, user and name give the place; a lock of that place is held while a session is open, so that a second writer
-waits and goes on from what the first one kept. Recipe: section 6 (memory across sessions).
+Folder, user and name give the place. Its lock is held while a session is open, so that a second writer waits and
+continues from what the first one kept. Recipe: section 6 (memory across sessions).
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import filelock
-
 from ..errors import ConfigError, check_number
+from ..files import held, reason
 from ..kept import SnapshotError
+from ..messages import Message
 from .engine import Engine
 from .snapshots import Snapshots, check_name
 
-KEPT = "kept"  # the name under which a session's state stands in its folder
+KEPT = "kept"  # the name of a session's snapshot
 
 
 class Session:
-    """An open session: read `state`, put the new one back, and it is kept when the session closes without an error."""
+    """An open session: read `state` and put the new one back; it is kept when the session closes without an error."""
 
     def __init__(self, snapshots: Snapshots) -> None:
         self._snapshots = snapshots
@@ -33,7 +33,7 @@ class Session:
             self.state, self.fresh = snapshots.engine.start(), True
 
     def keep(self) -> None:
-        """Writes the state down now."""
+        """Writes the state now."""
         self._snapshots.save(self.state, name=KEPT, cause="session")
 
 
@@ -46,19 +46,24 @@ class Sessions:
 
     @contextlib.contextmanager
     def open(self, user: str, name: str) -> Iterator[Session]:
-        """One session, for one writer at a time; new where there is none.
+        """One session, for one writer at a time; new if there is none.
 
         Raises ConfigError for an unsafe name, a session that somebody else holds, or a kept state that is damaged or
-        of another model.
+        belongs to another model.
         """
         place = self._place(user, name)
-        lock = self._lock(place, f"session {name!r} of user {user!r}")
-        try:
+        what = Message("session {name} of user {user}", name=repr(name), user=repr(user))
+        text = "{session} is in use by another writer; waited {seconds} s"
+        busy = Message(text, session=what, seconds=f"{self.wait:g}")
+        with contextlib.ExitStack() as stack:
+            try:
+                place.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(held(place / ".session.lock", busy, self.wait))
+            except OSError as error:
+                raise ConfigError("{session} cannot be opened: {reason}", session=what, reason=reason(error)) from None
             session = Session(Snapshots(place, self.engine, wait=self.wait))
             yield session
             session.keep()
-        finally:
-            lock.release()
 
     def list(self, user: str) -> list[str]:
         """The names of a user's sessions."""
@@ -68,25 +73,17 @@ class Sessions:
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
-            raise ConfigError(f"sessions of {user!r} cannot be listed: {error.strerror}") from None
+            text = "sessions of {user} cannot be listed: {reason}"
+            raise ConfigError(text, user=repr(user), reason=reason(error)) from None
 
     def _place(self, user: str, name: str) -> Path:
         place = self.folder / check_name("user", user) / check_name("session", name)
         try:
             inside = place.resolve().is_relative_to(self.folder.resolve())
         except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
-            raise ConfigError(f"session {name!r} cannot be opened: {getattr(error, 'strerror', error)}") from None
+            why = getattr(error, "strerror", None) or str(error)
+            raise ConfigError("session {name} cannot be opened: {reason}", name=repr(name), reason=why) from None
         if not inside:
-            raise ConfigError(f"session {name!r} lies outside of {str(self.folder)!r}")
+            text = "session {name} lies outside of {folder}"
+            raise ConfigError(text, name=repr(name), folder=repr(str(self.folder)))
         return place
-
-    def _lock(self, place: Path, what: str) -> filelock.BaseFileLock:
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(place / ".session.lock", timeout=self.wait)
-            lock.acquire()
-            return lock
-        except filelock.Timeout:
-            raise ConfigError(f"{what} is in use by another writer; waited {self.wait:g} s") from None
-        except OSError as error:
-            raise ConfigError(f"{what} cannot be opened: {error.strerror or error}") from None

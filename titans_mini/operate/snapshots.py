@@ -1,7 +1,7 @@
 """Snapshots: a folder of states, each in one file that is written atomically and tagged with the model it belongs to.
 
-The files are state files (see `kept`): sealed with a SHA-256, flushed to the disk and renamed into place, under a lock
-of the folder. A damaged file is passed over. Recipe: 5.2.
+The files are state files (see `kept`): they hold a SHA-256, and are flushed to the disk and renamed into place under a
+lock of the folder. A damaged file is skipped. Recipe: 5.2.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from typing import NamedTuple
 
 import filelock
 
-from ..errors import ConfigError, check_integer
-from ..files import clear_parts, read_bytes, write_whole
+from ..errors import ConfigError, check_integer, show
+from ..files import clear_parts, read_bytes, reason, write_whole
 from ..kept import SnapshotError, decode_state, encode_state, fingerprint_of, tokens_seen
 from ..memory.fastweights import mlp_shapes
+from ..messages import Message
 from .engine import Engine
-from .monitor_life import is_dead
+from .measures import is_dead
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(10))}
 FILE = re.compile(r"([0-9]{8,})-([0-9]{12,})-([a-z0-9_-]+)\.safetensors")  # larger numbers have more digits
-LABELS = ("auto", "alarm")  # of snapshots that nobody named; only the newest few of each are kept
+AUTO, ALARM = "auto", "alarm"  # labels of snapshots that nobody named; only the newest few of each are kept
 
 
 class Snapshot(NamedTuple):
@@ -39,21 +40,23 @@ class Snapshot(NamedTuple):
 def check_name(setting: str, name: object) -> str:
     """A name that is safe as part of a path on every system, or ConfigError."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise ConfigError(f"{setting} must be 1 to 64 of a-z, 0-9, _ and -, the first a letter or digit, not {name!r}")
+        text = "{setting} must be 1 to 64 of a-z, 0-9, _ and -, the first a letter or digit, not {name}"
+        raise ConfigError(text, setting=Message(setting), name=show(name))
     if name in DEVICES:
-        raise ConfigError(f"{setting} must be another name: {name!r} is a device on Windows")
+        text = "{setting} must be another name: {name} is a device on Windows"
+        raise ConfigError(text, setting=Message(setting), name=show(name))
     return name
 
 
 def fingerprint(engine: Engine) -> str:
-    """SHA-256 over an engine's settings and outer weights: states fit only where it is the same."""
+    """SHA-256 over an engine's settings and outer weights: states fit only if it is the same."""
     return fingerprint_of(*engine.identity())
 
 
 class Snapshots:
     """The snapshots of one engine in one folder: automatic ones, of which the newest `keep` stay, and named ones.
 
-    A state saved with `healthy=False` is kept apart (label `alarm`), as evidence: `latest` passes over it.
+    A state saved with `healthy=False` is kept apart (label `alarm`) as evidence: `latest` skips it.
     """
 
     def __init__(self, folder: str | Path, engine: Engine, *, keep: int = 5, wait: float = 10.0) -> None:
@@ -62,52 +65,55 @@ class Snapshots:
         self.fingerprint = fingerprint(engine)
 
     def save(self, state, *, name: str | None = None, healthy: bool = True, cause: str = "by hand") -> Snapshot:
-        """Writes a snapshot; one of the same name is replaced. Raises SnapshotError where the disk does not take it."""
-        if name in LABELS:
-            raise ConfigError(f"name must be other than {' and '.join(LABELS)}, not {name!r}")
-        label = check_name("name", name) if name is not None else LABELS[not healthy]
+        """Writes a snapshot; one of the same name is replaced. Raises SnapshotError if the disk does not take it."""
+        label = AUTO if healthy else ALARM
+        if name is not None:
+            label = check_name("name", name)
+            if name in (AUTO, ALARM):
+                raise ConfigError("name must be other than auto and alarm, not {name}", name=show(name))
         data = encode_state(state, self.fingerprint, cause=cause)
         with self._writing():
             old = self.list()
-            number = max((snapshot.number for snapshot in old), default=0) + 1
-            tokens = tokens_seen(state)
+            number, tokens = max((snapshot.number for snapshot in old), default=0) + 1, tokens_seen(state)
             made = Snapshot(number, tokens, label, self.folder / f"{number:08d}-{tokens:012d}-{label}.safetensors")
             write_whole(made.path, data)
             alike = [snapshot for snapshot in old if snapshot.label == label]
-            for extra in alike[: max(0, len(alike) - self.keep + 1)] if label in LABELS else alike:
+            stay = self.keep - 1 if name is None else 0
+            for extra in alike[: max(0, len(alike) - stay)]:
                 extra.path.unlink(missing_ok=True)
         return made
 
     def list(self) -> list[Snapshot]:
-        """All snapshots, oldest first; files of any other name are left alone."""
+        """All snapshots, oldest first; files with any other name are ignored."""
         try:
             paths = list(self.folder.iterdir())
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
-            raise SnapshotError(f"snapshots in {str(self.folder)!r} cannot be read: {error.strerror}") from None
+            text = "snapshots in {folder} cannot be read: {reason}"
+            raise SnapshotError(text, folder=repr(str(self.folder)), reason=reason(error)) from None
         found = ((FILE.fullmatch(path.name), path) for path in paths)
         return sorted(Snapshot(int(m[1]), int(m[2]), m[3], path) for m, path in found if m)
 
     def find(self, name: str) -> Snapshot:
         """The newest snapshot with this name or label."""
-        for snapshot in reversed(self.list()):
+        found = self.list()
+        for snapshot in reversed(found):
             if name in (snapshot.label, snapshot.path.name):
                 return snapshot
-        raise SnapshotError(
-            f"snapshot must be one of {', '.join(s.label for s in self.list()) or 'none'}, not {name!r}"
-        )
+        names = ", ".join(snapshot.label for snapshot in found) or Message("none")
+        raise SnapshotError("snapshot must be one of {names}, not {name}", names=names, name=show(name))
 
     def load(self, snapshot: Snapshot):
         """The state of a snapshot, in tensors that nobody else holds. Raises SnapshotError."""
+        file = snapshot.path.name
         try:
-            data = read_bytes(snapshot.path)
+            return decode_state(read_bytes(snapshot.path), self.engine.start(), self.fingerprint)[0]
         except OSError as error:
-            raise SnapshotError(f"snapshot {snapshot.path.name!r} cannot be read: {error.strerror}") from None
-        try:
-            return decode_state(data, self.engine.start(), self.fingerprint)[0]
+            text = "snapshot '{file}' cannot be read: {reason}"
+            raise SnapshotError(text, file=file, reason=reason(error)) from None
         except SnapshotError as error:
-            raise SnapshotError(f"{snapshot.path.name}: {error}") from None
+            raise SnapshotError("{file}: {reason}", file=file, reason=error.message) from None
 
     def verify(self) -> dict[str, str]:
         """For each file `ok`, or the line that says why it is refused."""
@@ -117,24 +123,26 @@ class Snapshots:
                 self.load(snapshot)
                 found[snapshot.path.name] = "ok"
             except SnapshotError as error:
-                found[snapshot.path.name] = str(error)
+                found[snapshot.path.name] = error.message
         return found
 
-    def latest(self) -> tuple[Snapshot | None, NamedTuple, list[str]]:
+    def latest(self) -> tuple[Snapshot | None, NamedTuple, list[Message]]:
         """(snapshot, state, refusals): the newest one that was healthy and still is whole, else (None, start, ...).
 
-        One whose memory is dead was never healthy, under whatever name it was kept.
+        One whose memory is dead was never healthy, whatever its name.
         """
         refused = []
         for snapshot in reversed(self.list()):
-            if snapshot.label != "alarm":
-                try:
-                    state = self.load(snapshot)
-                    if not is_dead(self.engine, state):
-                        return snapshot, state, refused
-                    refused.append(f"{snapshot.path.name}: its memory is dead")
-                except SnapshotError as error:
-                    refused.append(str(error))
+            if snapshot.label == ALARM:
+                continue
+            try:
+                state = self.load(snapshot)
+            except SnapshotError as error:
+                refused.append(error.message)
+                continue
+            if not is_dead(self.engine, state):
+                return snapshot, state, refused
+            refused.append(Message("{file}: {reason}", file=snapshot.path.name, reason=Message("its memory is dead")))
         return None, self.engine.start(), refused
 
     @contextlib.contextmanager
@@ -146,14 +154,16 @@ class Snapshots:
                 clear_parts(self.folder)
                 yield
         except filelock.Timeout:
-            raise SnapshotError(f"snapshot not written: another writer held the folder for {self.wait:g} s") from None
+            text = "snapshot not written: another writer held the folder for {seconds} s"
+            raise SnapshotError(text, seconds=f"{self.wait:g}") from None
         except OSError as error:
-            raise SnapshotError(f"snapshot not written to {str(self.folder)!r}: {error.strerror or error}") from None
+            text = "snapshot not written to {folder}: {reason}"
+            raise SnapshotError(text, folder=repr(str(self.folder)), reason=reason(error)) from None
 
 
 def memory_bytes(*, width: int, layers: int = 1, depth: int = 2, expansion: int = 4, bytes_per_weight: int = 4) -> int:
-    """Bytes of the fast weights of a model, one memory of width `width` a layer; momentum is as much again.
+    """Bytes of the fast weights of a model, one memory of width `width` a layer; momentum takes as much again.
 
-    Recipe: 5.2 says less than 30 MB. At 760M (width 1536, 24 layers) one layer alone has 18.9 million weights.
+    Recipe: 5.2 says less than 30 MB. At 760M (width 1536, 24 layers) a single layer has 18.9 million weights.
     """
     return layers * bytes_per_weight * sum(o * i for o, i in mlp_shapes(width, depth, expansion))
