@@ -1,7 +1,7 @@
-"""Writes the README's tables of trained models from the cards: `python tools/tables.py`; a test compares the two.
+"""Writes the README's tables of trained models from their cards: `python tools/tables.py`. A test compares the two.
 
 Each table stands between two comments, `<!-- table NAME -->` and `<!-- end -->`. A card in titans_mini/checkpoints
-belongs to weights that ship; those in its folder `seeds` tell what the same training reached from other seeds.
+belongs to weights that ship; the cards in its folder `seeds` hold the results of the same training from other seeds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from titans_course.studies.evidence import RECALLED
 ROOT = Path(__file__).resolve().parents[1]
 CARDS = ROOT / "titans_mini" / "checkpoints"
 NAMES = {"mag": "MAG", "mal": "MAL", "mac": "MAC", "lmm": "LMM"}
-MISSING = "–"
+CONTROL, MISSING = "trained without memory", "–"
+CONTEXTS = (64, 4096)  # bytes
 
 
 def cards(name: str) -> list[dict]:
@@ -33,9 +34,14 @@ def result(card: dict, **wanted) -> dict | None:
 
 
 def cell(name: str, show: Callable[[dict], str], **wanted) -> str:
-    """One number a seed."""
+    """One number for each seed."""
     rows = [result(card, **wanted) for card in cards(name)]
     return ", ".join(show(row) for row in rows if row) or MISSING
+
+
+def trained_mode(name: str) -> str:
+    """How a model was trained: a control with its memory "off", any other with it "on"."""
+    return cards(name)[0]["training"]["memory"]
 
 
 def percent(row: dict) -> str:
@@ -48,55 +54,49 @@ def bits(row: dict) -> str:
     return f"{row['bits']:.2f}"
 
 
-HEADS = {  # of the columns that `evidence` shows on the Variants page, too
+COLUMNS = {  # those of `evidence.RECALLED` that the README shows; the Variants page has all of them
     "near": "8 facts, gap 2,048",
-    "far": "gap 65,536",
-    "late": "after 1,024 filler tokens",
-    "groups": "two groups of 8",
+    "far": "8 facts, gap 65,536",
     "overwritten": "overwritten values",
     "many": "32 facts",
 }
 
 
 def recall_table() -> list[list[str]]:
-    """Share of values named, each variant and the control trained without memory, seeds 0, 1, 2."""
-    rows = [[NAMES[key], *(cell(f"recall-{key}", percent, memory="on", **want) for want in RECALLED.values())]
-            for key in NAMES]  # fmt: skip
-    control = [cell("recall-off", percent, memory="off", **want) for want in RECALLED.values()]
-    return [["", *(HEADS[column] for column in RECALLED)], *rows, ["trained without memory", *control]]
+    """Share of values recalled: each variant, and the control trained without memory; seeds 0, 1, 2."""
+
+    def row(title: str, name: str, mode: str) -> list[str]:
+        return [title, *(cell(name, percent, memory=mode, **RECALLED[column]) for column in COLUMNS)]
+
+    variants = [row(title, f"recall-{key}", "on") for key, title in NAMES.items()]
+    return [["", *COLUMNS.values()], *variants, row(CONTROL, "recall-off", "off")]
 
 
 def text_table() -> list[list[str]]:
-    """Bits per byte of held-out text, seeds 0, 1, 2; frozen and off take away a part that training had."""
-    rows = [["", "steps", "time of a step", "memory on", "frozen", "off"]]
-    one = cards("text-off")[0]["step_cpu_seconds"]
-    for name, title in [(f"text-{key}", f"`text-{key}`") for key in ("mal", "mag", "mac", "lmm", "mag-surprise")] + [
-        ("text-off", "trained without memory, same steps"),
-        ("text-off-long", "trained without memory, same time"),
-    ]:
-        first = cards(name)[0]
-        shown = [cell(name, bits, task="text", size=2048, memory=mode) for mode in ("on", "frozen", "off")]
-        rows.append([title, str(first["training"]["steps"]), f"{first['step_cpu_seconds'] / one:.1f}", *shown])
+    """Bits per byte of held-out text, of seeds 0, 1, 2, and after so many bytes of context, of seed 0.
+
+    Frozen: the memory keeps its start weights.
+    """
+    head = ["", "steps", "time of a step", "bits per byte", "with a frozen memory"]
+    rows = [[*head, *(f"after {size:,} bytes of context" for size in CONTEXTS)]]
+    models = {f"text-{key}": f"`text-{key}`" for key in ("mal", "mag", "mac", "lmm", "mag-surprise")}
+    models |= {"text-off": f"{CONTROL}, same steps", "text-off-long": f"{CONTROL}, same time"}
+    unit = cards("text-off")[0]["step_cpu_seconds"]
+    for name, title in models.items():
+        first, mode = cards(name)[0], trained_mode(name)
+        shown = [cell(name, bits, task="text", size=2048, memory=one) for one in (mode, "frozen")]
+        after = {row["context"]: f"{row['bits']:.3f}" for row in first["context"] if row["memory"] == mode}
+        effort = [str(first["training"]["steps"]), f"{first['step_cpu_seconds'] / unit:.1f}"]
+        rows.append([title, *effort, *shown, *(after[size] for size in CONTEXTS)])
     return rows
-
-
-def context_table() -> list[list[str]]:
-    """Bits of the same bytes after more and more bytes of their own context; seed 0."""
-    shown, lengths = [], []
-    for name, mode in [*((f"text-{key}", "on") for key in ("mal", "mag", "mac", "lmm")), ("text-off", "off")]:
-        rows = [row for row in cards(name)[0]["context"] if row["memory"] == mode]
-        lengths = [row["context"] for row in rows]
-        title = "trained without memory" if mode == "off" else f"`{name}`"
-        shown.append([title, *(f"{row['bits']:.3f}" for row in rows)])
-    return [["bytes of context", *(f"{length:,}" for length in lengths)], *shown]
 
 
 def verdict() -> str:
     """What the controls say about text, computed from the cards."""
 
     def at(name: str) -> float:
-        mode = "off" if name.startswith("text-off") else "on"
-        return sum(result(card, task="text", size=2048, memory=mode)["bits"] for card in cards(name)) / len(cards(name))
+        found = [result(card, task="text", size=2048, memory=trained_mode(name))["bits"] for card in cards(name)]
+        return sum(found) / len(found)
 
     def listed(keys: list[str]) -> str:
         return " and ".join(", ".join(NAMES[key] for key in keys).rsplit(", ", 1)) or "none"
@@ -106,16 +106,16 @@ def verdict() -> str:
     rows = [row for key in NAMES for row in cards(f"text-{key}")[0]["context"] if row["memory"] == "on"]
     most = max(abs(row["lost"]) for row in rows if row["context"] == 64)
     sentences = [
-        f"After the same number of steps the models ahead of the control are: {listed(ahead)}.",
+        f"After the same number of steps, these models are ahead of the control: {listed(ahead)}.",
         f"After the same time: {listed(later)}.",
         f"Going from 64 bytes of context to 4,096 changes no model by more than {most:.3f} bits, so these memories act "
-        "as one more short-range mixer: on text of this size the memory does not pay.",
+        "only as one more short-range mixer: on text of this size they are not worth their cost.",
     ]
     if at("text-mag-surprise") <= at("text-mag"):
         sentences += [
-            "`text-mag-surprise` has the same layers and the recipe's gate, which hardly writes with the article's "
-            "constants, and it needs no more bits than `text-mag`.",
-            "So what is gained at equal steps comes from the added layers, not from writing.",
+            "`text-mag-surprise` has the same layers but the recipe's gate, which hardly ever writes with the "
+            "article's constants, and it needs no more bits than `text-mag`.",
+            "So the gain at equal steps comes from the added layers, not from writing.",
         ]
     return " ".join(sentences)
 
@@ -124,7 +124,7 @@ def needle_table() -> list[list[str]]:
     """Share of whole codes that are right, mean and range over five seeds of the evaluation."""
     sizes = sorted({row["size"] for row in cards("needle-mag")[0]["results"] if "seed" in row})
     rows = []
-    for name, mode, title in (("needle-mag", "on", "`needle-mag`"), ("needle-off", "off", "trained without memory")):
+    for name, mode, title in (("needle-mag", "on", "`needle-mag`"), ("needle-off", "off", CONTROL)):
         found = [row for row in cards(name)[0]["results"] if "seed" in row and row["memory"] == mode]
         shares = [[100 * row["exact"] for row in found if row["size"] == size] for size in sizes]
         rows.append([title, *(f"{sum(v) / len(v):.0f}% ({min(v):.0f} to {max(v):.0f})" for v in shares)])
@@ -134,7 +134,6 @@ def needle_table() -> list[list[str]]:
 TABLES = {
     "recall": recall_table,
     "text": text_table,
-    "context": context_table,
     "needle": needle_table,
     "verdict": verdict,
 }
