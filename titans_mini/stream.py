@@ -21,10 +21,11 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from .errors import ConfigError, DivergenceError, check_choice, check_integer, check_number
+from .errors import ConfigError, DivergenceError, check_choice
 from .files import held, parse, read_bytes, write_whole, writing_to
 from .kept import decode_state, encode_state, fingerprint_of
 from .models.model import ModelState, TitansLM
+from .settings import SEED, check_settings, number, whole
 from .source import Source
 from .stopping import postponed
 from .threads import one_thread
@@ -50,19 +51,16 @@ class StreamConfig:
     """What is read. `noise` is the share of bytes replaced by random ones, so that a text read again is never the
     same; `file` takes the place of the bundled text."""
 
-    checkpoint: str = "recall-lmm"
-    task: str | None = None  # whose fact is planted: recall or needle; none: the one that fits the checkpoint
-    tokens: int = 2_000_000
-    piece: int = 4096  # tokens read at once
-    noise: float = 0.02
-    file: str | None = None
-    seed: int = 0
+    checkpoint: str = "recall-lmm"  # a path, or the name of a bundled checkpoint
+    task: str | None = None  # whose fact is planted: recall or needle; without it: the one that fits the checkpoint
+    tokens: int = whole(2_000_000, 1, 10**12)  # tokens to read
+    piece: int = whole(4096, 16, 1_000_000)  # tokens read at once
+    noise: float = number(0.02, 0.0, 1.0)  # share of random bytes in a text
+    file: str | None = None  # read this file's bytes, over and over, instead of the bundled text: up to 1 TB
+    seed: int = whole(0, *SEED)  # of the fact and of the stream
 
     def __post_init__(self) -> None:
-        check_integer("tokens", self.tokens, 1, 10**12)
-        check_integer("piece", self.piece, 16, 1_000_000)
-        check_number("noise", self.noise, 0.0, 1.0)
-        check_integer("seed", self.seed, 0, 2**31 - 1)
+        check_settings(self)
 
 
 class Plant(NamedTuple):
