@@ -199,8 +199,8 @@ def _add_map(figure: go.Figure, lines: list[dict], x: str, y: str, objective: st
             **place,
         )
     spans = [[-0.5, len(values) - 0.5] for values in (across, down)]  # else the ring makes room for itself
-    figure.update_xaxes(title_text=NAMES[x], type="category", range=spans[0], **place)
-    figure.update_yaxes(title_text=NAMES[y], type="category", range=spans[1], **place)
+    figure.update_xaxes(title_text=say(NAMES[x]), type="category", range=spans[0], **place)
+    figure.update_yaxes(title_text=say(NAMES[y]), type="category", range=spans[1], **place)
 
 
 def _finish(figure: go.Figure, height: int) -> go.Figure:
