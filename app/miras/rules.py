@@ -155,7 +155,8 @@ def to_code(rule: Rule, stream: dict, seed: int) -> str:
     scaled = "stream.keys" if rule.scale == "unit" else "stream.keys * config.norm"
     return f"""from titans_mini import MemoryConfig
 from titans_course.studies.asking import ask, judge
-from titans_mini.miras import MirasConfig, MirasMemory, make_pairs, run
+from titans_course.studies.streams import make_pairs
+from titans_mini.miras import MirasConfig, MirasMemory, run
 
 miras = {made}
 memory = MirasMemory(config := MemoryConfig({", ".join(sizes)}), miras)  # a layer for any network: x (b, t, dim)

@@ -132,7 +132,7 @@ inside, patches = json.loads(sys.argv[1])
 for name, new in patches.items():  # each in a process of its own, which has the modules already
     if (child := os.fork()) == 0:
         space, _, last = name.rpartition(".")
-        where, thing = eval(space, vars() | {"titans_mini": sys.modules["titans_mini"]}), eval(new)
+        where, thing = eval(space, vars() | {"titans_course": sys.modules["titans_course"]}), eval(new)
         try:
             if not inside:
                 setattr(where, last, thing)
