@@ -1,11 +1,13 @@
-"""Writes the README's tables of trained models from their cards: `python tools/tables.py`. A test compares the two.
+"""Writes the measured tables of README.md and DEPLOY.md: `python tools/tables.py`. A test compares both.
 
-Each table stands between two comments, `<!-- table NAME -->` and `<!-- end -->`. A card in titans_mini/checkpoints
-belongs to weights that ship; the cards in its folder `seeds` hold the results of the same training from other seeds.
+Each table stands between two comments, `<!-- table NAME -->` and `<!-- end -->`. The README's come from the cards of
+trained models: a card in titans_mini/checkpoints belongs to weights that ship, and those in its folder `seeds` hold the
+results of the same training from other seeds. DEPLOY's come from benchmarks/deploy.json, measured by `tools/load.py`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import textwrap
@@ -16,6 +18,7 @@ from titans_course.studies.evidence import RECALLED
 
 ROOT = Path(__file__).resolve().parents[1]
 CARDS = ROOT / "titans_mini" / "checkpoints"
+NUMBERS = ROOT / "benchmarks" / "deploy.json"
 NAMES = {"mag": "MAG", "mal": "MAL", "mac": "MAC", "lmm": "LMM"}
 CONTROL, MISSING = "trained without memory", "–"
 CONTEXTS = (64, 4096)  # bytes
@@ -131,11 +134,51 @@ def needle_table() -> list[list[str]]:
     return [["bytes of text", *(f"{size:,}" for size in sizes)], *rows]
 
 
+def load_table() -> list[list[str]]:
+    """What many visitors at once cost, a column for each pause between two moves of a visitor."""
+    figures = json.loads(NUMBERS.read_text("utf-8"))
+
+    def times(of: dict) -> str:
+        return f"{of['median']:g} s, {of['p95']:g} s"
+
+    rows = {
+        f"{figures['sessions']} sessions, {figures['tokens']:,} tokens, {figures['seconds']} seconds": (
+            lambda run: f"a move every {run['pause']} s"
+        ),
+        "over the websocket: median, 95th percentile": lambda run: times(run["callers"]),
+        "in Chromium: median, 95th percentile": lambda run: times(run["pages"]),
+        "pictures that differ from those of a run alone": lambda run: f"{run['differ']} of {run['moves']}",
+        "errors in server and pages": lambda run: str(run["errors"] or "none"),
+        "server's processor time per move": lambda run: f"{run['seconds_a_move']:g} s",
+        "server's memory: at its start, with all sessions open, at the end": (
+            lambda run: ", ".join(f"{size:g}" for size in run["memory_mb"]) + " MB"
+        ),
+    }
+    return [[name, *map(show, figures["pauses"])] for name, show in rows.items()]
+
+
+def load_notes() -> str:
+    """What vanished sessions leave behind, whether a cold server fails, and the checksum of the numbers."""
+    figures = json.loads(NUMBERS.read_text("utf-8"))
+    gone, found = figures["dropped"], figures["wander"]
+    *counts, last = gone["memory_mb"]
+    *sizes, end = (f"{size:g}" for size in gone["memory_mb"].values())
+    return (
+        f"After {', '.join(counts)} and {last} sessions that used two pages and vanished, the server held "
+        f"{', '.join(sizes)} and {end} MB. It kept each session for {gone['kept_seconds']} seconds; after that, "
+        f"{gone['left']} of {gone['sessions']} were left. {found['sessions']} sessions that opened all pages from the "
+        f"first second of the server saw {found['error_pages']} error pages in {found['visits']} visits. SHA-256 of "
+        f"`benchmarks/deploy.json`: `{hashlib.sha256(NUMBERS.read_bytes()).hexdigest()}`"
+    )
+
+
 TABLES = {
     "recall": recall_table,
     "text": text_table,
     "needle": needle_table,
     "verdict": verdict,
+    "load": load_table,
+    "load_notes": load_notes,
 }
 
 
@@ -150,11 +193,11 @@ def render(name: str) -> str:
 
 
 def fill(text: str) -> str:
-    """The text with each of its tables rendered from the cards."""
+    """The page with each of its tables rendered from the stored numbers."""
     pattern = re.compile(r"(<!-- table (\w+) -->\n).*?\n?(<!-- end -->)", re.S)
     return pattern.sub(lambda found: f"{found.group(1)}{render(found.group(2))}\n{found.group(3)}", text)
 
 
 if __name__ == "__main__":
-    readme = ROOT / "README.md"
-    readme.write_text(fill(readme.read_text("utf-8")), "utf-8")
+    for page in (ROOT / "README.md", ROOT / "DEPLOY.md"):
+        page.write_text(fill(page.read_text("utf-8")), "utf-8")

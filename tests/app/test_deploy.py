@@ -1,27 +1,25 @@
 """DEPLOY.md and the files that it describes say the same."""
 
-import hashlib
 import json
 import re
-import sys
 import tomllib
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "tools"))
+from lessons import ROOT, tool
 
-from deploy_figures import NUMBERS, PAGE, page  # noqa: E402
-
-TEXT = PAGE.read_text(encoding="utf8")
+TEXT = (ROOT / "DEPLOY.md").read_text(encoding="utf8")
 
 
-def test_the_measured_figures_are_those_of_the_file_of_numbers():
-    figures = json.loads(NUMBERS.read_text(encoding="utf8"))
-    assert page(TEXT, figures) == TEXT
+def test_the_measured_figures_are_those_of_the_file_of_numbers(monkeypatch, tmp_path):
+    tables = tool("tables")
+    assert tables.fill(TEXT) == TEXT
+    figures = json.loads(tables.NUMBERS.read_text(encoding="utf8"))
     figures["pauses"][0]["callers"]["median"] = 0.01
-    assert page(TEXT, figures) != TEXT
-    digest = hashlib.sha256(NUMBERS.read_bytes()).hexdigest()
-    assert f"SHA-256 of `benchmarks/deploy.json`: `{digest}`" in TEXT
+    monkeypatch.setattr(tables, "NUMBERS", tmp_path / "deploy.json")
+    tables.NUMBERS.write_text(json.dumps(figures), encoding="utf8")
+    changed = tables.fill(TEXT)
+    assert "0.01 s" in changed
+    digest = r"SHA-256 of `benchmarks/deploy\.json`:\s`([0-9a-f]{64})`"
+    assert re.search(digest, changed)[1] != re.search(digest, TEXT)[1]
 
 
 def test_the_app_answers_this_machine_only_unless_it_is_asked():

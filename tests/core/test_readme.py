@@ -1,11 +1,10 @@
 """The README: examples run and print what it says, tables are the cards', links and commands lead somewhere."""
 
-import importlib.util
 import re
 import shlex
-from pathlib import Path
 
 import pytest
+from lessons import ROOT, tool
 
 from titans_course.cli.evaluate import MEASURES
 from titans_mini.cli.commands import parse
@@ -13,7 +12,6 @@ from titans_mini.errors import ConfigError
 from titans_mini.training.checkpoint import bundled_names, read_card
 from titans_mini.training.tasks import RECALL_VALUES, TASKS
 
-ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.S)
 PAGES = ("README.md", "DEPLOY.md", "CONTRIBUTING.md", "TEACHING.md", "notebooks/GLOSSARY.md")
@@ -70,10 +68,7 @@ def test_every_module_is_in_the_tree():
 
 
 def test_tables_are_those_of_the_cards():
-    place = importlib.util.spec_from_file_location("tables", ROOT / "tools" / "tables.py")
-    tables = importlib.util.module_from_spec(place)
-    place.loader.exec_module(tables)
-    assert tables.fill(README) == README
+    assert tool("tables").fill(README) == README
 
 
 def test_commands_of_a_page_are_found():
