@@ -19,7 +19,7 @@ from titans_course.claims.finding import FAILS, HOLDS, PART, UNTESTED, Finding, 
 from titans_course.claims.models import ORDER, TiedGate, tie
 from titans_course.claims.operations import in_fresh_process
 from titans_course.claims.order import read_cards
-from titans_course.claims.report import Result, due, examine, markdown, merge, to_json
+from titans_course.claims.report import FORMAT, Result, due, examine, markdown, merge, to_json
 from titans_mini import ConfigError, LearnedGate
 from titans_mini.cli import main
 from titans_mini.kept import seal, unseal
@@ -30,9 +30,17 @@ from titans_mini.training.controls import CONTROLS
 ROOT = Path(__file__).resolve().parents[2]
 
 
+SHIPPED = load_results()
+
+
 def result(size="full", verdict=HOLDS, told="as it should be"):
-    figures = {"count": 3, "share": Spread.of([0.1, 0.2])}
-    return Result(Finding(verdict, figures, told), size, 1.5, "a machine")
+    """A row that is made up: it can be shown, and no report can be read that holds it."""
+    return Result(Finding(verdict, {"count": 3, "share": Spread.of([0.1, 0.2])}, told), size, 1.5, "a machine")
+
+
+def row(key, size="full", machine="a machine"):
+    """A row of the shipped figures, as if measured at another size and on another machine."""
+    return SHIPPED[key]._replace(size=size, seconds=1.5, machine=machine)
 
 
 @pytest.fixture
@@ -42,7 +50,7 @@ def measured(monkeypatch):
 
     def quick(key, size):
         keys.append(key)
-        return result(size.name, told=f"{key}, run {len(keys)}")
+        return row(key, size.name, machine=f"run {len(keys)}")
 
     monkeypatch.setattr(report, "examine", quick)
     return keys
@@ -53,13 +61,40 @@ def claims(*arguments):
 
 
 def test_a_report_is_read_as_it_was_written(tmp_path):
-    results = {"beta": result(), "order_small": result("small", UNTESTED), "sessions": result(verdict=FAILS)}
+    results = {"beta": row("beta"), "order_small": row("order_small", "small"), "sessions": row("sessions")}
     (tmp_path / "r.json").write_text(to_json(results))
     assert load_results(tmp_path / "r.json") == results
     rows = json.loads(to_json(results))["rows"]
     assert rows["order_small"]["before"].startswith("for s in") and rows["beta"]["claim_zh"] == CLAIMS["beta"].claim_zh
-    assert "before" not in rows["beta"] and rows["beta"]["figures"]["share"]["seeds"] == 2
+    assert "before" not in rows["beta"] and rows["beta"]["figures"]["loss_0.7"]["seeds"] == 5
     assert not re.search(r"\b20\d\d-\d\d", to_json(results))  # no date
+
+
+def test_a_row_is_judged_again_by_todays_rule_when_it_is_read(tmp_path):
+    """No verdict or sentence of a report is older than its rule, and each comes with its parts."""
+    content = json.loads(to_json({"beta": row("beta")}))
+    content["rows"]["beta"] |= {"verdict": HOLDS, "told": "an older sentence"}
+    (tmp_path / "r.json").write_text(json.dumps(seal({"format": FORMAT, "rows": content["rows"]})))
+    finding = load_results(tmp_path / "r.json")["beta"].finding
+    assert finding == SHIPPED["beta"].finding and finding.verdict != HOLDS
+    assert finding.told.template.startswith("loss: best {name}") and finding.told.fields["name"] == "beta"
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        None,
+        [],
+        {},
+        {"best_loss": "much"},
+        {"best_loss": {"mean": 1}},
+        {"best_loss": None},
+        {"best_loss": {"mean": "1"}},
+    ],
+)
+def test_figures_that_cannot_be_judged_are_named(figures):
+    with pytest.raises(ConfigError, match="row beta (has no|cannot be read)"):
+        Result.from_dict("beta", {"figures": figures})
 
 
 def test_the_page_has_each_row_its_rule_and_its_machine():
@@ -122,7 +157,8 @@ def test_two_processes_lose_no_row_of_each_other(tmp_path, measured, monkeypatch
     quick, others = report.examine, iter(("tau", "beta"))
 
     def disturbed(key, size):
-        report.keep({next(others): result("small")}, *files)
+        other = next(others)
+        report.keep({other: row(other, "small")}, *files)
         return quick(key, size)
 
     monkeypatch.setattr(report, "examine", disturbed)
@@ -133,7 +169,7 @@ def test_two_processes_lose_no_row_of_each_other(tmp_path, measured, monkeypatch
 
 def test_writers_at_the_same_moment_lose_nothing(tmp_path):
     files, keys = (tmp_path / "results.json", tmp_path / "CLAIMS.md"), list(CLAIMS)[:12]
-    threads = [threading.Thread(target=report.keep, args=({key: result()}, *files)) for key in keys]
+    threads = [threading.Thread(target=report.keep, args=({key: row(key)}, *files)) for key in keys]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -149,9 +185,9 @@ def test_a_folder_that_another_process_holds_is_one_line(tmp_path, measured, mon
 
 
 def test_a_hundred_corruptions_are_refused_or_change_nothing(tmp_path):
-    path, results, dice = tmp_path / "r.json", {"beta": result(), "tau": result("small", FAILS)}, random.Random(5)
+    path, results, dice = tmp_path / "r.json", {"beta": row("beta"), "grid": row("grid", "small")}, random.Random(5)
     whole, refused = to_json(results).encode(), 0
-    odd = [b"[" * 100_000, b'{"rows":' * 100_000, whole.replace(b'"count": 3', b'"count": 4', 1)]
+    odd = [b"[" * 100_000, b'{"rows":' * 100_000, whole.replace(b'"place": ', b'"place": 1', 1)]
     for wrong in odd + [corrupted(whole, dice) for _ in range(100)]:
         path.write_bytes(wrong)
         try:
@@ -205,17 +241,25 @@ def test_a_small_run_without_a_folder_writes_nothing(measured, capsys):
     shipped = [path.read_bytes() if path.exists() else None for path in (report.RESULTS, ROOT / "CLAIMS.md")]
     assert claims("--only", "beta", "--json") == 0
     printed = json.loads(capsys.readouterr().out)
-    assert list(printed) == ["beta"] and printed["beta"]["verdict"] == HOLDS and printed["beta"]["size"] == "small"
+    assert (
+        list(printed) == ["beta"]
+        and printed["beta"]["verdict"] == SHIPPED["beta"].finding.verdict
+        and printed["beta"]["size"] == "small"
+    )
     assert shipped == [path.read_bytes() if path.exists() else None for path in (report.RESULTS, ROOT / "CLAIMS.md")]
 
 
 def test_the_list_measures_nothing(tmp_path, measured, capsys):
-    (tmp_path / "results.json").write_text(to_json({"tau": result(verdict=PART)}))
+    (tmp_path / "results.json").write_text(to_json({"tau": row("tau")}))
     assert claims("--list", "--out", tmp_path) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(CLAIMS) and measured == []
     by_key = {line.split(maxsplit=1)[0]: line for line in lines}
-    assert list(by_key) == list(CLAIMS) and PART in by_key["tau"] and "not measured" in by_key["beta"]
+    assert (
+        list(by_key) == list(CLAIMS)
+        and SHIPPED["tau"].finding.verdict in by_key["tau"]
+        and "not measured" in by_key["beta"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -225,14 +269,14 @@ def test_the_list_measures_nothing(tmp_path, measured, capsys):
         (("--size", "huge"), "size must be one of small, full"),
         (("--only", "order_small", "--runs", "nowhere"), "runs must be a folder"),
         (("--only", "order", "--out", "FILE"), "FILE.* cannot be written"),
-        (("--only", "order", "--out", "BROKEN"), "not a report of claims"),
+        (("--only", "order", "--out", "BROKEN"), "not a report of claims: row tau has no tied_loss_0.1"),
     ],
 )
 def test_what_cannot_be_used_ends_in_one_line(arguments, named, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("FILE").write_text("")
     Path("BROKEN").mkdir()
-    content = seal({"format": "titans_course.claims", "rows": {"tau": {}}})  # whole, but of another version
+    content = seal({"format": FORMAT, "rows": {"tau": {"figures": {"best_loss": 0.3}}}})  # whole, of another version
     Path("BROKEN/results.json").write_text(json.dumps(content))
     assert claims(*arguments) == 2
     assert re.fullmatch(f"titans-mini: .*{named}.*\n", capsys.readouterr().err)

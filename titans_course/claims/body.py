@@ -5,22 +5,23 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from titans_mini.messages import Message
 from titans_mini.models.model import ModelState, TitansLM
 from titans_mini.models.variants import MAC
 from titans_mini.training.checkpoint import load_model
-from titans_mini.training.evaluate import evaluate
 from titans_mini.training.tasks import RECALL_KEYS, RECALL_PAIRS, RECALL_VALUES, recall_filler, recall_pairs, text_bytes
 
-from .finding import Figures, Finding, Reading, Size, Spread, grade, weigh
-from .models import MARGIN
+from .claim import TITANS, Claim, Judged, Way
+from .finding import Figures, Size, Spread, grade
+from .models import MARGIN, ORDER, VARIANTS, recall
 
-NAMES = ("lmm", "mac", "mag", "mal")
-OTHER = 2048  # tokens of something else, read between two tests of what a memory held before
+OTHER = 2048  # unrelated tokens, read between two tests of what a memory held before
 PASSAGE = 128  # bytes whose bits are measured
 SKILL = 0.02  # bits per byte: less is no difference
 GROUPS = 3  # further groups of facts that a memory is told
@@ -32,7 +33,7 @@ def measure_frozen_body(size: Size) -> Figures:
     figures: Figures = {"tokens": OTHER, "changed": 0, "weights": 0}
     recalls: dict[str, list[float]] = {kind: [] for kind in BETWEEN}
     bits: dict[str, list[float]] = {"bits_fresh": [], "bits_after_noise": []}
-    for name in NAMES:
+    for name in VARIANTS:
         lm = load_model(f"text-{name}")
         changed, state = changed_by_reading(lm, text_bytes(True)[:OTHER].unsqueeze(0))
         figures["changed"] += changed
@@ -109,49 +110,61 @@ def _bits(lm: TitansLM, ids: Tensor, state: ModelState | None) -> float:
     return loss.item() / math.log(2)
 
 
-def _read_body(figures: Figures) -> Reading:
-    """Holds if no outer weight changes."""
-    moved = tuple(f"memory_moved_{name}" for name in NAMES)
+def judge_body(figures: Figures) -> Judged:
+    """Holds if every weight stays the same bit for bit."""
+    moved = tuple(f"memory_moved_{name}" for name in VARIANTS)
     low, high = (bound(figures[name] for name in moved) for bound in (min, max))
-    told = (
-        f"{figures['changed']:,} of {figures['weights']:,} outer weights changed while {figures['tokens']:,} tokens of "
-        f"text were read, and the memories' weights moved by {low:.0%} to {high:.0%} of their norm"
-    )
-    return Reading("body", grade(figures["changed"] == 0), told, ("changed", "weights", "tokens", *moved))
+    told = Message(
+        "{changed:,} of {weights:,} outer weights changed while {tokens:,} tokens of text were read, and the memories' "
+        "weights moved by {low:.0%} to {high:.0%} of their norm",
+        **figures, low=low, high=high,
+    )  # fmt: skip
+    return Judged(grade(figures["changed"] == 0), told, ("changed", "weights", "tokens", *moved))
 
 
-def _read_facts(figures: Figures) -> Reading:
-    """Holds if no model recalls less after other facts."""
-    before, facts, filler = (figures[f"recall_after_{kind}"].tell(".0%", "model") for kind in BETWEEN)
-    losses = [figures[f"recall_after_nothing_{name}"] - figures[f"recall_after_facts_{name}"] for name in NAMES]
-    told = (
-        f"eight facts asked for at once: {before} recalled; after {GROUPS * RECALL_PAIRS} other facts {facts}, "
-        f"after as much filler {filler}"
-    )
-    kept = tuple(f"recall_after_{kind}{end}" for end in ("", *(f"_{name}" for name in NAMES)) for kind in BETWEEN)
-    return Reading("facts", grade(max(losses) <= MARGIN), told, kept)
+def judge_facts(figures: Figures) -> Judged:
+    """Holds if no model recalls fewer of its first facts after further ones, 2 points excepted."""
+    told = Message(
+        "eight facts asked for at once: {nothing} recalled; after {count} other facts {facts}, after as much filler "
+        "{filler}",
+        count=GROUPS * RECALL_PAIRS,
+        **{kind: figures[f"recall_after_{kind}"].tell(".0%", "model") for kind in BETWEEN},
+    )  # fmt: skip
+    losses = [figures[f"recall_after_nothing_{name}"] - figures[f"recall_after_facts_{name}"] for name in VARIANTS]
+    keys = tuple(f"recall_after_{kind}{end}" for end in ("", *(f"_{name}" for name in VARIANTS)) for kind in BETWEEN)
+    return Judged(grade(max(losses) <= MARGIN), told, keys)
 
 
-def _read_skill(figures: Figures) -> Reading:
-    """Holds if text costs at most 0.02 bits per byte more after noise."""
-    fresh, noisy = figures["bits_fresh"], figures["bits_after_noise"]
-    told = (
-        f"bits per byte of text {fresh.tell('.2f', 'model')} by text models that have read nothing, "
-        f"{noisy.tell('.2f', 'model')} by models that have "
-        f"read {figures['tokens']:,} random bytes"
-    )
-    kept = ("bits_fresh", "bits_after_noise", "tokens")
-    return Reading("skill", grade(noisy.mean - fresh.mean <= SKILL), told, kept)
+def judge_skill(figures: Figures) -> Judged:
+    """Holds if text costs at most 0.02 bits per byte more after random bytes."""
+    keys = ("bits_fresh", "bits_after_noise", "tokens")
+    fresh, noisy, tokens = (figures[key] for key in keys)
+    told = Message(
+        "bits per byte of text {fresh} by text models that have read nothing, {noisy} by models that have read "
+        "{tokens:,} random bytes",
+        fresh=fresh.tell(".2f", "model"), noisy=noisy.tell(".2f", "model"), tokens=tokens,
+    )  # fmt: skip
+    return Judged(grade(noisy.mean - fresh.mean <= SKILL), told, keys)
 
 
-def judge_frozen_body(figures: Figures) -> Finding:
-    """Holds if every reading does, in part if some reading does, at least in part."""
-    return weigh(figures, _read_body(figures), _read_facts(figures), _read_skill(figures))
+FROZEN_BODY = Claim(
+    key="frozen_body", section="1", source=TITANS,
+    claim="it can keep rewriting its own long-term memory during inference, while the main weights stay frozen, which "
+    "avoids catastrophic forgetting",
+    claim_zh="推理阶段就能持续改写自己的长期记忆,而主体权重保持冻结,避免灾难性遗忘。",
+    papers="true by construction of every memory made of fast weights; what the memory itself forgets is not counted",
+    measure=measure_frozen_body,
+    readings={
+        "body": Way("no outer weight changes while a model reads", judge_body),
+        "facts": Way("what the memory holds outlives other facts", judge_facts),
+        "skill": Way("what the model can do outlives other text", judge_skill),
+    },
+)  # fmt: skip
 
 
 @contextlib.contextmanager
 def silent_context(lm: TitansLM) -> Iterator[None]:
-    """While it lasts, what the memory says is zero in the keys and values of MAC's attention; all else stays."""
+    """Sets the memory's part of the keys and values of MAC's attention to zero; nothing else changes."""
     hooks = [
         layer.mixer.to_recalled.register_forward_hook(lambda module, given, made: torch.zeros_like(made))
         for layer in lm.layers
@@ -167,28 +180,37 @@ def silent_context(lm: TitansLM) -> Iterator[None]:
 def measure_attention_context(size: Size) -> Figures:
     """Recall of the variants that have attention, and of each with the memory's part of the keys and values at 0."""
     figures: Figures = {"gap": size.gap}
-    for name in NAMES[1:]:
+    for name in ORDER:
         lm = load_model(f"recall-{name}")
         joins = [hasattr(layer.mixer, "to_recalled") for layer in lm.layers]
         figures[f"joins_{name}"] = int(all(joins))
-        figures[f"recall_{name}"] = evaluate(lm, "recall_once", size.gap, rows=size.rows)["accuracy"]
+        figures[f"recall_{name}"] = recall(lm, size)
         with silent_context(lm):
-            silent = evaluate(lm, "recall_once", size.gap, rows=size.rows)["accuracy"]
-        figures[f"recall_silent_{name}"] = silent
+            figures[f"recall_silent_{name}"] = recall(lm, size)
     return figures
 
 
-def _read_joins(name: str, names: tuple[str, ...], figures: Figures) -> Reading:
-    """Parts: the memory's output is among the keys and values; recall needs it there."""
+def judge_joins(names: tuple[str, ...], figures: Figures) -> Judged:
+    """Parts: what the memory says is among the keys and values; recall needs it there."""
     joins = all(figures[f"joins_{one}"] for one in names)
     drops = [figures[f"recall_{one}"] - figures[f"recall_silent_{one}"] for one in names]
-    told = "recall → recall with the memory's part of the keys and values at 0: " + ", ".join(
+    variants = ", ".join(
         f"{one.upper()} {figures[f'recall_{one}']:.0%} → {figures[f'recall_silent_{one}']:.0%}" for one in names
     )
-    kept = tuple(f"{kind}_{one}" for one in names for kind in ("joins", "recall", "recall_silent"))
-    return Reading(name, grade(joins, min(drops) > MARGIN), told, kept)
+    told = Message("recall → recall with the memory's part of the keys and values at 0: {variants}", variants=variants)
+    keys = tuple(f"{kind}_{one}" for one in names for kind in ("joins", "recall", "recall_silent"))
+    return Judged(grade(joins, min(drops) > MARGIN), told, keys)
 
 
-def judge_attention_context(figures: Figures) -> Finding:
-    """Holds if every reading does, in part if some reading does, at least in part."""
-    return weigh(figures, _read_joins("mac", ("mac",), figures), _read_joins("others", ("mag", "mal"), figures))
+ATTENTION_CONTEXT = Claim(
+    key="attention_context", section="2.1", source=TITANS,
+    claim="Output: the memory vector m_t, joined directly to attention's keys and values as extra context",
+    claim_zh="输出:记忆向量 m_t,直接作为额外上下文拼接到注意力键值对",
+    papers="so it is in MAC (eq. 21-22); in MAG memory and attention multiply (eq. 26-28), in MAL they follow each "
+    "other (eq. 29-31)",
+    measure=measure_attention_context,
+    readings={
+        "mac": Way("so it is in MAC", partial(judge_joins, ("mac",))),
+        "others": Way("so it is in MAG and MAL", partial(judge_joins, ("mag", "mal"))),
+    },
+)  # fmt: skip

@@ -1,7 +1,8 @@
-"""Claims on what may come next: a memory swapped in two lines, memories in few bits, surprise as a reward."""
+"""Claims on future work: a memory swapped by changing two lines, memories in few bits, surprise as a reward."""
 
 from __future__ import annotations
 
+from titans_mini.messages import Message
 from titans_mini.quantize import LIMITS, read_latencies, report
 from titans_mini.threads import one_thread
 from titans_mini.timing import seconds
@@ -10,7 +11,8 @@ from titans_mini.training.tasks import dna_bases
 
 from ..reward import FOR_TAU, UNSEEN, RewardConfig, greedy, play, threshold, train_policy
 from ..studies.next_base import MODEL, build, fit, held_out_bits, markov_bits, swap
-from .finding import UNTESTED, Figures, Finding, Reading, Size, Spread, grade, weigh
+from .claim import MIRAS, Claim, Judged, Way
+from .finding import UNTESTED, Figures, Size, Spread, grade
 
 LAYERS = 3  # of the claimed CNN; recipe: section 4
 FASTER = -0.35  # change of latency; recipe: section 6
@@ -42,30 +44,38 @@ def measure_two_lines(size: Size) -> Figures:
     return figures | {"time_cnn_over_mlp": times["cnn"] / times["mlp"]}
 
 
-def _read_swap(figures: Figures) -> Reading:
+def judge_swap(figures: Figures) -> Judged:
     """Parts: two lines change; they make a CNN of three layers; it learns more of DNA than the bases' frequencies."""
+    told = Message(
+        "in this project, not in code of the authors: {changed} of {lines} lines make the memory a CNN of {filters} "
+        "layers; bits per base of held-out DNA {cnn}, before the change {mlp}, by frequencies alone "
+        "{bits_of_frequencies:.4f}; training took {time_cnn_over_mlp:.1f} times as long",
+        **figures, cnn=figures["bits_cnn"].tell(".4f"), mlp=figures["bits_mlp"].tell(".4f"),
+    )  # fmt: skip
     learns = figures["bits_cnn"].high < figures["bits_of_frequencies"]
-    told = (
-        f"in this project, not in code of the authors: {figures['changed']} of {figures['lines']} lines make the "
-        f"memory a CNN of {figures['filters']} layers; bits per base of held-out DNA {figures['bits_cnn']:.4f}, before "
-        f"the change {figures['bits_mlp']:.4f}, by frequencies alone {figures['bits_of_frequencies']:.4f}; training "
-        f"took {figures['time_cnn_over_mlp']:.1f} times as long"
-    )
-    return Reading("swap", grade(figures["changed"] == 2, figures["filters"] == LAYERS, learns), told, tuple(figures))
+    return Judged(grade(figures["changed"] == 2, figures["filters"] == LAYERS, learns), told, tuple(figures))
 
 
-def _read_days(figures: Figures) -> Reading:
-    """Cannot be tested here."""
-    told = (
+def judge_days(figures: Figures) -> Judged:
+    """Cannot be tested here: it takes the authors' code and the record of an experiment."""
+    told = Message(
         "the article names no experiment and no starting point, the authors' code is not published, and nobody's "
         "weeks of work are measured here"
     )
-    return Reading("days", UNTESTED, told, ())
+    return Judged(UNTESTED, told)
 
 
-def judge_two_lines(figures: Figures) -> Finding:
-    """Holds if every reading does that can be tested, in part if some reading does, at least in part."""
-    return weigh(figures, _read_swap(figures), _read_days(figures))
+TWO_LINES = Claim(
+    key="two_lines", section="4", source=MIRAS, papers="no code was published",
+    claim="in the MIRAS code, change two lines to make the memory module a 3-layer CNN for long DNA sequences; an "
+    "experiment takes days instead of weeks",
+    claim_zh="在 MIRAS 代码里改两行即可把记忆模块换成 3 层 CNN,用于 DNA 长序列,实验周期从周降到天。",
+    measure=measure_two_lines,
+    readings={
+        "swap": Way("two changed lines make the memory a CNN of three layers, which is of use for DNA", judge_swap),
+        "days": Way("an experiment takes days instead of weeks", judge_days),
+    },
+)  # fmt: skip
 
 
 def measure_quantized(size: Size) -> Figures:
@@ -81,20 +91,29 @@ def measure_quantized(size: Size) -> Figures:
     return figures | {f"large_{key}": large[name] / large["fp32"] - 1 for key, name in WAYS.items()}
 
 
-def judge_quantized(figures: Figures) -> Finding:
+def judge_quantized(figures: Figures) -> Judged:
     """Parts: a token that is written, and one that is only read, takes 35% less at 8 and at 4 bits; so does a large
     layer read in one of the ways that keep 8 or 4 bits."""
-    model = [all(figures[f"change_{mode}_{kind}"] <= FASTER for kind in LIMITS) for mode in MODES]
-    large = {name: figures[f"large_{key}"] for key, name in WAYS.items()}
-    told = "change of the time of one token, written and only read: " + "; ".join(
-        f"{kind} {figures[f'change_on_{kind}']:+.0%} and {figures[f'change_frozen_{kind}']:+.0%} "
-        f"({figures[f'bytes_{kind}']:.0%} of the bytes, {figures[f'accuracy_{kind}']:.0%} recalled)"
-        for kind in LIMITS
+    told = Message(
+        "change of the time of one token, written and only read: "
+        "int8 {change_on_int8:+.0%} and {change_frozen_int8:+.0%} ({bytes_int8:.0%} of the bytes, {accuracy_int8:.0%} "
+        "recalled); int4 {change_on_int4:+.0%} and {change_frozen_int4:+.0%} ({bytes_int4:.0%} of the bytes, "
+        "{accuracy_int4:.0%} recalled); of reading one layer of width {width}: bf16 {large_bf16:+.0%}, int8, restored "
+        "{large_int8_restored:+.0%}, int4, restored {large_int4_restored:+.0%}, int8, bf16 kernel "
+        "{large_int8_kernel:+.0%}",
+        **figures,
     )
-    told += f"; of reading one layer of width {figures['width']}: "
-    told += ", ".join(f"{name} {change:+.0%}" for name, change in large.items())
-    few = min(change for name, change in large.items() if name.startswith(tuple(LIMITS)))
-    return Finding(grade(*model, few <= FASTER), figures, told)
+    token = [all(figures[f"change_{mode}_{kind}"] <= FASTER for kind in LIMITS) for mode in MODES]
+    layer = min(figures[f"large_{key}"] for key in WAYS if key.startswith(tuple(LIMITS)))
+    return Judged(grade(*token, layer <= FASTER), told)
+
+
+QUANTIZED = Claim(
+    key="quantized", section="6",
+    claim="compress the memory MLP to 8 or 4 bits; already tried internally, inference latency falls by another 35%",
+    claim_zh="用 8-bit/4-bit 量化压缩记忆 MLP,已在内部实验,推理延迟再降 35%",
+    measure=measure_quantized, judged=judge_quantized,
+)  # fmt: skip
 
 
 def best_threshold(config: RewardConfig, seed: int) -> tuple[float, str]:
@@ -123,11 +142,20 @@ def measure_reward(size: Size) -> Figures:
     return figures | {"gain": Spread.of(gains), "rounds": size.training}
 
 
-def judge_reward(figures: Figures) -> Finding:
+def judge_reward(figures: Figures) -> Judged:
     """Parts: more reward than the best threshold in every seed; more on average."""
-    told = (
-        f"reward of a gate trained for {figures['rounds']} rounds {figures['reward_policy']}, of the best fixed "
-        f"threshold {figures['reward_tau']}; "
-        f"they recall {figures['recall_policy']:.0%} and {figures['recall_tau']:.0%} of the facts"
-    )
-    return Finding(grade(figures["gain"].low > 0, figures["gain"].mean > 0), figures, told)
+    told = Message(
+        "reward of a gate trained for {rounds} rounds {policy}, of the best fixed threshold {tau}; they recall "
+        "{recall_policy} and {recall_tau} of the facts",
+        rounds=figures["rounds"], policy=figures["reward_policy"].tell(), tau=figures["reward_tau"].tell(),
+        recall_policy=figures["recall_policy"].tell(".0%"), recall_tau=figures["recall_tau"].tell(".0%"),
+    )  # fmt: skip
+    return Judged(grade(figures["gain"].low > 0, figures["gain"].mean > 0), told)
+
+
+REWARD = Claim(
+    key="reward", section="6",
+    claim="turn the surprise score into a signal of reinforcement learning, so that memory optimises the task's reward",
+    claim_zh="把惊喜指标改成强化学习信号,让记忆直接优化下游任务奖励",
+    measure=measure_reward, judged=judge_reward,
+)  # fmt: skip

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from titans_mini.config import MemoryConfig, SimulationConfig
 from titans_mini.memory.state import tensors
+from titans_mini.messages import Message
 from titans_mini.operate import RecipeEngine
 from titans_mini.threads import one_thread
 from titans_mini.training.tasks import text_bytes
 
 from ..studies.gallery import FAILURES, examine
-from .finding import Figures, Finding, Size, Spread, grade
+from .claim import TITANS, Claim, Judged
+from .finding import Figures, Size, Spread, grade, listed
 
 TOKENS = 2000  # of a run of the gallery, whose rules are made for this length
 UPPER = 1e-3  # the upper end of the article's range of lambda
 LARGE = FAILURES["lam_large"].changes["lam"]
+TAU, BETA = ("tau_low", "tau_high"), ("beta_small", "beta_large")  # rows of the gallery
 
 
 def measure_failures(names: tuple[str, ...], size: Size) -> Figures:
     """For each row of the gallery its number, the default's, and the share of seeds in which it was seen."""
-    figures: Figures = {}
-    for name in names:
-        figures |= _measure(name, name, size)
-    return figures
+    return {key: value for name in names for key, value in _measure(name, name, size).items()}
 
 
 def _measure(key: str, name: str, size: Size, outcomes: tuple[str, ...] = ("seen",), **changes: float) -> Figures:
@@ -34,39 +36,44 @@ def _measure(key: str, name: str, size: Size, outcomes: tuple[str, ...] = ("seen
     return figures
 
 
-def _told(figures: Figures, name: str) -> str:
+def _told(figures: Figures, name: str) -> Message:
     failure = FAILURES[name]
     (setting, value), *_ = failure.changes.items()
-    return (
-        f"{setting} {value:g}: {failure.number} {figures[name]}, at the default {figures[f'{name}_default']}, so "
-        f"{failure.claim} was seen in {figures[f'{name}_seen']:.0%} of the runs"
-    )
+    return Message(
+        "{setting} {value:g}: {number} {here}, at the default {default}, so {failure} was seen in {seen:.0%} of the "
+        "runs",
+        setting=setting, value=value, number=Message(failure.number), here=figures[name].tell(),
+        default=figures[f"{name}_default"].tell(), failure=Message(failure.claim), seen=figures[f"{name}_seen"],
+    )  # fmt: skip
 
 
-def judge_failures(names: tuple[str, ...], figures: Figures) -> Finding:
+def _judge(names: tuple[str, ...], figures: Figures) -> Judged:
     """A part each: seen in most of the seeds."""
     seen = [figures[f"{name}_seen"] > 0.5 for name in names]
-    return Finding(grade(*seen), figures, "; ".join(_told(figures, name) for name in names))
+    return Judged(grade(*seen), listed((_told(figures, name) for name in names), "; "))
 
 
-def measure_tau(size: Size) -> Figures:
-    """The gallery's rows on tau."""
-    return measure_failures(("tau_low", "tau_high"), size)
-
-
-def judge_tau(figures: Figures) -> Finding:
+def judge_tau(figures: Figures) -> Judged:
     """Parts: memory explosion below, hollow memory above."""
-    return judge_failures(("tau_low", "tau_high"), figures)
+    return _judge(TAU, figures)
 
 
-def measure_beta(size: Size) -> Figures:
-    """The gallery's rows on beta."""
-    return measure_failures(("beta_small", "beta_large"), size)
-
-
-def judge_beta(figures: Figures) -> Finding:
+def judge_beta(figures: Figures) -> Judged:
     """Parts: jitter below, lag above."""
-    return judge_failures(("beta_small", "beta_large"), figures)
+    return _judge(BETA, figures)
+
+
+TAU_FAILURES = Claim(
+    key="tau_failures", section="3", papers="no tau",
+    claim="τ (surprise threshold): too low → the memory explodes, too high → the memory is hollow",
+    claim_zh="τ(惊喜阈值) … 过低→记忆爆炸,过高→记忆空洞",
+    measure=partial(measure_failures, TAU), judged=judge_tau,
+)  # fmt: skip
+BETA_FAILURES = Claim(
+    key="beta_failures", section="3", papers="no beta",
+    claim="β (momentum): too small → jitter, too large → lag", claim_zh="β(动量) … 过小→抖动,过大→滞后",
+    measure=partial(measure_failures, BETA), judged=judge_beta,
+)  # fmt: skip
 
 
 def measure_lambda(size: Size) -> Figures:
@@ -76,23 +83,32 @@ def measure_lambda(size: Size) -> Figures:
     with one_thread():
         after = engine.read(text_bytes()[:TOKENS], start).state
     bytes_of = [sum(part.nbytes for part in tensors(state)) for state in (start, after)]
-    found = _measure("lam_small", "lam_small", size, ())  # the gallery holds it for impossible; here the bytes decide
+    found = _measure("lam_small", "lam_small", size, ())  # impossible by the gallery's rule; here the bytes decide
     found |= _measure("lam_upper", "lam_large", size, lam=UPPER)
     found.pop("lam_upper_default")  # that of lam_large
     found |= _measure("lam_large", "lam_large", size, ("seen", "dead"))
     return found | {"bytes_start": bytes_of[0], "bytes_end": bytes_of[1]}
 
 
-def judge_lambda(figures: Figures) -> Finding:
+def judge_lambda(figures: Figures) -> Judged:
     """Parts: bytes grow without decay; above, a living memory forgets. A dead one is counted by itself."""
+    spreads = ("lam_small", "lam_small_default", "lam_upper", "lam_large", "lam_large_default")
+    told = Message(
+        "without decay the memory has {bytes_start:,} bytes before and {bytes_end:,} after {tokens:,} tokens, while "
+        "its norm grows to {lam_small} times the start (at the default {lam_small_default}); at lam {upper:g} its "
+        "recall of the first tenth of the text is {lam_upper} (at the default {lam_large_default}), so a living memory "
+        "was seen to forget in {lam_upper_seen:.0%} of the runs; at lam {large:g} the recall is {lam_large}, and the "
+        "memory was dead in {lam_large_dead:.0%} of the runs",
+        **figures | {name: figures[name].tell() for name in spreads}, tokens=TOKENS, upper=UPPER, large=LARGE,
+    )  # fmt: skip
     grows = figures["bytes_end"] > 1.01 * figures["bytes_start"]
     forgets = max(figures["lam_upper_seen"], figures["lam_large_seen"]) > 0.5
-    told = (
-        f"without decay the memory has {figures['bytes_start']:,} bytes before and {figures['bytes_end']:,} after "
-        f"{TOKENS:,} tokens, while its norm grows to {figures['lam_small']} times the start (at the default "
-        f"{figures['lam_small_default']}); at lam {UPPER:g} its recall of the first tenth of the text is "
-        f"{figures['lam_upper']} (at the default {figures['lam_large_default']}), so a living memory was seen to "
-        f"forget in {figures['lam_upper_seen']:.0%} of the runs; at lam {LARGE:g} the recall is "
-        f"{figures['lam_large']}, and the memory was dead in {figures['lam_large_dead']:.0%} of the runs"
-    )
-    return Finding(grade(grows, forgets), figures, told)
+    return Judged(grade(grows, forgets), told)
+
+
+LAMBDA_FAILURES = Claim(
+    key="lambda_failures", section="3", source=TITANS,
+    claim="λ (decay): too small → out of memory, too large → forgetting", claim_zh="λ(衰减) … 过小→OOM,过大→遗忘",
+    papers="the memory is a fixed set of weights; without forgetting perplexity is 29.04 instead of 27.01",
+    measure=measure_lambda, judged=judge_lambda,
+)  # fmt: skip

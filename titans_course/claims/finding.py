@@ -1,4 +1,4 @@
-"""What a claim's measurement gives: figures with their spread over seeds, a verdict by rule, and a sentence."""
+"""What a measurement gives: figures with their spread over seeds, a verdict reached by a rule, and a sentence."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from titans_mini.errors import ConfigError
+from titans_mini.messages import Message
 
 HOLDS, PART, FAILS, UNTESTED = "holds", "holds in part", "does not hold", "cannot be tested here"
 VERDICTS = (HOLDS, PART, FAILS, UNTESTED)
-LONG = 2_000_000  # tokens to which the recipe's claims go
-LOST = 1e9  # stands for a number that is not finite, with its sign
+LONG = 2_000_000  # tokens that the recipe's claims reach
+LOST = 1e9  # with its sign, stands for a number that is not finite
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,11 @@ SIZES: dict[str, Size] = {
     "full": Size("full", 5, 10_000, 64, (1000, 10_000), 16_384, 8, 200, 2_000_000, 100, 1536),
 }
 
-
 Number = float | int
 
 
 class Spread(NamedTuple):
-    """One number a seed, or one a model, as their mean and range."""
+    """One number per seed, or one per model, as their mean and range."""
 
     mean: float
     low: float
@@ -58,23 +57,25 @@ class Spread(NamedTuple):
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Spread:
-        """Of one value a seed; what is not finite counts as plus or minus LOST."""
+        """Of one value per seed; a value that is not finite counts as plus or minus LOST."""
         kept = [finite(value) for value in values]
         return cls(statistics.fmean(kept), min(kept), max(kept), len(kept))
 
-    def tell(self, spec: str = "", each: str = "seed") -> str:
-        """Mean and range in words; `each` is what there was one number of."""
+    def tell(self, spec: str = "", each: str = "seed") -> Message:
+        """Mean and range in words. `spec` formats the numbers; `each` names what there is one number of."""
         sign, rest = ("+", spec[1:]) if spec.startswith("+") else ("", spec)  # z: what rounds to 0 has no minus
         mean, low, high = (format(number, f"{sign}z{rest}") if spec else show(number) for number in self[:3])
         if self.seeds == 1:
-            return f"{mean} (one {each})"
-        return f"{mean} ({low} to {high})" if low != high else f"{mean} (every {each})"
+            return Message(f"{{mean}} (one {each})", mean=mean)
+        if low == high:
+            return Message(f"{{mean}} (every {each})", mean=mean)
+        return Message("{mean} ({low} to {high})", mean=mean, low=low, high=high)
 
     def __format__(self, spec: str) -> str:
-        return self.tell(spec)
+        return str(self.tell(spec))
 
     def __str__(self) -> str:
-        return format(self, "")
+        return str(self.tell())
 
 
 def show(number: Number) -> str:
@@ -93,25 +94,31 @@ def finite(value: Number) -> float:
     return float(max(-LOST, min(LOST, value)))
 
 
+def figures_from(content: Mapping) -> Figures:
+    """Figures from JSON, where a Spread is an object; TypeError for anything else but numbers."""
+    figures = {name: Spread(**value) if isinstance(value, dict) else value for name, value in content.items()}
+    for name, value in figures.items():
+        for number in value if isinstance(value, Spread) else (value,):
+            if not isinstance(number, Number):
+                raise TypeError(f"{name} is no number")
+    return figures
+
+
 class Reading(NamedTuple):
-    """One way to understand a claim, and what became of the claim when it is read so."""
+    """One way to understand a claim, and the verdict on the claim when it is read so."""
 
     name: str  # of the claim's `readings`, which hold its words and its rule
     verdict: str  # one of VERDICTS
-    told: str  # one sentence made of its figures
+    told: Message  # one sentence made of its figures
     figures: tuple[str, ...]  # keys of the finding's figures that it rests on
-
-    def to_dict(self) -> dict:
-        """Plain JSON types."""
-        return {**self._asdict(), "figures": list(self.figures)}
 
 
 class Finding(NamedTuple):
-    """What became of a claim."""
+    """The verdict on a claim, and why."""
 
     verdict: str  # one of VERDICTS
     figures: Figures
-    told: str  # one sentence made of the figures
+    told: Message  # one sentence made of the figures
     readings: tuple[Reading, ...] = ()  # empty: the claim was read in one way
 
     def to_dict(self) -> dict:
@@ -119,38 +126,19 @@ class Finding(NamedTuple):
         figures = {
             name: value._asdict() if isinstance(value, Spread) else value for name, value in self.figures.items()
         }
-        readings = [reading.to_dict() for reading in self.readings]
+        readings = [{**reading._asdict(), "figures": list(reading.figures)} for reading in self.readings]
         return {"verdict": self.verdict, "figures": figures, "told": self.told, "readings": readings}
-
-    @classmethod
-    def from_dict(cls, content: Mapping) -> Finding:
-        """The inverse of `to_dict`; ConfigError where it is none."""
-        try:
-            figures = {
-                name: Spread(**value) if isinstance(value, dict) else value
-                for name, value in content["figures"].items()
-            }
-            readings = tuple(
-                Reading(one["name"], one["verdict"], one["told"], tuple(one["figures"])) for one in content["readings"]
-            )
-            found = cls(content["verdict"], figures, content["told"], readings)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ConfigError(f"not a finding: {error}") from None
-        for verdict in (found.verdict, *(reading.verdict for reading in readings)):
-            if verdict not in VERDICTS:
-                raise ConfigError(f"verdict must be one of {', '.join(VERDICTS)}, not {verdict!r}")
-        return found
 
 
 def weigh(figures: Figures, *readings: Reading) -> Finding:
-    """The finding of a claim that was read in several ways; those that cannot be tested do not count.
+    """The finding on a claim that can be read in several ways; readings that cannot be tested do not count.
 
     It holds where all the others hold, does not hold where none does, and holds in part in between.
     """
     tested = [reading.verdict for reading in readings if reading.verdict != UNTESTED]
     some = any(verdict in (HOLDS, PART) for verdict in tested)
     verdict = UNTESTED if not tested else grade(all(verdict == HOLDS for verdict in tested), some)
-    return Finding(verdict, figures, "; ".join(reading.told for reading in readings), readings)
+    return Finding(verdict, figures, listed((reading.told for reading in readings), "; "), readings)
 
 
 def grade(*parts: bool) -> str:
@@ -158,3 +146,9 @@ def grade(*parts: bool) -> str:
     if all(parts):
         return HOLDS
     return PART if any(parts) else FAILS
+
+
+def listed(parts: Iterable[str], between: str = ", ") -> Message:
+    """Several texts as one message, in which each is still translated by itself."""
+    fields = {f"part{number}": part for number, part in enumerate(parts)}
+    return Message(between.join(f"{{{name}}}" for name in fields), **fields)

@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable
 
 from titans_mini.errors import ConfigError, check_choice
+from titans_mini.messages import Message
 
-from .finding import SIZES, Finding
+from .finding import SIZES
 from .report import Result
 from .table import CLAIMS
 
@@ -36,9 +37,9 @@ def measure_apart(key: str, size: str = "small", *, beat: Callable[[float], None
             if process.poll() is None:
                 _end(process)
     if process.returncode:
-        raise ConfigError(f"{key} was not measured: {(said.strip().splitlines() or ['no message'])[-1]}")
-    row = json.loads(out)[key]
-    return Result(Finding.from_dict(row), row["size"], row["seconds"], row["machine"])
+        reason = (said.strip().splitlines() or [Message("no message")])[-1]
+        raise ConfigError("{row} was not measured: {reason}", row=key, reason=reason)
+    return Result.from_dict(key, json.loads(out)[key])
 
 
 def _wait(process: subprocess.Popen, began: float, beat: Callable[[float], None]) -> tuple[str, str]:

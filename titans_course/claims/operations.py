@@ -14,14 +14,16 @@ import torch
 from titans_mini.config import MemoryConfig
 from titans_mini.errors import ConfigError
 from titans_mini.memory import NeuralMemory
+from titans_mini.messages import Message
 from titans_mini.operate import LanguageEngine, MemoryEngine, Runner, Sessions, memory_bytes
 from titans_mini.stream import Reader, StreamConfig, make_fact, recall_fact
 from titans_mini.timing import seconds
 from titans_mini.training.checkpoint import load_model
 
 from ..studies.drill import NONE, SCALED, SHORT_RUN, Drill, DrillConfig, delays
+from .claim import TITANS, Claim, Judged
 from .counting import LARGEST, WIDTH
-from .finding import LONG, Figures, Finding, Size, Spread, grade
+from .finding import LONG, Figures, Size, Spread, grade
 
 MODEL = "text-mag"
 CLEAN, SICK, AFTER = 1500, 800, 200  # tokens of a drill before, in and after its incident
@@ -81,18 +83,26 @@ def _rollback(size: Size) -> Figures:
     return {"width": size.large, "snapshot_mb": megabytes, "snapshot_seconds": saved, "rollback_seconds": back}
 
 
-def judge_alarms(figures: Figures) -> Finding:
+def judge_alarms(figures: Figures) -> Judged:
     """Parts: the alarm at 100 d fires in the incident; a 760M layer's snapshot is below 30 MB; rollback within 30 s."""
-    told = (
-        f"a memory whose norm is {figures['norm_clean']} in clean text has {figures['norm_faulty']} after a matrix was "
-        f"scaled by {ONCE:g}, against a limit of {figures['limit']:,.0f}: the alarm fired in "
-        f"{figures['fired_norm']:.0%} of the drills, a calibrated one in {figures['fired_calibrated']:.0%}; one memory "
-        f"of width {WIDTH} is {figures['snapshot_mb_760m']:.0f} MB; at width {figures['width']} a snapshot with "
-        f"momentum took {figures['snapshot_mb']:.0f} MB and {figures['snapshot_seconds']:.2g} s, the way back "
-        f"{figures['rollback_seconds']:.2g} s"
-    )
+    told = Message(
+        "a memory whose norm is {norm_clean} in clean text has {norm_faulty} after a matrix was scaled by {factor:g}, "
+        "against a limit of {limit:,.0f}: the alarm fired in {fired_norm:.0%} of the drills, a calibrated one in "
+        "{fired_calibrated:.0%}; one memory of width {layer} is {snapshot_mb_760m:.0f} MB; at width {width} a snapshot "
+        "with momentum took {snapshot_mb:.0f} MB and {snapshot_seconds:.2g} s, the way back {rollback_seconds:.2g} s",
+        **figures | {name: figures[name].tell() for name in ("norm_clean", "norm_faulty")}, factor=ONCE, layer=WIDTH,
+    )  # fmt: skip
     small, soon = figures["snapshot_mb_760m"] * 1e6 < LARGEST, figures["rollback_seconds"] <= ROLLBACK
-    return Finding(grade(figures["fired_norm"] > 0.5, small, soon), figures, told)
+    return Judged(grade(figures["fired_norm"] > 0.5, small, soon), told)
+
+
+ALARMS = Claim(
+    key="alarms", section="5.1, 5.2",
+    claim="‖m_t‖₂ > threshold (100×d by experience) triggers a snapshot and an alarm … (only 0.3% of the parameters, "
+    "< 30 MB) … roll back to the last snapshot within 30 seconds",
+    claim_zh="‖m_t‖₂> 阈值(经验取 100×d)触发快照 + 告警 … (仅 0.3% 参数,< 30 MB) … 30 秒内回滚到上一快照",
+    measure=measure_alarms, judged=judge_alarms,
+)  # fmt: skip
 
 
 def measure_shadow(size: Size) -> Figures:
@@ -108,17 +118,29 @@ def measure_shadow(size: Size) -> Figures:
     return figures | ({"tokens_to_degrade": Spread.of(known)} if known else {})
 
 
-def judge_shadow(figures: Figures) -> Finding:
+def judge_shadow(figures: Figures) -> Judged:
     """Parts: the shadow takes over in every drill with a spoilt memory; in some, and never for a healthy one."""
+    at = Message("{share:.0%} at {factor:g}", share=figures["degraded_20"], factor=AGAIN[1])
+    if "tokens_to_degrade" in figures:
+        at = Message("{at}, after {tokens} tokens", at=at, tokens=figures["tokens_to_degrade"].tell())
+    told = Message(
+        "the shadow took over in {degraded_6:.0%} of the drills whose memory is scaled by {factor:g} before each piece "
+        "and in {at}, and in {degraded_1:.0%} with a healthy one; perplexity against the shadow's: healthy {healthy}, "
+        "spoilt {spoilt} and {worst}",
+        **figures, factor=AGAIN[0], at=at, healthy=figures["difference_1"].tell("+.0%"),
+        spoilt=figures["difference_6"].tell("+.0%"), worst=figures["difference_20"].tell("+.0%"),
+    )  # fmt: skip
     caught = [figures[f"degraded_{factor:g}"] for factor in AGAIN]
-    after = f", after {figures['tokens_to_degrade']} tokens" if "tokens_to_degrade" in figures else ""
-    told = (
-        f"the shadow took over in {caught[0]:.0%} of the drills whose memory is scaled by {AGAIN[0]:g} before each "
-        f"piece and in {caught[1]:.0%} at {AGAIN[1]:g}{after}, and in {figures['degraded_1']:.0%} with a healthy one; "
-        f"perplexity against the shadow's: healthy {figures['difference_1']:+.0%}, spoilt "
-        f"{figures['difference_6']:+.0%} and {figures['difference_20']:+.0%}"
-    )
-    return Finding(grade(min(caught) == 1, max(caught) > 0 and figures["degraded_1"] == 0), figures, told)
+    return Judged(grade(min(caught) == 1, max(caught) > 0 and figures["degraded_1"] == 0), told)
+
+
+SHADOW = Claim(
+    key="shadow", section="5.3",
+    claim="the main model uses the updated memory, the shadow model the last snapshot … perplexity more than 5% apart "
+    "for 200 steps in a row → automatic fallback",
+    claim_zh="主模型用更新后记忆,影子模型用上一快照 … 连续 200 步 perplexity 差值 > 5% 自动降级",
+    measure=measure_shadow, judged=judge_shadow,
+)  # fmt: skip
 
 
 def read_stream(tokens: int) -> dict:
@@ -133,15 +155,22 @@ def measure_linear(size: Size) -> Figures:
     return {name: results[name] for name in names}
 
 
-def judge_linear(figures: Figures) -> Finding:
+def judge_linear(figures: Figures) -> Judged:
     """Parts: time is linear, memory constant, the fact recalled; read to 2 million tokens."""
-    told = (
-        f"log time rises by {figures['slope']:.3f} for each 1 of log tokens up to {figures['tokens']:,}, peak memory "
-        f"to {figures['memory_ratio']:.3f} times that of 16,384 tokens; {figures['share_recalled']:.0%} of what was "
-        "told at the start was recalled"
+    told = Message(
+        "log time rises by {slope:.3f} for each 1 of log tokens up to {tokens:,}, peak memory to {memory_ratio:.3f} "
+        "times that of 16,384 tokens; {share_recalled:.0%} of what was told at the start was recalled",
+        **figures,
     )
     parts = (figures["slope"] <= LINEAR, figures["memory_ratio"] <= CONSTANT, figures["share_recalled"] == 1)
-    return Finding(grade(*parts, any(parts) and figures["tokens"] >= LONG), figures, told)
+    return Judged(grade(*parts, any(parts) and figures["tokens"] >= LONG), told)
+
+
+LINEAR_COST = Claim(
+    key="linear", section="6", source=TITANS, papers="claimed above 2M tokens, with no number printed",
+    claim="keeps linear complexity at a scale of 2M tokens", claim_zh="就能在 2M token 尺度保持线性复杂度",
+    measure=measure_linear, judged=judge_linear,
+)  # fmt: skip
 
 
 def recall_kept(folder: str, asked: list[tuple[str, int]]) -> list[float]:
@@ -165,11 +194,20 @@ def measure_sessions(size: Size) -> Figures:
     return {"recall_kept": Spread.of(shares[: size.seeds]), "recall_stranger": Spread.of(shares[size.seeds :])}
 
 
-def judge_sessions(figures: Figures) -> Finding:
+def judge_sessions(figures: Figures) -> Judged:
     """Parts: nine facts in ten outlive the process; a stranger's session knows none but by chance."""
-    told = (
-        f"told in one process and asked in another, the same user's session recalls {figures['recall_kept']:.0%} of "
-        f"the facts, a stranger's {figures['recall_stranger']:.0%}"
-    )
-    kept, apart = figures["recall_kept"].mean >= 0.9, figures["recall_stranger"].mean <= 0.25
-    return Finding(grade(kept, kept and apart), figures, told)
+    kept, stranger = figures["recall_kept"], figures["recall_stranger"]
+    told = Message(
+        "told in one process and asked in another, the same user's session recalls {kept} of the facts, a stranger's "
+        "{stranger}",
+        kept=kept.tell(".0%"), stranger=stranger.tell(".0%"),
+    )  # fmt: skip
+    return Judged(grade(kept.mean >= 0.9, kept.mean >= 0.9 and stranger.mean <= 0.25), told)
+
+
+SESSIONS = Claim(
+    key="sessions", section="6",
+    claim='persistence across sessions, for an agent that "remembers once and benefits for life"',
+    claim_zh="跨会话持久化,实现「一次记忆,终身受用」的 Agent",
+    measure=measure_sessions, judged=judge_sessions,
+)  # fmt: skip

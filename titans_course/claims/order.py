@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 from titans_mini.errors import ConfigError
 from titans_mini.files import parse, read_bytes
 from titans_mini.kept import DIGEST, unseal
+from titans_mini.messages import Message
 from titans_mini.training.checkpoint import BUNDLED
 from titans_mini.training.controls import CONTROLS, is_control
 
-from .finding import UNTESTED, Figures, Finding, Reading, Size, Spread, grade, weigh
+from .claim import TITANS, Claim, Judged, Way
+from .finding import UNTESTED, Figures, Size, Spread, grade, listed
 from .models import ORDER
 
 LENGTH = 2048  # bytes of held-out text over which a card tells the bits
@@ -18,6 +22,13 @@ WIKITEXT = {"mac": 19.93, "mag": 18.61, "mal": 19.07}  # at 760M; Paper: table 1
 SHIPPED = CONTROLS  # those whose checkpoints are looked for
 SEEDS = BUNDLED / "seeds"  # cards, without weights, of the same trainings with other seeds
 STEPS, TIME = CONTROLS  # the controls of the same steps, and of about the same time
+STEPPED = tuple(f"{second}_minus_{first}" for first, second in pairwise(ORDER))  # figures: bits from one to the next
+TRAINING = (
+    "for s in 0 1 2; do for v in mac mag mal off off-long; do set -- --variant $v; case $v in "
+    "off) set -- --memory off;; off-long) set -- --memory off --steps 900;; esac; "
+    "titans-mini train --task text --rows 4 --start-size 2048 --size 2048 --truncate 256 --steps 150 --lr 4e-3 "
+    '"$@" --seed $s --out runs/text-$v-$s; done; done'
+)
 
 
 def measure_order(size: Size) -> Figures:
@@ -25,12 +36,23 @@ def measure_order(size: Size) -> Figures:
     return {f"wikitext_{variant}": WIKITEXT[variant] for variant in ORDER}
 
 
-def judge_order(figures: Figures) -> Finding:
+def judge_order(figures: Figures) -> Judged:
     """Cannot be tested here: it takes models of 760M parameters, trained on C4."""
-    printed = sorted(ORDER, key=lambda variant: figures[f"wikitext_{variant}"])
-    told = "models of 760M cannot be trained here; the paper prints nothing on C4, and on Wikitext at that size "
-    told += ", ".join(f"{variant.upper()} {figures[f'wikitext_{variant}']:.2f}" for variant in printed)
-    return Finding(UNTESTED, figures, told)
+    printed = sorted((figures[f"wikitext_{variant}"], variant) for variant in ORDER)
+    told = Message(
+        "models of 760M cannot be trained here; the paper prints nothing on C4, and on Wikitext at that size {figures}",
+        figures=", ".join(f"{variant.upper()} {perplexity:.2f}" for perplexity, variant in printed),
+    )
+    return Judged(UNTESTED, told)
+
+
+PUBLISHED = Claim(
+    key="order", section="2.3", source=TITANS,
+    claim="Measured perplexity (C4, 760M): MAC 8.9, MAG 9.4, MAL 9.7",
+    claim_zh="实测困惑度(C4, 760M) … MAC … 8.9 … MAG … 9.4 … MAL … 9.7",
+    papers="no C4; on Wikitext at 760M MAC 19.93, MAG 18.61, MAL 19.07, so MAC is last",
+    measure=measure_order, judged=judge_order,
+)  # fmt: skip
 
 
 def read_cards(folder: str | None) -> dict[str, dict[int, dict]]:
@@ -91,7 +113,7 @@ def measure_order_small(size: Size) -> Figures:
     cards = read_cards(size.runs)
     bits = {name: {seed: _bits(card) for seed, card in sorted(found.items())} for name, found in cards.items()}
     figures: Figures = {f"bits_{_key(name)}": Spread.of(by_seed.values()) for name, by_seed in bits.items()}
-    for first, second in zip(ORDER, ORDER[1:], strict=False):
+    for first, second in pairwise(ORDER):
         figures[f"{second}_minus_{first}"] = _difference(bits[second], bits[first])
     best = min(ORDER, key=lambda name: figures[f"bits_{name}"].mean)
     for control in CONTROLS:
@@ -112,38 +134,58 @@ def _difference(more: dict[int, float], less: dict[int, float]) -> Spread:
     return Spread.of(more[seed] - less[seed] for seed in common)
 
 
-def _read_variants(figures: Figures) -> Reading:
-    """Parts: the claimed order in every seed; MAC better than MAL on average. From one seed nothing."""
-    keys = [f"{second}_minus_{first}" for first, second in zip(ORDER, ORDER[1:], strict=False)]
-    steps = [figures[key] for key in keys]
+def judge_variants(figures: Figures) -> Judged:
+    """Parts: this order in every seed; MAC better than MAL on average. From one seed nothing."""
+    steps = [figures[key] for key in STEPPED]
     order = sorted((f"bits_{variant}" for variant in ORDER), key=lambda name: figures[name].mean)
-    told = "small models on text, bits per byte, best first: "
-    told += ", ".join(f"{name.removeprefix('bits_').upper()} {figures[name]}" for name in order)
-    kept = (*order, *keys)
-    if min(step.seeds for step in steps) < 2:
-        told += "; not every variant has a second seed, so the noise is unknown"
-        return Reading("variants", UNTESTED, told, kept)
-    verdict = grade(all(step.low > 0 for step in steps), sum(step.mean for step in steps) > 0)
-    return Reading("variants", verdict, f"{told}; over {min(step.seeds for step in steps)} seeds", kept)
-
-
-def _read_control(control: str, figures: Figures) -> Reading:
-    """Holds if the best variant needs fewer bits than the control in every seed. From one seed nothing."""
-    name, key = _key(control), f"{_key(control)}_minus_best"
-    if key not in figures:
-        return Reading(name, UNTESTED, f"no model was trained without memory over the {control}", ())
-    more = figures[key]
-    told = (
-        f"trained without memory over the {control}: {figures[f'bits_{name}']} bits per byte, "
-        f"{more:+.3f} against the best variant"
+    variants = listed(
+        Message("{variant} {bits}", variant=name.removeprefix("bits_").upper(), bits=figures[name].tell())
+        for name in order
     )
-    verdict = UNTESTED if more.seeds < 2 else grade(more.low > 0)
-    return Reading(name, verdict, told, (f"bits_{name}", key))
+    seeds = min(step.seeds for step in steps)
+    if seeds < 2:
+        noise = Message("not every variant has a second seed, so the noise is unknown")
+        verdict = UNTESTED
+    else:
+        noise = Message("over {seeds} seeds", seeds=seeds)
+        verdict = grade(all(step.low > 0 for step in steps), sum(step.mean for step in steps) > 0)
+    told = Message(
+        "small models on text, bits per byte, best first: {variants}; {noise}", variants=variants, noise=noise
+    )
+    return Judged(verdict, told, (*order, *STEPPED))
 
 
-def judge_order_small(figures: Figures) -> Finding:
-    """Holds if every reading does that can be tested, in part if some reading does, at least in part. While the order
-    itself cannot be tested, for want of seeds, neither can the row."""
-    order = _read_variants(figures)
-    found = weigh(figures, order, *(_read_control(control, figures) for control in CONTROLS))
-    return found._replace(verdict=UNTESTED) if order.verdict == UNTESTED else found
+def judge_control(control: str, figures: Figures) -> Judged:
+    """Holds if the best variant needs fewer bits in every seed. From one seed nothing."""
+    bits, more = f"bits_{_key(control)}", f"{_key(control)}_minus_best"
+    if more not in figures:
+        told = Message("no model was trained without memory over the {control}", control=Message(control))
+        return Judged(UNTESTED, told)
+    told = Message(
+        "trained without memory over the {control}: {bits} bits per byte, {more} against the best variant",
+        control=Message(control), bits=figures[bits].tell(), more=figures[more].tell("+.3f"),
+    )  # fmt: skip
+    verdict = UNTESTED if figures[more].seeds < 2 else grade(figures[more].low > 0)
+    return Judged(verdict, told, (bits, more))
+
+
+ORDER_SMALL = Claim(
+    key="order_small", section="2.3", source=TITANS,
+    claim="Three ways to integrate: MAC 8.9, MAG 9.4, MAL 9.7 (here only their order is judged, among small models)",
+    claim_zh="三种集成姿势 … MAC … 8.9 … MAG … 9.4 … MAL … 9.7",
+    papers="no models of this size; from 340M to 760M each variant is ahead of a Transformer without memory (table 1)",
+    measure=measure_order_small,
+    readings={
+        "variants": Way("MAC needs the fewest bits, MAG more, MAL most", judge_variants),
+        _key(STEPS): Way(
+            "the memory makes the difference: the best variant beats a model trained without it for as many steps",
+            partial(judge_control, STEPS),
+        ),
+        _key(TIME): Way(
+            "the best variant also beats a model trained without memory for about as long a time",
+            partial(judge_control, TIME),
+        ),
+    },
+    needs="variants", note="While the order itself cannot be tested, for want of seeds, neither can the row.",
+    before=TRAINING, flags=" --runs runs",
+)  # fmt: skip

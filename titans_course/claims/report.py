@@ -1,4 +1,4 @@
-"""The report: rows measured one by one and kept at once, as JSON that ships with the package and as CLAIMS.md."""
+"""The report: rows measured and saved one by one, as JSON that ships with the package and as CLAIMS.md."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import contextlib
 import json
 import os
 import platform
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,13 +17,14 @@ import torch
 from titans_mini.errors import ConfigError
 from titans_mini.files import held, parse, read_bytes, write_whole, writing_to
 from titans_mini.kept import DamagedError, seal, unseal
-from titans_mini.timing import seconds
+from titans_mini.messages import Message
 
-from .finding import VERDICTS, Finding, Size
+from .finding import VERDICTS, Finding, Size, figures_from
 from .table import CLAIMS, Claim
 
 FORMAT = "titans_mini.claims"
 RESULTS = Path(__file__).with_name("results.json")  # of the full size; ships with the package
+MACHINE = "{system}, {count} cores, {versions}"
 PATIENCE = 60.0  # seconds for another process that writes to the same files
 
 
@@ -42,14 +44,39 @@ class Result(NamedTuple):
         words = {name: getattr(claim, name) for name in WORDS}
         made = {"size": self.size, "seconds": round(self.seconds, 1), "machine": self.machine}
         found = self.finding.to_dict()
-        found["readings"] = [{**claim.ways[one["name"]]._asdict(), **one} for one in found["readings"]]
+        ways = [claim.ways[reading.name] for reading in self.finding.readings]
+        found["readings"] = [
+            {"means": way.means, "rule": way.rule, **one} for way, one in zip(ways, found["readings"], strict=True)
+        ]
         return {**words, **({"before": claim.before} if claim.before else {}), **found, **made}
 
+    @classmethod
+    def from_dict(cls, key: str, row: Mapping) -> Result:
+        """The row of a report. It is judged from its figures again, so that no verdict is older than its rule.
 
-def machine() -> str:
+        Raises ConfigError where a figure is missing or is no number.
+        """
+        try:
+            finding = CLAIMS[key].judge(figures_from(row["figures"]))
+            return cls(finding, row["size"], row["seconds"], _machine_from(row["machine"]))
+        except KeyError as error:
+            raise ConfigError("row {row} has no {part}", row=key, part=error.args[0]) from None
+        except (TypeError, AttributeError, ValueError, ArithmeticError) as error:
+            raise ConfigError("row {row} cannot be read: {reason}", row=key, reason=error) from None
+
+
+def machine() -> Message:
     """Processor, cores and versions, in one line."""
-    system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    return f"{system}, Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}"
+    versions = f"Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}"
+    return Message(MACHINE, system=f"{platform.system()} {platform.machine()}", count=os.cpu_count(), versions=versions)
+
+
+def _machine_from(line: str) -> str:
+    """The line that `machine` gave, with its parts."""
+    system, *rest = line.split(", ", 2)
+    if len(rest) < 2 or not rest[0].endswith(" cores"):
+        return line
+    return Message(MACHINE, system=system, count=rest[0].removesuffix(" cores"), versions=rest[1])
 
 
 def load_results(path: Path = RESULTS) -> dict[str, Result]:
@@ -57,20 +84,17 @@ def load_results(path: Path = RESULTS) -> dict[str, Result]:
     try:
         content = unseal(parse(read_bytes(path).decode("utf-8")))
         if content["format"] != FORMAT:
-            raise ConfigError(f"its format is {content['format']!r}")
-        found = {
-            key: Result(Finding.from_dict(row), row["size"], row["seconds"], row["machine"])
-            for key, row in content["rows"].items()
-        }
+            raise ConfigError("its format is {format}", format=repr(content["format"]))
+        return {key: Result.from_dict(key, content["rows"][key]) for key in CLAIMS if key in content["rows"]}
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise ConfigError(f"{str(path)!r} cannot be read: {error.strerror}") from None
+        raise ConfigError("{path} cannot be read: {reason}", path=repr(str(path)), reason=error.strerror) from None
     except DamagedError as error:
-        raise ConfigError(f"{str(path)!r} {error}") from None
+        raise ConfigError("{path} {reason}", path=repr(str(path)), reason=error.message) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{str(path)!r} is not a report of claims: {error}") from None
-    return {key: found[key] for key in CLAIMS if key in found}
+        reason = getattr(error, "message", error)  # a ConfigError has one
+        raise ConfigError("{path} is not a report of claims: {reason}", path=repr(str(path)), reason=reason) from None
 
 
 def to_json(results: dict[str, Result]) -> str:
@@ -81,21 +105,21 @@ def to_json(results: dict[str, Result]) -> str:
 
 
 def due(keys: Iterable[str], size: Size, kept: dict[str, Result], *, again: bool = False) -> list[str]:
-    """The rows to measure: those that are not kept at this size or, for the small one, in full."""
+    """The rows to measure: those that `kept` has neither at this size nor, for the small size, in full."""
     have = {"small": ("small", "full")}.get(size.name, (size.name,))
     return [key for key in keys if again or key not in kept or kept[key].size not in have]
 
 
 def examine(key: str, size: Size) -> Result:
     """Measures one row."""
-    found: list[Finding] = []
-    taken = seconds(lambda: found.append(CLAIMS[key].examine(size)))
-    return Result(found[0], size.name, taken, machine())
+    began = time.perf_counter()
+    finding = CLAIMS[key].examine(size)
+    return Result(finding, size.name, time.perf_counter() - began, machine())
 
 
 def merge(kept: dict[str, Result], key: str, result: Result) -> dict[str, Result]:
-    """What is kept, with one more row, in the order of the table; a row in full is not replaced by a small one."""
-    if key in kept and kept[key].size == "full" != result.size:
+    """`kept` with one more row, in the order of the table; a row in full is not replaced by a small one."""
+    if key in kept and kept[key].size == "full" and result.size != "full":
         return kept
     found = {**kept, key: result}
     return {name: found[name] for name in CLAIMS if name in found}
@@ -153,7 +177,7 @@ def _measured(claim: Claim, result: Result) -> str:
 
 
 def write(results: dict[str, Result], report: Path, page: Path) -> None:
-    """Both files, each whole or not at all. Raises ConfigError where one cannot be written."""
+    """Writes both files, each atomically. Raises ConfigError where one cannot be written."""
     for path, text in ((report, to_json(results)), (page, markdown(results))):
         with writing_to("out", path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -162,7 +186,7 @@ def write(results: dict[str, Result], report: Path, page: Path) -> None:
 
 @contextlib.contextmanager
 def locked(report: Path) -> Iterator[None]:
-    """Keeps other processes from writing to a report; ConfigError where its folder cannot be written to."""
+    """Keeps other processes from writing to a report. Raises ConfigError where its folder cannot be written to."""
     with contextlib.ExitStack() as stack:
         with writing_to("out", report):
             report.parent.mkdir(parents=True, exist_ok=True)
@@ -172,7 +196,7 @@ def locked(report: Path) -> Iterator[None]:
 
 
 def keep(found: dict[str, Result], report: Path, page: Path) -> None:
-    """Adds rows to what the report holds by now, so that two processes lose none of each other's; writes both files."""
+    """Adds rows to what the report holds now, so that two processes lose none of each other's; writes both files."""
     with locked(report):
         kept = load_results(report)
         for key, result in found.items():

@@ -7,6 +7,8 @@ from its weights. In a stream of filler eight facts are told to a trained model,
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -15,13 +17,15 @@ from titans_mini.config import MemoryConfig
 from titans_mini.memory.chunk import Fast, Rule, Tokens, run_chunks
 from titans_mini.memory.fastweights import apply_memory, initial_weights
 from titans_mini.memory.gates import ConstantGate, initial_gate_state
+from titans_mini.messages import Message
 from titans_mini.models.model import TitansLM
 from titans_mini.threads import one_thread
 from titans_mini.training.checkpoint import load_model
-from titans_mini.training.evaluate import evaluate
 from titans_mini.training.tasks import make_batch
 
-from .finding import Figures, Finding, Reading, Size, Spread, grade, weigh
+from .claim import Claim, Judged, Way
+from .finding import Figures, Size, Spread, grade
+from .models import recall
 
 WIDTH, VALUES, NOISE = 64, 32, 1.5  # NOISE: norm of what a question adds to a key
 QUESTIONS = 1000
@@ -116,52 +120,58 @@ def few_facts(lm: TitansLM, size: Size) -> Figures:
         near = torch.einsum("btd,bqd->bqt", tokens.keys[:, :first], tokens.queries[:, first::2]).argmax(2)  # (b, 8)
         told = (facts.unsqueeze(1) == asked.unsqueeze(2)).float().argmax(2)  # which fact each question is about
         shares.append((near // 2 == told).float().mean().item())
-    recalled = evaluate(lm, "recall_once", size.gap, rows=size.rows)["accuracy"]
-    return {"filler": size.gap, "found_in_filler": max(shares), "recalled_in_filler": recalled}
+    return {"filler": size.gap, "found_in_filler": max(shares), "recalled_in_filler": recall(lm, size)}
 
 
-def _lengths(figures: Figures) -> list[int]:
-    return [n for n in LENGTHS if f"error_retrieval_{n}" in figures]
-
-
-def _read_length(figures: Figures) -> Reading:
-    """Holds if each tenfold length multiplies the error by more than the tenfold length before it did."""
-    names = [f"error_retrieval_{n}" for n in _lengths(figures)]
-    errors = [max(figures[name].mean, 1 / QUESTIONS) for name in names]
-    factors = [b / a for a, b in zip(errors, errors[1:], strict=False)]
-    rising = all(a < b for a, b in zip(factors, factors[1:], strict=False))
-    told = "wrong answers of an exact search, by the number of facts: " + ", ".join(
-        f"{n:,}: {error:.1%}" for error, n in zip(errors, _lengths(figures), strict=True)
+def judge_length(figures: Figures) -> Judged:
+    """Holds if each tenfold length multiplies the error by more than the one before it did."""
+    keys = {length: f"error_retrieval_{length}" for length in LENGTHS if f"error_retrieval_{length}" in figures}
+    errors = {length: max(figures[key].mean, 1 / QUESTIONS) for length, key in keys.items()}
+    factors = [longer / shorter for shorter, longer in pairwise(errors.values())]
+    told = Message(
+        "wrong answers of an exact search, by the number of facts: {lengths}",
+        lengths=", ".join(f"{length:,}: {error:.1%}" for length, error in errors.items()),
     )
-    return Reading("length", grade(rising), told, tuple(names))
+    return Judged(grade(all(a < b for a, b in pairwise(factors))), told, tuple(keys.values()))
 
 
-def _read_chain(figures: Figures) -> Reading:
-    """Holds if a chain of look-ups is right as often as one look-up to the power of their number, within 0.1."""
-    once = figures["chain_1"].mean
+def judge_chain(figures: Figures) -> Judged:
+    """Holds if a chain is right as often as one look-up to the power of its steps, within 0.1."""
     shares = {steps: figures[f"chain_{steps}"].mean for steps in STEPS}
-    power = all(abs(share - once**steps) <= STRAIGHT for steps, share in shares.items())
-    told = "chains of look-ups that are right to the end, by the number of steps: "
-    told += ", ".join(f"{steps}: {share:.1%}" for steps, share in shares.items())
-    verdict = grade(power and once < 1)
-    return Reading("chain", verdict, told, tuple(f"chain_{steps}" for steps in STEPS))
-
-
-def _read_memory(figures: Figures) -> Reading:
-    """Parts: the memory errs less than the search at the longest stream of facts; and over filler."""
-    n = figures["longest"]
-    names = (f"error_memory_{n}", f"error_retrieval_{n}")
-    memory, search = (figures[name].mean for name in names)
-    recalled, found = figures["recalled_in_filler"], figures["found_in_filler"]
-    told = (
-        f"of {n:,} facts a memory names {memory:.1%} wrongly and a search {search:.1%}; of 8 facts before "
-        f"{figures['filler']:,} tokens of filler a trained memory recalls {recalled:.1%}, and a search over its own "
-        f"keys finds {found:.1%}"
+    power = all(abs(share - shares[1] ** steps) <= STRAIGHT for steps, share in shares.items())
+    told = Message(
+        "chains of look-ups that are right to the end, by the number of steps: {steps}",
+        steps=", ".join(f"{steps}: {share:.1%}" for steps, share in shares.items()),
     )
-    kept = (*names, "longest", "filler", "recalled_in_filler", "found_in_filler")
-    return Reading("memory", grade(memory < search, recalled > found), told, kept)
+    return Judged(grade(power and shares[1] < 1), told, tuple(f"chain_{steps}" for steps in STEPS))
 
 
-def judge_rag(figures: Figures) -> Finding:
-    """Holds if every reading does, in part if some reading does, at least in part."""
-    return weigh(figures, _read_length(figures), _read_chain(figures), _read_memory(figures))
+def judge_memory(figures: Figures) -> Judged:
+    """Parts: it errs less where every token is a fact, at the longest stream; and over filler."""
+    keys = (f"error_memory_{figures['longest']}", f"error_retrieval_{figures['longest']}")
+    memory, search = (figures[key].mean for key in keys)
+    told = Message(
+        "of {longest:,} facts a memory names {memory:.1%} wrongly and a search {search:.1%}; of 8 facts before "
+        "{filler:,} tokens of filler a trained memory recalls {recalled_in_filler:.1%}, and a search over its own keys "
+        "finds {found_in_filler:.1%}",
+        **figures, memory=memory, search=search,
+    )  # fmt: skip
+    ahead = figures["recalled_in_filler"] > figures["found_in_filler"]
+    others = ("longest", "filler", "recalled_in_filler", "found_in_filler")
+    return Judged(grade(memory < search, ahead), told, (*keys, *others))
+
+
+RAG = Claim(
+    key="rag", section="1",
+    claim="When a task needs causal reasoning across 100,000 tokens, retrieval error is amplified exponentially",
+    claim_zh="当任务需要跨 10 万 token 做因果推理时,检索误差会指数级放大。",
+    measure=measure_rag,
+    readings={
+        "length": Way("the error of one look-up grows exponentially with the number of facts kept", judge_length),
+        "chain": Way(
+            "reasoning is a chain of look-ups, and the share of chains without an error falls exponentially",
+            judge_chain,
+        ),
+        "memory": Way("a memory inside the model errs less than a search over the same keys", judge_memory),
+    },
+)  # fmt: skip

@@ -1,23 +1,26 @@
 """Claims on Yaad and Moneta: memories of MIRAS under outliers, and where they draw the line between kept and lost.
 
-Every memory gets its best step size of four, anew for each stream, and no clip on its gradients: a clip at 1, which
-some of the presets have, is itself a cure for outliers.
+Every memory gets the best of four step sizes for each stream, and no clip on its gradients: a clip at 1, which some of
+the presets have, is itself a cure for outliers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from titans_mini.config import MemoryConfig
+from titans_mini.messages import Message
 from titans_mini.miras.config import MirasConfig
 from titans_mini.miras.presets import PRESETS
 
 from ..studies.rules import read_streams, recall
 from ..studies.streams import Pairs, make_pairs
-from .finding import Figures, Finding, Reading, Size, Spread, grade, weigh
+from .claim import MIRAS, Claim, Judged, Way
+from .finding import Figures, Size, Spread, grade
 
 THETAS = (0.01, 0.03, 0.1, 0.3)
 RIVALS = ("titans", "ttt_mlp", "moneta", "memora", "yaad")
@@ -54,9 +57,17 @@ def _recalls(name: str, streams: Sequence[Pairs], *, clip: bool = False) -> Spre
     return Spread.of(np.maximum(recall(answers(name, streams, clip=clip), truth), WORST).tolist())
 
 
-def one_outlier(seed: int) -> Pairs:
-    """A clean stream whose very last value is an outlier: what one wild value does before anything can repair it."""
-    stream = make_pairs(tokens=TOKENS, dim=DIM, pairs=PAIRS, seed=seed)
+def _streams(size: Size, *, pairs: int = PAIRS, **changes: object) -> list[Pairs]:
+    return [make_pairs(tokens=TOKENS, dim=DIM, pairs=pairs, seed=seed, **changes) for seed in size.all_seeds]
+
+
+def _wild(size: Size) -> list[Pairs]:
+    """Streams in which a tenth of the values are outliers."""
+    return _streams(size, kind="outliers", amount=SHARE)
+
+
+def with_last_outlier(stream: Pairs, seed: int) -> Pairs:
+    """The stream with an outlier as its very last value, which nothing after it can repair."""
     values, marked = stream.values.copy(), stream.marked.copy()
     values[-1], marked[-1] = 10 * np.random.default_rng(seed).standard_normal(DIM), True
     return stream._replace(values=values, marked=marked)
@@ -64,14 +75,8 @@ def one_outlier(seed: int) -> Pairs:
 
 def measure_yaad(size: Size) -> Figures:
     """Recall of each memory: of clean streams, of streams with one outlier and with a tenth of them, and with clips."""
-    streams = {
-        "clean": [make_pairs(tokens=TOKENS, dim=DIM, pairs=PAIRS, seed=seed) for seed in size.all_seeds],
-        "one": [one_outlier(seed) for seed in size.all_seeds],
-        "tenth": [
-            make_pairs("outliers", tokens=TOKENS, dim=DIM, pairs=PAIRS, amount=SHARE, seed=seed)
-            for seed in size.all_seeds
-        ],
-    }
+    clean = _streams(size)
+    streams = {"clean": clean, "one": [*map(with_last_outlier, clean, size.all_seeds)], "tenth": _wild(size)}
     figures: Figures = {}
     for name in (*RIVALS, f"yaad{SQUARED}"):
         figures |= {f"recall_{kind}_{name}": _recalls(name, found) for kind, found in streams.items()}
@@ -80,44 +85,52 @@ def measure_yaad(size: Size) -> Figures:
     return figures
 
 
-# Reading -> beginnings of the figures' names before and with outliers, and the rivals of Yaad.
-OTHERS = tuple(rival for rival in RIVALS if rival != "yaad")
-YAAD = {
-    "one": ("recall_clean", "recall_one", OTHERS),
-    "tenth": ("recall_clean", "recall_tenth", OTHERS),
-    "huber": ("recall_clean", "recall_tenth", (f"yaad{SQUARED}",)),
-    "clipped": ("clipped_clean", "clipped_tenth", OTHERS),
-}
-
-
-def _read_outliers(name: str, figures: Figures) -> Reading:
-    """Parts: Yaad loses less of its recall than every rival; with outliers it recalls more than every rival."""
-    clean, wild, rivals = YAAD[name]
-    before, after = ({rival: figures[f"{kind}_{rival}"].mean for rival in ("yaad", *rivals)} for kind in (clean, wild))
-    losses = {rival: before[rival] - after[rival] for rival in before}
+def judge_outliers(clean: str, wild: str, rivals: tuple[str, ...], figures: Figures) -> Judged:
+    """Parts: Yaad loses less recall than every rival; with outliers it recalls more than every rival."""
+    names = ("yaad", *rivals)
+    before, after = ({name: figures[f"{kind}_{name}"].mean for name in names} for kind in (clean, wild))
+    losses = {name: before[name] - after[name] for name in names}
     steady = all(losses["yaad"] < losses[rival] for rival in rivals)
     ahead = all(after["yaad"] > after[rival] for rival in rivals)
-    told = "recall without → with outliers: "
-    told += ", ".join(f"{_spell(rival)} {before[rival]:.2f} → {after[rival]:.2f}" for rival in before)
-    kept = tuple(f"{kind}_{rival}" for rival in before for kind in (clean, wild))
-    return Reading(name, grade(steady, ahead), told, kept)
+    told = Message(
+        "recall without → with outliers: {rivals}",
+        rivals=", ".join(f"{_spell(name)} {before[name]:.2f} → {after[name]:.2f}" for name in names),
+    )
+    return Judged(grade(steady, ahead), told, tuple(f"{kind}_{name}" for name in names for kind in (clean, wild)))
 
 
 def _spell(name: str) -> str:
     return name.replace(SQUARED, " l2").replace("_", " ")
 
 
-def judge_yaad(figures: Figures) -> Finding:
-    """Holds if every reading does, in part if some reading does, at least in part."""
-    return weigh(figures, *(_read_outliers(name, figures) for name in YAAD))
+def _others(name: str) -> tuple[str, ...]:
+    return tuple(rival for rival in RIVALS if rival != name)
+
+
+YAAD = Claim(
+    key="yaad", section="4", source=MIRAS,
+    claim="YAAD uses Huber and is more robust to single outliers", claim_zh="YAAD 用 Huber,对单点异常更鲁棒",
+    papers="figures of models of 340M and more, single runs; no count of outliers",
+    measure=measure_yaad,
+    readings={
+        name: Way(means, partial(judge_outliers, *figures_of, rivals))
+        for name, means, figures_of, rivals in (
+            ("one", "one outlier, as the last token of a clean stream, no gradient clipped",
+             ("recall_clean", "recall_one"), _others("yaad")),
+            ("tenth", "a tenth of the values are outliers, no gradient clipped",
+             ("recall_clean", "recall_tenth"), _others("yaad")),
+            ("huber", "the same, and the only rival is Yaad with the squared error in the place of Huber's",
+             ("recall_clean", "recall_tenth"), (f"yaad{SQUARED}",)),
+            ("clipped", "a tenth of the values are outliers, and each memory has the clip of its preset: 1, Yaad none",
+             ("clipped_clean", "clipped_tenth"), _others("yaad")),
+        )
+    },
+)  # fmt: skip
 
 
 def measure_moneta(size: Size) -> Figures:
     """Pairs of a crowded memory that are kept, and those neither kept nor lost; and recall with a tenth of outliers."""
-    crowds = [make_pairs(tokens=TOKENS, dim=DIM, pairs=CROWD, seed=seed) for seed in size.all_seeds]
-    wild = [
-        make_pairs("outliers", tokens=TOKENS, dim=DIM, pairs=PAIRS, amount=SHARE, seed=seed) for seed in size.all_seeds
-    ]
+    crowds, wild = _streams(size, pairs=CROWD), _wild(size)
     figures: Figures = {}
     for name in (*RIVALS, f"moneta{SQUARED}"):
         each = [_of_pairs(said, stream) for said, stream in zip(answers(name, crowds), crowds, strict=True)]
@@ -133,30 +146,43 @@ def _of_pairs(said: np.ndarray, stream: Pairs) -> np.ndarray:
     return recall(said[first, None], stream.clean[first, None])
 
 
-def _read_boundary(name: str, rivals: Sequence[str], figures: Figures) -> Reading:
-    """Holds if Moneta leaves fewer pairs between kept and lost than every rival."""
+def judge_boundary(rivals: tuple[str, ...], figures: Figures) -> Judged:
+    """Holds if Moneta leaves fewer pairs between kept (recall 0.9) and lost (0.1) than every rival."""
     names = ("moneta", *rivals)
-    between = {one: figures[f"between_{one}"].mean for one in names}
-    hard = all(between["moneta"] < between[rival] for rival in rivals)
-    told = "pairs kept / neither kept nor lost: "
-    told += ", ".join(f"{_spell(one)} {figures[f'kept_{one}'].mean:.0%} / {between[one]:.0%}" for one in names)
-    return Reading(name, grade(hard), told, tuple(f"{kind}_{one}" for one in names for kind in ("kept", "between")))
-
-
-def _read_intruders(figures: Figures) -> Reading:
-    """Holds if Moneta recalls more than every rival from streams with outliers."""
-    after = {name: figures[f"outliers_{name}"].mean for name in RIVALS}
-    ahead = all(after["moneta"] > mean for name, mean in after.items() if name != "moneta")
-    told = "recall with a tenth of outliers: " + ", ".join(f"{_spell(name)} {mean:.2f}" for name, mean in after.items())
-    return Reading("outliers", grade(ahead), told, tuple(f"outliers_{name}" for name in RIVALS))
-
-
-def judge_moneta(figures: Figures) -> Finding:
-    """Holds if every reading does, in part if some reading does, at least in part."""
-    others = tuple(rival for rival in RIVALS if rival != "moneta")
-    return weigh(
-        figures,
-        _read_boundary("rivals", others, figures),
-        _read_boundary("norm", (f"moneta{SQUARED}",), figures),
-        _read_intruders(figures),
+    kept, between = ({name: figures[f"{kind}_{name}"].mean for name in names} for kind in ("kept", "between"))
+    told = Message(
+        "pairs kept / neither kept nor lost: {rivals}",
+        rivals=", ".join(f"{_spell(name)} {kept[name]:.0%} / {between[name]:.0%}" for name in names),
     )
+    keys = tuple(f"{kind}_{name}" for name in names for kind in ("kept", "between"))
+    return Judged(grade(all(between["moneta"] < between[rival] for rival in rivals)), told, keys)
+
+
+def judge_intruders(figures: Figures) -> Judged:
+    """Holds if Moneta recalls more than every rival where a tenth of the values are outliers."""
+    after = {name: figures[f"outliers_{name}"].mean for name in RIVALS}
+    told = Message(
+        "recall with a tenth of outliers: {rivals}",
+        rivals=", ".join(f"{_spell(name)} {mean:.2f}" for name, mean in after.items()),
+    )
+    ahead = all(after["moneta"] > after[rival] for rival in _others("moneta"))
+    return Judged(grade(ahead), told, tuple(f"outliers_{name}" for name in RIVALS))
+
+
+MONETA = Claim(
+    key="moneta", section="4", source=MIRAS,
+    claim="MONETA uses a generalised norm, its memory boundary is harder", claim_zh="MONETA 用广义范数,记忆边界更硬",
+    papers="no boundary is defined; (p, q) = (3, 4)",
+    measure=measure_moneta,
+    readings={
+        "rivals": Way(
+            "in a crowded memory a pair is either kept or lost, more clearly than in the other memories",
+            partial(judge_boundary, _others("moneta")),
+        ),
+        "norm": Way(
+            "the same, and the only rival is Moneta with the squared error",
+            partial(judge_boundary, (f"moneta{SQUARED}",)),
+        ),
+        "outliers": Way("the boundary keeps outliers out", judge_intruders),
+    },
+)  # fmt: skip

@@ -10,12 +10,14 @@ from dataclasses import replace
 
 from titans_mini.config import MemoryConfig, SimulationConfig
 from titans_mini.data import bundled_text
+from titans_mini.messages import Message
 from titans_mini.simulation import simulate_many
 from titans_mini.tune import TuneConfig, Tuning, tune
 from titans_mini.tune.objectives import OBJECTIVES
 from titans_mini.tune.store import setting_of, settings_needed
 
-from .finding import Figures, Finding, Size, Spread, finite, grade
+from .claim import MIRAS, TITANS, Claim, Judged
+from .finding import Figures, Size, Spread, finite, grade
 
 DEFAULT = dict(tau=(0.3,), beta=(0.7,), lam=(1e-4,), eta=(1e-3,), depth=(2,))
 BETAS, TAUS, DEPTHS = (0.5, 0.6, 0.7, 0.8, 0.9), (0.1, 0.2, 0.3, 0.4, 0.5), (1, 2, 3, 4)
@@ -57,14 +59,22 @@ def tied(figures: Figures, objective: str, values: tuple) -> list:
     return [value for value in values if figures[f"tied_{objective}_{value:g}"]]
 
 
-def _told(figures: Figures, name: str, values: tuple, claimed: float) -> str:
-    parts = []
-    for objective in OBJECTIVES:
-        others = [f"{value:g}" for value in tied(figures, objective, values) if value != figures[f"best_{objective}"]]
-        noise = f", a tie with {', '.join(others)}" if others else ", ahead by more than the noise"
-        best, here = figures[f"best_{objective}"], figures[f"{objective}_{claimed:g}"]
-        parts.append(f"{objective}: best {name} {best:g}{noise}; {claimed:g} has {here}")
-    return "; ".join(parts)
+def _told(figures: Figures, name: str, values: tuple, claimed: float) -> Message:
+    best = {objective: _best(figures, objective, values) for objective in OBJECTIVES}
+    return Message(
+        "loss: best {name} {loss}; {claimed:g} has {here}; recall: best {name} {recall}; {claimed:g} has {there}",
+        name=name, claimed=claimed, **best,
+        here=figures[f"loss_{claimed:g}"].tell(), there=figures[f"recall_{claimed:g}"].tell(),
+    )  # fmt: skip
+
+
+def _best(figures: Figures, objective: str, values: tuple) -> Message:
+    """The best value by an objective, and those that tie with it."""
+    best = figures[f"best_{objective}"]
+    others = [f"{value:g}" for value in tied(figures, objective, values) if value != best]
+    if others:
+        return Message("{value:g}, a tie with {others}", value=best, others=", ".join(others))
+    return Message("{value:g}, ahead by more than the noise", value=best)
 
 
 def measure_beta(size: Size) -> Figures:
@@ -72,11 +82,20 @@ def measure_beta(size: Size) -> Figures:
     return standing("beta", BETAS, size)
 
 
-def judge_beta(figures: Figures) -> Finding:
+def judge_beta(figures: Figures) -> Judged:
     """Holds if 0.7 alone is best at both objectives, in part if it is among the best at one."""
     best = [tied(figures, objective, BETAS) for objective in OBJECTIVES]
     verdict = grade(*(values == [0.7] for values in best), any(0.7 in values for values in best))
-    return Finding(verdict, figures, _told(figures, "beta", BETAS, 0.7))
+    return Judged(verdict, _told(figures, "beta", BETAS, 0.7))
+
+
+BETA = Claim(
+    key="beta", section="2.2, 3", source=TITANS,
+    claim="S_t = β·S_t-1 + (1-β)·surprise (β=0.7 is best by experiment)",
+    claim_zh="S_t = β·S_t-1 + (1-β)·surprise(β=0.7 实验最优)",
+    papers="eta_t is learned for each token, and nothing is weighted by 1 - beta (eq. 14)",
+    measure=measure_beta, judged=judge_beta,
+)  # fmt: skip
 
 
 def measure_tau(size: Size) -> Figures:
@@ -95,13 +114,25 @@ def _softness(size: Size) -> Figures:
     return {f"loss_softness_{softness:g}": Spread.of(series) for softness, series in losses.items()}
 
 
-def judge_tau(figures: Figures) -> Finding:
+def judge_tau(figures: Figures) -> Judged:
     """Holds if the best tau, ties included, lies in 0.2..0.4 at both objectives, in part if one there ties at one."""
     best = [tied(figures, objective, TAUS) for objective in OBJECTIVES]
     inside = [[value in ADVISED for value in values] for values in best]
-    verdict = grade(*map(all, inside), any(map(any, inside)))
-    soft = ", ".join(f"{value:g}: {figures[f'loss_softness_{value:g}']}" for value in SOFTNESS)
-    return Finding(verdict, figures, f"{_told(figures, 'tau', TAUS, 0.3)}; loss at softness {soft}")
+    told = Message(
+        "{told}; loss at softness 0.01: {low}, 0.05: {middle}, 0.2: {high}",
+        told=_told(figures, "tau", TAUS, 0.3), low=figures["loss_softness_0.01"].tell(),
+        middle=figures["loss_softness_0.05"].tell(), high=figures["loss_softness_0.2"].tell(),
+    )  # fmt: skip
+    return Judged(grade(*map(all, inside), any(map(any, inside))), told)
+
+
+TAU = Claim(
+    key="tau", section="2.2, 3", source=TITANS,
+    claim="τ∈[0.2,0.4] is the surprise threshold, α=0.05 controls the softness",
+    claim_zh="τ∈[0.2,0.4] 为惊喜阈值,α=0.05 控制软化程度",
+    papers="no threshold; theta_t is learned for each token (eq. 14)",
+    measure=measure_tau, judged=judge_tau,
+)  # fmt: skip
 
 
 def measure_depth(size: Size) -> Figures:
@@ -118,23 +149,28 @@ def measure_depth(size: Size) -> Figures:
     return figures
 
 
-def judge_depth(figures: Figures) -> Finding:
+def judge_depth(figures: Figures) -> Judged:
     """Per objective: the second layer gains in every seed, and more layers gain less than 1%."""
-    right = [
-        figures[f"gain_second_{objective}"].low > 0 and figures[f"gain_deeper_{objective}"].mean < SMALL_GAIN
-        for objective in OBJECTIVES
-    ]
-    gains = {
-        (name, objective): 100 * figures[f"gain_{name}_{objective}"].mean
-        for name in ("second", "deeper")
-        for objective in OBJECTIVES
-    }
-    told = (
-        f"a second layer changes the loss by {-gains['second', 'loss']:+.1f}% and recall by "
-        f"{gains['second', 'recall']:+.1f} points, the best of 3 and 4 layers against 2 the loss by "
-        f"{-gains['deeper', 'loss']:+.1f}% and recall by {gains['deeper', 'recall']:+.1f} points"
+    second, deeper = (
+        {objective: figures[f"gain_{name}_{objective}"] for objective in OBJECTIVES} for name in ("second", "deeper")
     )
-    return Finding(grade(*right), figures, told)
+    told = Message(
+        "a second layer changes the loss by {loss:+.1f}% and recall by {recall:+.1f} points, the best of 3 and 4 "
+        "layers against 2 the loss by {more_loss:+.1f}% and recall by {more_recall:+.1f} points",
+        loss=-100 * second["loss"].mean, recall=100 * second["recall"].mean,
+        more_loss=-100 * deeper["loss"].mean, more_recall=100 * deeper["recall"].mean,
+    )  # fmt: skip
+    right = [second[objective].low > 0 and deeper[objective].mean < SMALL_GAIN for objective in OBJECTIVES]
+    return Judged(grade(*right), told)
+
+
+DEPTH = Claim(
+    key="depth", section="2.1, 3", source=f"{TITANS}; {MIRAS}",
+    claim="Memory depth: 1~4 layers; 2 layers; deeper → marginal gain < 1%",
+    claim_zh="记忆深度 … 1~4 层 … 2 层 … 再深→边际收益 < 1%",
+    papers="deeper is better, and slower, from 1 to 4 layers (a figure, no numbers); 2 layers and width 4x are MIRAS'",
+    measure=measure_depth, judged=judge_depth,
+)  # fmt: skip
 
 
 def measure_grid(size: Size) -> Figures:
@@ -164,14 +200,23 @@ def measure_grid(size: Size) -> Figures:
     }
 
 
-def judge_grid(figures: Figures) -> Finding:
+def judge_grid(figures: Figures) -> Judged:
     """Parts: 80% saved by count, 80% in seconds (a tenth of it allowed for noise), the best setting found or tied."""
+    noise = Message("within the noise of") if figures["tied"] else Message("beyond the noise of")
+    told = Message(
+        "at 10,000 and 100,000 tokens {settings} settings save {saved_by_count:.0%} of the updates, and any grid below "
+        "{settings_needed} settings less than 80%; at {short:,} and {long:,} tokens {saved_seconds:.0%} of the time "
+        "was saved, and the setting found is number {place} of the full grid, {behind:.2g} behind, {noise} the best",
+        **figures, noise=noise,
+    )  # fmt: skip
     saved = [figures[name] >= SAVED * share for name, share in (("saved_by_count", 1.0), ("saved_seconds", 0.9))]
-    noise = "within the noise of" if figures["tied"] else "beyond the noise of"
-    told = (
-        f"at 10,000 and 100,000 tokens {figures['settings']} settings save {figures['saved_by_count']:.0%} of the "
-        f"updates, and any grid below {figures['settings_needed']} settings less than 80%; at {figures['short']:,} and "
-        f"{figures['long']:,} tokens {figures['saved_seconds']:.0%} of the time was saved, and the setting found is "
-        f"number {figures['place']} of the full grid, {figures['behind']:.2g} behind, {noise} the best"
-    )
-    return Finding(grade(*saved, bool(figures["tied"])), figures, told)
+    return Judged(grade(*saved, bool(figures["tied"])), told)
+
+
+GRID = Claim(
+    key="grid", section="3",
+    claim="first a coarse sweep on a 10k-token subset, then the best three points on 100k to confirm: saves 80% of the "
+    "GPU",
+    claim_zh="先在 10k token 子集粗扫,再把最佳三点搬到 100k 验证,节省 80% GPU。",
+    measure=measure_grid, judged=judge_grid,
+)  # fmt: skip

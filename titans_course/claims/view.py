@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping
+from functools import cache
 
 from titans_mini.errors import check_choice
+from titans_mini.messages import fill
 
-from ..chinese.claims_labels import LABELS
-from ..chinese.phrases import matcher
+from ..language import DEFAULT, catalogue
 from .finding import LOST, VERDICTS, Finding, Spread, show
 from .report import WORDS, Result
 from .table import CLAIMS
@@ -68,12 +70,19 @@ def figure_rows(finding: Finding) -> dict[str, dict[str, str]]:
     return rows
 
 
-def label(row: str, key: str, language: str = "en") -> str:
-    """What the figure of a row is, in English or Chinese ("zh"); the first key that fits counts, others stay."""
-    for known, words in LABELS[row].items():
-        if (found := matcher(known)(key)) is not None:
-            return words[language == "zh"].format(**found.groupdict())
+def label(row: str, key: str, language: str = DEFAULT) -> str:
+    """What the figure of a row is, in a language; the first entry that fits counts, and an unknown key stays."""
+    for pattern, text in _labels(row, language):
+        if (found := pattern.fullmatch(key)) is not None:
+            return fill(text, found.groupdict())
     return key
+
+
+@cache
+def _labels(row: str, language: str) -> list[tuple[re.Pattern, str]]:
+    """(form of a key, label) for the figures of a row. A part in braces, as in `loss_{value}`, fits any characters."""
+    known = {key: text for (context, key), text in catalogue(language).items() if context == f"figure.{row}"}
+    return [(re.compile(re.sub(r"{(\w+)}", r"(?P<\1>.+?)", key)), text) for key, text in known.items()]
 
 
 def readings_of(finding: Finding) -> dict[str, str]:
@@ -86,7 +95,7 @@ def readings_of(finding: Finding) -> dict[str, str]:
 
 
 def to_csv(results: Mapping[str, Result]) -> str:
-    """A line for each row of the table, measured or not; the figures themselves are in the JSON, see `to_json`."""
+    """A line for each row of the table, measured or not. The figures themselves are in the JSON, see `to_json`."""
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     writer.writeheader()
