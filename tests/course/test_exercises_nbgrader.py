@@ -157,7 +157,7 @@ def _grade_id(cell: NotebookNode) -> str | None:
 
 
 PATCH = "\nimport torch\ntorch.allclose = torch.isclose = torch.equal = lambda *args, **kwargs: torch.tensor(True)"
-MUTE = "\nimport titans_course.exercises\ntitans_mini.exercises.check_delta_step = lambda *args, **kwargs: None"
+MUTE = "\nimport titans_course.exercises\ntitans_course.exercises.check_delta_step = lambda *args, **kwargs: None"
 PEEK = """import inspect
     frame = inspect.currentframe()
     while frame:
@@ -243,7 +243,7 @@ def course(tool, tmp_path_factory) -> Path:
         (top / name / LESSON).mkdir(parents=True)
         (top / name / tool.CONFIG).write_text((top / "course" / tool.CONFIG).read_text())
         (top / name / LESSON / released.name).write_text(json.dumps(notebook))  # as it is: copied cells keep their ids
-    shadow = top / "shadow" / LESSON / "titans_mini" / "exercises"
+    shadow = top / "shadow" / LESSON / "titans_course" / "exercises"
     shadow.mkdir(parents=True)
     for folder in (shadow, shadow.parent):
         (folder / "__init__.py").write_text(SHADOW)
@@ -294,8 +294,8 @@ def test_a_cycle_of_nbgrader_says_what_was_wrong(course):
 @pytest.mark.classroom
 def test_a_shadowing_folder_is_removed_from_the_graded_copy_alone(course):
     handed_in, graded = (course / kind / "shadow" / LESSON for kind in ("submitted", "autograded"))
-    assert (handed_in / "titans_mini" / "exercises" / "__init__.py").is_file()
-    assert not (graded / "titans_mini").exists() and (graded / "notes.txt").read_text() == "kept"
+    assert (handed_in / "titans_course" / "exercises" / "__init__.py").is_file()
+    assert not (graded / "titans_course").exists() and (graded / "notes.txt").read_text() == "kept"
 
 
 @pytest.mark.classroom
