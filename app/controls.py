@@ -7,7 +7,7 @@ then lives in the session under HIDDEN.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -88,13 +88,19 @@ STREAM = Control("stream", "choice", "text", options=STREAMS)
 CONTROLS: dict[str, Control] = {control.name: control for control in (STREAM, *MAIN, *MORE)}
 
 
-def show(control: Control, hidden: frozenset[str], **more) -> float | int | str:
-    """Draws the control, unless the link hides it, and returns its value; `more` goes to the widget."""
+def show(
+    control: Control, hidden: frozenset[str], spell: Callable[[str], str] | None = None, **more
+) -> float | int | str:
+    """Draws the control, unless the link hides it, and returns its value.
+
+    `spell` makes the labels of a choice, in place of the catalogue; `more` goes to the widget.
+    """
     if control.name in hidden:
         return st.session_state.get(HIDDEN, {}).get(control.name, control.default)
     more |= {"key": control.name, "help": say(control.name + "?")}
     if control.kind in NAMED:
-        value = NAMED[control.kind](control, format_func=labels(control.options, partial(option, control.name)), **more)
+        words = labels(control.options, spell or partial(option, control.name))
+        value = NAMED[control.kind](control, format_func=words, **more)
         value = one_of(control, value)
         keep_in_link(control, value)
         return value
@@ -123,9 +129,29 @@ def keep_in_link(control: Control, value: str) -> None:
         st.query_params[control.name] = value
 
 
-def show_all(controls: tuple[Control, ...], hidden: frozenset[str]) -> dict:
-    """Draws several controls; name -> value."""
-    return {control.name: show(control, hidden) for control in controls}
+def show_all(controls: Iterable[Control], hidden: frozenset[str], disabled: Collection[str] = ()) -> dict:
+    """Draws several controls; name -> value. Those named in `disabled` cannot be moved."""
+    return {control.name: show(control, hidden, disabled=control.name in disabled) for control in controls}
+
+
+def show_folded(
+    title: str, controls: Iterable[Control], hidden: frozenset[str], disabled: Collection[str] = ()
+) -> dict:
+    """Draws several controls in a box that opens on a click, or no box where the link hides all of them."""
+    if hidden.issuperset(control.name for control in controls):
+        return show_all(controls, hidden)
+    with st.expander(say(title)):
+        return show_all(controls, hidden, disabled)
+
+
+def show_row(controls: Collection[Control], hidden: frozenset[str]) -> dict:
+    """Draws several controls in one row that wraps on a phone; name -> value."""
+    values = {}
+    columns = st.columns(len(controls), gap="medium") if len(controls) > 1 else [st.container(width=340)]
+    for column, control in zip(columns, controls, strict=True):
+        with column:
+            values[control.name] = show(control, hidden)
+    return values
 
 
 def to_settings(values: dict, scenario: str) -> SimulationConfig:

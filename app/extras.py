@@ -5,7 +5,7 @@ from __future__ import annotations
 import charts
 import streamlit as st
 from runs import Run
-from texts import plain, say
+from texts import plain, say, speaker
 
 from titans_course.figures import recall_figure
 from titans_course.figures.export import to_code, to_html
@@ -43,15 +43,15 @@ def _show_recall(run: Run, other: Run | None) -> None:
     traces = {say("this_run"): run.trace}
     if other is not None and other.trace.diverged_at is None:
         traces = {say("pinned"): other.trace, **traces}
-    charts.draw(recall_figure(traces), "recall_chart", say("recall_chart"), config={})
+    charts.draw(recall_figure(traces, say=speaker()), "recall_chart", say("recall_chart"), config={})
 
 
 def _show_downloads(run: Run, other: Run | None, code: str) -> None:
-    behind = other and other.trace
+    behind, words = other and other.trace, speaker()
     makers = {
         "csv": ("text/csv", run.trace.to_csv),
         "json": ("application/json", run.trace.to_json),
-        "html": ("text/html", lambda: to_html(run.trace, behind, code)),
+        "html": ("text/html", lambda: to_html(run.trace, behind, code, say=words)),
     }
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(say("downloads"), width="content")

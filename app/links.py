@@ -5,6 +5,7 @@ A page's settings are kept while another page is open.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import streamlit as st
@@ -22,12 +23,14 @@ MOST_PROBLEMS = 6  # of a link, that are named
 
 
 class Page(NamedTuple):
-    """What a link to one page may set and hide."""
+    """What a link to one page may set and hide, and what a reset clears."""
 
     name: str
     controls: dict[str, Control]
     panels: tuple[str, ...]
     groups: dict[str, tuple[str, ...]]  # panel -> the controls that go with it
+    forget: tuple[str, ...]  # names that a reset drops from the session
+    derived: tuple[str, ...]  # controls that follow from the others, which a reset leaves to the page
 
     @property
     def names(self) -> set[str]:
@@ -35,7 +38,24 @@ class Page(NamedTuple):
         return {"tour", *self.controls, *self.panels}
 
 
-SIMULATOR = Page("simulator", CONTROLS, PANELS, {"more": tuple(control.name for control in MORE)})
+def make_page(
+    name: str,
+    controls: Iterable[Control],
+    panels: tuple[str, ...],
+    groups: Mapping[str, Iterable[Control]] | None = None,
+    forget: tuple[str, ...] = (),
+    derived: tuple[str, ...] = (),
+) -> Page:
+    """A page with these controls; `groups` are the controls that a panel takes along when it is hidden."""
+    named = {panel: tuple(control.name for control in group) for panel, group in (groups or {}).items()}
+    return Page(name, {control.name: control for control in controls}, panels, named, forget, derived)
+
+
+# A reset takes run A away, puts the cursor on the first write, and forgets a visitor's own text.
+SIMULATOR = make_page(
+    "simulator", CONTROLS.values(), PANELS, {"more": MORE},
+    forget=("pinned", "cursor", "playing", "source", "paste"),
+)  # fmt: skip
 
 
 def hidden() -> frozenset[str]:
@@ -103,18 +123,35 @@ def values() -> dict:
 
 
 def keep() -> None:
-    """Once the page's controls are drawn: remembers its settings for when it is opened again."""
+    """Once the page's controls are drawn: stores its settings, for the next visit and, the first time, for a reset."""
     state = st.session_state
     state.opened = state.page.name
     state.kept[state.opened] = values()
+    state.setdefault("first", {}).setdefault(state.opened, values())
 
 
-def restart(values: dict, *forget: str) -> None:
-    """Sets controls anew; drops what the session holds under `forget`, and the lines about the link."""
-    put(values)
-    for name in forget:
-        st.session_state.pop(name, None)
-    st.session_state.link_problems = []
+def first() -> dict:
+    """The settings that the open page began with in this session."""
+    return st.session_state.first[st.session_state.page.name]
+
+
+def reset() -> None:
+    """Callback: the settings that the page opened with."""
+    _restart(first())
+
+
+def defaults() -> None:
+    """Callback: the page's own settings."""
+    _restart({name: control.default for name, control in st.session_state.page.controls.items()})
+
+
+def _restart(values: dict) -> None:
+    """Sets the controls, and drops what the page forgets and the lines about the link."""
+    state = st.session_state
+    put({name: value for name, value in values.items() if name not in state.page.derived})
+    for name in state.page.forget:
+        state.pop(name, None)
+    state.link_problems = []
 
 
 def put(values: dict) -> None:

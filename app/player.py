@@ -9,7 +9,7 @@ import runs
 import streamlit as st
 from header import character
 from runs import Run
-from texts import say, speaker
+from texts import language, say, speaker
 
 from titans_course.figures import trace as figures
 from titans_mini import Trace
@@ -123,11 +123,18 @@ def _show_formula(trace: Trace, token: int) -> None:
 
 def _figure(run: Run, other: Run | None, token: int):
     """The session's one figure, built anew for another run and else only moved to the token."""
-    behind = run.cause.trace if other is None and run.cause is not None else other and other.trace
-    key = (run.key, behind and behind.settings, other and other.key)
+    behind = _behind(run, other)
+    key = (run.key, behind and behind.settings, other and other.key, language())
     kept = st.session_state.get("figure")
     if kept is None or kept[0] != key:
-        figure = charts.themed(figures.time_figure(run.trace, behind, cursor=token, height=CHART_HEIGHT))
+        figure = charts.themed(figures.time_figure(run.trace, behind, cursor=token, height=CHART_HEIGHT, say=speaker()))
         kept = st.session_state.figure = (key, figure)
     figures.move_cursor(kept[1], token)
     return kept[1]
+
+
+def _behind(run: Run, other: Run | None) -> Trace | None:
+    """What is drawn in grey: run A, or for a run that diverged without one the milder run that stays finite."""
+    if other is not None:
+        return other.trace
+    return None if run.cause is None else run.cause.trace

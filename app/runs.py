@@ -1,17 +1,13 @@
-"""Runs of one session: the last few are kept, one is pinned, and nothing is computed twice.
-
-All of it lives in `st.session_state`, so no visitor sees another's text or memory.
-"""
+"""Runs of one session: the last few are kept, and one may be pinned as run A."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import links
+import kept
 import streamlit as st
 from sources import Source
 
@@ -40,16 +36,13 @@ class Run:
 
 def get_run(settings: SimulationConfig, source: Source) -> Run:
     """The run of these settings over this source, computed unless the session still has it."""
-    kept: OrderedDict[tuple, Run] = st.session_state.setdefault("runs", OrderedDict())
-    key = _key(settings, source)
-    if key not in kept:
+
+    def make() -> Run:
         with _turn():
             trace = simulate(settings, source.text)
-            kept[key] = Run(trace, source, find_cause(trace, source.text))
-    kept.move_to_end(key)
-    while len(kept) > KEPT or len(kept) > 1 and _characters(kept.values()) > MOST_TEXT:
-        kept.popitem(last=False)
-    return kept[key]
+            return Run(trace, source, find_cause(trace, source.text))
+
+    return kept.fetch("runs", _key(settings, source), make, KEPT, lambda runs: _characters(runs) > MOST_TEXT)
 
 
 @contextlib.contextmanager
@@ -74,12 +67,6 @@ def pinned() -> Run | None:
 def pin(run: Run | None) -> None:
     """Makes `run` run A, or takes A away."""
     st.session_state.pinned = run
-
-
-def restart(values: dict) -> None:
-    """Sets the Simulator's controls anew: no run A, the cursor at the first write, text of one's own forgotten."""
-    pin(None)
-    links.restart(values, "cursor", "playing", "source", "paste")
 
 
 def first_write(trace: Trace, after: int = -1) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+import controls
 import streamlit as st
 from texts import option, plain, quoted, say
 
@@ -34,6 +35,14 @@ class Source:
         if self.scenario == "text":
             return say("source=text")
         return say("source=scenario", name=option("stream", self.scenario))
+
+
+def show(hidden: frozenset[str]) -> tuple[Source, str | None]:
+    """Draws the choice of a stream, unless the link hides it, and what the stream needs; see `choose`."""
+    stream = controls.show(controls.STREAM, hidden)
+    if "stream" not in hidden:
+        st.caption(say(f"stream={stream}"))
+    return choose(stream)
 
 
 def choose(stream: str) -> tuple[Source, str | None]:

@@ -36,11 +36,6 @@ def say(key: str, /, **fields: object) -> str:
     return languages.say(FRONT_END, key, language(), **fields)
 
 
-def unfilled(key: str) -> str:
-    """The text of `key` with its fields in braces, for whoever fills it more than once."""
-    return languages.find(FRONT_END, key, language())
-
-
 def option(control: str, name: object) -> str:
     """The label of one of a control's choices: its name, where the language has no word for it."""
     return languages.option(control, name, language())

@@ -87,7 +87,7 @@ def _go(place: int | None) -> None:
     """Callback: another step, or none. A failure does not go along to the next step, which is about the usual gate."""
     now = st.session_state.get(PLACE)
     if place is not None and now is not None and STOPS[now].name == "fail" and place != now:
-        runs.restart(st.session_state.first)
+        links.reset()
     st.session_state[PLACE] = place
 
 
@@ -98,7 +98,7 @@ def _compare(run: Run) -> None:
 
 def _compared(run: Run) -> bool:
     other = runs.pinned()
-    return other is not None and other.trace.settings.beta != run.trace.settings.beta == BETA
+    return run.trace.settings.beta == BETA and other is not None and other.trace.settings.beta != BETA
 
 
 def _fail(run: Run) -> None:
@@ -110,11 +110,11 @@ def _failed(run: Run) -> bool:
 
 
 def _restore(run: Run) -> None:
-    runs.restart(st.session_state.first)
+    links.reset()
 
 
 def _restored(run: Run) -> bool:
-    return runs.pinned() is None and links.values() == st.session_state.first
+    return runs.pinned() is None and links.values() == links.first()
 
 
 STOPS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from controls import CONTROLS, MAIN, STREAM, Control, decades, steps
-from links import Page
+from links import make_page
 
 from titans_mini import MemoryConfig, SimulationConfig
 
@@ -22,16 +22,12 @@ LAYER = Control("layer", "number", 1, 1, 4)
 AUTO = Control("auto", "switch", True)
 HAND = (steps("theta", 0.01, decades(-5, 0)), steps("alpha", 0.0, decades(-4, 0)))
 SIDEBAR = (STREAM, *MAIN, *SHAPE, *MORE)
-PAGE = Page(
+PAGE = make_page(
     "anatomy",
-    {control.name: control for control in (*SIDEBAR, TOKEN, AUTO, *HAND, LAYER)},
+    (*SIDEBAR, TOKEN, AUTO, *HAND, LAYER),
     ("more", "player", "text", "vectors", "hand", "numbers", "maps", "formula", "curve", "guide"),
-    {
-        "more": tuple(control.name for control in MORE),
-        "player": ("token",),
-        "hand": ("auto", "theta", "alpha"),
-        "maps": ("layer",),
-    },
+    {"more": MORE, "player": (TOKEN,), "hand": (AUTO, *HAND), "maps": (LAYER,)},
+    forget=("source", "paste"),
 )
 
 

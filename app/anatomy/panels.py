@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 
 import charts
 import controls
+import kept
 import links
 import player
 import runs
 import streamlit as st
 from header import character
 from runs import Run
-from texts import say
+from texts import say, speaker
 
 from anatomy import controls as own
 from titans_course.figures import anatomy as figures_anatomy
@@ -44,7 +44,7 @@ def show(run: Run, hidden: frozenset[str]) -> None:
         if vectors:
             with next(columns):
                 _guide("vectors", hidden)
-                _chart(figures_anatomy.vector_figure(step), "vectors")
+                _chart(figures_anatomy.vector_figure(step, say=speaker()), "vectors")
     if "hand" not in hidden:
         _show_hand(hidden)
         gate, step = _steps(run, token)
@@ -74,7 +74,7 @@ def _show_step(run: Run, gate: Step, step: Step, hidden: frozenset[str]) -> None
         if curve:
             with next(columns):
                 _guide("curve", hidden)
-                _chart(figures_anatomy.write_figure(step), "curve")
+                _chart(figures_anatomy.write_figure(step, say=speaker()), "curve")
 
 
 def _place(run: Run, last: int, hidden: frozenset[str]) -> int:
@@ -122,15 +122,12 @@ def _steps(run: Run, token: int) -> tuple[Step, Step]:
 
 def _dissect(run: Run, token: int, theta: float | None = None, alpha: float | None = None) -> Step:
     """The step, taken apart unless the session still has it."""
-    kept: OrderedDict[tuple, Step] = st.session_state.setdefault("steps", OrderedDict())
-    key = (run.key, token, theta, alpha)
-    if key not in kept:
+
+    def make() -> Step:
         with one_thread():
-            kept[key] = dissect(run.trace.settings, token, text=run.source.text, theta=theta, alpha=alpha)
-    kept.move_to_end(key)
-    while len(kept) > KEPT:
-        kept.popitem(last=False)
-    return kept[key]
+            return dissect(run.trace.settings, token, text=run.source.text, theta=theta, alpha=alpha)
+
+    return kept.fetch("steps", (run.key, token, theta, alpha), make, KEPT)
 
 
 def _show_hand(hidden: frozenset[str]) -> None:
@@ -175,8 +172,8 @@ def _show_maps(step: Step, hidden: frozenset[str]) -> None:
             bind="query-params",
         )  # fmt: skip
     _guide("maps", hidden)
-    charts = {"gradient": figures_anatomy.gradient_figure(step, layer - 1)}
-    charts |= figures_anatomy.weights_figures(step, layer - 1)
+    charts = {"gradient": figures_anatomy.gradient_figure(step, layer - 1, say=speaker())}
+    charts |= figures_anatomy.weights_figures(step, layer - 1, say=speaker())
     for column, (name, figure) in zip(st.columns(len(charts), gap="small"), charts.items(), strict=True):
         with column:
             _chart(figure, name)

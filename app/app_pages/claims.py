@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import controls
+import frame
 import links
 import streamlit as st
 from claims import controls as own
@@ -19,12 +21,8 @@ def main() -> None:
     hidden = links.hidden()
     with st.sidebar:
         values = _sidebar(hidden)
-    st.markdown(f"#### {say('claims_title')}")
+    frame.title()
     st.markdown(say("claims_lead"))
-    st.html(f'<p class="phone-hint">{say("claims_phone")}</p>')
-    if (line := links.problem_line()) is not None:
-        st.warning(line)
-    st.session_state.setdefault("claims_first", links.values())
     links.keep()
     results = claims_runs.full()
     if not hidden & {"counts", "verdicts"}:
@@ -42,15 +40,13 @@ def _sidebar(hidden: frozenset[str]) -> dict:
     """Draws the filters; name -> value. A filter by verdict would give hidden verdicts away."""
     gone = hidden | ({"judged"} if "verdicts" in hidden else set())
     values = {
-        "judged": own.show_choice(own.JUDGED, gone, lambda name: say(f"judged={name}")),
-        "section": own.show_choice(own.SECTION, gone, _section),
+        "judged": controls.show(own.JUDGED, gone, lambda name: say(f"judged={name}")),
+        "section": controls.show(own.SECTION, gone, _section),
     }
     if "verdicts" in hidden:
         values["judged"] = own.JUDGED.default
     with st.container(horizontal=True):
-        icon = ":material/restart_alt:"
-        st.button(say("reset"), key="claims_reset", help=say("claims_reset?"), icon=icon, on_click=_reset)
-        st.button(say("defaults"), key="claims_defaults", help=say("claims_defaults?"), on_click=_defaults)
+        frame.reset_buttons()
     st.caption(say("claims_parts"))
     return values
 
@@ -70,7 +66,7 @@ def _rows(keys: list[str], results: dict, hidden: frozenset[str]) -> None:
             if key == opened:
                 claims_panels.row(key, results.get(key), hidden)
     if "row" not in hidden:
-        own.keep_in_link(own.ROW, opened)
+        controls.keep_in_link(own.ROW, opened)
 
 
 def _box(key: str) -> str:
@@ -80,16 +76,6 @@ def _box(key: str) -> str:
 def _choose(key: str) -> None:
     """Callback: this row is the open one, or none is."""
     links.put({"row": key if st.session_state[_box(key)] else own.ROW.default})
-
-
-def _reset() -> None:
-    """Callback: the filters and the row that the page opened with."""
-    links.restart(st.session_state.claims_first)
-
-
-def _defaults() -> None:
-    """Callback: all rows, all closed."""
-    links.restart({name: control.default for name, control in own.PAGE.controls.items()})
 
 
 main()

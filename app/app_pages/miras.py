@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 
 import controls
+import frame
+import kept
 import links
+import parts
 import streamlit as st
 from miras import controls as own
 from miras import panels as miras_panels
@@ -26,14 +29,10 @@ def main() -> None:
     hidden = links.hidden()
     with st.sidebar:
         values = _sidebar(hidden)
-    st.markdown(f"#### {say('miras_title')}")
-    st.html(f'<p class="phone-hint">{say("miras_phone")}</p>')
-    if (line := links.problem_line()) is not None:
-        st.warning(line)
+    frame.title()
     values |= _stream(hidden)
     rule = _rule(values)
     versus = _versus(rule, hidden)
-    st.session_state.setdefault("miras_first", _settings())
     links.keep()
     stream = own.stream_of(values)
     run = miras_runs.get_run(rule, stream)
@@ -73,13 +72,10 @@ def _sidebar(hidden: frozenset[str]) -> dict:
             values[number.name] = controls.show(number, hidden)
     values |= controls.show_all(own.STEPS, hidden)
     with st.container(horizontal=True):
-        icon = ":material/restart_alt:"
-        st.button(say("reset"), key="miras_reset", help=say("miras_reset?"), icon=icon, on_click=_reset)
-        st.button(say("defaults"), key="miras_defaults", help=say("miras_defaults?"), on_click=_defaults)
-    if "more" in hidden or hidden.issuperset(control.name for control in own.MORE):
-        return values | _more(values, hidden)
-    with st.expander(say("miras_more")):
-        return values | _more(values, hidden)
+        frame.reset_buttons()
+    more = [control for control in own.MORE if control.name != "depth" or values["architecture"] == "mlp"]
+    fixed = {"clip"} if values["retention"] == "privacy" else set()
+    return values | controls.show_folded("miras_more", more, hidden, disabled=fixed)
 
 
 def _presets(values: dict) -> None:
@@ -105,16 +101,6 @@ def _fill() -> None:
         links.put(miras_rules.to_values(miras_rules.preset(name)))
 
 
-def _more(values: dict, hidden: frozenset[str]) -> dict:
-    found = {}
-    for control in own.MORE:
-        if control.name == "depth" and values["architecture"] != "mlp":
-            continue
-        fixed = control.name == "clip" and values["retention"] == "privacy"
-        found[control.name] = controls.show(control, hidden, disabled=fixed)
-    return found
-
-
 def _stream(hidden: frozenset[str]) -> dict:
     """Draws what the stream is; name -> value."""
     values = links.values()
@@ -136,13 +122,9 @@ def _stream(hidden: frozenset[str]) -> dict:
 def _rule(values: dict) -> miras_rules.Rule:
     """The rule of the pickers; if they do not go together, one line, and the rule before."""
     why = reason(miras_rules.names(values))
-    try:
-        if why is None:
-            st.session_state.miras_rule = rule = miras_rules.from_values(values)
-            return rule
-        st.error(say("refused", reason=quoted(why), allowed=miras_panels.allowed_line(values)))
-    except ConfigError as error:
-        st.error(say("miras_bad", error=quoted(error)))
+    if why is None:
+        return kept.last_good("miras_rule", lambda: miras_rules.from_values(values), "miras_bad") or own.DEFAULT
+    st.error(say("refused", reason=quoted(why), allowed=miras_panels.allowed_line(values)))
     return st.session_state.get("miras_rule") or own.DEFAULT
 
 
@@ -161,8 +143,7 @@ def _versus(rule: miras_rules.Rule, hidden: frozenset[str]) -> str:
             format_func=controls.labels(options, _label),
         )  # fmt: skip
         if "pin" not in hidden:
-            look = {"icon": ":material/keep:", "help": say("pin_rule?")}
-            st.button(say("pin_rule"), key="pin_rule", on_click=_pin, args=(rule,), **look)
+            parts.button("pin_rule", _pin, rule, icon="keep")
     controls.keep_in_link(own.VERSUS, versus)
     return versus
 
@@ -184,22 +165,6 @@ def _choose() -> None:
 def _pin(rule: miras_rules.Rule) -> None:
     """Callback: this rule as rule B."""
     links.put({"versus": miras_rules.spell(rule)})
-
-
-def _settings() -> dict:
-    """All that a reset restores; the preset follows from the rest."""
-    return {name: value for name, value in links.values().items() if name != "preset"}
-
-
-def _reset() -> None:
-    """Callback: the settings that the page opened with."""
-    links.restart(st.session_state.miras_first, "miras_rule")
-
-
-def _defaults() -> None:
-    """Callback: the page's own settings."""
-    values = {name: control.default for name, control in own.PAGE.controls.items() if name != "preset"}
-    links.restart(values, "miras_rule")
 
 
 main()

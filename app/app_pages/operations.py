@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import controls
+import frame
+import kept
 import links
 import streamlit as st
 from operations import controls as own
 from operations import keep as operations_keep
 from operations import live as operations_live
 from operations.desk import Desk, open_desk
-from texts import quoted, say
-
-from titans_course.studies.drill import DrillConfig
-from titans_mini.errors import ConfigError
+from texts import say
 
 
 def main() -> None:
@@ -21,12 +20,9 @@ def main() -> None:
     hidden = links.hidden()
     with st.sidebar:
         values = _sidebar(hidden)
-    st.markdown(f"#### {say('operations_title')}")
-    st.html(f'<p class="phone-hint">{say("operations_phone")}</p>')
-    if (line := links.problem_line()) is not None:
-        st.warning(line)
-    config = _config(links.values() | values)
-    st.session_state.setdefault("operations_first", links.values())
+    frame.title()
+    asked = links.values() | values
+    config = kept.last_good("operations_config", lambda: own.to_config(asked), "bad_drill") or own.DEFAULT
     links.keep()
     desk = open_desk(values["engine"], config)
     if desk is None:
@@ -39,27 +35,11 @@ def main() -> None:
 def _sidebar(hidden: frozenset[str]) -> dict:
     """Draws the settings; name -> value."""
     values = controls.show_all((own.ENGINE, own.INCIDENT, own.AT), hidden)
-    incident = values["incident"]
-    values["duration"] = controls.show(own.DURATION, hidden, disabled=not own.lasts(incident))
-    values["factor"] = controls.show(own.FACTOR, hidden, disabled=not own.grows(incident))
-    values |= controls.show_all(own.STREAM, hidden)
+    unused = own.without_effect(values["incident"])
+    values |= controls.show_all((own.DURATION, own.FACTOR, *own.STREAM), hidden, disabled=unused)
     with st.container(horizontal=True):
-        icon = ":material/restart_alt:"
-        st.button(say("reset"), key="operations_reset", help=say("operations_reset?"), icon=icon, on_click=_reset)
-        st.button(say("defaults"), key="operations_defaults", help=say("operations_defaults?"), on_click=_defaults)
-    if "thresholds" in hidden or hidden.issuperset(control.name for control in own.THRESHOLDS):
-        return values | controls.show_all(own.THRESHOLDS, hidden)
-    with st.expander(say("thresholds")):
-        return values | controls.show_all(own.THRESHOLDS, hidden)
-
-
-def _config(values: dict) -> DrillConfig:
-    """The drill of the controls; if they do not go together, one line, and the drill before."""
-    try:
-        st.session_state.operations_config = own.to_config(values)
-    except ConfigError as error:
-        st.error(say("bad_drill", error=quoted(error)))
-    return st.session_state.get("operations_config") or own.DEFAULT
+        frame.reset_buttons(after=_restart)
+    return values | controls.show_folded("thresholds", own.THRESHOLDS, hidden)
 
 
 def _story(desk: Desk) -> None:
@@ -70,18 +50,8 @@ def _story(desk: Desk) -> None:
     st.markdown(say("incident_never" if never else f"incident={config.incident}", **words))
 
 
-def _reset() -> None:
-    """Callback: the settings that the page opened with, from the first token."""
-    _restart(st.session_state.operations_first)
-
-
-def _defaults() -> None:
-    """Callback: the page's own settings, from the first token."""
-    _restart({name: control.default for name, control in own.PAGE.controls.items()})
-
-
-def _restart(values: dict) -> None:
-    links.restart(values, "operations_config", "drill_pace")
+def _restart() -> None:
+    """The drill from its first token."""
     if (desk := st.session_state.get("operations_desk")) is not None:
         desk.restart()
 

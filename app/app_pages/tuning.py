@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import controls
+import frame
 import links
+import parts
 import streamlit as st
 from texts import quoted, say
 from tuning import controls as own
@@ -20,11 +22,7 @@ def main() -> None:
     hidden = links.hidden()
     with st.sidebar:
         values = _sidebar(hidden)
-    st.markdown(f"#### {say('tuning_title')}")
-    st.html(f'<p class="phone-hint">{say("tuning_phone")}</p>')
-    if (line := links.problem_line()) is not None:
-        st.warning(line)
-    st.session_state.setdefault("tuning_first", links.values())
+    frame.title()
     links.keep()
     config = _config(values)
     if config is not None:
@@ -49,10 +47,8 @@ def _sidebar(hidden: frozenset[str]) -> dict:
         values[control.name] = own.show_list(control, hidden)
     values |= controls.show_all(own.STAGES, hidden)
     with st.container(horizontal=True):
-        icon = ":material/restart_alt:"
-        st.button(say("reset"), key="tuning_reset", help=say("tuning_reset?"), icon=icon, on_click=_reset)
-        st.button(say("defaults"), key="tuning_defaults", help=say("tuning_defaults?"), on_click=_defaults)
-        st.button(say("article"), key="tuning_article", help=say("article?"), on_click=_article)
+        frame.reset_buttons()
+        parts.button("article", _article, key="tuning_article")
     return values
 
 
@@ -70,28 +66,16 @@ def _search(config: TuneConfig, hidden: frozenset[str]) -> None:
     known = tuning_runs.found(config)
     if "plan" not in hidden:
         tuning_panels.plan(config, known)
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with parts.row("search_row"):
         name = "go_on" if known.rows and not known.complete else "run_search"
-        icon = ":material/play_arrow:"
-        asked = st.button(
-            say(name), key="run_button", help=say(name + "?"), icon=icon, type="primary", disabled=known.complete
-        )
-        st.button(say("stop"), key="stop_button", help=say("stop_search?"), icon=":material/stop:")
+        look = {"key": "run_button", "type": "primary", "disabled": known.complete}
+        asked = parts.button(name, icon="play_arrow", **look)
+        parts.button("stop", key="stop_button", help=say("stop_search?"), icon="stop")
     if asked:
         tuning_runs.run(config)
         st.rerun()  # the buttons above still say what was to be done
     if tuning_runs.last() is None:
         st.info(say("not_searched"))
-
-
-def _reset() -> None:
-    """Callback: the settings that the page opened with."""
-    links.restart(st.session_state.tuning_first)
-
-
-def _defaults() -> None:
-    """Callback: the page's own settings."""
-    links.restart({name: control.default for name, control in own.PAGE.controls.items()})
 
 
 def _article() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from controls import CONTROLS, Control, decades, steps
-from links import Page
+from links import make_page
 
 from miras import rules as miras_rules
 from titans_mini.miras import KNOBS, PRESETS, MirasConfig
@@ -85,11 +85,13 @@ MORE = (*SIZES, *RUN)
 # Drawn only where the choices ask for them: their values outlive the time in between.
 COMING = (*NUMBERS.values(), *AMOUNTS.values(), PAIRS, SIZES[-1])
 ALL = (PRESET, *PICKERS.values(), *STEPS, *MORE, KIND, VERSUS, *COMING[:-1])
-PAGE = Page(
+PAGE = make_page(
     "miras",
-    {control.name: control for control in ALL},
+    ALL,
     ("more", "stream", "numbers", "recall", "curves", "formula", "code", "table", "pin"),
-    {"more": tuple(control.name for control in MORE), "stream": ("kind", *(c.name for c in AMOUNTS.values()), "pairs")},
+    {"more": MORE, "stream": (KIND, *AMOUNTS.values(), PAIRS)},
+    forget=("miras_rule",),
+    derived=("preset",),
 )
 
 

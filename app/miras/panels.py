@@ -7,7 +7,7 @@ import math
 import charts
 import links
 import streamlit as st
-from texts import about, option, plain, quoted, say, told
+from texts import about, option, plain, quoted, say, speaker, told
 
 from miras import rules as miras_rules
 from miras.runs import Run
@@ -99,13 +99,13 @@ def _charts(runs: dict[str, Run], hidden: frozenset[str]) -> None:
         with column:
             if name == "recall":
                 st.markdown(f"##### {say('recall_by_age')}", help=say("recall_by_age?"))
-                _draw(figures_miras.age_figure(drawn), "by_age")
+                _draw(figures_miras.age_figure(drawn, say=speaker()), "by_age")
                 continue
             st.markdown(f"##### {say('along')}", help=say("along?"))
-            figure = figures_miras.stream_figure(drawn, marked=runs["this_rule"].stream.marked)
+            figure = figures_miras.stream_figure(drawn, marked=runs["this_rule"].stream.marked, say=speaker())
             for label, run in runs.items():
                 if run.ended is not None:
-                    figures_miras.mark_blow_up(figure, run.ended, say(label))
+                    figures_miras.mark_blow_up(figure, run.ended, say(label), say=speaker())
             _draw(figure, "along")
 
 

@@ -1,13 +1,12 @@
-"""Runs of the MIRAS page: the last few live in the session, and nothing is computed twice."""
+"""Runs of the MIRAS page."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+import kept
 import numpy as np
-import streamlit as st
 
 from miras.rules import Rule, make_rule
 from titans_course.studies.asking import Answers, read_pairs
@@ -48,21 +47,15 @@ class Run:
 
 def get_run(rule: Rule, stream: dict) -> Run:
     """The run of this rule over make_pairs(**stream), computed unless the session still has it."""
-    kept: OrderedDict[tuple, Run] = st.session_state.setdefault("miras_runs", OrderedDict())
-    key = (rule, tuple(stream.items()))
-    if key not in kept:
-        with one_thread():
-            kept[key] = _run(rule, stream)
-    kept.move_to_end(key)
-    while len(kept) > KEPT:
-        kept.popitem(last=False)
-    return kept[key]
+    return kept.fetch("miras_runs", (rule, tuple(stream.items())), lambda: _run(rule, stream), KEPT)
 
 
 def _run(rule: Rule, stream: dict) -> Run:
     pairs, seed = make_pairs(**stream), stream["seed"]
-    trace, answers, ended = _read(rule, pairs, seed)
-    return Run(rule, pairs, trace, answers, ended, None if ended is None else _cause(rule, pairs, seed))
+    with one_thread():
+        trace, answers, ended = _read(rule, pairs, seed)
+        cause = None if ended is None else _cause(rule, pairs, seed)
+    return Run(rule, pairs, trace, answers, ended, cause)
 
 
 def _read(rule: Rule, pairs: Pairs, seed: int) -> tuple[MirasTrace, Answers, int | None]:

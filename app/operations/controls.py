@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from controls import Control, steps
-from links import Page
+from links import make_page
 
 from titans_course.studies.drill import INCIDENTS, LONGEST, NONE, ONCE, SCALED, DrillConfig
 from titans_mini.errors import ConfigError
@@ -53,22 +53,19 @@ class NamesControl(Control):
 
 MEMORIES = NamesControl("memories", "names", (), longest=600)
 ALL = (ENGINE, INCIDENT, AT, DURATION, FACTOR, *STREAM, *THRESHOLDS, MEMORIES)
-PAGE = Page(
+PAGE = make_page(
     "operations",
-    {control.name: control for control in ALL},
+    ALL,
     ("thresholds", "player", "gauges", "chart", "snapshots", "events", "sessions", "rounding", "downloads"),
-    {"thresholds": tuple(control.name for control in THRESHOLDS)},
+    {"thresholds": THRESHOLDS},
+    forget=("operations_config", "drill_pace"),
 )
 
 
-def lasts(incident: str) -> bool:
-    """Whether an incident has a duration."""
-    return incident != NONE and incident not in ONCE
-
-
-def grows(incident: str) -> bool:
-    """Whether an incident has a factor."""
-    return incident == SCALED
+def without_effect(incident: str) -> set[str]:
+    """The settings of an incident that change nothing about this one."""
+    fixed = {"duration"} if incident == NONE or incident in ONCE else set()
+    return fixed if incident == SCALED else fixed | {"factor"}
 
 
 def to_config(values: dict) -> DrillConfig:

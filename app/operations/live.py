@@ -6,7 +6,7 @@ import math
 
 import charts
 import streamlit as st
-from texts import quoted, say, told
+from texts import quoted, say, speaker, told
 
 from operations.desk import Desk
 from titans_course.figures import gauges as figures_gauges
@@ -112,7 +112,7 @@ def _times(ratio: float) -> str:
 
 def _gauges(desk: Desk) -> None:
     st.markdown(f"##### {say('gauges')}", help=say("gauges?"))
-    figure = figures_gauges.gauges_figure(figures_gauges.make_gauges(desk.drill))
+    figure = figures_gauges.gauges_figure(figures_gauges.make_gauges(desk.drill), say=speaker())
     bars = figure.data[0].marker
     bars.color = [charts.THEMED.get(colour, colour) for colour in bars.color]
     charts.draw(figure, "drill_gauges", say("alt=gauges"))
@@ -121,7 +121,8 @@ def _gauges(desk: Desk) -> None:
 
 def _chart(desk: Desk) -> None:
     st.markdown(f"##### {say('drill_chart')}", help=say("drill_chart?"))
-    figure = figures_operate.timeline_figure(desk.drill, height=600 if desk.drill.runner.engine.predicts else 430)
+    height = 600 if desk.drill.runner.engine.predicts else 430
+    figure = figures_operate.timeline_figure(desk.drill, height=height, say=speaker())
     charts.draw(charts.themed(figure), "drill_timeline", say("alt=drill"))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import links
 import streamlit as st
 from controls import Control, decades, steps
-from links import Page
+from links import make_page
 from texts import say
 
 from titans_mini.config import SETTING_RANGES
@@ -71,12 +71,7 @@ STAGES = (
     Control("seeds", "slider", 3, 1, 5),
 )
 ALL = (OBJECTIVE, *LISTS, *STAGES)
-PAGE = Page(
-    "tuning",
-    {control.name: control for control in ALL},
-    ("plan", "tables", "maps", "noise", "saving", "downloads", "command"),
-    {},
-)
+PAGE = make_page("tuning", ALL, ("plan", "tables", "maps", "noise", "saving", "downloads", "command"))
 
 
 def show_list(control: ListControl, hidden: frozenset[str]) -> Values:

@@ -9,7 +9,7 @@ import charts
 import controls
 import streamlit as st
 from controls import MAX_TOKENS
-from texts import quoted, say, told
+from texts import quoted, say, speaker, told
 
 from titans_course.figures import tune as figures_tune
 from titans_mini.cli.tune import command
@@ -71,7 +71,14 @@ def below(config: TuneConfig, known: Tuning | None, hidden: frozenset[str]) -> N
         most = max(60, math.ceil(1.2 * max(settings, needed or 0)))
         _draw(
             figures_tune.saving_figure(
-                config.tokens, config.final_tokens, keep, saved=CLAIM, own=settings, most=most, height=280
+                config.tokens,
+                config.final_tokens,
+                keep,
+                saved=CLAIM,
+                own=settings,
+                most=most,
+                height=280,
+                say=speaker(),
             ),
             "saving",
             say("alt=tuning_saving"),
@@ -144,7 +151,7 @@ def _maps(known: Tuning) -> None:
         for column, pair in zip(st.columns(IN_A_ROW, gap="medium"), pairs[start : start + IN_A_ROW], strict=False):
             with column:
                 spelled = ", ".join(told(figures_tune.NAMES[name]) for name in pair)
-                figure = figures_tune.heat_maps(lines, objective, pairs=[pair], height=270)
+                figure = figures_tune.heat_maps(lines, objective, pairs=[pair], height=270, say=speaker())
                 _draw(figure, "_".join(("map", *pair)), say("alt=tuning_map", names=spelled))
 
 
@@ -159,7 +166,8 @@ def _noise(known: Tuning) -> None:
             tokens = known.config.tokens if stage == "coarse" else known.config.final_tokens
             st.caption(say("noise_stage", tokens=tokens))
             alt = say("alt=tuning_noise", tokens=tokens)
-            _draw(figures_tune.noise_figure(known, stage, short=True, height=320), f"noise_{stage}", alt)
+            figure = figures_tune.noise_figure(known, stage, short=True, height=320, say=speaker())
+            _draw(figure, f"noise_{stage}", alt)
 
 
 def _draw(figure, name: str, alt: str) -> None:

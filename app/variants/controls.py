@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from controls import Control
-from links import Page
+from links import make_page
 
 from titans_mini.config import VARIANT_NAMES
 from titans_mini.models.model import MODES
@@ -26,9 +26,10 @@ GENERATION = (
     Control("dice", "number", 0, 0, 2**31 - 1),
 )
 GROUPS = {"bits": BITS, "distance": DISTANCE, "generation": GENERATION}
-PAGE = Page(
+PAGE = make_page(
     "variants",
-    {control.name: control for control in (VARIANT, *BITS, *DISTANCE, *GENERATION)},
+    (VARIANT, *BITS, *DISTANCE, *GENERATION),
     ("mask", "evidence", *GROUPS),
-    {panel: tuple(control.name for control in group) for panel, group in GROUPS.items()},
+    GROUPS,
+    forget=("source", "paste", "prompt", "said"),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import charts
 import streamlit as st
 import weights
-from texts import plain, say
+from texts import plain, say, speaker
 
 from titans_course.figures.evidence import context_figure, second_reading_figure
 from titans_course.studies import evidence
@@ -37,7 +37,7 @@ def show(variant: str) -> None:
         if not series:
             st.caption(say("not_in_card", name=plain(f"text-{variant}"), entry=title))
             continue
-        charts.draw(charts.themed(draw(series), markers=True), f"{entry}_chart", say(f"alt={entry}"))
+        charts.draw(charts.themed(draw(series, say=speaker()), markers=True), f"{entry}_chart", say(f"alt={entry}"))
         st.markdown(" ".join(tell(card, series)))
     _half_life(card)
 

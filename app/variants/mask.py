@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import charts
 import streamlit as st
-from texts import say
+from texts import say, speaker
 
 from titans_course.figures import variants as figures_variants
 from titans_course.studies.visibility import Visibility, measure
@@ -24,14 +24,14 @@ def show(variant: str) -> None:
     first, middle, last = st.columns([10, 9, 10], gap="medium")
     with first:
         st.caption(say("wiring"))
-        charts.draw(figures_variants.block_figure(variant), "wiring", say("alt=wiring"))
+        charts.draw(figures_variants.block_figure(variant, say=speaker()), "wiring", say("alt=wiring"))
     with middle:
         st.caption(say("attention_sees"))
         if seen.attention:
-            charts.draw(figures_variants.attention_figure(seen), "attention", say("alt=attention"))
+            charts.draw(figures_variants.attention_figure(seen, say=speaker()), "attention", say("alt=attention"))
         else:
             st.info(say("no_attention"))
     with last:
         st.caption(say("memory_sees"))
-        charts.draw(figures_variants.writes_figure(seen), "masks", say("alt=writes"))
+        charts.draw(figures_variants.writes_figure(seen, say=speaker()), "masks", say("alt=writes"))
     st.caption(say(f"mask={variant}"))

@@ -17,7 +17,7 @@ import sources
 import streamlit as st
 import torch
 import weights
-from texts import option, quoted, say
+from texts import option, quoted, say, speaker
 
 from titans_course.figures import variants as figures_variants
 from titans_course.studies import reading
@@ -127,7 +127,7 @@ def _show_bits(found: dict[str, np.ndarray], window: int, trained: int | None) -
                 delta_color="off", width="content",
             )  # fmt: skip
     st.markdown(" ".join(_judge(against, _by_length(found, trained))))
-    _draw(figures_variants.bits_figure(found, window, trained=trained), "bits")
+    _draw(figures_variants.bits_figure(found, window, trained=trained, say=speaker()), "bits")
 
 
 def _judge(against: dict[str, reading.Difference], by_length: str) -> list[str]:
@@ -168,7 +168,8 @@ def distance(variant: str, hidden: frozenset[str]) -> None:
     if not whole:
         st.caption(say("not_measured"))
         return
-    _draw(figures_variants.distance_figure({mode: values for mode, values in found.items() if values}), "distance")
+    drawn = {mode: values for mode, values in found.items() if values}
+    _draw(figures_variants.distance_figure(drawn, say=speaker()), "distance")
     shares = ", ".join(f"{say(f'bits={mode}')} **{found[mode][whole[-1]]:.1%}**" for mode in MODES)
     line = say("recalled", gap=whole[-1], answers=8 * rows, shares=shares, chance=reading.CHANCE)
     st.markdown(line if variant == "lmm" else f"{line} {say('window_sees', window=trained.lm.config.window)}")

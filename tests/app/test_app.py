@@ -128,7 +128,7 @@ def test_reset_repeats_the_first_picture_exactly():
     app.slider(key="cursor").set_value(100).run()
     app.button(key="pin").click().run()
     assert picture(app) != first
-    app.button(key="reset").click()
+    app.button(key="simulator_reset").click()
     assert picture(sound(app.run())) == first
 
 

@@ -71,7 +71,7 @@ def test_a_teacher_hides_controls_and_what_the_link_set_still_holds():
     assert {"tau", "lam"} <= shown and not shown & {"eta", "softness", "depth", "tokens"}
     assert not app.code and "code" not in app.session_state and not app.pills
     assert (trace_of(app).settings.eta, trace_of(app).settings.memory.depth) == (0.002, 3)
-    app.button(key="defaults").click()
+    app.button(key="simulator_defaults").click()
     assert trace_of(sound(app.run())).settings.eta == 1e-3
     assert "eta" not in app.query_params
 

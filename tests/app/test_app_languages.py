@@ -29,7 +29,7 @@ DIVERGING = {"tau": "0", "eta": "1", "tokens": "300"}
 VISITS = {
     "simulator": (None, {"tokens": "300"}, ()),
     "simulator diverged": (None, DIVERGING, ("mend?", "pin")),
-    "simulator compared": (None, {"tokens": "300", "stream": "topic_shift", "gate": "constant"}, ("pin", "defaults")),
+    "simulator compared": (None, {"tokens": "300", "stream": "topic_shift", "gate": "constant"}, ("pin", "simulator_defaults")),
     "simulator pasted": (None, {"stream": "paste", "normaliser": "zsigmoid"}, ("pin", "tour_open")),
     "simulator upload": (None, {"stream": "upload", "tokens": "300"}, ()),
     "anatomy": ("anatomy", {"tokens": "60", "depth": "2", "layer": "2"}, ("token_forward",)),
