@@ -13,8 +13,6 @@ from words import HAN, english, numbers
 from titans_course import chinese
 from titans_course.chinese import ABOUT, PHRASES, about, errors, gallery, phrase
 from titans_course.chinese.phrases import Phrases, matcher, of_package
-from titans_course.claims import CLAIMS, load_results
-from titans_course.claims.finding import Spread
 from titans_course.lab.operations import AlarmPrediction
 from titans_course.lab.prediction import Prediction
 from titans_course.lab.tuning import TuningLab
@@ -31,9 +29,6 @@ from titans_mini.operate import RecipeEngine, fingerprint
 from titans_mini.operate.snapshots import Snapshots, check_name
 
 BLANK = re.compile(r"\{(\w+)(?::words)?\}")
-RESULTS = load_results()
-SYMBOLS = "tau beta lambda eta excess zsigmoid running_max fixed MB float32 MAC MAG MAL LMM CNN DNA int8 int4 bf16 ties"
-SYMBOLS += " titans ttt mlp moneta memora yaad l2 Wikitext C4 MIRAS"
 
 
 def in_chinese(text: str, *allowed: str) -> str:
@@ -116,40 +111,6 @@ def test_every_row_of_the_gallery_has_its_words_and_none_is_left_over():
     assert said == set(gallery.PHRASES)
     for sentence in said:
         assert numbers(in_chinese(sentence, "tau", "beta", "lambda")) == numbers(sentence)
-
-
-def test_every_row_of_the_claims_has_papers_and_rule():
-    assert set(ABOUT["papers"]) == set(ABOUT["rule"]) == set(CLAIMS)
-    for key, claim in CLAIMS.items():
-        for group, said in (("papers", claim.papers), ("rule", claim.rule)):
-            assert HAN.search(ABOUT[group][key]) and numbers(ABOUT[group][key]) == numbers(said), (group, key)
-        assert HAN.search(claim.claim_zh)
-
-
-def test_every_reading_of_a_claim_has_its_words_and_rule_and_none_is_left_over():
-    ways = {f"{key}.{name}": way for key, claim in CLAIMS.items() for name, way in claim.ways.items()}
-    assert set(ABOUT["reading"]) == set(ABOUT["reading_rule"]) == set(ways)
-    for name, way in ways.items():
-        for group, said in (("reading", way.means), ("reading_rule", way.rule)):
-            assert HAN.search(ABOUT[group][name]) and numbers(ABOUT[group][name]) == numbers(said), (group, name)
-
-
-def changed(key: str) -> list[dict]:
-    """Figures of a row as measured, and as they would be if all seeds agreed, if there was one, and with ties."""
-    known = RESULTS[key].finding.figures
-    alike = {name: Spread(v.mean, v.mean, v.mean, v.seeds) if isinstance(v, Spread) else v for name, v in known.items()}
-    alone = {name: Spread(v.mean, v.low, v.high, 1) if isinstance(v, Spread) else v for name, v in known.items()}
-    ties = {name: 1 if name.startswith("tied") or "_tied_" in name else value for name, value in known.items()}
-    untied = {name: 0 if name == "tied" else value for name, value in known.items() if name != "tokens_to_degrade"}
-    return [known, alike, alone, ties, untied]
-
-
-@pytest.mark.parametrize("key", RESULTS)
-def test_every_measured_sentence_is_said_with_the_same_numbers(key):
-    for figures in changed(key):
-        found = CLAIMS[key].judge(figures)
-        for told in [reading.told for reading in found.readings] or [found.told]:
-            assert numbers(in_chinese(told, *SYMBOLS.split())) == numbers(told)
 
 
 def mistakes(folder: Path) -> list:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from titans_course.chinese import phrase, translated
 from titans_course.figures.evidence import context_figure, second_reading_figure
 from titans_course.figures.variants import NAMES
+from titans_course.language import speaker
 from titans_course.studies import evidence
 from titans_course.studies.evidence import (
     Gain,
@@ -118,7 +118,7 @@ def test_figures_draw_each_series_in_order_with_two_errors():
 
 def test_figures_speak_chinese():
     series = series_of(CARD, {name: CONTROL for name in CONTROLS}, "context")
-    said = translated(context_figure(series).to_dict(), phrase)
+    said = context_figure(series, say=speaker("zh")).to_dict()
     words = [trace[field] for trace in said["data"] for field in ("name", "hovertemplate")]
     assert not any(word.startswith(english) for word in words for english in (*NAMES.values(), "same"))
     assert said["layout"]["xaxis"]["title"]["text"] == "上文字节数"

@@ -3,13 +3,14 @@
 import pytest
 from labs import check_controls
 
-from titans_course.chinese import ABOUT, phrase
 from titans_course.claims import CLAIMS, VERDICTS
 from titans_course.claims.finding import FAILS, HOLDS, PART, Finding, Reading, Spread
 from titans_course.claims.report import Result
 from titans_course.lab.claims import ClaimsLab
+from titans_course.language import catalogue, tell
 from titans_mini.errors import ConfigError
 
+ZH = catalogue("zh")
 FOUND = {
     key: Result(Finding(verdict, figures, f"{key} as told"), "full", 2.0, "a machine")
     for key, verdict, figures in (
@@ -91,9 +92,9 @@ def test_in_chinese_all_but_the_claim_s_english_below_it_is_chinese():
     lab = ClaimsLab("beta", predict=None, language="zh")
     row, told = CLAIMS["beta"], lab.results["beta"].finding.told
     assert (f"beta：{row.claim_zh}", "beta") in lab.claim.options and row.claim in lab.words.value
-    assert ABOUT["papers"]["beta"] in lab.words.value and row.papers not in lab.words.value
-    assert f"实测：{phrase(told)}。" in lab.message.value and told not in lab.message.value
-    assert ABOUT["rule"]["beta"] in lab.message.value and "完整规模" in lab.message.value
+    assert ZH["about.papers", "beta"] in lab.words.value and row.papers not in lab.words.value
+    assert f"实测：{tell(told, 'zh')}。" in lab.message.value and told not in lab.message.value
+    assert ZH["about.rule", "beta"] in lab.message.value and "完整规模" in lab.message.value
     lab.claim.value = "share"
     lab.flush()
-    assert ABOUT["rule"]["share"] in lab.message.value and CLAIMS["share"].claim in lab.words.value
+    assert ZH["about.rule", "share"] in lab.message.value and CLAIMS["share"].claim in lab.words.value

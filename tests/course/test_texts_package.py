@@ -1,4 +1,4 @@
-"""What only the app says of the package in Chinese: events, alarms, verdicts of a search, figures of the claims."""
+"""What only the app says of the package in Chinese: events, alarms, verdicts of a search."""
 
 from dataclasses import replace
 
@@ -9,19 +9,10 @@ pytest.importorskip("streamlit")
 from pages import ENTRY  # noqa: E402, F401
 from words import HAN, english, numbers  # noqa: E402
 
-# isort: split
-import texts  # noqa: E402
-
 from titans_course.chinese import phrase  # noqa: E402
-from titans_course.chinese.claims_labels import LABELS  # noqa: E402
-from titans_course.chinese.phrases import matcher  # noqa: E402
-from titans_course.claims import CLAIMS, load_results  # noqa: E402
 from titans_course.figures.operate import MARKS  # noqa: E402
-from titans_course.language import DEFAULT, LANGUAGES  # noqa: E402
 from titans_mini.operate.monitor import ALARMS, WATCHES, named  # noqa: E402
 from titans_mini.tune import TuneConfig, tune  # noqa: E402
-
-RESULTS = load_results()
 
 
 def in_chinese(text: str, *allowed: str) -> str:
@@ -56,17 +47,3 @@ def test_the_verdict_of_a_stopped_search_is_said_with_the_same_numbers(seeds):
     verdict = search.verdict()
     told = in_chinese(verdict, "tau", "beta", "lambda", "eta")
     assert "not finished" in verdict and numbers(told) == numbers(verdict)
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_every_figure_of_the_claims_has_a_label_and_every_label_a_figure(language, monkeypatch):
-    monkeypatch.setattr(texts, "language", lambda: language)
-    assert list(LABELS) == list(CLAIMS)
-    for key, result in RESULTS.items():
-        figures = list(result.finding.figures)
-        labels = [texts.label(key, figure) for figure in figures]
-        fits = [[known for known in LABELS[key] if matcher(known)(figure)] for figure in figures]
-        assert {known for found in fits for known in found} == set(LABELS[key])
-        assert len(set(labels)) == len(labels) and not set(labels) & set(figures)
-        assert language == DEFAULT or all(map(HAN.search, labels))
-    assert texts.label("grid", "unheard_of") == "unheard_of"

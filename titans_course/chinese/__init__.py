@@ -4,18 +4,18 @@
 on a figure. It imports nothing but the standard library, so that every front end can use it.
 """
 
-from . import claims, claims_labels, claims_readings, claims_told, errors, figures, gallery, miras, operations, tuning
+from . import errors, figures, gallery, miras, operations, tuning
 from .phrases import Phrases, of_package
 from .spec import translated
 
 __all__ = ["ABOUT", "PHRASES", "Phrases", "about", "phrase", "translated"]
 
 PHRASES: dict[str, str] = {}
-for module in (figures, gallery, miras, tuning, claims_told, claims_labels):
+for module in (figures, gallery, miras, tuning):
     PHRASES |= of_package(module.PHRASES)
 for module in (errors, operations):  # these also quote what a person gave; they mark the package's own words
     PHRASES |= module.PHRASES
-ABOUT: dict[str, dict[str, str]] = miras.ABOUT | claims.ABOUT | claims_readings.ABOUT
+ABOUT: dict[str, dict[str, str]] = miras.ABOUT
 
 phrase = Phrases(PHRASES)
 
