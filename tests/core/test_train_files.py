@@ -12,7 +12,8 @@ from damage import damage
 
 from titans_mini import ConfigError, TitansConfig
 from titans_mini.cli import main
-from titans_mini.kept import seal
+from titans_mini.kept import pack, unpack
+from titans_mini.training.progress import FILE, SCHEMA
 from titans_mini.training.tasks import TASKS
 from titans_mini.training.train import TrainConfig, Trainer
 
@@ -35,71 +36,86 @@ def refusal(capsys):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """Name -> content of the files of a run."""
+    """The content of a run's file."""
     folder = tmp_path_factory.mktemp("run")
     Trainer(MODEL, CONFIG, folder).run(quiet=True)
-    return {name: (folder / name).read_bytes() for name in ("progress.json", "state-2.safetensors")}
+    return (folder / FILE).read_bytes()
 
 
 @pytest.fixture
 def run(tmp_path, finished):
     """The folder of a run, as it was left."""
-    for name, data in finished.items():
-        (tmp_path / name).write_bytes(data)
+    (tmp_path / FILE).write_bytes(finished)
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["progress.json", "state-2.safetensors"])
-def test_no_damage_of_a_run_is_silent(run, finished, name):
-    dice, wanted, harmless = random.Random(1), Trainer(MODEL, CONFIG, run), 0
+def test_a_run_leaves_one_file_and_continues_from_it(run):
+    again = Trainer(MODEL, CONFIG, run)
+    assert again.step == len(again.losses) == 2 and again.seconds > 0 and again.tokens > 0
+    assert all(state["step"] == 2 for state in again.optimizer.state.values())
+
+
+def test_no_damage_of_a_run_is_silent(run, finished):
+    dice = random.Random(1)
     for _ in range(DAMAGES):
-        (run / name).write_bytes(damage(finished[name], dice))
-        try:
-            again = Trainer(MODEL, CONFIG, run)
-        except ConfigError as error:
-            assert "\n" not in str(error) and "holds a run that cannot continue" in str(error)
-        else:  # another kind of space between the fields
-            assert name == "progress.json" and (again.step, again.losses) == (wanted.step, wanted.losses)
-            pairs = zip(again.lm.parameters(), wanted.lm.parameters(), strict=True)
-            assert all(torch.equal(a, b) for a, b in pairs)
-            harmless += 1
-    assert harmless < DAMAGES / 5
+        (run / FILE).write_bytes(damage(finished, dice))
+        with pytest.raises(ConfigError, match="holds a run that cannot continue") as caught:
+            Trainer(MODEL, CONFIG, run)
+        assert "\n" not in str(caught.value)
+
+
+OTHER = pack({"model.a": torch.zeros(2)}, {"schema": SCHEMA, "run": json.dumps({"settings": {}, "step": -1})})
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
+    "content",
     [
-        ("progress.json", b""),
-        ("progress.json", b"{}"),
-        ("progress.json", b"[]"),
-        ("progress.json", b"[" * 100_000),
-        ("progress.json", json.dumps(seal({"a": 1})).encode()),
-        ("progress.json", json.dumps(seal({"settings": {}, "step": -1})).encode()),
-        ("state-2.safetensors", b""),
-        ("state-2.safetensors", None),
+        b"",
+        b"{}",
+        b"[" * 100_000,
+        OTHER,
+        pack({}, {"schema": SCHEMA}),
+        pack({}, {"schema": SCHEMA, "run": "[]"}),
+        pack({}, {"schema": SCHEMA, "run": "[" * 100_000}),
+        pack({}, {"schema": "titans_mini.training/0"}),
     ],
 )
-def test_a_foreign_or_missing_file_ends_in_one_line(run, name, content, capsys):
-    (run / name).unlink() if content is None else (run / name).write_bytes(content)
+def test_a_foreign_file_ends_in_one_line(run, content, capsys):
+    (run / FILE).write_bytes(content)
     assert train(run) == 2
     assert "holds a run that cannot continue" in refusal(capsys)
 
 
+def test_a_run_of_an_earlier_version_ends_in_one_line(tmp_path, capsys):
+    (tmp_path / "progress.json").write_text("{}")
+    assert train(tmp_path) == 2
+    assert "cannot continue: progress.json is of an earlier version" in refusal(capsys)
+
+
 def test_a_pipe_in_place_of_a_file_ends_in_one_line(run, capsys):
-    (run / "progress.json").unlink()
-    os.mkfifo(run / "progress.json")
+    (run / FILE).unlink()
+    os.mkfifo(run / FILE)
     assert train(run) == 2
-    assert "progress.json cannot be read" in refusal(capsys)
+    assert f"{FILE} cannot be read" in refusal(capsys)
 
 
-@pytest.mark.parametrize(
-    "changes", [{"step": 1}, {"losses": [1.0]}, {"file": "../state-2.safetensors"}, {"tokens": "9"}]
-)
+@pytest.mark.parametrize("changes", [{"step": 1}, {"losses": [1.0]}, {"settings": None}, {"tokens": "9"}])
 def test_progress_whose_fields_do_not_fit_together_is_refused(run, finished, changes, capsys):
-    content = {name: value for name, value in json.loads(finished["progress.json"]).items() if name != "sha256"}
-    (run / "progress.json").write_text(json.dumps(seal({**content, **changes})))
+    tensors, about = unpack(finished)
+    if "losses" in changes:
+        tensors["losses"] = torch.tensor(changes["losses"], dtype=torch.float64)
+    content = {**json.loads(about["run"]), **changes}
+    (run / FILE).write_bytes(pack(tensors, {**about, "run": json.dumps(content)}))
     assert train(run) == 2
-    assert "progress.json" in refusal(capsys)
+    assert FILE in refusal(capsys)
+
+
+@pytest.mark.parametrize("name", ["model.head.weight", "optimizer.0.exp_avg"])
+def test_tensors_that_do_not_fit_are_named(run, finished, name, capsys):
+    tensors, about = unpack(finished)
+    (run / FILE).write_bytes(pack({**tensors, name: torch.zeros(1, 2, 3)}, about))
+    assert train(run) == 2
+    assert name.removeprefix("model.") in refusal(capsys)
 
 
 def test_a_second_training_in_the_same_folder_is_refused(tmp_path, capsys):
@@ -121,7 +137,7 @@ def test_what_another_training_did_before_the_folder_was_held_is_seen(tmp_path):
 
 def test_settings_may_change_until_a_step_is_made(tmp_path):
     with Trainer(MODEL, CONFIG, tmp_path).held():
-        assert (tmp_path / "state-0.safetensors").exists()
+        assert (tmp_path / FILE).exists()
     assert Trainer(MODEL, TrainConfig(**{**asdict(CONFIG), "lr": 0.01}), tmp_path).run(quiet=True)
 
 

@@ -1,12 +1,11 @@
-"""What a training run leaves in its folder so that it can continue: its tensors, and a file that points to them.
+"""What a training run leaves in its folder so that it can continue: one file with model, optimizer and losses.
 
-`progress.json` names the file of tensors and holds that file's SHA-256 and its own, so that a run continues with
-exactly what it had, or not at all.
+The file is packed (see `kept`): it is written atomically and holds its own checksum, so a run continues with exactly
+what it had, or not at all.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -15,13 +14,16 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ConfigError
-from ..files import parse, read_bytes, write_whole
-from ..kept import from_bytes, seal, to_bytes, unseal
-from .weights import check_tensors, fill
+from ..files import parse, read_bytes, reason, write_whole
+from ..kept import DamagedError, pack, unpack
+from ..messages import Message
+from .checkpoint import check_tensors, fill
 
-PROGRESS = "progress.json"
-MODEL, OPTIMIZER = "model.", "optimizer."  # beginnings of the tensors' names
-STATES = "state-*.safetensors"
+FILE = "progress.safetensors"
+OLDER = "progress.json"  # what earlier versions wrote
+SCHEMA = "titans_mini.training/1"
+MODEL, OPTIMIZER, LOSSES = "model.", "optimizer.", "losses"  # names of the tensors, or their beginnings
+FIELDS = {"settings": dict, "step": int, "seconds": float, "tokens": int}  # of the metadata
 
 
 class Progress(NamedTuple):
@@ -36,88 +38,76 @@ class Progress(NamedTuple):
 def save_progress(
     folder: Path, settings: dict, progress: Progress, lm: nn.Module, optimizer: torch.optim.Optimizer
 ) -> None:
-    """Keeps a run's state: the tensors first, then the file that points to them. Raises OSError."""
-    name, old = _state(progress.step), list(folder.glob(STATES))
+    """Keeps a run's state. Raises OSError."""
     tensors = {MODEL + key: value for key, value in lm.state_dict().items()}
-    data = to_bytes({**tensors, **_flatten(optimizer)})
-    write_whole(folder / name, data)
-    content = {"settings": settings, "file": name, "file_sha256": _sha256(data), **progress._asdict()}
-    write_whole(folder / PROGRESS, json.dumps(seal(json.loads(json.dumps(content)))))
-    for path in old:
-        if path.name != name:
-            path.unlink(missing_ok=True)
+    for index, values in optimizer.state_dict()["state"].items():  # by the index of the parameter
+        tensors |= {f"{OPTIMIZER}{index}.{name}": torch.as_tensor(value) for name, value in values.items()}
+    tensors[LOSSES] = torch.tensor(progress.losses, dtype=torch.float64, device="cpu")
+    run = {"settings": settings, "step": progress.step, "seconds": progress.seconds, "tokens": progress.tokens}
+    write_whole(folder / FILE, pack(tensors, {"schema": SCHEMA, "run": json.dumps(run)}))
 
 
 def load_progress(folder: Path, settings: dict, lm: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
-    """Puts a run's state into its model and optimizer, which stay as they are where the folder holds none.
+    """Puts a run's state into its model and optimizer, which stay as they are if the folder holds none.
 
-    Raises ConfigError for the state of a run with other settings, unless it has not made a step, and for files that
-    are damaged or that something else wrote.
+    Raises ConfigError for the state of a run with other settings, unless it has not made a step, and for a file that
+    is damaged, of another version, or not of a training.
     """
     try:
-        if not (folder / PROGRESS).exists():
-            return Progress()
-        content = unseal(parse(read_bytes(folder / PROGRESS)))
-        progress = _checked(content)
-        if content["settings"] != json.loads(json.dumps(settings)):
-            if progress.step == 0:
-                return Progress()
-            raise ConfigError(f"out folder {folder.name!r} holds a run with other settings; choose another")
-        data = read_bytes(folder / content["file"])
-        if _sha256(data) != content["file_sha256"]:
-            raise ValueError(f"{content['file']} is damaged: its checksum does not fit")
-        tensors = from_bytes(data)
-        _restore(optimizer, {name: tensor for name, tensor in tensors.items() if name.startswith(OPTIMIZER)}, lm)
-        fill(lm, {name.removeprefix(MODEL): tensor for name, tensor in tensors.items() if name.startswith(MODEL)})
-        return progress
+        return _load(folder, settings, lm, optimizer)
     except ConfigError:
         raise
-    except (OSError, ValueError) as error:
-        reason = str(error)
-        if isinstance(error, OSError):
-            reason = f"{Path(error.filename or PROGRESS).name} cannot be read: {error.strerror or error}"
-        reason = f"{PROGRESS} {reason}" if reason.startswith("is ") else reason
-        raise ConfigError(f"out folder {folder.name!r} holds a run that cannot continue: {reason}") from None
+    except DamagedError as error:
+        problem = Message("{file} {problem}", file=FILE, problem=error.message)
+    except OSError as error:
+        problem = Message("{file} cannot be read: {reason}", file=FILE, reason=reason(error))
+    except ValueError as error:
+        problem = error.args[0]
+    text = "out folder {folder} holds a run that cannot continue: {problem}"
+    raise ConfigError(text, folder=repr(folder.name), problem=problem)
 
 
-def _checked(content: dict) -> Progress:
-    """The numbers in `progress.json`. Raises ValueError where the file is no such thing."""
-    kinds = {"settings": dict, "file_sha256": str, "step": int, "seconds": float, "tokens": int, "losses": list}
-    for name, kind in kinds.items():
-        if not isinstance(content.get(name), kind):
-            raise ValueError(f"{PROGRESS} has no usable field {name!r}")
-    progress = Progress(*(content[name] for name in Progress._fields))
-    if content.get("file") != _state(progress.step) or len(progress.losses) != progress.step:
-        raise ValueError(f"the fields of {PROGRESS} do not fit together")
-    return progress._replace(losses=tuple(progress.losses))
+def _load(folder: Path, settings: dict, lm: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+    """As `load_progress`; also raises OSError, and ValueError for a file that cannot be used."""
+    if not (folder / FILE).exists():
+        if (folder / OLDER).exists():
+            raise ValueError(Message("{file} is of an earlier version", file=OLDER))
+        return Progress()
+    tensors, about = unpack(read_bytes(folder / FILE))
+    run, losses = _checked(about), tuple(tensors.pop(LOSSES, torch.zeros(0)).tolist())
+    if len(losses) != run["step"]:
+        raise ValueError(Message("the fields of {file} do not fit together", file=FILE))
+    if run["settings"] != json.loads(json.dumps(settings)):
+        if run["step"] == 0:
+            return Progress()
+        text = "out folder {folder} holds a run with other settings; choose another"
+        raise ConfigError(text, folder=repr(folder.name))
+    _restore(optimizer, {name: tensor for name, tensor in tensors.items() if name.startswith(OPTIMIZER)}, lm)
+    fill(lm, {name.removeprefix(MODEL): tensor for name, tensor in tensors.items() if name.startswith(MODEL)})
+    return Progress(run["step"], run["seconds"], run["tokens"], losses)
 
 
-def _state(step: int) -> str:
-    return STATES.replace("*", str(step))
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _flatten(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The optimizer's tensors by name: optimizer.INDEX.NAME, with the parameter's index."""
-    return {
-        f"{OPTIMIZER}{index}.{name}": torch.as_tensor(value)
-        for index, values in optimizer.state_dict()["state"].items()
-        for name, value in values.items()
-    }
+def _checked(about: dict[str, str]) -> dict:
+    """How far the run is, from the file's metadata. Raises ValueError if they are not those of a training."""
+    if about.get("schema") != SCHEMA:
+        text = "{file} has the schema {schema}; this version reads {own}"
+        raise ValueError(Message(text, file=FILE, schema=repr(about.get("schema")), own=repr(SCHEMA)))
+    run = parse(about.get("run", "{}"))
+    for name, kind in FIELDS.items():
+        if not isinstance(run, dict) or not isinstance(run.get(name), kind):
+            raise ValueError(Message("{file} has no usable field {name}", file=FILE, name=repr(name)))
+    return run
 
 
 def _restore(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], lm: nn.Module) -> None:
-    """The inverse of `_flatten`, checked against the model's parameters. Raises ValueError."""
+    """Puts the optimizer's tensors back, checked against the model's parameters. Raises ValueError."""
     parameters = dict(enumerate(lm.parameters()))
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         index, _, name = key.removeprefix(OPTIMIZER).partition(".")
         parameter = parameters.get(int(index)) if index.isdecimal() else None
         if parameter is None or tensor.shape not in (parameter.shape, ()):
-            raise ValueError(f"tensor {key!r} has no place in this run")
+            raise ValueError(Message("tensor {name} has no place in this run", name=repr(key)))
         check_tensors({key: tensor}, {key: tensor})  # finite
         state.setdefault(int(index), {})[name] = tensor
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
