@@ -7,8 +7,13 @@ import sys
 
 import pytest
 
-from titans_mini import Trace
+from titans_mini import MemoryConfig, SimulationConfig, TitansConfig, Trace
 from titans_mini.cli import main
+from titans_mini.cli.flags import spellings
+from titans_mini.settings import comments
+from titans_mini.stream import StreamConfig
+from titans_mini.training.train import TrainConfig
+from titans_mini.tune import TuneConfig
 
 QUICK = ["simulate", "--tokens", "60", "--width", "8"]
 
@@ -78,7 +83,7 @@ def test_out_writes_a_trace_that_can_be_read(tmp_path, name, capsys):
         (["simulate", "--decay", "half"], "decay must be one of zero, start"),
         (["simulate", "--normaliser", "x"], "normaliser must be one of excess"),
         (["simulate", "--file", "no-such-file.txt"], "cannot be read"),
-        (["simulate", "--file", "x", "--scenario", "noise"], "file goes with the scenario text"),
+        (["simulate", "--file", "x", "--scenario", "noise"], "--file can only be used with --scenario text"),
         (["simulate", "--out", "trace.xlsx"], "out must end in .json or .csv"),
         ([*QUICK, "--out", "no-such-folder/x.csv"], "cannot be written"),
         (["train", "--out", "x", "--memory-layers", "0", "7"], "memory_layers must be a whole number from 0 to 1"),
@@ -113,3 +118,37 @@ def test_a_missing_extra_names_the_install_line(monkeypatch, capsys):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert main(["app"]) == 2
     assert "pip install 'titans-mini[app]'" in capsys.readouterr().err
+
+
+# Command -> the settings that it sets, and those fields of them that are no flag.
+SETTINGS = {
+    "simulate": {
+        SimulationConfig: {"memory"},
+        MemoryConfig: {"heads", "expansion", "activation", "clip", "conv", "gate"},
+    },
+    "train": {TitansConfig: {"vocab_size"}, TrainConfig: set()},
+    "tune": {TuneConfig: set()},
+    "stream": {StreamConfig: set()},
+}
+
+
+@pytest.mark.parametrize("command", SETTINGS)
+def test_every_flag_of_a_setting_says_what_it_means_its_range_and_its_default(command, capsys):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    for settings, hidden in SETTINGS[command].items():
+        meanings = comments(settings)
+        assert set(meanings) >= set(settings.__dataclass_fields__) - hidden
+        for name in set(settings.__dataclass_fields__) - hidden - {"memory_layers"}:
+            assert f"{spellings('width' if name == 'dim' and command == 'simulate' else name)[-1]} " in shown
+            assert meanings[name] in shown
+
+
+def test_a_range_is_shown_as_it_is_checked(capsys):
+    with pytest.raises(SystemExit):
+        main(["simulate", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "surprise threshold of the write gate (0 to 1; default 0.3)" in shown
+    assert "bytes to read (1 to 10,000,000; default 2000)" in shown
+    assert "(surprise, constant; default surprise)" in shown

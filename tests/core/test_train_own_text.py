@@ -6,7 +6,6 @@ import pytest
 
 from titans_mini import ConfigError, TitansConfig
 from titans_mini.cli import main
-from titans_mini.cli.meanings import comments
 from titans_mini.training.tasks import file_bytes, text_bytes
 from titans_mini.training.train import TrainConfig, Trainer, training_batch
 
@@ -57,14 +56,3 @@ def test_a_file_that_cannot_be_used_is_one_line(tmp_path, capsys, content, task,
     assert main(arguments) == 2
     told = capsys.readouterr().err
     assert message in told and told.count("\n") == 1
-
-
-def test_every_flag_of_train_says_what_it_does(capsys):
-    with pytest.raises(SystemExit):
-        main(["train", "--help"])
-    shown = " ".join(capsys.readouterr().out.split())
-    for settings in (TitansConfig, TrainConfig):
-        meanings = comments(settings)
-        assert set(meanings) == set(settings.__dataclass_fields__)
-        for name in set(meanings) - {"vocab_size", "memory_layers"}:
-            assert f"--{name.replace('_', '-')} {name.upper()} {meanings[name]}; default" in shown

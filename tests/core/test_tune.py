@@ -383,8 +383,8 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_file(tmp_path, number, name,
     ("flags", "named"),
     [
         (["--file", "missing.txt"], "missing.txt"),
-        (["--maps"], "maps needs a folder"),
-        (["--maps", "--out", "x"], "maps need at least 2 of tau"),  # before anything runs
+        (["--maps"], "--maps can only be used with --out"),
+        (["--maps", "--out", "x"], "--maps needs at least 2 of tau"),  # before anything runs
     ],
 )
 def test_the_command_refuses_in_one_line(flags, named):

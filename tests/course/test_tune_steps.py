@@ -9,7 +9,7 @@ import pytest
 
 from titans_course.studies import duration as tune_time
 from titans_course.studies.duration import Clock, Speed, seconds_left
-from titans_course.studies.tuning import best_by, full_grids, means, order, part, rank_correlation, stand
+from titans_course.studies.tuning import T_95, best_by, full_grids, means, order, part, rank_correlation, stand
 from titans_mini import ConfigError
 from titans_mini.cli.tune import add_tune, command
 from titans_mini.tune import TuneConfig, Tuning, run_job, so_far, steps, tune
@@ -160,6 +160,24 @@ def test_rank_correlation_with_ties_and_lost_runs_is_that_of_mean_ranks():
     fine = grid({0.1: [0.4], 0.2: [0.3], 0.3: [0.2], 0.4: [0.1]})
     expected = np.corrcoef([0.5, 0.5, 3, 2], [0, 1, 2, 3])[0, 1]
     assert rank_correlation(rough, fine) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rank_correlation_is_that_of_ranks_counted_by_hand(seed):
+    draw = np.random.default_rng(seed)
+    taus = np.linspace(0.1, 0.8, 8).tolist()
+    scores = draw.integers(0, 5, (2, 8)) / 4  # with ties
+    short, long = (grid({tau: [score] for tau, score in zip(taus, line, strict=True)}) for line in scores.tolist())
+    ranks = [(line[:, None] > line).sum(1) + ((line[:, None] == line).sum(1) - 1) / 2 for line in scores]
+    assert rank_correlation(short, long) == pytest.approx(np.corrcoef(*ranks)[0, 1], abs=1e-9)
+
+
+def test_students_t_is_that_of_printed_tables():
+    assert T_95 == (6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812)
+    for gap, tie in ((0.9, True), (1.1, False)):  # a lead just within and just beyond the noise of three seeds
+        lead = gap * T_95[1] * 0.1 / math.sqrt(3)  # gaps of lead - 0.1, lead and lead + 0.1 have the deviation 0.1
+        lines = grid({0.1: [1.0, 1.0, 1.0], 0.2: [1 - lead + 0.1, 1 - lead, 1 - lead - 0.1]}).table()
+        assert [line["tie"] for line in lines] == [True, tie]
 
 
 def _lines(found: Tuning) -> dict[float, list]:

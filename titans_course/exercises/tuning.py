@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import statistics
 
-from titans_mini.tune.store import T_95, cost, settings_needed
+from titans_mini.tune.store import cost, settings_needed
 
+from ..studies.tuning import T_95
 from .check import Answer, Draw, Exercise
 from .values import Wrong, agree, article, as_number, require
 

@@ -11,11 +11,15 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from scipy import stats
 
 from titans_mini.errors import ConfigError
 from titans_mini.tune.objectives import OBJECTIVES
 from titans_mini.tune.search import TuneConfig, Tuning, tune
 from titans_mini.tune.store import Setting, setting_of
+
+# Student's t that 1 in 20 passes by chance, for 1, 2, 3 ... degrees of freedom.
+T_95 = tuple(stats.t.ppf(0.95, range(1, 11)).round(3).tolist())
 
 
 class Stand(NamedTuple):
@@ -34,7 +38,7 @@ def full_grids(config: TuneConfig, lengths: Iterable[int]) -> dict[int, Tuning]:
 
 
 def part(found: Tuning, *, settings: Sequence[Setting] | None = None, seeds: Iterable[int] | None = None) -> Tuning:
-    """The same search with some of its settings and seeds alone."""
+    """The same search with only some of its settings and seeds."""
     chosen = None if settings is None else set(settings)
     wanted = set(range(found.config.seeds) if seeds is None else seeds)
     rows = [row for row in found.rows if row["seed"] in wanted and (chosen is None or setting_of(row) in chosen)]
@@ -66,10 +70,10 @@ def rank_correlation(short: Tuning, long: Tuning) -> float:
     Equal scores share a rank, and runs that diverged share the last one. NaN where all scores of one are equal.
     """
     _same(short, long)
-    ranks = [_ranks(found, order(long)) for found in (short, long)]
-    first, second = (rank - rank.mean() for rank in ranks)
-    size = math.sqrt((first @ first) * (second @ second))
-    return float(first @ second / size) if size else math.nan
+    costs = [_costs(found, order(long)) for found in (short, long)]
+    if any(len(set(cost)) == 1 for cost in costs):
+        return math.nan
+    return float(stats.spearmanr(*costs).statistic)
 
 
 def stand(short: Tuning, long: Tuning, keep: int) -> Stand:
@@ -87,13 +91,10 @@ def stand(short: Tuning, long: Tuning, keep: int) -> Stand:
     )
 
 
-def _ranks(found: Tuning, settings: Sequence[Setting]) -> np.ndarray:
-    """(n,) from 0 for the best; equal scores share the mean of their ranks."""
+def _costs(found: Tuning, settings: Sequence[Setting]) -> list[float]:
+    """The scores of these settings, low is good; infinite where a run diverged."""
     sign, known = OBJECTIVES[found.config.objective].sign, means(found)
-    scores = np.array([-sign * known[setting] for setting in settings])
-    scores[np.isnan(scores)] = math.inf
-    below = (scores[:, None] > scores).sum(1)
-    return below + ((scores[:, None] == scores).sum(1) - 1) / 2
+    return [math.inf if math.isnan(known[setting]) else -sign * known[setting] for setting in settings]
 
 
 def _same(short: Tuning, long: Tuning) -> None:

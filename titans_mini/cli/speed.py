@@ -6,14 +6,12 @@ import argparse
 import json
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 from ..errors import ConfigError
-from ..stream import PLANTS, SNAPSHOT, Reader, StreamConfig
-from ..training.checkpoint import bundled_names
+from ..stream import SNAPSHOT, Reader, StreamConfig
+from .flags import add_flags, given
 
-FILE = "read this file's bytes, over and over, instead of the bundled text; it is read in pieces: up to 1 TB"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -22,24 +20,14 @@ def add_stream(commands) -> None:
     text = "read millions of tokens in constant memory, then ask for a fact told at the start"
     command = commands.add_parser("stream", help=text, description=text)
     command.set_defaults(run=_stream)
-    default = StreamConfig()
-    command.add_argument(
-        "--checkpoint", default=default.checkpoint, help="a path, or one of " + ", ".join(bundled_names())
-    )
-    command.add_argument("--task", help=", ".join(PLANTS) + "; default: the one that fits the checkpoint")
-    command.add_argument("--tokens", type=int, default=default.tokens, help=f"default {default.tokens}")
-    command.add_argument("--piece", type=int, default=default.piece, help="tokens read at once")
-    command.add_argument("--noise", type=float, default=default.noise, help="share of random bytes in a text")
-    command.add_argument("--file", help=FILE)
-    command.add_argument("--seed", type=int, default=default.seed, help="of the fact and of the stream")
+    add_flags(command, StreamConfig())
     command.add_argument("--out", help="folder of snapshots; run the same command again to continue")
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def _stream(options: argparse.Namespace) -> int:
-    settings = {field.name: getattr(options, field.name) for field in fields(StreamConfig)}
-    reader = Reader(StreamConfig(**settings), options.out)
+    reader = Reader(StreamConfig(**given(options, StreamConfig.__dataclass_fields__)), options.out)
     try:
         results = reader.run(quiet=options.quiet)
     except KeyboardInterrupt:
@@ -77,15 +65,17 @@ def add_bench(commands) -> None:
     command = commands.add_parser("bench", help=text, description=text)
     command.add_argument("--quick", action="store_true", help="small sizes: a check that it works, no figures to keep")
     command.add_argument("--out", help="folder of the results; default: the project's, none for --quick")
-    command.add_argument("--only", nargs="+", metavar="KIND", help="measure these kinds of cases anew")
-    command.add_argument("--missing", action="store_true", help="measure what a stopped run has left")
+    command.add_argument("--only", nargs="+", metavar="KIND", help="measure only these kinds of cases, again")
+    command.add_argument("--missing", action="store_true", help="measure only what a stopped run did not reach")
     command.set_defaults(run=_bench)
 
 
 def _bench(options: argparse.Namespace) -> int:
     if not (ROOT / "benchmarks").exists():
         raise ConfigError("benchmarks is not here; run this from a clone of the project")
-    command = [sys.executable, "-m", "benchmarks", *["--quick"] * options.quick]
+    command = [sys.executable, "-m", "benchmarks"]
+    command += ["--quick"] if options.quick else []
     command += ["--out", str(Path(options.out).resolve())] if options.out else []
-    command += [*["--missing"] * options.missing, *(["--only", *options.only] if options.only else [])]
+    command += ["--missing"] if options.missing else []
+    command += ["--only", *options.only] if options.only else []
     return subprocess.call(command, cwd=ROOT)

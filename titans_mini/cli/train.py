@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict, fields
+from dataclasses import asdict
 
 from ..config import TitansConfig
 from ..training.controls import modes_of
 from ..training.evaluate import evaluate
 from ..training.measure import measure_text
 from ..training.processes import joined
-from ..training.tasks import TASKS, check_size, file_bytes
-from ..training.train import TrainConfig, Trainer
-from .meanings import comments
+from ..training.tasks import TASKS, check_size
+from ..training.train import TrainConfig, Trainer, source_of
+from .flags import add_flags, given
 
 SHAPE = (
     "variant", "dim", "layers", "heads", "window", "chunk", "memory_depth", "memory_heads", "gate", "persistent",
@@ -26,36 +26,25 @@ def add_train(commands) -> None:
     text = "train a language model with a memory on a task; run again with the same --out to continue"
     command = commands.add_parser("train", help=text, description=text)
     command.set_defaults(run=_train)
-    _add_fields(command, TitansConfig(), SHAPE)
+    add_flags(command, TitansConfig(), SHAPE)
     command.add_argument(
         "--memory-layers", type=int, nargs="*", help="layers that have a memory, counted from 0; default all"
     )
-    _add_fields(command, TrainConfig(), [field.name for field in fields(TrainConfig)])
+    add_flags(command, TrainConfig())
     command.set_defaults(task=None)  # see _train
     command.add_argument("--sizes", type=int, nargs="*", default=[], help="also evaluate at these sizes at the end")
     command.add_argument("--out", required=True, help="folder of the run")
     command.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
-def _add_fields(command, defaults, names) -> None:
-    """One flag for each named field of a settings object, with its default, its type and its comment as help."""
-    meanings = comments(type(defaults))
-    for name in names:
-        value = getattr(defaults, name)
-        text = f"{meanings[name]}; default {value!r}" if value == "" else f"{meanings[name]}; default {value}"
-        command.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value, help=text)
-
-
 def _train(options: argparse.Namespace) -> int:
-    settings = {field.name: getattr(options, field.name) for field in fields(TrainConfig)}
-    settings["task"] = options.task or ("text" if options.file else TrainConfig().task)
-    training = TrainConfig(**settings)
+    options.task = options.task or ("text" if options.file else TrainConfig.task)
+    training = TrainConfig(**given(options, TrainConfig.__dataclass_fields__))
     for size in options.sizes:
         check_size("sizes", training.task, size)
     vocab_size = TASKS[training.task].vocab_size
     layers = None if options.memory_layers is None else tuple(options.memory_layers)
-    shape = {name: getattr(options, name) for name in SHAPE}
-    model = TitansConfig(vocab_size=vocab_size, memory_layers=layers, **shape)
+    model = TitansConfig(vocab_size=vocab_size, memory_layers=layers, **given(options, SHAPE))
     trainer = Trainer(model, training, options.out)
     try:
         with trainer.held():
@@ -65,8 +54,8 @@ def _train(options: argparse.Namespace) -> int:
                 _finish(trainer, options.sizes)
     except KeyboardInterrupt:
         if trainer.rank == 0:
-            kept = f"{trainer.kept} of {training.steps} steps are saved in {options.out}"
-            print(f"titans-mini: stopped; {kept}; run the same command again to continue", file=sys.stderr)
+            saved = f"{trainer.kept} of {training.steps} steps are saved in {options.out}"
+            print(f"titans-mini: stopped; {saved}; run the same command again to continue", file=sys.stderr)
         raise
     return 0
 
@@ -74,13 +63,12 @@ def _train(options: argparse.Namespace) -> int:
 def _finish(trainer: Trainer, sizes: list[int]) -> None:
     """Measures the trained model, writes its checkpoint, and prints both."""
     training, lm = trainer.config, trainer.lm
-    source = file_bytes(training.file, held_out=True) if training.file else None
+    source = source_of(training, held_out=True)
     modes = modes_of({"training": asdict(training)})
     results = [evaluate(lm, training.task, training.size, memory=mode, source=source) for mode in modes]
-    rows = {size: max(16, min(64, 2**20 // max(1, size))) for size in sizes}  # about a million tokens each
-    for size in rows:
-        found = evaluate(lm, training.task, size, rows=rows[size], memory=training.memory, source=source)
-        results.append(found)
+    for size in dict.fromkeys(sizes):
+        rows = max(16, min(64, 2**20 // max(1, size)))  # about a million tokens
+        results.append(evaluate(lm, training.task, size, rows=rows, memory=training.memory, source=source))
     measured = measure_text(lm, modes, source=source) if training.task == "text" else None
     path = trainer.finish(results, measured)
     print(json.dumps({"checkpoint": str(path), "results": results}))

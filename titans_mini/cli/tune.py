@@ -16,23 +16,10 @@ from ..data import read_text
 from ..errors import ConfigError
 from ..files import write_whole, writing_to
 from ..tune import TuneConfig, Tuning, tune
-from ..tune.objectives import OBJECTIVES
 from ..tune.search import ROWS_FILE
 from ..tune.store import Setting, setting_of, to_csv
+from .flags import add_flags, given, spellings
 
-MEANINGS = {
-    "objective": "what is scored: " + ", ".join(OBJECTIVES),
-    "tokens": "of the first stage, which runs every setting",
-    "final_tokens": "of the second stage; the same as --tokens: the full grid in one stage",
-    "keep": "settings that go on to the second stage",
-    "seeds": "runs of each setting",
-    "tau": "surprise thresholds, 0..1",
-    "beta": "momenta of surprise, 0..1",
-    "lam": "decays per silent token (lambda), 0..1",
-    "eta": "step sizes, 0..10",
-    "depth": "matrices of the memory, 1..4",
-    "width": "features of keys and values",
-}
 SHOWN = ("mean", "spread", "behind", "writes_per_1k")
 
 
@@ -41,18 +28,7 @@ def add_tune(commands) -> None:
     text = "search tau, beta, lambda, eta and depth: all on a short stream, the best few on a long one"
     command = commands.add_parser("tune", help=text, description=text)
     command.set_defaults(run=_tune)
-    default = TuneConfig()
-    for field in fields(TuneConfig):
-        value, many = getattr(default, field.name), field.name in Setting._fields
-        shown = " ".join(f"{number:g}" for number in value) if many else value
-        command.add_argument(
-            *_flags(field.name),
-            dest=field.name,
-            type=type(value[0] if many else value),
-            nargs="+" if many else None,
-            default=value,
-            help=f"{MEANINGS[field.name]}; default {shown}",
-        )
+    add_flags(command, TuneConfig())
     command.add_argument("--file", help="read this UTF-8 text file instead of the bundled text")
     command.add_argument("--workers", type=int, default=1, help="processes; more than 1 needs joblib")
     command.add_argument("--out", help="folder of rows and tables; run the same command again to continue")
@@ -67,20 +43,16 @@ def command(config: TuneConfig) -> str:
     for field in fields(TuneConfig):
         value = getattr(config, field.name)
         numbers = value if isinstance(value, tuple) else (value,)
-        words += [_flags(field.name)[-1], *(f"{number}" for number in numbers)]
+        words += [spellings(field.name)[-1], *map(str, numbers)]
     return " ".join(words)
 
 
-def _flags(name: str) -> list[str]:
-    return ["--lam", "--lambda"] if name == "lam" else ["--" + name.replace("_", "-")]
-
-
 def _tune(options: argparse.Namespace) -> int:
-    config = TuneConfig(**{field.name: getattr(options, field.name) for field in fields(TuneConfig)})
+    config = TuneConfig(**given(options, TuneConfig.__dataclass_fields__))
     if options.maps and options.out is None:
-        raise ConfigError("maps needs a folder to be written to: give out")
+        raise ConfigError("--maps can only be used with --out, the folder to write to")
     if options.maps and sum(len(getattr(config, name)) > 1 for name in Setting._fields) < 2:
-        raise ConfigError("maps need at least 2 of tau, beta, lam, eta and depth with 2 values or more")
+        raise ConfigError("--maps needs at least 2 of tau, beta, lam, eta and depth with 2 values or more")
     if options.maps and importlib.util.find_spec("plotly") is None:
         raise ConfigError("plotly is not installed; run: pip install 'titans-mini[app]'")
     text = None if options.file is None else read_text(options.file)

@@ -18,8 +18,10 @@ from typing import NamedTuple
 
 from ..config import SETTING_RANGES, MemoryConfig, SimulationConfig
 from ..data import bundled_text, check_text
-from ..errors import ConfigError, check_choice, check_integer, check_number
+from ..errors import ConfigError, check_integer, check_number
 from ..memory.fastweights import layer_shapes
+from ..messages import Message
+from ..settings import check_settings, choice, whole
 from ..simulation import simulate_many
 from .objectives import OBJECTIVES
 from .store import Cost, Key, Setting, Store, cost, setting_of, table
@@ -34,32 +36,30 @@ BATCH = 2**26  # hidden activations of one batch of runs: 256 MB
 class TuneConfig:
     """A grid, two stream lengths and an objective. Defaults are the recipe article's ranges and lengths."""
 
-    objective: str = "loss"
-    tokens: int = 10_000  # of the first stage
-    final_tokens: int = 100_000  # of the second; the same as `tokens`: the full grid in one stage
-    keep: int = 3  # settings that go on to the second stage
-    seeds: int = 3  # runs of each setting
-    tau: tuple[float, ...] = (0.2, 0.3, 0.4)
-    beta: tuple[float, ...] = (0.5, 0.7, 0.9)
-    lam: tuple[float, ...] = (1e-5, 1e-4, 1e-3)
-    eta: tuple[float, ...] = (1e-3,)
-    depth: tuple[int, ...] = (1, 2)
-    width: int = 64  # features of keys and values
+    objective: str = choice("loss", OBJECTIVES)  # what is scored
+    tokens: int = whole(10_000, FEWEST, MOST)  # tokens of the first stage, which runs every setting
+    final_tokens: int = 100_000  # tokens of the second stage; as many as tokens: the full grid in one stage
+    keep: int = whole(3, 1, LARGEST_GRID)  # settings that continue to the second stage
+    seeds: int = whole(3, 1, 100)  # runs of each setting
+    tau: tuple[float, ...] = (0.2, 0.3, 0.4)  # surprise thresholds, 0 to 1
+    beta: tuple[float, ...] = (0.5, 0.7, 0.9)  # momenta of surprise, 0 to 1
+    lam: tuple[float, ...] = (1e-5, 1e-4, 1e-3)  # decays per silent token (lambda), 0 to 1
+    eta: tuple[float, ...] = (1e-3,)  # step sizes, 0 to 10
+    depth: tuple[int, ...] = (1, 2)  # matrices of the memory, 1 to 4
+    width: int = whole(64, 1, 8192)  # features of keys and values
 
     def __post_init__(self) -> None:
-        check_choice("objective", self.objective, OBJECTIVES)
-        check_integer("tokens", self.tokens, FEWEST, MOST)
+        check_settings(self)
         check_integer("final_tokens", self.final_tokens, self.tokens, MOST)
-        check_integer("keep", self.keep, 1, LARGEST_GRID)
-        check_integer("seeds", self.seeds, 1, 100)
         for name in Setting._fields:
             values = tuple(getattr(self, name))
             for value in values:
-                _check_value(name, value)
+                check, bounds = (check_integer, (1, 4)) if name == "depth" else (check_number, SETTING_RANGES[name])
+                check(name, value, *bounds)
             if not values or len(set(values)) < len(values):
-                raise ConfigError(f"{name} must hold at least 1 value and none twice, not {list(values)}")
+                text = "{name} must hold at least 1 value and none twice, not {values}"
+                raise ConfigError(text, name=Message(name), values=list(values))
             object.__setattr__(self, name, values)  # a list becomes a tuple
-        check_integer("width", self.width, 1, 8192)
         check_integer("number of settings", len(self.settings()), 1, LARGEST_GRID)
 
     def settings(self) -> list[Setting]:
@@ -75,13 +75,6 @@ class TuneConfig:
         """Token updates of the two stages against the full grid."""
         keep = self.keep if self.two_stages else 0
         return cost(len(self.settings()), self.tokens, self.final_tokens, keep, self.seeds)
-
-
-def _check_value(name: str, value: object) -> None:
-    if name == "depth":
-        check_integer(name, value, 1, 4)
-    else:
-        check_number(name, value, *SETTING_RANGES[name])
 
 
 class Job(NamedTuple):
@@ -102,20 +95,18 @@ def run_job(job: Job, beat: Beat | None = None) -> list[dict]:
     """A row per setting: the setting, seed, tokens, score (None: diverged), writes_per_1k, norm_end, diverged_at,
     seconds (its share of the batch's compute time). `beat` is called now and then with the batch and the tokens read.
     """
-    objective = OBJECTIVES[job.objective]
-    text, judged = objective.prepare(_source(job.text, job.tokens), job.tokens, job.seed)
+    objective, bundled = OBJECTIVES[job.objective], bundled_text()
+    source = bundled * (job.tokens // len(bundled) + 1) if job.text is None else job.text  # repeated where too short
+    text, judged = objective.prepare(source, job.tokens, job.seed)
     memory = MemoryConfig.preset("recipe", dim=job.width, depth=job.settings[0].depth)
     base = SimulationConfig(tokens=job.tokens, seed=job.seed, memory=memory)
     configs = [replace(base, tau=s.tau, beta=s.beta, lam=s.lam, eta=s.eta) for s in job.settings]
-    rows, told = [], beat and (lambda read: beat(job, read))
+    told = None if beat is None else lambda read: beat(job, read)
+    rows = []
     for setting, trace in zip(job.settings, simulate_many(configs, text, beat=told), strict=True):
         score = objective.score(trace, text, judged) if trace.diverged_at is None else math.inf
-        row = {
-            **setting._asdict(),
-            "seed": job.seed,
-            "tokens": job.tokens,
-            "score": score if math.isfinite(score) else None,
-        }
+        row = {**setting._asdict(), "seed": job.seed, "tokens": job.tokens}
+        row["score"] = score if math.isfinite(score) else None
         summary = trace.summary()
         rows.append(row | {name: summary[name] for name in ("writes_per_1k", "norm_end", "diverged_at", "seconds")})
     return rows
@@ -126,24 +117,11 @@ def plan_jobs(config: TuneConfig, settings: list[Setting], tokens: int, done: Co
     jobs = []
     for depth, seed in itertools.product(config.depth, range(config.seeds)):
         wanted = [s for s in settings if s.depth == depth and Key(s, seed, tokens) not in done]
-        size = _batch(config.width, depth, tokens)
-        jobs += [
-            Job(tuple(wanted[i : i + size]), seed, tokens, config.objective, config.width, text)
-            for i in range(0, len(wanted), size)
-        ]
+        widest = max(max(shape) for shape in layer_shapes(MemoryConfig(dim=config.width, depth=depth)))
+        size = max(1, BATCH // (widest * tokens))
+        batches = [tuple(wanted[start : start + size]) for start in range(0, len(wanted), size)]
+        jobs += [Job(batch, seed, tokens, config.objective, config.width, text) for batch in batches]
     return jobs
-
-
-def _batch(width: int, depth: int, tokens: int) -> int:
-    widest = max(max(shape) for shape in layer_shapes(MemoryConfig(dim=width, depth=depth)))
-    return max(1, BATCH // (widest * tokens))
-
-
-def _source(text: str | None, tokens: int) -> str:
-    if text is not None:
-        return text
-    bundled = bundled_text()  # goes round where it is shorter
-    return bundled * (tokens // len(bundled) + 1)
 
 
 @dataclass(frozen=True)
@@ -175,23 +153,35 @@ class Tuning:
         line = next(iter(self.table("final") or self.table("coarse")), None)
         return line if line and line["mean"] is not None else None
 
-    def verdict(self) -> str:
+    def verdict(self) -> Message:
         """The best setting in one line, and whether its lead is more than noise."""
-        best = self.best
+        best, config = self.best, self.config
         if best is None:
-            return "no setting has a score"
-        noise = "" if best["spread"] is None else f" +- {best['spread']:.2g}"
-        told = f"{setting_of(best)}: {self.config.objective} {best['mean']:.4g}{noise} at {best['tokens']} tokens"
-        told += "" if self.complete else ", not finished"
-        if self.config.seeds < 2:
-            return f"{told}; one seed: noise unknown"
+            return Message("no setting has a score")
+        score = f"{best['mean']:.4g}"
+        if best["spread"] is not None:
+            score = Message("{mean} +- {spread}", mean=score, spread=f"{best['spread']:.2g}")
+        told = Message(
+            "{setting}: {objective} {score} at {tokens} tokens",
+            setting=setting_of(best).message,
+            objective=Message(config.objective),
+            score=score,
+            tokens=best["tokens"],
+        )
+        if not self.complete:
+            told = Message("{told}, not finished", told=told)
+        if config.seeds < 2:
+            return Message("{told}; one seed: noise unknown", told=told)
         lines = self.table("final") or self.table("coarse")
-        ties = sum(line["tie"] for line in lines) - 1
-        told += f"; a tie with {ties} of {len(lines) - 1}" if ties else "; ahead by more than the noise"
-        cut = sum(line["tie"] for line in self.table("coarse"))
-        kept = min(self.config.keep, len(self.config.settings()))
-        by_chance = self.config.two_stages and cut > kept
-        return f"{told}; the first stage kept {kept} of {cut} that tied" if by_chance else told
+        rivals = sum(line["tie"] for line in lines) - 1
+        if rivals:
+            told = Message("{told}; a tie with {ties} of {others}", told=told, ties=rivals, others=len(lines) - 1)
+        else:
+            told = Message("{told}; ahead by more than the noise", told=told)
+        kept, cut = min(config.keep, len(config.settings())), sum(line["tie"] for line in self.table("coarse"))
+        if config.two_stages and cut > kept:
+            told = Message("{told}; the first stage kept {kept} of {cut} that tied", told=told, kept=kept, cut=cut)
+        return told
 
 
 class Step(NamedTuple):
@@ -215,9 +205,9 @@ def tune(
 ) -> Tuning:
     """Searches the grid in two stages, on the bundled text or on `text`. Recipe: section 3.
 
-    folder    keeps all rows, so that a stopped search goes on with the same call; a larger grid, more seeds or other
-              lengths run what is missing alone
-    workers   processes; more than 1 goes through joblib, by default on this machine, or wherever the caller's
+    folder    keeps all rows, so that the same call continues a stopped search; a larger grid, more seeds or other
+              lengths run only what is missing
+    workers   processes; more than 1 needs joblib, by default on this machine, or wherever the caller's
               `joblib.parallel_config` says (Dask, Ray)
     progress  called after each batch with the token updates done, their total, and the stage
     stop      asked after each batch; once true, the search returns incomplete. KeyboardInterrupt keeps the rows too
@@ -225,8 +215,11 @@ def tune(
     Raises ConfigError for bad settings, text that is too short, or a folder that cannot be used.
     """
     check_integer("workers", workers, 1, 1024)
-    text = None if text is None else _long_enough(check_text(text), config.final_tokens)
-    digest = hashlib.sha256((bundled_text() if text is None else text).encode("utf-8", "replace")).hexdigest()
+    source = (bundled_text() if text is None else check_text(text)).encode("utf-8", "replace")
+    if text is not None and len(source) < config.final_tokens:
+        problem = "final_tokens must be at most {size}, the bytes of the text, not {tokens}"
+        raise ConfigError(problem, size=len(source), tokens=config.final_tokens)
+    digest = hashlib.sha256(source).hexdigest()
     about = {"objective": config.objective, "width": config.width, "text": digest[:16]}
     store = Store(None if folder is None else Path(folder) / ROWS_FILE, about)
     with store.held(), contextlib.closing(steps(config, store, text=text, workers=workers)) as search:
@@ -243,32 +236,27 @@ def steps(
 ) -> Iterator[Step]:
     """The search a batch at a time: a Step as each stage begins and after each of its batches.
 
-    What `store` holds is not run again, so a search that was left goes on with the same store, which must belong to
-    this objective, width and text. `beat`: see run_job; with 1 worker alone.
+    What `store` holds is not run again, so the same store continues a search that was left; it must belong to this
+    objective, width and text. `beat`: see run_job; only with 1 worker.
     """
-    settings, before = config.settings(), []
-    for stage, tokens in (("coarse", config.tokens), ("final", config.final_tokens))[: 1 + config.two_stages]:
-        wanted = [Key(setting, seed, tokens) for setting in settings for seed in range(config.seeds)]
+    settings, wanted, total = config.settings(), [], config.cost().two_stage
+    stages = {"coarse": config.tokens, "final": config.final_tokens} if config.two_stages else {"coarse": config.tokens}
+    for stage, tokens in stages.items():
         jobs = plan_jobs(config, settings, tokens, store.rows, text)
-        yield _stand(config, stage, len(jobs), before, wanted, store)
+        wanted += [Key(setting, seed, tokens) for setting in settings for seed in range(config.seeds)]
         with contextlib.closing(_work(jobs, workers, beat)) as batches:
-            for left, rows in zip(reversed(range(len(jobs))), batches, strict=True):
-                store.add(rows)
-                yield _stand(config, stage, left, before, wanted, store)
-        found = _stand(config, stage, 0, before, wanted, store).found
-        before, settings = found.rows, found.chosen
+            for left in reversed(range(len(jobs) + 1)):
+                if left < len(jobs):
+                    store.add(next(batches))
+                rows = [store.rows[key] for key in wanted if key in store.rows]
+                found = Tuning(config, rows, complete=stage == list(stages)[-1] and not left)
+                yield Step(stage, left, sum(row["tokens"] for row in rows), total, found)
+        settings = found.chosen
 
 
 def so_far(config: TuneConfig, store: Store) -> Tuning:
-    """What the rows of a store say of a search; nothing is run. On the bundled text."""
+    """What the rows of a store say of a search on the bundled text; nothing is run."""
     return next(step for step in steps(config, store) if step.left or step.found.complete).found
-
-
-def _stand(config: TuneConfig, stage: str, left: int, before: list[dict], wanted: list[Key], store: Store) -> Step:
-    rows = before + [store.rows[key] for key in wanted if key in store.rows]
-    last = stage == "final" or not config.two_stages
-    done = sum(row["tokens"] for row in rows)
-    return Step(stage, left, done, config.cost().two_stage, Tuning(config, rows, last and not left))
 
 
 def _work(jobs: list[Job], workers: int, beat: Beat | None) -> Iterator[list[dict]]:
@@ -290,10 +278,3 @@ def _work(jobs: list[Job], workers: int, beat: Beat | None) -> Iterator[list[dic
         return
     with contextlib.closing(parallel(calls)) as batches:
         yield from batches
-
-
-def _long_enough(text: str, tokens: int) -> str:
-    size = len(text.encode("utf-8", "replace"))
-    if size < tokens:
-        raise ConfigError(f"final_tokens must be at most {size}, the bytes of the text, not {tokens}")
-    return text

@@ -15,10 +15,9 @@ from typing import NamedTuple
 from ..errors import ConfigError
 from ..files import held, parse, read_bytes, write_whole, writing_to
 from ..kept import DIGEST, digest
+from ..messages import Message
 
 FORMAT = "titans_mini.tune"
-# Student's t that 1 in 20 passes by chance, for 1, 2, 3 ... degrees of freedom; beyond the last, the last.
-T_95 = (6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812)
 
 
 class Setting(NamedTuple):
@@ -30,8 +29,14 @@ class Setting(NamedTuple):
     eta: float
     depth: int
 
+    @property
+    def message(self) -> Message:
+        """The setting in words."""
+        text = "tau {tau:g}, beta {beta:g}, lam {lam:g}, eta {eta:g}, depth {depth}"
+        return Message(text, **self._asdict())
+
     def __str__(self) -> str:
-        return ", ".join(f"{name} {value:g}" for name, value in zip(self._fields, self, strict=True))
+        return str(self.message)
 
 
 class Key(NamedTuple):
@@ -72,7 +77,7 @@ class Store:
             if self.path is not None:
                 with writing_to("out", self.path):
                     self.path.parent.mkdir(parents=True, exist_ok=True)
-                    busy = f"out {str(self.path)!r} is in use by another search"
+                    busy = Message("out {file} is in use by another search", file=repr(str(self.path)))
                     stack.enter_context(held(self.path.with_name(self.path.name + ".lock"), busy))
                 self._load()  # what another search added before this one held the file
             yield
@@ -93,16 +98,17 @@ class Store:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise ConfigError(f"out {str(self.path)!r} cannot be used: {error.strerror or error}") from None
+            raise self._error("cannot be used: {reason}", reason=error.strerror or error) from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ConfigError(f"out {str(self.path)!r} is not the file of a search: {error}") from None
+            raise self._error("is not the file of a search: {reason}", reason=error) from None
         if not intact:
-            raise ConfigError(f"out {str(self.path)!r} is damaged: its checksum does not fit")
+            raise self._error("is damaged: its checksum does not fit")
         if about != json.loads(json.dumps(self.about)):
-            raise ConfigError(
-                f"out {str(self.path)!r} holds a search for another objective, width or text; choose another"
-            )
+            raise self._error("holds a search for another objective, width or text; choose another")
         self.rows = found
+
+    def _error(self, problem: str, **fields: object) -> ConfigError:
+        return ConfigError("out {file} " + problem, file=repr(str(self.path)), **fields)
 
 
 def setting_of(row: dict) -> Setting:
@@ -161,7 +167,9 @@ def _against(scores: list, best: list, sign: int) -> dict:
     behind, count = statistics.fmean(gaps), len(gaps)
     if count < 2:
         return {"behind": behind, "tie": None}
-    noise = T_95[min(count - 1, len(T_95)) - 1] * statistics.stdev(gaps) / math.sqrt(count)
+    from scipy.special import stdtrit  # Student's t; only here, since loading scipy takes a quarter of a second
+
+    noise = float(stdtrit(count - 1, 0.95)) * statistics.stdev(gaps) / math.sqrt(count)
     return {"behind": behind, "tie": behind <= noise}
 
 

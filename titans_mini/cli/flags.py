@@ -1,0 +1,51 @@
+"""Flags from the fields of a settings class: type, default and range are the field's, the help is its comment."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+
+from ..settings import comments, limits
+
+
+def spellings(name: str) -> list[str]:
+    """The flags of a field, the last of which is the clearest."""
+    return ["--lam", "--lambda"] if name == "lam" else ["--" + name.replace("_", "-")]
+
+
+def add_flags(command, settings: object, names: Iterable[str] | None = None, **renamed: str) -> None:
+    """One flag for each field that has a comment, or for the named ones; `dim="width"` names the flag of a field.
+
+    `settings` holds the defaults. The flag of a tuple takes one value or several.
+    """
+    meanings = comments(type(settings))
+    for name in names or meanings:
+        value, flag = getattr(settings, name), renamed.get(name, name)
+        values = value if isinstance(value, tuple) else (value,)
+        command.add_argument(
+            *spellings(flag),
+            dest=name,
+            metavar=flag.upper(),
+            type=str if value is None else type(values[0]),
+            nargs="+" if isinstance(value, tuple) else None,
+            default=value,
+            help=meanings[name] + _allowed(limits(type(settings), name), values),
+        )
+
+
+def _allowed(bounds: tuple, default: tuple) -> str:
+    """The range or the choices of a flag and its default, in parentheses."""
+    parts = []
+    if len(bounds) == 2:
+        low, high = (f"{bound:,}" if isinstance(bound, int) else f"{bound:g}" for bound in bounds)
+        parts.append(f"{low} to {high}")
+    elif bounds:
+        parts.append(", ".join(bounds[0]))
+    shown = " ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in default)
+    parts += [f"default {shown}"] if shown not in ("", "None") else []
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+def given(options: argparse.Namespace, names: Iterable[str]) -> dict:
+    """The values of these flags by their fields."""
+    return {name: getattr(options, name) for name in names}
