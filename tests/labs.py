@@ -10,7 +10,7 @@ import ipywidgets
 import plotly.graph_objects as go
 from reading import shape_of
 
-from titans_course.lab.texts import LANGUAGES
+from titans_course.language import LANGUAGES
 from titans_mini.tune import TuneConfig, Tuning
 
 UNSAID = (ipywidgets.Box, go.FigureWidget)

@@ -57,7 +57,9 @@ def say(context: str, key: str, language: str = DEFAULT, /, **fields: object) ->
 
 
 def tell(message: object, language: str = DEFAULT) -> str:
-    """A message of the package in that language. What has no translation, and what is no `Message`, stays."""
+    """A message of the package, or that of an error, in that language; anything without a translation stays."""
+    if isinstance(message, Exception) and message.args:
+        message = message.args[0]
     if language == DEFAULT or not isinstance(message, Message):
         return str(message)
     text = catalogue(language).get((None, message.template), message.template)

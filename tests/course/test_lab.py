@@ -197,7 +197,7 @@ def test_shown_code_repeats_the_run(settings):
 @pytest.mark.parametrize("view", ["time", "recall", "momentum", "memory_norm"])
 def test_every_control_says_what_it_does(view):
     question = Prediction("How many?", writes_per_1k)
-    lab = SimulatorLab(tokens=SHORT, view=view, predict=question, controls=module.CONTROLS)
+    lab = SimulatorLab(tokens=SHORT, view=view, predict=question, controls=tuple(SimulatorLab.table))
     seen = list(children(lab.panel))
     lab.guess.value = "1"
     lab.reveal.click()

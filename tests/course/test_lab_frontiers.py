@@ -8,7 +8,7 @@ import pytest
 from labs import check_controls
 
 from titans_course.lab import frontiers as module
-from titans_course.lab.frontiers import CONTROLS, FrontiersLab
+from titans_course.lab.frontiers import FrontiersLab
 from titans_course.reward import RewardConfig
 from titans_course.studies.frontiers import TAUS, sweep
 from titans_mini import ConfigError
@@ -119,5 +119,5 @@ def test_wrong_options_are_named_at_once(option, value):
 
 def test_every_control_says_what_it_does():
     lab = FrontiersLab(tau=0.33)  # a value without a mark gets one
-    assert lab.tau.value == 0.33 and set(lab.controls) == set(CONTROLS)
+    assert lab.tau.value == 0.33 and set(lab.controls) == set(FrontiersLab.table)
     check_controls(lab)

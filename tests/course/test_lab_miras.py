@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 import pytest
 from labs import check_controls
 
-from titans_course.lab.miras import DIM, PLAIN, TOKENS, VIEWS, MirasLab, mend
+from titans_course.lab.miras import DIM, PLAIN, TOKENS, VIEWS, MirasLab, repairs
 from titans_course.studies.asking import ask, judge
 from titans_course.studies.streams import make_pairs
 from titans_mini.errors import ConfigError
@@ -81,7 +81,7 @@ def test_every_change_named_makes_the_combination_possible_and_none_is_left_out(
     assert len(seen) >= 8
     for combination in seen.values():
         named = set()
-        for line in mend(combination):
+        for line in repairs(combination):
             knob, names = line.removeprefix("change ").split(" to ")
             named |= {(knob, name) for name in names.split(" or ")}
         expected = {
@@ -94,7 +94,7 @@ def test_every_change_named_makes_the_combination_possible_and_none_is_left_out(
 
 
 def test_two_reasons_at_once_are_not_mended_by_one_change():
-    assert mend(Combination("mlp", "yaad", "kl", "adam", "constant")) == []
+    assert repairs(Combination("mlp", "yaad", "kl", "adam", "constant")) == []
     lab = open_lab(pairs=2)
     lab.bias.value, lab.retention.value, lab.algorithm.value = "yaad", "kl", "adam"
     lab.flush()

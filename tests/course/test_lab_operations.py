@@ -7,7 +7,7 @@ import torch
 from labs import check_controls
 
 from titans_course.lab import operations as module
-from titans_course.lab.operations import CONTROLS, QUESTION, DrillLab, first_alarm, make_engine, report
+from titans_course.lab.operations import QUESTION, DrillLab, first_alarm, make_engine, report
 from titans_course.studies.drill import Drill, DrillConfig
 from titans_mini import TitansConfig, TitansLM
 from titans_mini.errors import ConfigError
@@ -106,5 +106,5 @@ def test_wrong_options_are_named_at_once(name):
 
 def test_every_control_says_what_it_does():
     lab = DrillLab(SHORT, engine="recipe")
-    assert list(lab.controls) == list(CONTROLS)
+    assert list(lab.controls) == list(DrillLab.table)
     check_controls(lab)

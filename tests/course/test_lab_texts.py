@@ -1,29 +1,26 @@
-"""The labs' texts: whole in both languages, all of them used, and switched in place without touching anything else."""
+"""The labs speak both languages: a switch changes all words in place and nothing else."""
 
 import re
 from functools import partial
 from pathlib import Path
-from string import Formatter
 
 import pytest
 from labs import CHINESE, GRIDS, inside, state
 from reading import words_of
 from words import english as latin
 
-from titans_course.chinese import phrase
+from titans_course import language as languages
 from titans_course.lab import FailureLab, Prediction, SimulatorLab
-from titans_course.lab import texts as module
 from titans_course.lab.bug_hunt import BugHuntLab
 from titans_course.lab.claims import ClaimsLab
 from titans_course.lab.frontiers import FrontiersLab
 from titans_course.lab.miras import MirasLab
 from titans_course.lab.operations import DrillLab
 from titans_course.lab.parallel import ParallelLab
-from titans_course.lab.texts import TEXTS, VARIABLE, choose, translate
 from titans_course.lab.tuning import TuningLab
 from titans_course.lab.variants import RecallLab
+from titans_course.language import VARIABLE, choose
 from titans_course.studies.drill import DrillConfig
-from titans_course.studies.gallery import FAILURES
 from titans_mini import ConfigError
 
 LABS = {
@@ -39,32 +36,8 @@ LABS = {
     "bug_hunt": BugHuntLab,
 }
 GUESSES = {"claims": "holds", "bug_hunt": "rows", "operations": "loss 300", "gallery": None}
-SYMBOLS = {
-    "alpha = 1",
-    "eta = 0",
-    "theta = 0",
-    "loss 300，或 none",
-    "{key}：{claim}",
-    "{title} → {claim}？",
-    "A：{numbers}",
-}
-SYMBOLS |= {"{kind}：{error}", "“{answer}”", " {answer:.4g} {unit}", "{papers}（{source}）"}
-FOLDER = Path(module.__file__).parents[1]
+FOLDER = Path(languages.__file__).parent / "lab"
 every = pytest.mark.parametrize("name", LABS)
-
-
-def blanks(text: str) -> list[tuple]:
-    return sorted((field, spec) for _, field, spec, _ in Formatter().parse(text) if field is not None)
-
-
-@pytest.mark.parametrize("lab", TEXTS)
-def test_both_languages_have_each_text_with_the_same_blanks(lab):
-    for key, (english, chinese) in TEXTS[lab].items():
-        assert english and blanks(english) == blanks(chinese), key
-        assert not CHINESE.search(english) or key == "language?"
-        assert CHINESE.search(chinese) or chinese in SYMBOLS, key
-    known = {chinese for one in TEXTS.values() for _, chinese in one.values()}
-    assert known >= SYMBOLS
 
 
 def opened(name: str, language: str = "en"):
@@ -78,21 +51,15 @@ def opened(name: str, language: str = "en"):
 
 
 @every
-def test_every_text_is_used(name):
-    """By a widget of that name, as a key in the lab's code, or as one of a family such as `size={size}`."""
-    named = set(LABS[name]()._named)
-    shared = ("panel", "prediction", "words")
-    files = (*shared, "simulator") if name == "gallery" else (*shared, name)
-    code = "\n".join((FOLDER / f"{file}.py").read_text("utf8") for file in files)
-    for key in TEXTS[name] | (TEXTS["panel"] if name == "simulator" else {}):
-        stem = re.split("[?=:]", key)[0]
-        family = "=" in key and (f'"{stem}={{' in code or stem in named)
-        assert f'"{key}"' in code or family or ("=" not in key and stem in named), key
-
-
-def test_a_sentence_of_the_package_is_told_in_the_language():
-    row = FAILURES["tau_low"]
-    assert translate("en", row.rule) == row.rule and translate("zh", row.rule) == phrase(row.rule) != row.rule
+def test_every_text_of_a_lab_belongs_to_a_widget_or_is_said(name, monkeypatch):
+    """What a widget of that name shows, or what the lab's code names."""
+    lab = LABS[name]()
+    code = "\n".join(path.read_text("utf8") for path in FOLDER.glob("*.py"))
+    for context, key in languages.catalogue("en"):
+        if context == lab.context:
+            stem = re.split("[?=:]", key)[0]
+            said = f'"{key}"' in code or ("=" in key and f'"{stem}={{' in code)
+            assert said or stem in lab._named, key
 
 
 @every
@@ -101,7 +68,7 @@ def test_a_switch_changes_all_words_and_nothing_else(name):
     first, words = state(lab), [spoken(widget) for widget in inside(lab.panel)]
     title = lab.figure.layout.title.text
     lab.language.value = "zh"
-    assert state(lab) == first and lab.say.language == "zh" and CHINESE.search(lab.message.value)
+    assert state(lab) == first and lab.language.value == "zh" and CHINESE.search(lab.message.value)
     assert not title or lab.figure.layout.title.text.startswith("你的预测")
     lab.language.value = "en"
     assert state(lab) == first and lab.figure.layout.title.text == title
@@ -164,7 +131,7 @@ def test_the_environment_chooses_the_language_unless_the_call_does(monkeypatch):
     monkeypatch.delenv(VARIABLE, raising=False)
     assert choose() == "en"
     monkeypatch.setenv(VARIABLE, "zh")
-    assert choose() == "zh" and choose("en") == "en" and FailureLab(tokens=60).say.language == "zh"
+    assert choose() == "zh" and choose("en") == "en" and FailureLab(tokens=60).language.value == "zh"
     monkeypatch.setenv(VARIABLE, "de")
     with pytest.raises(ConfigError, match=f"{VARIABLE} must be one of en, zh, not 'de'"):
         SimulatorLab(tokens=60)

@@ -42,7 +42,7 @@ def sweep_figure(
             colour = COLOURS[LINES[index % len(LINES)]]
             line = go.Scatter(
                 x=list(taus), y=np.array([getattr(outcome, measure) for outcome in outcomes], dtype=np.float32),
-                name=name, legendgroup=name, showlegend=row == 1, mode="lines",
+                name=name, legendgroup=str(index), showlegend=row == 1, mode="lines",
                 line={"color": colour, "dash": DASHES[index % len(DASHES)], "width": 2},
                 customdata=[outcome.writes for outcome in outcomes],
                 hovertemplate=say(TOLD[measure]),

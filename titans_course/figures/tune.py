@@ -41,12 +41,6 @@ def varied(lines: list[dict]) -> list[str]:
     return [name for name in Setting._fields if len({line[name] for line in lines}) > 1]
 
 
-def spelled(setting: Setting) -> Message:
-    """A setting as a label."""
-    values = {name: f"{value:g}" for name, value in setting._asdict().items()}
-    return Message("tau {tau}, beta {beta}, lam {lam}, eta {eta}, depth {depth}", **values)
-
-
 def heat_maps(
     lines: list[dict], objective: str, *, pairs: list[tuple[str, str]] | None = None, height: int = 300,
     say: Say = Message,
@@ -85,7 +79,7 @@ def noise_figure(
     """
     lines = [line for line in found.table(stage) if line["mean"] is not None][:most]
     names = [name for name in Setting._fields if len(getattr(found.config, name)) > 1] or list(Setting._fields)
-    labels = [say(spelled(setting_of(line))) for line in lines]
+    labels = [say(setting_of(line).message) for line in lines]
     if short:
         labels = [", ".join(f"{line[name]:g}" for name in names) for line in lines]
     spread = {"type": "data", "array": [line["spread"] or 0.0 for line in lines], "color": TAU}
@@ -160,7 +154,7 @@ def stages_figure(
     for (name, settings), colour in zip(groups.items(), (TIE, BEHIND), strict=True):
         figure.add_scatter(
             x=[coarse[setting] for setting in settings], y=[final[setting] for setting in settings], mode="markers",
-            name=name, text=[say(spelled(setting)) for setting in settings], marker={"size": 9, "color": colour},
+            name=name, text=[say(setting.message) for setting in settings], marker={"size": 9, "color": colour},
             hovertemplate="%{text}<br>" + say("short %{x:.4g}, long %{y:.4g}") + NO_NAME,
         )  # fmt: skip
     marks = {say("best on the long stream"): (order(long)[0], "circle-open", 18)}

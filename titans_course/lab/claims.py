@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import ipywidgets as w
+from functools import partial
 
-from titans_mini.errors import check_choice
+import plotly.graph_objects as go
 
+from .. import language as languages
 from ..claims import CLAIMS, VERDICTS, Reading, load_results
 from ..claims.report import Result
+from ..claims.view import label
 from ..figures.claims import finding_figure
+from .controls import pick, rename, w
 from .prediction import Prediction, PredictionPanel, asked
-from .words import rename, roomy
 
-QUESTION = asked("claims", lambda result: result.finding.verdict, choices=VERDICTS)
+QUESTION = asked("lab.claims", lambda result: result.finding.verdict, choices=VERDICTS)
 
 
 class ClaimsLab(PredictionPanel):
-    """Choose a claim, predict its verdict, then see figures, rule and command; each claim asks anew.
+    """Choose a claim, predict its verdict, then see figures, rule and command; each claim has a new question.
 
     `results` are those of the package unless others are given. `lab.claim.value = "beta"` chooses one by its key.
     """
 
-    texts = "claims"
+    context = "lab.claims"
+    table = {"claim": pick(CLAIMS, "share", width="95%")}
 
     def __init__(
         self,
@@ -34,38 +37,26 @@ class ClaimsLab(PredictionPanel):
         super().__init__(predict, language)
         self.results = load_results() if results is None else results
         self.found: Result | None = None
-        choices = w.Dropdown(options=list(CLAIMS), value=check_choice("claim", claim, CLAIMS))
-        choices.layout.width = "95%"
-        self.claim = self._name("claim", roomy(choices))
-        self.controls = {"claim": self.claim}
+        self._make_controls(claim=claim)
         self.words = self._name("words", w.HTML())
         self._reword()
         self._watch(self.claim, self._close)
-        self._watch(self.claim, self.changed)
-        self._close()
-        self.changed()
-        self.flush()
+        self._begin()
 
     def _close(self, _=None) -> None:
-        """Another claim: what was seen of the last one goes, and the question comes back."""
-        self.is_open, self.answer, self.found = self.predict is None, None, None
-        if self.predict is not None:
-            self.guess.value = None
-        self.stage.draw(type(self.stage.figure)())
-        self._tell(list)
+        super()._close()
         self._describe()
-        self._arrange()
 
     def _reword(self) -> None:
         super()._reword()
-        said = "claim_zh" if self.say.language == "zh" else "claim"
+        said = "claim_zh" if self.language.value == "zh" else "claim"
         rename(self.claim, {key: self.say("row", key=key, claim=getattr(row, said)) for key, row in CLAIMS.items()})
         self._describe()
 
     def _describe(self) -> None:
         row = CLAIMS[self.claim.value]
-        other = row.claim if self.say.language == "zh" else row.claim_zh
-        papers = self.say.about("papers", self.claim.value, row.papers)
+        other = row.claim if self.language.value == "zh" else row.claim_zh
+        papers = self._about("papers", self.claim.value, row.papers)
         if row.source != "none":
             papers = self.say("source", papers=papers, source=row.source)
         self.words.value = self.say("papers", other=other, section=row.section, papers=papers)
@@ -80,15 +71,16 @@ class ClaimsLab(PredictionPanel):
         key = self.claim.value
         row, self.found = CLAIMS[key], self.results.get(key)
         if self.found is None:
-            self.stage.draw(type(self.stage.figure)())
+            self._draw(lambda say: go.Figure())
             self._tell(lambda: [self.say("missing"), row.before, row.command])
             return
-        finding = self.found.finding
-        figure = finding_figure(finding, key)
-        if self.answer is not None and self._asked == key:
-            self._title(figure, self.found, top=80)
-        self.stage.draw(figure)
         found = self.found
+
+        def draw(say):
+            labels = partial(label, language=self.language.value)
+            return finding_figure(found.finding, key, labels=labels, say=say)
+
+        self._draw(draw, found, top=80)
         self._tell(lambda: self._report(key, found))
 
     def _report(self, key: str, found: Result) -> list[str]:
@@ -99,17 +91,20 @@ class ClaimsLab(PredictionPanel):
             told = [self.say("ways", verdict=verdict)]
             told += [self._reading(key, number, reading) for number, reading in enumerate(readings, 1)]
         else:
-            told = [self.say("judged", verdict=verdict, told=self.say.translate(found.finding.told))]
-        rules = [self.say("rule", rule=self.say.about("rule", key, row.rule))]
+            told = [self.say("judged", verdict=verdict, told=self.tell(found.finding.told))]
+        rules = [self.say("rule", rule=self._about("rule", key, row.rule))]
         for number, (name, way) in enumerate(row.ways.items(), 1):
-            rule = self.say.about("reading_rule", f"{key}.{name}", way.rule)
+            rule = self._about("reading_rule", f"{key}.{name}", way.rule)
             rules.append(self.say("reading_rule", number=number, rule=rule))
         return [*told, *rules, self.say("measured", **measured)]
 
     def _reading(self, key: str, number: int, reading: Reading) -> str:
-        means = self.say.about("reading", f"{key}.{reading.name}", CLAIMS[key].ways[reading.name].means)
+        means = self._about("reading", f"{key}.{reading.name}", CLAIMS[key].ways[reading.name].means)
         verdict = self.say(f"answer={reading.verdict}")
-        return self.say("reading", number=number, means=means, verdict=verdict, told=self.say.translate(reading.told))
+        return self.say("reading", number=number, means=means, verdict=verdict, told=self.tell(reading.told))
+
+    def _about(self, group: str, name: str, english: str) -> str:
+        return languages.about(group, name, english, self.language.value)
 
     def _subject(self) -> str:
         return self.claim.value

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import ipywidgets as w
-
 from titans_mini.errors import ConfigError, check_choice
+from titans_mini.messages import Message
 from titans_mini.operate import ALARMS, LanguageEngine, RecipeEngine, ShadowConfig
 from titans_mini.operate.monitor import named
 from titans_mini.training.checkpoint import load_model
 
+from .. import language as languages
 from ..figures.operate import timeline_figure
 from ..studies.drill import INCIDENTS, Drill, DrillConfig, clean_drill, delays
+from .controls import marks, pick
 from .prediction import Answer, Prediction, PredictionPanel, asked
-from .words import Words, roomy
 
 ENGINES = ("language", "recipe")
 MODEL = "text-mag"
-MARKS = {
-    "duration": (100, 200, 300, 400, 600, 1000, 1500, 2500),
-    "factor": (1.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0),
-    "times": (1.5, 2.0, 3.0, 5.0, 10.0),
-    "hold": (0, 500, 1000, 2000),
-    "worse": (0.01, 0.05, 0.2, 0.5),
-}
-CONTROLS = ("engine", "incident", "duration", "factor", "times", "hold", "worse")
+CONTEXT = "lab.operations"
 
 
 def first_alarm(drill: Drill) -> str:
@@ -45,16 +38,16 @@ class AlarmPrediction(Prediction):
             return "none"
         kind, tokens = "_".join(words[:-1]), "".join(words[-1:])
         if kind not in ALARMS or not tokens.isdecimal():
-            raise ConfigError(f"prediction must be none, or an alarm and tokens such as loss 300, not {entry!r}")
+            text = "prediction must be none, or an alarm and tokens such as loss 300, not {entry}"
+            raise ConfigError(text, entry=repr(entry))
         return f"{named(kind)} after {int(tokens):,} tokens"
 
     def spell(self, answer: Answer, language: str) -> str:
         """As Prediction's."""
-        return super().spell(spell_alarm(str(answer), Words("operations", language)), language)
+        return super().spell(spell_alarm(str(answer), language), language)
 
 
-ENGLISH = Words("operations", "en")
-QUESTION = asked("operations", first_alarm, kind=AlarmPrediction, alarms=", ".join(map(named, ALARMS)))
+QUESTION = asked(CONTEXT, first_alarm, kind=AlarmPrediction, alarms=", ".join(map(named, ALARMS)))
 
 
 class DrillLab(PredictionPanel):
@@ -64,7 +57,16 @@ class DrillLab(PredictionPanel):
     is an attribute: `lab.incident.value = "random_bytes"`.
     """
 
-    texts = "operations"
+    context = CONTEXT
+    table = {
+        "engine": pick(ENGINES),
+        "incident": pick(INCIDENTS),
+        "duration": marks((100, 200, 300, 400, 600, 1000, 1500, 2500), 400, form="{:,}"),
+        "factor": marks((1.5, 2.0, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0), 4.0, form="{:,}"),
+        "times": marks((1.5, 2.0, 3.0, 5.0, 10.0), 3.0, form="{:,}"),
+        "hold": marks((0, 500, 1000, 2000), 2000, form="{:,}"),
+        "worse": marks((0.01, 0.05, 0.2, 0.5), 0.05, form="{:.0%}"),
+    }
 
     def __init__(
         self,
@@ -78,27 +80,10 @@ class DrillLab(PredictionPanel):
         self.config = config or DrillConfig()
         self.drill: Drill | None = None
         self._clean: dict[tuple, Drill] = {}  # the part before the incident, by what it depends on
-        self._make_controls(check_choice("engine", engine, ENGINES))
-        self._arrange()
-        self.changed()
-        self.flush()
-
-    def _make_controls(self, engine: str) -> None:
-        config, limits = self.config, self.config.run.limits
-        shadow = self.config.run.shadow or ShadowConfig()
-        values = {"engine": engine, "incident": config.incident, "duration": config.duration, "factor": config.factor}
-        values |= {"times": limits.times, "hold": limits.hold, "worse": shadow.threshold}
-        self.controls: dict[str, w.Widget] = {}
-        for name, value in values.items():
-            if name in MARKS:
-                spell = "{:.0%}" if name == "worse" else "{:,}"
-                marks = [(spell.format(mark), mark) for mark in sorted({*MARKS[name], value})]
-                made = w.SelectionSlider(options=marks, value=value, continuous_update=False)
-            else:
-                made = w.Dropdown(options=ENGINES if name == "engine" else list(INCIDENTS), value=value)
-            self.controls[name] = self._name(name, roomy(made))
-            setattr(self, name, made)
-            self._watch(made, self.changed)
+        drill, limits, shadow = self.config, self.config.run.limits, self.config.run.shadow or ShadowConfig()
+        strength = {"incident": drill.incident, "duration": drill.duration, "factor": drill.factor}
+        self._make_controls(engine=engine, **strength, times=limits.times, hold=limits.hold, worse=shadow.threshold)
+        self._begin()
 
     @property
     def settings(self) -> tuple[str, DrillConfig]:
@@ -113,13 +98,10 @@ class DrillLab(PredictionPanel):
         """Runs the drill and shows its time line; while closed, nothing."""
         if not self.is_open:
             return
-        self.drill = self._run(*self.settings)
-        figure = timeline_figure(self.drill, height=560 if self.drill.runner.engine.predicts else 420)
-        if self.answer is not None and self._asked == self.settings:
-            self._title(figure, self.drill)
-        self.stage.draw(figure)
-        drill = self.drill
-        self._tell(lambda: report(drill, self.say))
+        drill = self.drill = self._run(*self.settings)
+        height = 560 if drill.runner.engine.predicts else 420
+        self._draw(lambda say: timeline_figure(drill, height=height, say=say), drill)
+        self._tell(lambda: report(drill, self.language.value))
 
     def _run(self, name: str, config: DrillConfig) -> Drill:
         key = (name, config.run)
@@ -130,19 +112,21 @@ class DrillLab(PredictionPanel):
             self._clean[key] = clean_drill(engine, config)
         return self._clean[key].play(config)
 
-    def _subject(self) -> tuple:
-        return self.settings
-
 
 def make_engine(name: str) -> LanguageEngine | RecipeEngine:
     """The engine of that name, as the Operations page of the app has it."""
     return RecipeEngine() if check_choice("engine", name, ENGINES) == "recipe" else LanguageEngine(load_model(MODEL))
 
 
-def report(drill: Drill, say: Words = ENGLISH) -> list[str]:
+def report(drill: Drill, language: str = "en") -> list[str]:
     """What happened after the incident, in plain lines."""
-    lines = [say("first", alarm=spell_alarm(first_alarm(drill), say))]
-    then = [f"{say.translate(named(name))} {delay:,}" for name, delay in delays(drill.events, drill.config.at).items()]
+
+    def say(key: str, **fields) -> str:
+        return languages.say(CONTEXT, key, language, **fields)
+
+    lines = [say("first", alarm=spell_alarm(first_alarm(drill), language))]
+    came = delays(drill.events, drill.config.at).items()
+    then = [f"{languages.tell(Message(named(name)), language)} {delay:,}" for name, delay in came]
     backs = [say("back", token=event.token) for event in drill.events if event.action == "rollback"]
     lines += [say("then", events=", ".join([*then, *backs[:3]]))] if then else []
     bound = drill.runner.monitor.bounds["norm"]
@@ -150,9 +134,10 @@ def report(drill: Drill, say: Words = ENGLISH) -> list[str]:
     return [*lines, say(f"norm={near}", peak=drill.peak, bound=bound)]
 
 
-def spell_alarm(found: str, say: Words) -> str:
+def spell_alarm(found: str, language: str) -> str:
     """What `first_alarm` says, in another language."""
     if found == "none":
-        return say("alarm=none")
+        return languages.say(CONTEXT, "alarm=none", language)
     name, _, rest = found.partition(" after ")
-    return say("alarm", alarm=say.translate(name), tokens=rest.split()[0])
+    alarm = languages.tell(Message(name), language)
+    return languages.say(CONTEXT, "alarm", language, alarm=alarm, tokens=rest.split()[0])

@@ -1,24 +1,29 @@
-"""What all labs share: where a figure is drawn, how changes wait for each other, errors, and the language."""
+"""What all labs share: controls, where a figure is drawn, how changes wait for each other, errors, the language."""
 
 from __future__ import annotations
 
 import asyncio
 import html
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import plotly.graph_objects as go
 
-from .texts import LANGUAGES
-from .words import INSTALL, Words, display, w, word
+from titans_mini.errors import check_choice
+
+from .. import language as languages
+from ..language import LANGUAGES, Say, choose, speaker, tell
+from .controls import INSTALL, Control, build, display, w, word
 
 DELAY = 0.08  # seconds of rest after the last change before a run starts
 MIME = "application/vnd.plotly.v1+json"
 RED = "#C1121F"
 
+Make = Callable[[Say], go.Figure]  # draws a figure with its words
+
 
 def show(figure: go.Figure, text: str = "An interactive figure: run this cell in Jupyter to see it.") -> None:
-    """Displays a figure as data alone, some 100 kB, where plotly's own way would add 5 MB of plotly.js."""
+    """Displays a figure as data only, some 100 kB, where plotly's own way would add 5 MB of plotly.js."""
     display(bundle(figure, text), raw=True)
 
 
@@ -28,14 +33,10 @@ def bundle(figure: go.Figure, text: str) -> dict:
 
 
 class Stage:
-    """Where a lab draws: a FigureWidget that is updated in place, or without anywidget a figure shown anew.
+    """Where a lab draws: a FigureWidget that is updated in place, or without anywidget a figure that is replaced."""
 
-    Figures come in English and are shown in the language of `words`.
-    """
-
-    def __init__(self, words: Words) -> None:
-        self.words = words
-        self.live, self._drawn = True, go.Figure()
+    def __init__(self) -> None:
+        self.live = True
         self.figure: go.Figure
         self.box: w.Widget
         try:
@@ -45,8 +46,6 @@ class Stage:
 
     def draw(self, figure: go.Figure) -> None:
         """Shows `figure` in place of the one before; curves of the same kinds are updated where they are."""
-        self._drawn = figure
-        figure = self.words.translate_figure(figure)
         if not self.live:
             self.figure = figure
             message = {"output_type": "display_data", "data": bundle(figure, "figure"), "metadata": {}}
@@ -65,74 +64,102 @@ class Stage:
             live.layout.title.text = ""  # a browser keeps what the next layout does not name
         live.layout = figure.layout
 
-    def redraw(self, title: str | None = None) -> None:
-        """The same figure in the language as it is now, and under another title if one is given."""
-        if title is not None:
-            self._drawn.layout.title.text = title
-        self.draw(self._drawn)
-
 
 class Panel:
-    """A widget with a stage and a line for messages, whose runs wait until the changes pause.
+    """A widget with controls, a stage and a line for messages, whose runs wait until the changes pause.
 
     `language` is "en" or "zh"; without it, that of the environment's TITANS_MINI_LANGUAGE. It is also a switch in the
     panel: `lab.language.value = "zh"` changes all words and nothing else. ConfigError for any other language.
     """
 
-    texts = "panel"  # its module in `titans_course.lab.texts`
+    context = "lab"  # of its texts in the catalogues
     constants: dict[str, object] = {}  # numbers that its texts name
+    table: dict[str, Control] = {}  # its controls by name, each an attribute
 
     def __init__(self, language: str | None = None) -> None:
-        self.say = Words(self.texts, language, **self.constants)
-        self.stage = Stage(self.say)
+        self.stage = Stage()
         self.runs = 0  # how often `compute` was called
         self.panel = w.VBox()
+        self.controls: dict[str, w.DOMWidget] = {}
         self._named: dict[str, w.DOMWidget] = {}
         self._switching = False
         self._todo: Callable[[], None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._told: tuple[Callable[[], list[str]], bool] = (list, False)
-        self.message = self._name("message", w.HTML())
+        self._make: Make = lambda say: go.Figure()
         options = [(name, key) for key, name in LANGUAGES.items()]
-        self.language = w.ToggleButtons(options=options, value=self.say.language)
+        self.language = w.ToggleButtons(options=options, value=choose(language))
         self.language.style.button_width = "5rem"
         self._name("language", self.language)
+        self.message = self._name("message", w.HTML())
         self.language.observe(self._switch, "value")
+
+    def say(self, key: str, /, **fields: object) -> str:
+        """A text of the lab, in the panel's language."""
+        return languages.say(self.context, key, self.language.value, **self.constants, **fields)
+
+    def tell(self, message: object) -> str:
+        """A message or an error of the package, in the panel's language."""
+        return tell(message, self.language.value)
+
+    def _make_controls(self, heard: Mapping[str, Callable] | None = None, /, **values) -> None:
+        """Builds the table's controls at these values; ConfigError for one that it does not have or take.
+
+        A change calls `changed`, or what `heard` has for the control.
+        """
+        for name in values:
+            check_choice("control", name, self.table)
+        for name, control in self.table.items():
+            widget = build(name, control, values.get(name, control.default))
+            self.controls[name] = self._name(name, widget)
+            setattr(self, name, widget)
+            self._watch(widget, (heard or {}).get(name, self.changed))
+
+    @property
+    def settings(self) -> object:
+        """The values of the controls, in their order."""
+        return tuple(control.value for control in self.controls.values())
 
     def _name(self, key: str, widget: w.DOMWidget) -> w.DOMWidget:
         """Gives a widget its words, now and whenever the language changes."""
         self._named[key] = widget
-        word(widget, key, self.say)
+        names = self.table[key].names if key in self.table else ""
+        word(widget, key, self.context, self.language.value, names=names, **self.constants)
         return widget
 
     def _watch(self, widget: w.Widget, heard: Callable) -> None:
-        """Calls `heard` for a new value, but not while words alone change."""
+        """Calls `heard` for a new value, but not while only words change."""
         widget.observe(lambda change: None if self._switching else heard(change), "value")
 
     def _show(self, *widgets: w.Widget) -> None:
         """Puts these into the panel, below the switch of the language."""
         self.panel.children = (self.language, *widgets)
 
-    def _switch(self, change: dict) -> None:
-        self.say.language, self._switching = change["new"], True
+    def _switch(self, _=None) -> None:
+        self._switching = True
         try:
             for key, widget in self._named.items():
-                word(widget, key, self.say)
+                self._name(key, widget)
             self._reword()
-            self.stage.redraw(self._heading())
+            self._draw_again()
         finally:
             self._switching = False
         self._retell()
 
     def _reword(self) -> None:
-        """What else has words, in the language as it is now."""
+        """Sets the other words of the panel in its present language."""
 
-    def _heading(self) -> str | None:
-        """The title above the figure in the language as it is now; None where there is none."""
+    def _draw(self, make: Make) -> None:
+        """Shows the figure that `make` draws, now and again in another language."""
+        self._make = make
+        self._draw_again()
+
+    def _draw_again(self) -> None:
+        self.stage.draw(self._make(speaker(self.language.value)))
 
     @property
     def figure(self) -> go.Figure:
-        """The figure as it stands after all changes so far; without curves while a prediction is awaited."""
+        """The figure after all changes so far; without curves while a prediction is awaited."""
         self.flush()
         return self.stage.figure
 
@@ -157,7 +184,7 @@ class Panel:
         self._timer = loop.call_later(DELAY, self.flush)
 
     def flush(self) -> None:
-        """Does now what is due; an error goes into the panel, whatever it is."""
+        """Runs the pending update now; shows any exception in the panel."""
         todo, self._todo = self._todo, None
         if todo is None:
             return
@@ -168,8 +195,8 @@ class Panel:
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
-        kind, text = type(error).__name__, str(error)
-        self._tell(lambda: [self.say("error", kind=kind, error=self.say.translate(text))], bad=True)
+        kind = type(error).__name__
+        self._tell(lambda: [self.say("error", kind=kind, error=self.tell(error))], bad=True)
 
     def _tell(self, lines: Callable[[], list[str]], *, bad: bool = False) -> None:
         """Shows what `lines` gives, plain text, now and again in another language; `bad` in red."""

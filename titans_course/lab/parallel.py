@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import ipywidgets as w
 import numpy as np
 import torch
 
 from titans_mini.config import MemoryConfig
-from titans_mini.errors import check_choice, check_integer, check_number
 
 from ..figures.parallel import coefficient_figure
 from ..studies.parallel import MATRICES, Cost, chunk_cost, gate_matrices, loop_cost
+from .controls import marks, pick, slide
 from .prediction import Prediction, PredictionPanel, asked
-from .words import roomy
 
 CHUNKS = (1, 2, 4, 8, 16, 32, 64)
+GATES = {"theta": 0.1, "eta": 0.5, "alpha": 0.1}
 ODD = {"none": None, "alpha = 1": ("alpha", 1.0), "eta = 0": ("eta", 0.0), "theta = 0": ("theta", 0.0)}
 
 
@@ -33,7 +32,7 @@ class Chunk(NamedTuple):
         return float(self.matrices["Coef"][-1, 0])
 
 
-QUESTION = asked("parallel", lambda found: found.first)
+QUESTION = asked("lab.parallel", lambda found: found.first)
 
 
 class ParallelLab(PredictionPanel):
@@ -43,57 +42,41 @@ class ParallelLab(PredictionPanel):
     entered. Each control is an attribute: `lab.eta.value = 0.9`, `lab.odd.value = "alpha = 1"`.
     """
 
-    texts = "parallel"
+    context = "lab.parallel"
+    table = {
+        "chunk": marks(CHUNKS, 16, (1, CHUNKS[-1])),
+        **{name: slide(0.0, 1.0, default, step=0.01) for name, default in GATES.items()},
+        "odd": pick(ODD),
+        "matrix": pick(MATRICES),
+        "token": slide(0, CHUNKS[-1] - 1, 15),
+    }
 
     def __init__(
         self,
         config: MemoryConfig | None = None,
         *,
         chunk: int = 16,
-        theta: float = 0.1,
-        eta: float = 0.5,
-        alpha: float = 0.1,
-        matrix: str = "Coef",
         predict: Prediction | None = QUESTION,
         language: str | None = None,
+        **values,
     ) -> None:
         super().__init__(predict, language)
         self.config = config or MemoryConfig()
         self.found: Chunk | None = None
-        check_integer("chunk", chunk, 1, CHUNKS[-1])
-        gates = {"theta": theta, "eta": eta, "alpha": alpha}
-        for name, value in gates.items():
-            check_number(name, value, 0.0, 1.0)
-        self._make_controls(chunk, gates, check_choice("matrix", matrix, MATRICES))
-        self._arrange()
-        self.changed()
-        self.flush()
-
-    def _make_controls(self, chunk: int, gates: dict[str, float], matrix: str) -> None:
-        late = {"continuous_update": False}
-        marks = [(str(mark), mark) for mark in sorted({*CHUNKS, chunk})]
-        self.controls = {"chunk": w.SelectionSlider(options=marks, value=chunk, **late)}
-        for name, value in gates.items():
-            self.controls[name] = w.FloatSlider(value=value, min=0.0, max=1.0, step=0.01, **late)
-        self.controls["odd"] = w.Dropdown(options=list(ODD))
-        self.controls["matrix"] = w.Dropdown(options=list(MATRICES), value=matrix)
-        self.controls["token"] = w.IntSlider(value=chunk - 1, min=0, max=chunk - 1, **late)
-        self._watch(self.controls["chunk"], self._resize)
-        for name, control in self.controls.items():
-            setattr(self, name, self._name(name, roomy(control)))
-            self._watch(control, self._moved if name in ("matrix", "token") else self.changed)
+        self._make_controls({"matrix": self._moved, "token": self._moved}, chunk=chunk, **values)
+        self._watch(self.chunk, self._resize)
+        self.token.max = self.token.value = self.chunk.value - 1
+        self._begin()
 
     @property
     def settings(self) -> tuple:
         """chunk, theta, eta, alpha and the odd gate, as the controls say now."""
-        return tuple(self.controls[name].value for name in ("chunk", "theta", "eta", "alpha", "odd"))
+        return tuple(self.controls[name].value for name in ("chunk", *GATES, "odd"))
 
     def gates(self) -> dict[str, torch.Tensor]:
         """{theta, eta, alpha}, each (c,)."""
         chunk, *values, odd = self.settings
-        found = {
-            name: torch.full((chunk,), value) for name, value in zip(("theta", "eta", "alpha"), values, strict=True)
-        }
+        found = {name: torch.full((chunk,), value) for name, value in zip(GATES, values, strict=True)}
         if ODD[odd] is not None:
             name, value = ODD[odd]
             found[name][chunk // 2] = value
@@ -105,25 +88,22 @@ class ParallelLab(PredictionPanel):
             return
         costs = (form(self.config, self.chunk.value) for form in (loop_cost, chunk_cost))
         self.found = Chunk(gate_matrices(**self.gates()), *costs)
-        self._draw()
+        self._show_row()
 
     def _resize(self, change: dict) -> None:
-        """A chunk of another size has other rows, from now on."""
+        """A chunk of another size has other rows."""
         self.token.max = change["new"] - 1
 
     def _moved(self, _=None) -> None:
         """Another matrix or row of the same chunk."""
-        self._later(self._draw)
+        self._later(self._show_row)
 
-    def _draw(self) -> None:
+    def _show_row(self) -> None:
         if self.found is None:
             return
         name, token = self.matrix.value, self.token.value
-        figure = coefficient_figure(self.found.matrices[name], token, name)
-        if self.answer is not None and self._asked == self.settings:
-            self._title(figure, self.found)
-        self.stage.draw(figure)
         found, tokens = self.found, self.chunk.value
+        self._draw(lambda say: coefficient_figure(found.matrices[name], token, name, say=say), found)
         self._tell(lambda: self._report(found, tokens, name, token))
 
     def _report(self, found: Chunk, tokens: int, name: str, token: int) -> list[str]:
@@ -132,6 +112,3 @@ class ParallelLab(PredictionPanel):
             size = {"tokens": tokens, "width": self.config.head_dim}
             lines.append(self.say(f"cost={form}", **size, products=cost.products, flops=cost.flops, bytes=cost.bytes))
         return lines
-
-    def _subject(self) -> tuple:
-        return self.settings

@@ -12,9 +12,9 @@ import plotly.graph_objects as go
 from titans_mini.errors import ConfigError, check_integer
 from titans_mini.trace import Trace
 
-from .panel import Panel, button
-from .texts import pair, say
-from .words import rename, roomy
+from ..language import find, say
+from .controls import rename, roomy
+from .panel import Make, Panel, button
 
 Answer = float | str
 
@@ -61,26 +61,28 @@ class Prediction:
         try:
             return float(str(entry).strip().replace(",", "."))
         except ValueError:
-            raise ConfigError(f"prediction must be a number such as 25 or 0.4, not {entry!r}") from None
+            text = "prediction must be a number such as 25 or 0.4, not {entry}"
+            raise ConfigError(text, entry=repr(entry)) from None
 
     def together(self, guess: Answer, result: Answer, language: str = "en") -> str:
         """Prediction and result in one line."""
         said = {"guess": self.spell(guess, language), "result": self.spell(result, language)}
-        return say(language, "panel", "together", **said)
+        return say("lab", "together", language, **said)
 
     def spell(self, answer: Answer, language: str) -> str:
         """An answer in that language."""
         if isinstance(answer, str):
-            return say(language, "panel", "chosen", answer=self.labels(language).get(answer, answer))
-        said = say(language, "panel", "amount", answer=answer, unit=self.unit_in(language))
-        return said.rstrip()
+            return say("lab", "chosen", language, answer=self.labels(language).get(answer, answer))
+        return say("lab", "amount", language, answer=answer, unit=self.unit_in(language)).rstrip()
 
 
-def asked(lab: str, result: Callable, choices: tuple[str, ...] = (), kind: type = Prediction, **values) -> Prediction:
-    """The question of a lab's own texts."""
-    question, question_zh = (text.format(**values) for text in pair(lab, "question"))
-    unit, unit_zh = pair(lab, "unit") or ("", "")
-    called = tuple(pair(lab, f"answer={choice}")[1] for choice in choices)
+def asked(
+    context: str, result: Callable, choices: tuple[str, ...] = (), kind: type = Prediction, **fields
+) -> Prediction:
+    """The question of a lab, by the context of its texts."""
+    question, question_zh = (say(context, "question", language, **fields) for language in ("en", "zh"))
+    unit, unit_zh = (find(context, "unit", language) or "" for language in ("en", "zh"))
+    called = tuple(say(context, f"answer={choice}", "zh") for choice in choices)
     return kind(question, result, choices, unit, question_zh, called, unit_zh)
 
 
@@ -92,7 +94,7 @@ class PredictionPanel(Panel):
         self.predict, self.is_open = predict, predict is None
         self.answer: Answer | None = None
         self._asked: object = None  # what the prediction is about, see `_subject`
-        self._above: tuple[Answer, Answer] | None = None  # the last prediction and result written above a figure
+        self.found: object = None  # what the last run gave
         self.question = self._name("asked", w.HTML())
         if predict is not None and predict.choices:
             self.guess: w.DOMWidget = w.RadioButtons(options=predict.choices, value=None)
@@ -107,27 +109,45 @@ class PredictionPanel(Panel):
         """The question, where it is answered, and the button; nothing without a prediction."""
         return [] if self.predict is None else [self.question, self.guess, self.reveal]
 
-    def _title(self, figure: go.Figure, found, *, y: float = 0.98, top: int = 70) -> None:
-        """Writes prediction and result above a figure."""
-        self._above = self.answer, self.predict.result(found)
-        together = self.predict.together(*self._above, self.say.language)
-        figure.update_layout(title={"text": together, "font_size": 15, "y": y}, margin_t=top)
+    def _draw(self, make: Make, found=None, *, y: float = 0.98, top: int = 70) -> None:
+        """As Panel's; where the prediction was about these settings, it stands above with the result of `found`."""
+        if found is None or self.answer is None or self._asked != self._subject():
+            super()._draw(make)
+            return
+        guess, result = self.answer, self.predict.result(found)
+
+        def titled(say) -> go.Figure:
+            together = self.predict.together(guess, result, self.language.value)
+            return make(say).update_layout(title={"text": together, "font_size": 15, "y": y}, margin_t=top)
+
+        super()._draw(titled)
 
     def _reword(self) -> None:
         if self.predict is None:
             return
-        language = self.say.language
+        language = self.language.value
         self.question.value = f"<b>{html.escape(self.predict.asked(language))}</b>"
         if self.predict.choices:
             rename(self.guess, self.predict.labels(language))
 
-    def _heading(self) -> str | None:
-        titled = self._above is not None and self.stage.figure.layout.title.text
-        return self.predict.together(*self._above, self.say.language) if titled else None
-
     def _subject(self) -> object:
         """What a prediction is about; ConfigError where there can be none."""
-        return None
+        return self.settings
+
+    def _begin(self) -> None:
+        """Shows the panel and what the controls say."""
+        self._arrange()
+        self.changed()
+        self.flush()
+
+    def _close(self, _=None) -> None:
+        """Another subject: hides what was seen of the last one and asks again."""
+        if self.predict is None:
+            return
+        self.is_open, self.answer, self.guess.value, self.found = False, None, None, None
+        self._draw(lambda say: go.Figure())
+        self._tell(list)
+        self._arrange()
 
     def _arrange(self) -> None:
         """Puts the parts into the panel, open or closed."""

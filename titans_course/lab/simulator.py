@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 from dataclasses import replace
 
-import ipywidgets as w
-
 from titans_mini.config import NORMALISER_NAMES, SCENARIO_NAMES, SIMULATION_GATE_NAMES, SimulationConfig
 from titans_mini.errors import check_choice
 from titans_mini.simulation import simulate
@@ -14,30 +12,15 @@ from titans_mini.trace import COLUMNS, Trace
 
 from ..figures import trace as figures
 from ..figures.export import to_code
+from ..language import speaker
 from ..studies.gallery import FAILURES, Finding, examine
+from .controls import entry, marks, pick, rename, slide, w
 from .panel import Panel, button
 from .prediction import Prediction, PredictionPanel
-from .words import rename, roomy
 
-CONTROLS = ("scenario", "tau", "beta", "lam", "eta", "softness", "normaliser", "gate", "tokens")
-CHOICES = {"scenario": SCENARIO_NAMES, "normaliser": NORMALISER_NAMES, "gate": SIMULATION_GATE_NAMES}
-SPANS = {"tau": (0.0, 1.0), "beta": (0.0, 0.99), "softness": (0.005, 0.5)}
+START = SimulationConfig(tokens=1000)
 RATES = (0.0, 1e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1.0)  # of lam and eta
 VIEWS = ("time", "recall", *(name for name in COLUMNS if name in figures.LABELS))
-
-
-def control(name: str, value) -> w.Widget:
-    """The widget of one setting; it reports a change when it is let go of, not while it is dragged."""
-    if name in CHOICES:
-        return w.Dropdown(options=CHOICES[name], value=value)
-    if name == "tokens":
-        return w.IntText(value=value, continuous_update=False)
-    if name in SPANS:
-        low, high = SPANS[name]
-        span = {"min": min(low, value), "max": max(high, value), "step": 0.005}
-        return w.FloatSlider(value=value, readout_format=".3f", continuous_update=False, **span)
-    rates = sorted({*RATES, value})
-    return w.SelectionSlider(options=[(f"{rate:g}", rate) for rate in rates], value=value, continuous_update=False)
 
 
 class SimulatorLab(PredictionPanel):
@@ -48,7 +31,18 @@ class SimulatorLab(PredictionPanel):
     the plot stays closed until a prediction is entered. Each control is an attribute: `lab.tau.value = 0.2`.
     """
 
-    texts = "simulator"
+    context = "lab.simulator"
+    table = {
+        "scenario": pick(SCENARIO_NAMES, START.scenario, names="stream"),
+        "tau": slide(0.0, 1.0, START.tau, step=0.005, strict=False),
+        "beta": slide(0.0, 0.99, START.beta, step=0.005, strict=False),
+        "lam": marks(RATES, START.lam),
+        "eta": marks(RATES, START.eta),
+        "softness": slide(0.005, 0.5, START.softness, step=0.005, strict=False),
+        "normaliser": pick(NORMALISER_NAMES, START.normaliser),
+        "gate": pick(SIMULATION_GATE_NAMES, START.gate),
+        "tokens": entry(START.tokens),
+    }
 
     def __init__(
         self,
@@ -64,15 +58,12 @@ class SimulatorLab(PredictionPanel):
     ) -> None:
         super().__init__(predict, language)
         self.view, self.text = check_choice("view", view, VIEWS), text
-        self.start = SimulationConfig(scenario=scenario, **{"tokens": 1000, **settings})
+        self.start = replace(START, scenario=scenario, **settings)
         self.start_pin = None if pinned is None else replace(self.start, **pinned)
         self.pinned: Trace | None = None
         self._trace: Trace | None = None
-        self.controls = {name: roomy(control(name, getattr(self.start, name))) for name in CONTROLS}
-        for name, widget in self.controls.items():
-            setattr(self, name, self._name(name, widget))
-            self._watch(widget, self.changed)
-        self.shown = [self.controls[check_choice("control", name, CONTROLS)] for name in controls]
+        self._make_controls(**{name: getattr(self.start, name) for name in self.table})
+        self.shown = [self.controls[check_choice("control", name, self.table)] for name in controls]
         self._make_parts()
         self._arrange()
         if self.is_open:
@@ -86,7 +77,7 @@ class SimulatorLab(PredictionPanel):
         self._watch(self.show_code, self._write_code)
         self.token = self._name("token", w.IntSlider(max=0, continuous_update=False))
         self.token.layout.width = "95%"
-        self._watch(self.token, lambda _: self._later(self._draw))
+        self._watch(self.token, lambda _: self._later(self._show_run))
         self.formula = self._name("formula", w.HTMLMath())
         self.reading = self._name("reading", w.HTML())
         self.code_box = self._name("code_box", w.HTML())
@@ -120,7 +111,7 @@ class SimulatorLab(PredictionPanel):
         return f"{imported}{to_code(self.settings, self.text)}time_figure(trace)"
 
     def restart(self) -> None:
-        """Back to the first settings and, since a run depends on them alone, to the very same curves."""
+        """Back to the first settings and, since a run depends on nothing else, to the very same curves."""
         for name, widget in self.controls.items():
             widget.value = getattr(self.start, name)
         self.token.value = 0
@@ -134,22 +125,31 @@ class SimulatorLab(PredictionPanel):
             return
         self._trace = simulate(self.settings, self.text)
         self.token.max = len(self._trace) - 1
-        self._draw()
+        self._show_run()
         self._write_code()
 
-    def _draw(self) -> None:
+    def _show_run(self) -> None:
         run, pinned, cursor = self._trace, self.pinned, self.token.value
-        if self.view == "time":
-            figure = figures.time_figure(run, pinned, cursor=cursor)
-        else:
-            runs = {"this run": run} if pinned is None else {"A": pinned, "this run": run}
-            figure = figures.recall_figure(runs) if self.view == "recall" else figures.single_figure(runs, self.view)
-        if self.answer is not None:
-            self._title(figure, run, y=0.99, top=84)
-        self.stage.draw(figure)
+
+        def draw(say):
+            if self.view == "time":
+                return figures.time_figure(run, pinned, cursor=cursor, say=say)
+            runs = {} if pinned is None else {"A": pinned}
+            runs[say("this run")] = run
+            if self.view == "recall":
+                return figures.recall_figure(runs, say=say)
+            return figures.single_figure(runs, self.view, say=say)
+
+        self._draw(draw, run, y=0.99, top=84)
         self.formula.value = _displayed(figures.formula(run, cursor))
-        self.reading.value = figures.coloured_text(run, start=max(0, cursor - 60), length=240, cursor=cursor)
+        self._read()
         self._tell(lambda: self._report(run, pinned), bad=run.state != "alive")
+
+    def _read(self) -> None:
+        """Shows the text around the cursor."""
+        start, say = max(0, self.token.value - 60), speaker(self.language.value)
+        text = figures.coloured_text(self._trace, start=start, length=240, cursor=self.token.value, say=say)
+        self.reading.value = text
 
     def _report(self, run: Trace, pinned: Trace | None) -> list[str]:
         if pinned is None:
@@ -166,19 +166,24 @@ class SimulatorLab(PredictionPanel):
         self.guess.disabled = True
         self.restart()
 
+    def _subject(self) -> None:
+        """Its one prediction is about whatever is run."""
+
     def _reword(self) -> None:
         super()._reword()
-        unit = "" if self.predict is None else self.predict.unit_in(self.say.language)
+        if self._trace is not None:
+            self._read()
+        unit = "" if self.predict is None else self.predict.unit_in(self.language.value)
         if unit and isinstance(self.guess, w.Text):
             self.guess.placeholder = f"{self.say('guess:hint')} ({unit})"
 
     def _pin(self) -> None:
         self.pinned = self.trace
-        self._later(self._draw)
+        self._later(self._show_run)
 
     def _unpin(self) -> None:
         self.pinned = None
-        self._later(self._draw)
+        self._later(self._show_run)
 
     def _write_code(self, _=None) -> None:
         self.code_box.value = f"<pre>{html.escape(self.code)}</pre>" if self.show_code.value else ""
@@ -187,39 +192,38 @@ class SimulatorLab(PredictionPanel):
 class FailureLab(Panel):
     """One row of the recipe's failure table beside the default (A, grey), with its number and its verdict."""
 
-    texts = "gallery"
+    context = "lab.gallery"
+    table = {"failure": pick(FAILURES, "tau_low", width="30rem")}
 
     def __init__(self, failure: str = "tau_low", *, tokens: int = 1000, language: str | None = None) -> None:
         super().__init__(language)
         self.tokens = tokens
         self.finding: Finding | None = None
-        self.failure = self._name("failure", roomy(w.Dropdown(options=list(FAILURES), value=failure)))
-        self.failure.layout.width = "30rem"
+        self._make_controls(failure=failure)
         self._reword()
-        self._watch(self.failure, self.changed)
         self._show(self.failure, self.message, self.stage.box)
         self.changed()
         self.flush()
 
     def _reword(self) -> None:
-        told = self.say.translate
-        rename(
-            self.failure,
-            {name: self.say("row", title=told(row.title), claim=told(row.claim)) for name, row in FAILURES.items()},
-        )
+        rows = {
+            name: self.say("row", title=self.tell(row.title), claim=self.tell(row.claim))
+            for name, row in FAILURES.items()
+        }
+        rename(self.failure, rows)
 
     def compute(self) -> None:
         """Runs the row and shows it."""
         finding = self.finding = examine(self.failure.value, tokens=self.tokens)
-        self.stage.draw(figures.time_figure(finding.trace, finding.default))
+        self._draw(lambda say: figures.time_figure(finding.trace, finding.default, say=say))
         self._tell(lambda: self._report(finding))
 
     def _report(self, finding: Finding) -> list[str]:
         failure = finding.failure
-        words = {name: self.say.translate(getattr(failure, name)) for name in ("title", "claim", "number", "rule")}
-        words |= {"outcome": self.say.translate(finding.outcome)}
+        words = {name: self.tell(getattr(failure, name)) for name in ("title", "claim", "number", "rule")}
+        words |= {"outcome": self.tell(finding.outcome)}
         numbers = {"value": finding.value, "default": finding.default_value}
-        return [self.say("finding", **words, **numbers), self.say("why", reason=self.say.translate(failure.reason))]
+        return [self.say("finding", **words, **numbers), self.say("why", reason=self.tell(failure.reason))]
 
 
 def _displayed(latex: str) -> str:

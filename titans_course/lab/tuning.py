@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
-import ipywidgets as w
 import numpy as np
 
-from titans_mini.errors import ConfigError, check_choice, check_integer
+from titans_mini.errors import ConfigError, check_integer
 from titans_mini.tune import Tuning
 from titans_mini.tune.store import Cost, Setting, cost
 
 from ..figures.tune import saving_figure, stages_figure
 from ..studies.tuning import Stand, order, part, stand
+from .controls import Control, pick, slide
 from .prediction import Prediction, PredictionPanel, asked
-from .words import roomy
 
 VIEWS = ("who stands", "what it saves")
-CONTROLS = ("pick", "settings", "short", "long", "keep", "seeds", "view")
 
 
 class Found(NamedTuple):
@@ -29,7 +28,7 @@ class Found(NamedTuple):
     price: Cost
 
 
-QUESTION = asked("tuning", lambda found: float(found.place))
+QUESTION = asked("lab.tuning", lambda found: float(found.place))
 
 
 class TuningLab(PredictionPanel):
@@ -40,16 +39,16 @@ class TuningLab(PredictionPanel):
     Raises ConfigError for fewer than two lengths.
     """
 
-    texts = "tuning"
+    context = "lab.tuning"
+    settings = None  # a control has this name; see `choices`
 
     def __init__(
         self,
         grids: Mapping[int, Tuning],
         *,
-        keep: int = 3,
-        view: str = VIEWS[0],
         predict: Prediction | None = QUESTION,
         language: str | None = None,
+        **values,
     ) -> None:
         super().__init__(predict, language)
         check_integer("number of lengths in grids", len(grids), 2, 100)
@@ -58,29 +57,23 @@ class TuningLab(PredictionPanel):
         drawn = np.random.default_rng(0).permutation(len(order(first)))
         self._drawn = [first.config.settings()[place] for place in drawn]
         self.found: Found | None = None
-        self._make_controls(check_integer("keep", keep, 1, len(drawn)), check_choice("view", view, VIEWS))
+        self.table = self._tabulate(first.config.seeds)
+        self._make_controls(dict.fromkeys(("settings", "short", "seeds"), self._moved), **values)
+        self.pick.value = None  # none yet: the first of the short stage
         self._offer_picks()
-        self._arrange()
-        self.changed()
-        self.flush()
+        self._begin()
 
-    def _make_controls(self, keep: int, view: str) -> None:
+    def _tabulate(self, seeds: int) -> dict[str, Control]:
         lengths, count = list(self.grids), len(self._drawn)
-        seeds = next(iter(self.grids.values())).config.seeds
-        sliders = {"settings": (2, count, count), "keep": (1, count, keep), "seeds": (1, seeds, seeds)}
-        made: dict[str, w.DOMWidget] = {"pick": w.Dropdown(layout={"width": "32rem"})}
-        for name, (low, high, value) in sliders.items():
-            made[name] = w.IntSlider(min=low, max=high, value=value, continuous_update=False)
-        for name, value, options in (
-            ("short", lengths[0], lengths),
-            ("long", lengths[-1], lengths),
-            ("view", view, VIEWS),
-        ):
-            made[name] = w.Dropdown(options=options, value=value)
-        self.controls = {name: self._name(name, roomy(made[name])) for name in CONTROLS}
-        for name, control in self.controls.items():
-            setattr(self, name, control)
-            self._watch(control, self._moved if name in ("settings", "short", "seeds") else self.changed)
+        return {
+            "pick": pick(self._drawn, width="32rem"),
+            "settings": slide(2, count, count),
+            "short": pick(lengths),
+            "long": pick(lengths, lengths[-1]),
+            "keep": slide(1, count, 3),
+            "seeds": slide(1, seeds, seeds),
+            "view": pick(VIEWS),
+        }
 
     def _moved(self, _=None) -> None:
         self._offer_picks()
@@ -102,25 +95,23 @@ class TuningLab(PredictionPanel):
         """What a prediction is about: the pick, the grid, both lengths and the seeds; ConfigError for bad lengths."""
         short, long = self.short.value, self.long.value
         if short >= long:
-            raise ConfigError(f"long must be more than short, {short} tokens, not {long}")
+            raise ConfigError("long must be more than short, {short} tokens, not {long}", short=short, long=long)
         return self.pick.value, self.settings.value, short, long, self.seeds.value
 
     def compute(self) -> None:
         """Judges two stages by the full grid; while closed, only checks the lengths."""
-        pick, count, short, long, seeds = self.choices
+        chosen, count, short, long, seeds = self.choices
         if not self.is_open:
             self._tell(list)
             return
         coarse, final, keep = self._grid(short), self._grid(long), min(self.keep.value, count)
         price = cost(count, short, long, keep, seeds)
-        self.found = Found(1 + order(final).index(pick), stand(coarse, final, keep), price)
+        self.found = Found(1 + order(final).index(chosen), stand(coarse, final, keep), price)
         if self.view.value == VIEWS[0]:
-            figure = stages_figure(coarse, final, keep, pick=pick)
+            draw = partial(stages_figure, coarse, final, keep, pick=chosen)
         else:
-            figure = saving_figure(short, long, keep, own=count, most=max(60, count))
-        if self.answer is not None and self._asked == self.choices:
-            self._title(figure, self.found, top=90)
-        self.stage.draw(figure)
+            draw = partial(saving_figure, short, long, keep, own=count, most=max(60, count))
+        self._draw(lambda say: draw(say=say), self.found, top=90)
         found, best = self.found, order(final)[0]
         self._tell(lambda: self._report(found, best, keep, count))
 
@@ -129,7 +120,7 @@ class TuningLab(PredictionPanel):
         kept = self.say("kept=yes" if stands.kept else "kept=no")
         return [
             self.say("saved", two_stage=price.two_stage, full=price.full, saved=price.saved),
-            self.say("best", best=best, kept=kept, keep=keep, needed=stands.needed, count=count),
+            self.say("best", best=self.tell(best.message), kept=kept, keep=keep, needed=stands.needed, count=count),
             self.say("places", pick=place, first=stands.place),
             self.say("behind", behind=stands.behind, correlation=stands.correlation),
         ]

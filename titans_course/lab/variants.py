@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import ipywidgets as w
 import numpy as np
 import plotly.graph_objects as go
 import torch
 
 from titans_mini.config import VARIANT_NAMES
 from titans_mini.errors import check_choice, check_integer
+from titans_mini.messages import Message
 from titans_mini.models.model import MODES, TitansLM
 from titans_mini.training.checkpoint import bundled_names, load_model
 from titans_mini.training.evaluate import answer_logits
@@ -18,15 +18,15 @@ from titans_mini.training.tasks import RECALL_KEYS, RECALL_VALUES, make_batch
 from titans_mini.training.tasks import RECALL_PAIRS as PAIRS
 
 from ..figures import COLOURS
+from ..language import Say, option
 from ..studies.reading import CHANCE
+from .controls import entry, marks, pick
 from .prediction import Prediction, PredictionPanel, asked
-from .words import roomy
 
 GAPS = (0, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 LONGEST = 65_536
 PREFIX = "recall-"
-CONTROLS = ("variant", "gap", "memory", "seed")
-QUESTION = asked("variants", lambda found: float(found.right.sum()), pairs=PAIRS)
+QUESTION = asked("lab.variants", lambda found: float(found.right.sum()), pairs=PAIRS)
 
 
 class Recalled(NamedTuple):
@@ -61,18 +61,21 @@ def ask_pairs(lm: TitansLM, gap: int, *, memory: str = "on", seed: int = 1234) -
     return Recalled(*(part.numpy() for part in (keys, wanted - RECALL_KEYS, said - RECALL_KEYS, chance)))
 
 
-def pairs_figure(found: Recalled, *, height: int = 320) -> go.Figure:
+def pairs_figure(found: Recalled, *, height: int = 320, say: Say = Message) -> go.Figure:
     """A bar a pair: the probability given to the value told, coloured by whether the answer is right."""
     colours = [COLOURS["g_write"] if right else COLOURS["surprise"] for right in found.right]
-    names = [f"key {key}<br>told {value}" for key, value in zip(found.keys, found.wanted, strict=True)]
-    said = [f"says {value}" if 0 <= value < RECALL_VALUES else "no value" for value in found.said]
+    names = [
+        f"{say('key {key}', key=key)}<br>{say('told {value}', value=value)}"
+        for key, value in zip(found.keys, found.wanted, strict=True)
+    ]
+    said = [say("says {value}", value=value) if 0 <= value < RECALL_VALUES else say("no value") for value in found.said]
     bars = go.Bar(
         x=names, y=found.chance.astype(np.float32), text=said, textposition="outside", marker_color=colours,
         cliponaxis=False, hovertemplate="%{x}: %{y:.1%}<extra></extra>",
     )  # fmt: skip
     figure = go.Figure(bars)
     figure.add_hline(CHANCE, line={"dash": "dot", "width": 1.2, "color": COLOURS["g_forget"]})
-    figure.update_yaxes(title_text="probability of the value told", range=[0, 1.1], tickformat=".0%")
+    figure.update_yaxes(title_text=say("probability of the value told"), range=[0, 1.1], tickformat=".0%")
     figure.update_layout(height=height, margin={"l": 70, "r": 20, "t": 36, "b": 60}, showlegend=False)
     return figure
 
@@ -84,60 +87,40 @@ class RecallLab(PredictionPanel):
     Each control is an attribute: `lab.gap.value = 2048`, `lab.memory.value = "off"`.
     """
 
-    texts = "variants"
+    context = "lab.variants"
+    table = {
+        "variant": pick(trained_variants(), "mag"),
+        "gap": marks(GAPS, 64, (0, LONGEST), form="{:,}"),
+        "memory": pick(MODES, "on"),
+        "seed": entry(1234),
+    }
 
     def __init__(
         self,
         variant: str = "mag",
         *,
-        gap: int = 64,
-        memory: str = "on",
-        seed: int = 1234,
         predict: Prediction | None = QUESTION,
         language: str | None = None,
+        **values,
     ) -> None:
         super().__init__(predict, language)
-        check_integer("gap", gap, 0, LONGEST)
         self.found: Recalled | None = None
         self._models: dict[str, TitansLM] = {}
-        self._make_controls(check_choice("variant", variant, trained_variants()), gap, memory, seed)
-        self._arrange()
-        self.changed()
-        self.flush()
-
-    def _make_controls(self, variant: str, gap: int, memory: str, seed: int) -> None:
-        self.variant = w.Dropdown(options=trained_variants(), value=variant)
-        gaps = [(f"{one:,}", one) for one in sorted({*GAPS, gap})]
-        self.gap = w.SelectionSlider(options=gaps, value=gap, continuous_update=False)
-        self.memory = w.Dropdown(options=list(MODES), value=check_choice("memory", memory, MODES))
-        self.seed = w.IntText(value=seed, continuous_update=False)
-        self.controls = {name: self._name(name, roomy(getattr(self, name))) for name in CONTROLS}
-        for control in self.controls.values():
-            self._watch(control, self.changed)
-
-    @property
-    def settings(self) -> tuple:
-        """variant, gap, memory, sequence, as the controls say now."""
-        return tuple(control.value for control in self.controls.values())
+        self._make_controls(variant=variant, **values)
+        self._begin()
 
     def compute(self) -> None:
         """Asks the model as the controls say and shows its answers; while closed, nothing."""
         if not self.is_open:
             return
-        name = self.variant.value
+        name, gap, mode, seed = self.settings
         if name not in self._models:
             self._models[name] = load_model(PREFIX + name)
-        self.found = ask_pairs(self._models[name], self.gap.value, memory=self.memory.value, seed=self.seed.value)
-        figure = pairs_figure(self.found)
-        if self.answer is not None and self._asked == self.settings:
-            self._title(figure, self.found)
-        self.stage.draw(figure)
-        right, gap, mode = int(self.found.right.sum()), self.gap.value, self.memory.value
+        found = self.found = ask_pairs(self._models[name], gap, memory=mode, seed=seed)
+        self._draw(lambda say: pairs_figure(found, say=say), found)
+        right = int(found.right.sum())
         self._tell(lambda: [self._report(right, variant=name, gap=gap, mode=mode)])
 
     def _report(self, right: int, *, variant: str, gap: int, mode: str) -> str:
-        read = {"variant": variant, "gap": gap, "memory": self.say(f"memory={mode}")}
+        read = {"variant": variant, "gap": gap, "memory": option("memory", mode, self.language.value)}
         return self.say("told", **read, right=right, pairs=PAIRS, guessed=PAIRS * CHANCE)
-
-    def _subject(self) -> tuple:
-        return self.settings

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from titans_mini.config import SimulationConfig
 from titans_mini.errors import check_choice
+from titans_mini.messages import Message
 from titans_mini.simulation import simulate
 from titans_mini.trace import Trace
 
@@ -22,98 +23,106 @@ from . import measures
 class Failure(NamedTuple):
     """One row: the setting, what the article says happens, and how to tell."""
 
-    title: str
-    claim: str  # the article's word for what happens
+    title: Message
+    claim: Message  # the article's word for what happens
     changes: dict  # against the default; those of the memory under `memory`
     scenario: str
-    number: str  # name of the measure, for people
+    number: Message  # name of the measure, for people
     measure: Callable[[Trace], float]
     seen: Callable[[float, float], bool] | None  # (value, value at the default) -> outcome; None: not possible
-    rule: str  # the same in words
-    reason: str  # why the outcome is what it is
+    rule: Message  # the same in words
+    reason: Message  # why the outcome is what it is
 
 
 FAILURES: dict[str, Failure] = {
     "tau_low": Failure(
-        title="tau too low",
-        claim="memory explosion",
+        title=Message("tau too low"),
+        claim=Message("memory explosion"),
         changes={"tau": 0.0},
         scenario="text",
-        number="memory norm at the end over the start",
+        number=Message("memory norm at the end over the start"),
         measure=measures.norm_growth,
         seen=lambda value, default: value > 2,
-        rule="seen if the norm at least doubles",
-        reason="every token is written, but a write is driven by the error that is left: as the memory learns, "
-        "its steps shrink, and the norm does not run away",
+        rule=Message("seen if the norm at least doubles"),
+        reason=Message(
+            "every token is written, but a write is driven by the error that is left: as the memory learns, "
+            "its steps shrink, and the norm does not run away"
+        ),
     ),
     "tau_high": Failure(
-        title="tau too high",
-        claim="hollow memory",
+        title=Message("tau too high"),
+        claim=Message("hollow memory"),
         changes={"tau": 0.9},
         scenario="text",
-        number="writes per 1,000 tokens",
+        number=Message("writes per 1,000 tokens"),
         measure=measures.writes_per_1k,
         seen=lambda value, default: value < 1,
-        rule="seen if fewer than 1 token in 1,000 is written",
-        reason="smoothed surprise hardly ever passes the threshold, so what the text teaches is not kept",
+        rule=Message("seen if fewer than 1 token in 1,000 is written"),
+        reason=Message("smoothed surprise hardly ever passes the threshold, so what the text teaches is not kept"),
     ),
     "beta_small": Failure(
-        title="beta too small",
-        claim="jitter",
+        title=Message("beta too small"),
+        claim=Message("jitter"),
         changes={"beta": 0.0},
         scenario="text",
-        number="total variation of S per 1,000 tokens",
+        number=Message("total variation of S per 1,000 tokens"),
         measure=measures.total_variation,
         seen=lambda value, default: value >= 2 * default,
-        rule="seen if S varies at least twice as much as at the default",
-        reason="without smoothing S is the surprise of the single token",
+        rule=Message("seen if S varies at least twice as much as at the default"),
+        reason=Message("without smoothing S is the surprise of the single token"),
     ),
     "beta_large": Failure(
-        title="beta too large",
-        claim="lag",
+        title=Message("beta too large"),
+        claim=Message("lag"),
         changes={"beta": 0.98},
         scenario="topic_shift",
-        number="tokens from the new topic until the write gate opens",
+        number=Message("tokens from the new topic until the write gate opens"),
         measure=measures.delay,
         seen=lambda value, default: value >= default + 10,
-        rule="seen if the gate opens at least 10 tokens later than at the default",
-        reason="S averages over about 1 / (1 - beta) tokens and passes the threshold that much later",
+        rule=Message("seen if the gate opens at least 10 tokens later than at the default"),
+        reason=Message("S averages over about 1 / (1 - beta) tokens and passes the threshold that much later"),
     ),
     "lam_small": Failure(
-        title="lambda too small",
-        claim="out of memory",
+        title=Message("lambda too small"),
+        claim=Message("out of memory"),
         changes={"lam": 0.0},
         scenario="text",
-        number="memory norm at the end over the start",
+        number=Message("memory norm at the end over the start"),
         measure=measures.norm_growth,
         seen=None,
-        rule="cannot happen",
-        reason="the memory is a fixed set of weights: its size in bytes is the same after every token; only its "
-        "norm can grow",
+        rule=Message("cannot happen"),
+        reason=Message(
+            "the memory is a fixed set of weights: its size in bytes is the same after every token; only its "
+            "norm can grow"
+        ),
     ),
     "lam_large": Failure(
-        title="lambda too large",
-        claim="forgetting",
+        title=Message("lambda too large"),
+        claim=Message("forgetting"),
         changes={"lam": 1e-2},
         scenario="text",
-        number="recall of the first tenth of the text at the end",
+        number=Message("recall of the first tenth of the text at the end"),
         measure=measures.recall_of_old,
         seen=lambda value, default: value < default / 2,
-        rule="seen if less than half of the default's recall is left",
-        reason="decay acts on every token that is not written, which is nearly all of them; weights near zero get no "
-        "gradient, so the memory cannot come back",
+        rule=Message("seen if less than half of the default's recall is left"),
+        reason=Message(
+            "decay acts on every token that is not written, which is nearly all of them; weights near zero get no "
+            "gradient, so the memory cannot come back"
+        ),
     ),
     "lam_start": Failure(
-        title="lambda too large, decay to the start",
-        claim="forgetting",
+        title=Message("lambda too large, decay to the start"),
+        claim=Message("forgetting"),
         changes={"lam": 1e-2, "memory": {"decay": "start"}},
         scenario="text",
-        number="recall of the first tenth of the text at the end",
+        number=Message("recall of the first tenth of the text at the end"),
         measure=measures.recall_of_old,
         seen=lambda value, default: value < default / 2,
-        rule="seen if less than half of the default's recall is left",
-        reason="the weights fade towards their start weights, which still get a gradient: what is old is lost, and the "
-        "memory goes on learning",
+        rule=Message("seen if less than half of the default's recall is left"),
+        reason=Message(
+            "the weights fade towards their start weights, which still get a gradient: what is old is lost, and the "
+            "memory goes on learning"
+        ),
     ),
 }
 
@@ -126,7 +135,7 @@ class Finding(NamedTuple):
     default: Trace
     value: float
     default_value: float
-    outcome: str  # "seen", "dead", "not seen" or "not possible"
+    outcome: Message  # "seen", "dead", "not seen" or "not possible"
 
     def __str__(self) -> str:
         return (
@@ -154,9 +163,9 @@ def examine(name: str, *, tokens: int = 2000, seed: int = 0, **changes: object) 
     return Finding(failure, trace, reference, value, default_value, _judge(failure, trace, value, default_value))
 
 
-def _judge(failure: Failure, trace: Trace, value: float, default: float) -> str:
+def _judge(failure: Failure, trace: Trace, value: float, default: float) -> Message:
     if failure.seen is None:
-        return "not possible"
+        return Message("not possible")
     if not failure.seen(value, default):
-        return "not seen"
-    return "seen" if trace.dead_at is None else "dead"
+        return Message("not seen")
+    return Message("seen") if trace.dead_at is None else Message("dead")
