@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from titans_mini.messages import Message
 from titans_mini.training.checkpoint import load_model
-from titans_mini.training.measure import by_context
 
+from ..studies.context import by_context
 from .claim import TITANS, Claim, Judged, Way
 from .finding import Figures, Size, Spread, grade
 from .models import MARGIN, VARIANTS, recall

@@ -15,9 +15,9 @@ import torch
 from titans_mini.data.scenarios import to_bytes
 from titans_mini.errors import ConfigError, check_integer
 from titans_mini.models.model import TitansLM
-from titans_mini.training.measure import SEED, follow
 from titans_mini.training.stories import Story
 
+from .context import SEED, follow
 from .story_files import read_file
 
 QUESTIONS = 64  # that are asked, if a file holds more

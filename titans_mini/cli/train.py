@@ -6,11 +6,11 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
+from importlib.metadata import entry_points
 
 from ..config import TitansConfig
 from ..training.controls import modes_of
 from ..training.evaluate import evaluate
-from ..training.measure import measure_text
 from ..training.processes import joined
 from ..training.tasks import TASKS, check_size
 from ..training.train import TrainConfig, Trainer, source_of
@@ -69,6 +69,8 @@ def _finish(trainer: Trainer, sizes: list[int]) -> None:
     for size in dict.fromkeys(sizes):
         rows = max(16, min(64, 2**20 // max(1, size)))  # about a million tokens
         results.append(evaluate(lm, training.task, size, rows=rows, memory=training.memory, source=source))
-    measured = measure_text(lm, modes, source=source) if training.task == "text" else None
+    measured = {}
+    for measure in entry_points(group="titans_mini.measures", name=training.task):  # of titans_course
+        measured |= measure.load()(lm, modes, source=source)
     path = trainer.finish(results, measured)
     print(json.dumps({"checkpoint": str(path), "results": results}))

@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch.nn import functional
 
+from titans_course.studies import context as measure
+from titans_course.studies.context import by_context, follow, half_life, measure_text, second_reading
 from titans_mini import ConfigError, TitansConfig, TitansLM
 from titans_mini.cli import main
 from titans_mini.models.model import MODES
 from titans_mini.threads import one_thread
-from titans_mini.training import measure
 from titans_mini.training.checkpoint import load_model, read_card, save_model
 from titans_mini.training.controls import CONTROLS, is_control, modes_of
-from titans_mini.training.measure import by_context, follow, half_life, measure_text, second_reading
 
 SMALL = dict(dim=16, heads=2, window=4, chunk=4, persistent=2)
 
@@ -236,11 +236,9 @@ def test_a_model_that_reads_no_bytes_is_refused(capsys, folder):
 
 
 def test_training_on_text_measures_at_its_end(capsys, tmp_path, monkeypatch):
-    from titans_mini.cli import train
-
     seen = []
     monkeypatch.setattr(
-        train, "measure_text", lambda lm, modes, source: seen.append(modes) or {"context": [{"bits": 1.0}]}
+        measure, "measure_text", lambda lm, modes, source: seen.append(modes) or {"context": [{"bits": 1.0}]}
     )
     flags = (
         "train --task text --variant mag --dim 8 --heads 2 --window 4 --chunk 4 --layers 1 --steps 1 --rows 1 --size 8"

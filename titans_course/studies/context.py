@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..errors import ConfigError, check_choice, check_integer
-from ..memory.chunk import Record
-from ..models.model import MODES, TitansLM
-from .checkpoint import BUNDLED, CARD, WEIGHTS, bundled_names, load_model, read_card, write_card
-from .controls import modes_of
-from .tasks import check_vocabulary, text_bytes
+from titans_mini.errors import ConfigError, check_choice, check_integer
+from titans_mini.memory.chunk import Record
+from titans_mini.models.model import MODES, TitansLM
+from titans_mini.training.checkpoint import BUNDLED, CARD, WEIGHTS, bundled_names, load_model, read_card, write_card
+from titans_mini.training.controls import modes_of
+from titans_mini.training.tasks import check_vocabulary, text_bytes
 
 PIECE = 256  # bytes read at once; the state carries over
 CONTEXTS = (16, 64, 256, 1024, 4096)
@@ -146,7 +146,8 @@ def _places(source: Tensor, rows: int, length: int, *, before: int, seed: int) -
     check_integer("seed", seed, 0, 2**31 - 1)
     slots = (len(source) - before) // length
     if slots < 1:
-        raise ConfigError(f"text has {len(source):,} bytes; this measurement needs at least {before + length:,}")
+        text = "text has {count:,} bytes; this measurement needs at least {least:,}"
+        raise ConfigError(text, count=len(source), least=before + length)
     chosen = torch.randperm(slots, generator=torch.Generator().manual_seed(seed))[:rows]
     return [before + length * int(slot) for slot in chosen]
 
