@@ -1,4 +1,4 @@
-"""The runner: each case in a process of its own, then the table, the JSON and BENCHMARKS.md."""
+"""Runs each case in its own process, then writes results.json and BENCHMARKS.md."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .machine import describe
 from .report import markdown, to_json
 
 ROOT = Path(__file__).resolve().parent.parent
-LIMIT = 3600  # seconds of one case
+LIMIT = 3600  # seconds for one case
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Size:
     shapes: tuple[tuple[int, int], ...] = ((4, 1024), (1, 8192))  # batch, tokens
     chunk: int = 64
     rounds: int = 5
-    settings: tuple[int, int, int] = (100, 5, 10_000)  # settings, of them one after another, tokens
+    settings: tuple[int, int, int] = (100, 5, 10_000)  # settings, how many of them run one by one, tokens
     simulated: tuple[tuple[int, int], ...] = ((16, 1), (64, 1), (64, 16))  # width, chunk
     stream: int = 2_000_000
 
@@ -76,20 +76,21 @@ def run(case: dict) -> dict:
 
 
 def place(out: Path | None) -> str:
-    """Where the numbers lie below the folder of the results."""
+    """The path of the numbers within the folder of the results."""
     return "benchmarks/results.json" if out in (None, ROOT) else "results.json"
 
 
-def kept(out: Path | None, anew: set[str]) -> list[dict]:
-    """The results that are there already, but for those of kinds that are measured anew."""
+def kept(out: Path | None, again: set[str]) -> list[dict]:
+    """The stored results, without those of kinds that are measured again."""
     file = None if out is None else out / place(out)
     if file is None or not file.exists():
         return []
     try:
         results = parse(read_bytes(file))["results"]
-        return [item for item in results if item["case"]["kind"] not in anew]
+        return [item for item in results if item["case"]["kind"] not in again]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"out {str(file)!r} does not hold results of benchmarks: {error!r}") from None
+        template = "out {path} does not hold results of benchmarks: {reason}"
+        raise ConfigError(template, path=repr(str(file)), reason=repr(error)) from None
 
 
 def has(results: list[dict], case: dict) -> bool:
@@ -98,7 +99,7 @@ def has(results: list[dict], case: dict) -> bool:
 
 
 def write(out: Path | None, results: list[dict], rounds: int, *, missing: int, quick: bool) -> str:
-    """The page of what is measured so far; with `out` it is kept there, beside the numbers."""
+    """The page of all results so far; with `out`, page and numbers are also written there."""
     report = {"quick": quick, "rounds": rounds, "missing": missing, "machine": describe(), "results": results}
     text = markdown(report, place(out))
     if out is not None:
@@ -111,19 +112,19 @@ def write(out: Path | None, results: list[dict], rounds: int, *, missing: int, q
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs all cases; prints the table and writes results.json and BENCHMARKS.md."""
+    """Runs the cases that were asked for, prints the page, and writes results.json and BENCHMARKS.md."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small sizes: a check that it works, no figures to keep")
-    parser.add_argument("--out", type=Path, help="folder of the results; default: the project's, none for --quick")
-    parser.add_argument("--only", nargs="+", choices=KINDS, metavar="KIND", help="measure these kinds of cases anew")
-    parser.add_argument("--missing", action="store_true", help="measure what a stopped run has left")
+    parser.add_argument("--quick", action="store_true", help="small sizes, to check that the runner works")
+    parser.add_argument("--out", type=Path, help="folder for the results; default: the project, and none with --quick")
+    parser.add_argument("--only", nargs="+", choices=KINDS, metavar="KIND", help="measure only these kinds, again")
+    parser.add_argument("--missing", action="store_true", help="measure only what a stopped run did not reach")
     options = parser.parse_args(arguments)
     name = "quick" if options.quick else "full"
     size = SIZES[name]
-    every, anew = cases(size), set() if options.missing else set(options.only or KINDS)
+    every, again = cases(size), set() if options.missing else set(options.only or KINDS)
     out = options.out or (None if options.quick else ROOT)
-    results = kept(out, anew)
-    planned = [case for case in every if case["kind"] in anew or options.missing and not has(results, case)]
+    results = kept(out, again)
+    planned = [case for case in every if case["kind"] in again or options.missing and not has(results, case)]
     text = "Nothing is missing."
     for case in tqdm(planned, unit="case", disable=None):
         results.append(run(case))
@@ -135,7 +136,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def command() -> int:
-    """Runs `main`; what a person or the disk gets wrong ends in one line and exit code 2."""
+    """Runs `main`; invalid input and errors of the disk end in one line and exit code 2."""
     try:
         return main()
     except ConfigError as error:

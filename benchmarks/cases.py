@@ -1,4 +1,4 @@
-"""What one process measures: python -m benchmarks.cases '{"kind": ..., ...}' prints one JSON object."""
+"""What one process measures: `python -m benchmarks.cases '{"kind": ..., ...}'` prints one JSON object."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PEAK_SIZES = (512, 1024, 2048)  # widths of square matrix products; the fastest 
 
 
 def product_peak(rounds: int) -> float:
-    """Operations a second of the fastest square float32 matrix product, median of `rounds`."""
+    """Operations per second of the fastest square float32 matrix product, median of `rounds`."""
     best = 0.0
     for size in PEAK_SIZES[: 1 if rounds < 2 else None]:
         a, b = torch.randn(2, size, size).unbind()
@@ -34,13 +34,13 @@ def product_peak(rounds: int) -> float:
 
 
 def forward(contestant: Contestant, x: Tensor) -> None:
-    """Outputs alone."""
+    """The outputs, without gradients."""
     with torch.inference_mode():
         contestant(x)
 
 
 def train(contestant: Contestant, x: Tensor) -> None:
-    """Outputs and the gradients of every parameter."""
+    """The outputs and the gradients of all parameters."""
     contestant.zero_grad()
     contestant(x)[0].square().mean().backward()
 
@@ -50,7 +50,7 @@ COUNTS = {"forward": memory_flops, "training": training_flops}
 
 
 def speed(*, mode: str, dim: int, chunk: int, batch: int, tokens: int, rounds: int) -> dict:
-    """Seconds of a pass of each contestant, and our share of the peak."""
+    """Seconds of a pass of each contestant, and the share of the peak that this project reaches."""
     x = torch.randn(batch, tokens, dim)
     peak = product_peak(rounds)
     run = PASSES[mode]
@@ -62,7 +62,7 @@ def speed(*, mode: str, dim: int, chunk: int, batch: int, tokens: int, rounds: i
 
 
 def memory(*, mode: str, name: str, dim: int, chunk: int, batch: int, tokens: int) -> dict:
-    """MB that a pass adds to the largest size of the process, after a pass over one chunk has loaded everything."""
+    """MB that a pass adds to the peak size of the process, after a pass over one chunk has loaded everything."""
     contestant, run = make(name, dim, chunk), PASSES[mode]
     x = torch.randn(batch, tokens, dim)
     run(contestant, x[:1, :chunk].clone())
@@ -72,7 +72,7 @@ def memory(*, mode: str, name: str, dim: int, chunk: int, batch: int, tokens: in
 
 
 def profile(*, mode: str, dim: int, chunk: int, batch: int, tokens: int, most: int = 6) -> dict:
-    """Share of the processor's time in matrix products, and of the `most` operations that take the most, in ours."""
+    """Shares of the processor's time in this project's memory: matrix products, and the `most` largest operations."""
     contestant, run = make(OURS, dim, chunk), PASSES[mode]
     x = torch.randn(batch, tokens, dim)
     run(contestant, x)
@@ -87,7 +87,7 @@ def profile(*, mode: str, dim: int, chunk: int, batch: int, tokens: int, most: i
 
 
 def decode(*, dim: int, chunk: int, rounds: int) -> dict:
-    """Seconds a token, one token at a time, batch 1, over two whole chunks after a first one."""
+    """Seconds per token, one token at a time, batch 1, over two whole chunks after a first one."""
     x = torch.randn(1, chunk, dim)
     steps = torch.randn(2 * chunk, 1, 1, dim)
     contestants = {name: make(name, dim, chunk) for name in present()}
@@ -104,7 +104,7 @@ def decode(*, dim: int, chunk: int, rounds: int) -> dict:
 
 
 def settings(*, settings: int, sample: int, tokens: int, chunk: int, dim: int) -> dict:
-    """Seconds of many settings of the simulator as one batch, and of a sample of them one after another, scaled."""
+    """Seconds of many settings of the simulator as one batch, and one by one, estimated from a sample."""
     base = SimulationConfig(tokens=tokens, memory=MemoryConfig.preset("recipe", chunk=chunk, dim=dim))
     ways = [
         replace(base, tau=0.1 + 0.4 * i / settings, beta=0.5 + 0.04 * (i % 10), lam=10.0 ** -(3 + i % 4), eta=1e-3)
@@ -122,7 +122,7 @@ def stream(*, checkpoint: str, tokens: int) -> dict:
 
 
 def bound_memory(share: float = 0.85) -> None:
-    """Makes a case that needs more than that share of the machine's memory fail, instead of slowing all others.
+    """Lets a case that needs more than that share of the machine's memory fail instead of slowing the machine.
 
     Windows has no such limit.
     """

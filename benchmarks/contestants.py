@@ -1,9 +1,9 @@
-"""Who is measured: this project's memory, and the peer where it is installed, at equal shapes.
+"""What is compared, at equal shapes: this project's memory, and the peer where it is installed.
 
-titans-pytorch's NeuralMemory has its chunk's gradients taken at the memory as it stands, as the paper has it, with
-`batch_size` equal to `chunk_size`; as it comes, all gradients are taken at the start weights, so that the whole
-sequence is one parallel step. The two are not the same function as ours: its gates are one per chunk, its reads come
-a chunk late, its memory has a norm and a residual, and it has no convolution.
+With `batch_size` equal to `chunk_size`, titans-pytorch's NeuralMemory takes each chunk's gradients at the memory of the
+chunk's start, as in the paper. By default it takes all gradients at the start weights, so that the whole sequence is
+one parallel step. Neither is the same function as this project's memory: the peer has one gate per chunk, its reads
+come a chunk late, its memory has a norm and a residual, and it has no convolution.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ EXPANSION, DEPTH = 4, 2
 
 
 class Contestant(nn.Module):
-    """x (b, t, dim), state -> (output, state), whatever the memory is."""
+    """x (b, t, dim), state -> (output, state), for any of the memories."""
 
     def __init__(self, memory: nn.Module) -> None:
         super().__init__()
         self.memory = memory
 
     def forward(self, x: Tensor, state=None) -> tuple[Tensor, object]:
-        """One stretch of tokens."""
+        """Reads some tokens."""
         return self.memory(x, state=state)
 
 
@@ -38,7 +38,7 @@ def _ours(dim: int, chunk: int) -> nn.Module:
 
 
 def _peer(dim: int, chunk: int, **settings) -> nn.Module:
-    with warnings.catch_warnings():  # of a dependency of the peer, about its own use of torch
+    with warnings.catch_warnings():  # from a dependency of the peer, about its own use of torch
         warnings.simplefilter("ignore", DeprecationWarning)
         from titans_pytorch import NeuralMemory as Peer  # optional: the extra `bench`
     memory = dict(depth=DEPTH, expansion_factor=float(EXPANSION))
@@ -53,7 +53,7 @@ CONTESTANTS: dict[str, Callable[[int, int], nn.Module]] = {
 
 
 def present() -> list[str]:
-    """Those that can run here."""
+    """The contestants that can run here."""
     has_peer = importlib.util.find_spec("titans_pytorch") is not None
     return [name for name in CONTESTANTS if has_peer or name == OURS]
 

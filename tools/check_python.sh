@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prints the Python that makes the virtual environment, or one line on stderr that says what to install.
+# Prints the Python to make the virtual environment with, or one line on stderr that says what to install.
 # Usage: check_python.sh [INTERPRETER]; without an argument the usual names are tried in turn.
 
 fail() {
@@ -12,7 +12,7 @@ names=$*
 old=
 bare=
 for python do
-    # A version manager's shim can stand on the path and still not run, so each name is run, not only found.
+    # A version manager's shim can be on the path and still not run, so each name is run, not only looked up.
     version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue
     if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
         old="$python is Python $version"

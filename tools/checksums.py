@@ -1,7 +1,7 @@
-"""Checksums of the shipped checkpoints: `python tools/checksums.py` after a model or a card was changed on purpose.
+"""Renews the checksums of the shipped checkpoints: `python tools/checksums.py` after an intended change of one.
 
-It puts the checksums into the cards, of which nothing else changes, and writes titans_mini/checkpoints/SHA256SUMS, in
-the form that `sha256sum --check` reads. `make test` compares every file with that list.
+It writes the checksums into the cards, and a list of all files into titans_mini/checkpoints/SHA256SUMS, which
+`sha256sum --check` can read. `make test` compares every file with that list.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ def sha256(path: Path) -> str:
 
 
 def seal_cards(folder: Path) -> None:
-    """Renews the checksums in the cards of a folder's checkpoints."""
+    """Renews the checksums in the cards of a folder's checkpoints. Nothing else in the cards changes."""
     for weights in sorted(folder.rglob(f"*{WEIGHTS}")):
         about = weights.with_name(weights.name.removesuffix(WEIGHTS) + CARD)
         content = json.loads(about.read_text("utf-8"))
         content.pop(DIGEST, None)
         write_card(about, {**content, DIGEST: sha256(weights)})
-        load_model(weights)  # refuses what does not fit together
+        load_model(weights)  # raises where the card and the weights do not fit together
 
 
 def sums(folder: Path) -> str:
-    """The list of a folder's cards and weights, also of those in folders below: checksum, two spaces, name."""
+    """The list of a folder's cards and weights, those in subfolders included: checksum, two spaces, name."""
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix in (WEIGHTS, CARD))
     return "".join(f"{sha256(folder / name)}  {name}\n" for name in names)
 

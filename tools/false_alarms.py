@@ -1,10 +1,10 @@
-"""Counts the alarms of a monitor on clean streams, on which each is a false one.
+"""Counts a monitor's alarms on clean streams, where every alarm is false.
 
     python tools/false_alarms.py text-mag [tokens] [place ...]
 
-A name is `recipe`, a bundled checkpoint or the path of one. A text model and the recipe read the bundled text: place 0
-is its held-out part and then its beginning, any other place is a byte of the part that is trained on. A recall model
-reads its filler, and a place is a seed. One line of JSON per place.
+The first argument is `recipe`, or a bundled checkpoint or the path of one. The recipe and text models read the bundled
+text: place 0 is the held-out part followed by the beginning, any other place is a byte in the part used for training.
+Recall models read filler, and a place is a seed. Prints one line of JSON per place.
 """
 
 from __future__ import annotations

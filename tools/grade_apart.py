@@ -1,9 +1,9 @@
-"""Grades each student in a folder of its own: `python tools/grade_apart.py COURSE LESSON --with "sudo -u grader"`.
+"""Grades each student in a separate folder: `python tools/grade_apart.py COURSE LESSON --with "sudo -u grader"`.
 
-A submission's code runs in the process that grades it and can write whatever that process can. So each student gets a
-new folder with the lesson's source, the settings, one submission and an empty gradebook; nbgrader runs there behind the
-command of `--with`, which is to keep it away from everything else (another account, or a container). Marks go to
-COURSE/marks-LESSON.csv and pages to COURSE/feedback; COURSE/gradebook.db is neither read nor written.
+A submission's code runs in the process that grades it and can write whatever that process can. Therefore each student
+gets a new folder with the lesson's source, the settings, one submission and an empty gradebook. nbgrader runs there
+under the command given with `--with`, which must keep it away from everything else: another account, or a container.
+Marks go to COURSE/marks-LESSON.csv and pages to COURSE/feedback; COURSE/gradebook.db is neither read nor written.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 CONFIG = "nbgrader_config.py"
-# Runs nbgrader's commands one after the other in one process, which saves its slow start.
+# Runs nbgrader's commands in one process, so that its slow start is paid once.
 RUN = """
 import json, sys
 from nbgrader.apps.nbgraderapp import NbGraderApp
@@ -37,7 +37,7 @@ STEPS = ("generate_assignment {lesson}", "autograde {lesson}", "generate_feedbac
 
 
 def lay_out(course: Path, lesson: str, student: str, folder: Path) -> None:
-    """What nbgrader needs to grade one submission; anybody may write there, the account behind `--with` included."""
+    """Writes what nbgrader needs to grade one submission. Anybody may write there, so the account of `--with` can."""
     shutil.copy(course / CONFIG, folder / CONFIG)
     for part in (Path("source") / lesson, Path("submitted") / student / lesson):
         shutil.copytree(course / part, folder / part)
@@ -46,7 +46,7 @@ def lay_out(course: Path, lesson: str, student: str, folder: Path) -> None:
 
 
 def grade(course: Path, lesson: str, student: str, prefix: str) -> dict | None:
-    """Grades one submission; its row of nbgrader's grades.csv, or None if nbgrader did not finish it."""
+    """Grades one submission: its row of nbgrader's grades.csv, or None if nbgrader did not finish."""
     with tempfile.TemporaryDirectory(prefix="grading-", ignore_cleanup_errors=True) as place:
         folder = Path(place)
         lay_out(course, lesson, student, folder)
@@ -64,11 +64,11 @@ def grade(course: Path, lesson: str, student: str, prefix: str) -> dict | None:
 
 
 def main(arguments: list[str]) -> int:
-    """The command line; 2 and one line where there is nothing to grade."""
+    """The command line. Returns 2, after one line, where there is nothing to grade."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("course", type=Path)
     parser.add_argument("lesson")
-    parser.add_argument("--with", dest="prefix", default="", help="the command that runs another one kept away")
+    parser.add_argument("--with", dest="prefix", default="", help="a command that runs another one confined")
     options = parser.parse_args(arguments)
     course = options.course.resolve()
     handed_in = sorted(path.parent.name for path in course.glob(f"submitted/*/{options.lesson}"))

@@ -1,15 +1,14 @@
 """Many people at once: `python tools/load.py --sessions 20 --seconds 120`, and `python tools/load.py --dropped 30`.
 
-Starts the app on this machine and opens so many sessions. Each moves tau, beta and lambda to values of its own, waits
-for the new picture, and pauses. Some are pages in Chromium (`--pages`), timed from the key to the redrawn curves; the
-others speak the app's websocket without a browser, timed from the message to the new curves' data: two cores cannot
-draw twenty pages and serve them as well. Afterwards each picture is compared, bit for bit, with a run of the same
-settings in this process, where nobody else is.
+Starts the app on this machine and opens this many sessions. Each moves tau, beta and lambda to values of its own, waits
+for the new picture, and pauses. Some are pages in Chromium (`--pages`), timed from the key press to the redrawn curves.
+The others use the app's websocket without a browser, timed from the message to the data of the new curves, because two
+cores cannot draw twenty pages and serve them as well. Afterwards each picture is compared, bit for bit, with a run of
+the same settings in this process, which nobody else uses.
 
-With `--wander`, the sessions begin in the first second of the server, all at once, and go from page to page; error
-pages are counted. With `--dropped`, sessions come, use two pages, and vanish without a word; what they leave in the
-server is measured.
-Server, browser and callers share one machine, so these figures are worse than those of a server alone.
+With `--wander`, all sessions start at once in the server's first second and go from page to page; error pages are
+counted. With `--dropped`, sessions come, use two pages, and vanish without closing; what they leave in the server is
+measured. Server, browser and callers share one machine, so a server on its own machine does better than these figures.
 """
 
 from __future__ import annotations
@@ -30,17 +29,17 @@ sys.path.insert(0, str(ROOT / "tests"))
 from browsing import Server, serve  # noqa: E402
 from visitors import Caller, Move, Page, drop, held, roam, sessions, slide, unlike  # noqa: E402
 
-WAIT = 10  # seconds that the server keeps a session whose visitor is gone; Streamlit's own 120 take long to watch
+WAIT = 10  # seconds for which the server keeps a session whose visitor is gone; Streamlit's default is 120
 
 
 def resident(server: Server) -> float:
-    """The server's memory in MB; Linux alone tells."""
+    """The server's memory in MB; NaN where the system is not Linux."""
     status = Path(f"/proc/{server.pid}/status")
     return int(re.search(r"VmRSS:\s+(\d+)", status.read_text())[1]) / 1024 if status.exists() else float("nan")
 
 
 def worked(server: Server) -> float:
-    """Processor seconds that the server has used; Linux alone tells."""
+    """Processor seconds that the server has used; NaN where the system is not Linux."""
     status = Path(f"/proc/{server.pid}/stat")
     if not status.exists():
         return float("nan")
@@ -49,7 +48,7 @@ def worked(server: Server) -> float:
 
 
 def line(name: str, moves: list[Move]) -> str:
-    """Count and times of some moves."""
+    """The number of some moves and their times, as a line of the report."""
     times = sorted(move.seconds * 1000 for move in moves)
     if not times:
         return f"{name:26} none"
@@ -58,7 +57,7 @@ def line(name: str, moves: list[Move]) -> str:
 
 
 async def load(server: Server, options: argparse.Namespace) -> list[str]:
-    """All sessions at once; the report."""
+    """Runs all sessions at once and returns the lines of the report."""
     before = resident(server)
     async with sessions(server, options.sessions - options.pages, options.pages, options.tokens) as people:
         opened, began, end = resident(server), worked(server), time.monotonic() + options.seconds
@@ -74,15 +73,15 @@ async def load(server: Server, options: argparse.Namespace) -> list[str]:
         f"{options.sessions} sessions, {options.tokens} tokens, pause {options.pause:g} s, {options.seconds:g} s",
         f"{'':26} moves   median         p95       worst",
         *(line(kind.kind, some) for kind, some in kinds.items()),
-        f"pictures that differ from a run alone: {len(unlike(moves, options.tokens))} of {len(moves)}",
-        f"errors of server and pages: {len(errors)}" + "".join(f"\n  {error}" for error in errors[:5]),
-        f"server's processor time for a move: {work / max(1, len(moves)) * 1000:.0f} ms",
-        f"server's memory: {before:.0f} MB at its start, {opened:.0f} with all open, {after:.0f} at the end",
+        f"pictures that differ from those of a run alone: {len(unlike(moves, options.tokens))} of {len(moves)}",
+        f"errors in server and pages: {len(errors)}" + "".join(f"\n  {error}" for error in errors[:5]),
+        f"server's processor time per move: {work / max(1, len(moves)) * 1000:.0f} ms",
+        f"server's memory: {before:.0f} MB at its start, {opened:.0f} with all sessions open, {after:.0f} at the end",
     ]
 
 
 async def wander(server: Server, options: argparse.Namespace) -> list[str]:
-    """Sessions that open all pages from the server's first second on, each in an order of its own; the report."""
+    """Sessions that open all pages from the server's first second on, each in its own order; returns the report."""
     begin = time.monotonic()
     visits = await asyncio.gather(
         *(roam(server, seed, options.wander, options.tokens) for seed in range(options.sessions))
@@ -98,7 +97,7 @@ async def wander(server: Server, options: argparse.Namespace) -> list[str]:
 
 
 async def dropped(server: Server, folder: Path, options: argparse.Namespace) -> list[str]:
-    """Sessions that vanish, ten by ten; the report."""
+    """Sessions that vanish, ten at a time; returns the report."""
     report = [f"server's memory: {resident(server):.0f} MB at its start"]
     async for gone in drop(server, options.dropped, options.tokens):
         if gone % 10 == 0 or gone == options.dropped:
@@ -112,13 +111,15 @@ async def dropped(server: Server, folder: Path, options: argparse.Namespace) -> 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--sessions", type=int, default=20, help="at the same time")
-    parser.add_argument("--pages", type=int, default=2, help="of these in Chromium")
-    parser.add_argument("--seconds", type=float, default=120.0)
-    parser.add_argument("--pause", type=float, default=5.0, help="mean seconds from a picture to the next move")
-    parser.add_argument("--tokens", type=int, default=2000)
-    parser.add_argument("--dropped", type=int, default=0, help="instead: sessions that come and vanish")
-    parser.add_argument("--wander", type=int, default=0, help="instead: rounds over all pages from the first second")
+    parser.add_argument("--sessions", type=int, default=20, help="number of sessions at the same time")
+    parser.add_argument("--pages", type=int, default=2, help="how many of them are pages in Chromium")
+    parser.add_argument("--seconds", type=float, default=120.0, help="how long the sessions move sliders")
+    parser.add_argument("--pause", type=float, default=5.0, help="mean seconds between a picture and the next move")
+    parser.add_argument("--tokens", type=int, default=2000, help="length of each run")
+    parser.add_argument("--dropped", type=int, default=0, help="instead: number of sessions that come and vanish")
+    parser.add_argument(
+        "--wander", type=int, default=0, help="instead: rounds over all pages, from the start of the server"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

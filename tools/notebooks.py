@@ -1,8 +1,8 @@
-"""Runs the notebooks in place and leaves them as the repository wants them: `python tools/notebooks.py [FILE ...]`.
+"""Runs the notebooks in place and brings them into the form to commit: `python tools/notebooks.py [FILE ...]`.
 
-Every code cell gets its output and its execution count; widget views, widget state and times are taken out; the
-kernel is `python3`, cell ids are the cells' numbers, and the links at the top are written anew: to all lessons, and,
-where `Repository` in pyproject.toml's [project.urls] gives the project a public address, to Colab and Binder.
+Every code cell gets its output and its execution count. Widget views, widget state and times are removed, the kernel is
+`python3`, and cell ids are the cells' numbers. The links at the top are renewed: to all lessons and, where
+`Repository` in pyproject.toml's [project.urls] gives the project a public address, to Colab and Binder.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ On Colab, first run this in a cell of its own · 在 Colab 中，先在新单元
 
 
 def run(notebook: NotebookNode, folder: Path = FOLDER) -> None:
-    """Executes all cells in a fresh kernel; the first error stops and is raised."""
+    """Executes all cells in a fresh kernel and raises the first error."""
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     NotebookClient(
         notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
@@ -41,7 +41,7 @@ def run(notebook: NotebookNode, folder: Path = FOLDER) -> None:
 
 
 def normalise(notebook: NotebookNode) -> None:
-    """Strips what differs from machine to machine or makes a file large."""
+    """Removes what differs between machines or makes a file large."""
     notebook.metadata = NotebookNode({"kernelspec": KERNEL, "language_info": {"name": "python"}})
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for number, cell in enumerate(notebook.cells):
@@ -57,7 +57,7 @@ def normalise(notebook: NotebookNode) -> None:
 
 
 def coalesce(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """Joins what one stream wrote in several pieces, whose borders are a matter of chance."""
+    """Joins the pieces that a stream wrote, because where it was split is a matter of chance."""
     joined: list[NotebookNode] = []
     for output in outputs:
         if joined and output.output_type == "stream" and joined[-1].get("name") == output.name:
@@ -78,7 +78,7 @@ def navigation(path: Path) -> str:
 
 
 def repository(pyproject: Path = FOLDER.parent / "pyproject.toml") -> str | None:
-    """OWNER/NAME of the project's public address on GitHub; None where pyproject.toml names none.
+    """OWNER/NAME of the project's public address on GitHub; None where pyproject.toml has no address.
 
     Raises ValueError for an address that Colab and Binder cannot open.
     """
@@ -92,7 +92,7 @@ def repository(pyproject: Path = FOLDER.parent / "pyproject.toml") -> str | None
 
 
 def badges(path: Path, name: str) -> str:
-    """Badges that open a lesson of the repository `name`, OWNER/NAME, and how a learner on Colab gets the package."""
+    """Badges that open a lesson of the repository `name` (OWNER/NAME), and how to install the package on Colab."""
     colab = f"{COLAB}/github/{name}/blob/main/notebooks/{path.name}"
     binder = f"{BINDER}/v2/gh/{name}/main?labpath=notebooks/{path.name}"
     images = f"{BADGE}({COLAB}/assets/colab-badge.svg)]({colab}) [![Launch Binder]({BINDER}/badge_logo.svg)]({binder})"
@@ -100,7 +100,7 @@ def badges(path: Path, name: str) -> str:
 
 
 def headed(source: str, path: Path, name: str | None) -> str:
-    """A lesson's first cell with the links at its top written anew: `name` is that of `repository`."""
+    """A lesson's first cell with renewed links at its top; `name` comes from `repository`."""
     _, _, rest = source.partition("\n")
     if BADGE in rest:
         rest = rest.partition(INSTALL.rpartition("\n")[2] + "\n")[2]
@@ -112,7 +112,7 @@ def _name(file: Path) -> str:
 
 
 def refresh(path: Path, *, execute: bool = True) -> float:
-    """Rewrites one notebook; returns the seconds that its cells took."""
+    """Rewrites one notebook and returns the seconds that its cells took."""
     notebook = nbformat.read(path, as_version=4)
     if notebook.cells[0].source.startswith(TITLE):
         notebook.cells[0].source = headed(notebook.cells[0].source, path, repository())
@@ -128,8 +128,8 @@ def refresh(path: Path, *, execute: bool = True) -> float:
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("files", nargs="*", type=Path, help="notebooks; none: all lessons")
-    parser.add_argument("--no-run", action="store_true", help="normalise alone")
+    parser.add_argument("files", nargs="*", type=Path, help="notebooks; by default all lessons")
+    parser.add_argument("--no-run", action="store_true", help="do not run the notebooks, only normalise them")
     options = parser.parse_args(arguments)
     for path in options.files or sorted(FOLDER.glob("*.ipynb")):
         seconds = refresh(path.resolve(), execute=not options.no_run)

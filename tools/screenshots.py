@@ -1,4 +1,4 @@
-"""Takes the README's pictures of the app: `python tools/screenshots.py [folder]` (docs/ if none is given)."""
+"""Takes the README's pictures of the app: `python tools/screenshots.py [FOLDER]` (by default docs/)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from browsing import browser, serve, settle  # noqa: E402
 
 DESK, PHONE = {"width": 1400, "height": 1000}, {"width": 390, "height": 844}
-LINK = "?tau=0.3"  # without one the tour would open
+LINK = "?tau=0.3"  # without a setting in the link, the tour would open
 PICTURES = {  # file: (colour scheme, what follows the address, viewport, the button that is pressed)
     "simulator-light.png": ("light", LINK, DESK, None),
     "simulator-dark.png": ("dark", LINK, DESK, None),

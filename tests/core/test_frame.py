@@ -1,4 +1,4 @@
-"""The project frame: the interpreter check speaks one clear line, and one set of pins serves every way in."""
+"""Installation: the check of the interpreter prints one clear line, and all ways to install use the same pins."""
 
 import itertools
 import os
@@ -35,7 +35,7 @@ def fake_python(folder: Path, name: str, hooks: dict[str, str]) -> Path:
 
 
 def run(*command: str, path: Path) -> subprocess.CompletedProcess:
-    """Runs `command` in the project's root with nothing but `path` to find programs in."""
+    """Runs `command` in the project's root; programs are found only in `path`."""
     environment = {"PATH": str(path)}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
@@ -45,7 +45,7 @@ def check(path: Path, interpreter: str = "") -> subprocess.CompletedProcess:
 
 
 def make(path: Path, venv: Path, *settings: str) -> subprocess.CompletedProcess:
-    """`make setup` into `venv`; an inherited MAKEFLAGS stays out."""
+    """`make setup` into `venv`, without an inherited MAKEFLAGS."""
     program = shutil.which("make")
     if program is None:
         pytest.skip("make is not installed")
@@ -90,7 +90,7 @@ def test_names_are_tried_in_order_past_the_unfit(tmp_path):
     assert (result.returncode, result.stdout, result.stderr) == (0, "python3.13\n", "")
 
 
-def test_a_name_that_stands_there_but_does_not_run_is_passed_over(tmp_path):
+def test_a_name_on_the_path_that_does_not_run_is_skipped(tmp_path):
     shim = tmp_path / "python3.11"
     shim.write_text("#!/bin/sh\necho 'command not found' >&2\nexit 127\n", encoding="utf8")
     shim.chmod(0o755)
@@ -129,14 +129,14 @@ def add_pip(venv: Path) -> None:
     (packages / "pip.py").touch()
 
 
-def test_a_whole_environment_is_kept(tmp_path):
+def test_a_complete_environment_is_kept(tmp_path):
     venv = bare_venv(tmp_path / "venv")
     add_pip(venv)
     assert make_venv(venv).returncode == 0
     assert (venv / "mark").exists()
 
 
-def test_an_unfinished_environment_is_made_anew(tmp_path):
+def test_an_unfinished_environment_is_rebuilt(tmp_path):
     venv = bare_venv(tmp_path / "venv")
     add_pip(venv)
     (tmp_path / "venv.unfinished").touch()
@@ -151,7 +151,7 @@ def test_a_python_that_is_the_machines_own_is_no_environment(tmp_path):
     result = make_venv(venv)
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
-    assert "is no virtual environment" in result.stderr
+    assert "is not a virtual environment" in result.stderr
     assert (venv / "mark").exists()
 
 

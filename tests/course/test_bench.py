@@ -11,10 +11,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import __main__ as runner
 from benchmarks import cases, contestants
 from benchmarks.report import markdown
+from titans_course.cli.bench import add_bench
 from titans_course.studies.flops import memory_flops, training_flops
 from titans_mini import MemoryConfig, NeuralMemory
 from titans_mini.cli import speed as cli_speed
-from titans_mini.cli.speed import add_bench
 
 CONFIGS = {
     "usual": MemoryConfig(dim=32, chunk=16),
