@@ -10,7 +10,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from titans_mini.config import MemoryConfig
-from titans_mini.memory.fastweights import ACTIVATIONS, apply_memory, gradients, initial_weights
+from titans_mini.memory.chunk import Fast, Rule, Tokens, run_chunks
+from titans_mini.memory.fastweights import ACTIVATIONS, Weights, apply_memory, initial_weights
+from titans_mini.memory.gates import ConstantGate, initial_gate_state
 
 SILU = ACTIVATIONS["silu"]
 
@@ -44,14 +46,9 @@ def read_once(depth: int, count: int, theta: float, *, dim: int = 8, rows: int =
 
     The mean of `rows` sets of `count` random pairs.
     """
-    keys, values = map(torch.stack, zip(*(random_pairs(count, dim, seed) for seed in range(rows)), strict=True))
     start = initial_weights(MemoryConfig(dim=dim, depth=depth), _generator(0))
     weights = tuple(weight.repeat(rows, 1, 1) for weight in start)  # per layer (rows, o, i)
-    for key, value in zip(keys.split(1, dim=1), values.split(1, dim=1), strict=True):
-        seen = gradients(weights, key, value, SILU)
-        steps = (delta.mT @ a for delta, a in zip(seen.deltas, seen.inputs, strict=True))
-        weights = tuple(weight - theta * step for weight, step in zip(weights, steps, strict=True))
-    return _loss(weights, keys, values).item()
+    return _loss(*_read(weights, count, theta)).item()
 
 
 def recall_by_age(alpha: float, *, count: int = 320, dim: int = 32, theta: float = 0.5, rows: int = 8) -> Tensor:
@@ -59,12 +56,19 @@ def recall_by_age(alpha: float, *, count: int = 320, dim: int = 32, theta: float
 
     1 is perfect, 0 as good as silence, below 0 worse; the mean of `rows` sets. Paper: eq. 13-14 with eta = 0.
     """
-    keys, values = map(torch.stack, zip(*(random_pairs(count, dim, seed) for seed in range(rows)), strict=True))
-    matrix = torch.zeros(rows, dim, dim)
-    for key, value in zip(keys.split(1, dim=1), values.split(1, dim=1), strict=True):
-        error = key @ matrix.mT - value  # (rows, 1, dim)
-        matrix = (1 - alpha) * matrix - theta * 2 * error.mT @ key
+    (matrix,), keys, values = _read((torch.zeros(rows, dim, dim),), count, theta, alpha)
     return 1 - (keys @ matrix.mT - values).square().sum(-1).mean(0)
+
+
+@torch.no_grad()
+def _read(weights: Weights, count: int, theta: float, alpha: float = 0.0) -> tuple[Weights, Tensor, Tensor]:
+    """Weights, keys and values after each row of weights (rows, o, i) read its own `count` random pairs once."""
+    rows, _, dim = weights[0].shape
+    keys, values = map(torch.stack, zip(*(random_pairs(count, dim, seed) for seed in range(rows)), strict=True))
+    fast = Fast(weights, tuple(map(torch.zeros_like, weights)), initial_gate_state(rows, weights[0]))
+    rule = Rule(ConstantGate(theta=theta, eta=0.0, alpha=alpha), SILU)
+    _, fast, _ = run_chunks(fast, Tokens(keys, values), rule, 1)
+    return fast.weights, keys, values
 
 
 def _loss(weights, keys: Tensor, values: Tensor) -> Tensor:
