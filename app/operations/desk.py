@@ -18,6 +18,7 @@ from operations import scratch
 from titans_course.studies.drill import Drill, DrillConfig
 from titans_mini.errors import ConfigError
 from titans_mini.kept import decode_state, encode_state
+from titans_mini.messages import Message
 from titans_mini.operate import LanguageEngine, RecipeEngine, Sessions, fingerprint
 from titans_mini.operate.snapshots import FILE
 
@@ -90,7 +91,7 @@ class Desk:
             raise ConfigError(say("memories_gone", names=name))
         with self.sessions.open(USER, name) as session:
             state = session.state
-        self.drill.take_over(state, f"session {name} resumed")
+        self.drill.take_over(state, Message("session {name} resumed", name=name))
 
     def forget(self, name: str) -> None:
         """Deletes the memory kept under a name."""
@@ -109,11 +110,18 @@ class Desk:
             self.engine.read(self.drill.ahead(40), state)
         except (RuntimeError, ValueError, IndexError, ArithmeticError):
             raise ConfigError(say("bad_file")) from None
-        self.drill.take_over(state, "a file resumed")
+        self.drill.take_over(state, Message("a file resumed"))
 
-    def words(self, text: object) -> str:
+    def words(self, text: object) -> object:
         """A message without the place of the session's folder, and with snapshots by their numbers."""
-        return FILE.sub(lambda found: f"snapshot {int(found[1])}", str(text).replace(str(self.folder), "…"))
+        place = str(self.folder)
+        if isinstance(text, Message):
+            fields = {name: self.words(value) for name, value in text.fields.items()}
+            return Message(text.template.replace(place, "…"), **fields)
+        if not isinstance(text, str):
+            return text
+        snapshot = FILE.fullmatch(text)
+        return Message("snapshot {number}", number=int(snapshot[1])) if snapshot else text.replace(place, "…")
 
     def attempt(self, action: Callable, *arguments) -> None:
         """Callback: does it, and notes in one line where it cannot be done."""
@@ -121,7 +129,7 @@ class Desk:
         try:
             action(*arguments)
         except ConfigError as error:
-            self.note = quoted(self.words(error))
+            self.note = quoted(self.words(error.message))
 
 
 def open_desk(name: str, config: DrillConfig) -> Desk | None:

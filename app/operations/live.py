@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import charts
+import parts
 import streamlit as st
 from texts import quoted, say, speaker, told
 
@@ -12,6 +13,7 @@ from operations.desk import Desk
 from titans_course.figures import gauges as figures_gauges
 from titans_course.figures import operate as figures_operate
 from titans_course.studies.drill import delays, flip_byte
+from titans_mini.messages import Message
 from titans_mini.operate import Event, SnapshotError
 from titans_mini.operate.monitor import named
 from titans_mini.operate.snapshots import Snapshot
@@ -38,30 +40,27 @@ def _live(desk: Desk, hidden: frozenset[str], beating: bool) -> None:
     if desk.note:
         st.error(desk.note)
     _stand(desk)
-    panels = [name for name in ("gauges", "chart") if name not in hidden]
-    for name, column in zip(panels, st.columns([4, 7][-len(panels) :], gap="medium") if panels else (), strict=True):
-        with column:
-            _gauges(desk) if name == "gauges" else _chart(desk)
-    panels = [name for name in ("snapshots", "events") if name not in hidden]
-    for name, column in zip(panels, st.columns(len(panels), gap="medium") if panels else (), strict=True):
-        with column:
-            st.markdown(f"##### {say(name)}", help=say(name + "?"))
-            _snapshots(desk, beating) if name == "snapshots" else _events(desk)
+    for panel in parts.beside({"gauges": 4, "chart": 7}, hidden):
+        if panel == "gauges":
+            _gauges(desk)
+        else:
+            _chart(desk)
+    for panel in parts.beside({"snapshots": 1, "events": 1}, hidden):
+        parts.heading(panel)
+        if panel == "snapshots":
+            _snapshots(desk, beating)
+        else:
+            _events(desk)
 
 
 def _controls(desk: Desk, playing: bool) -> None:
     drill, pace = desk.drill, st.session_state.get("drill_pace") or PACES[1]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="drill_row"):
-        icon, label = (":material/pause:", "pause") if playing else (":material/play_arrow:", "play")
-        st.button(
-            say(label), icon=icon, key="drill_play", help=say("drill_play?"), on_click=_toggle, disabled=drill.done,
-            type="primary",
-        )  # fmt: skip
-        icon, about = ":material/skip_next:", say("drill_step?")
-        st.button(say("drill_step"), icon=icon, key="drill_step", help=about, on_click=drill.advance, args=(pace,),
-                  disabled=drill.done)  # fmt: skip
-        icon, about = ":material/restart_alt:", say("drill_restart?")
-        st.button(say("drill_restart"), icon=icon, key="drill_restart", help=about, on_click=desk.restart)
+        icon, label = ("pause", say("pause")) if playing else ("play_arrow", say("play"))
+        look = {"label": label, "icon": icon, "type": "primary"}
+        parts.button("drill_play", _toggle, disabled=drill.done, **look)
+        parts.button("drill_step", drill.advance, pace, icon="skip_next", disabled=drill.done)
+        parts.button("drill_restart", desk.restart, icon="restart_alt")
         st.segmented_control(say("drill_pace"), PACES, default=PACES[1], required=True, key="drill_pace",
                              help=say("drill_pace?"))  # fmt: skip
         st.progress(min(1.0, drill.read / len(drill.stream)), say("drill_read", read=drill.read, all=len(drill.stream)))
@@ -79,14 +78,11 @@ def _stand(desk: Desk) -> None:
     badges = [say(f"served={served}" if runner.engine.predicts else "served=alone")]
     badges += [say("alarm_on", kind=told(named(event.kind)), token=event.token) for event in monitor.active.values()]
     badges += [] if monitor.active else [say("no_alarm")]
-    with st.container(horizontal=True, vertical_alignment="center", key="drill_stand"):
+    with parts.row("drill_stand"):
         st.markdown(" ".join(badges))
         if runner.compared.degraded:
-            st.button(say("promote"), key="promote", icon=":material/upgrade:", help=say("promote?"),
-                      on_click=desk.attempt, args=(drill.promote,))  # fmt: skip
-        icon, about = ":material/history:", say("rollback_last?")
-        st.button(say("rollback_last"), key="rollback", icon=icon, help=about, on_click=desk.attempt,
-                  args=(drill.rollback,))  # fmt: skip
+            parts.button("promote", desk.attempt, drill.promote, icon="upgrade")
+        parts.button("rollback_last", desk.attempt, drill.rollback, icon="history", key="rollback")
 
 
 def _norm_line(desk: Desk) -> str:
@@ -111,7 +107,7 @@ def _times(ratio: float) -> str:
 
 
 def _gauges(desk: Desk) -> None:
-    st.markdown(f"##### {say('gauges')}", help=say("gauges?"))
+    parts.heading("gauges")
     figure = figures_gauges.gauges_figure(figures_gauges.make_gauges(desk.drill), say=speaker())
     bars = figure.data[0].marker
     bars.color = [charts.THEMED.get(colour, colour) for colour in bars.color]
@@ -120,7 +116,7 @@ def _gauges(desk: Desk) -> None:
 
 
 def _chart(desk: Desk) -> None:
-    st.markdown(f"##### {say('drill_chart')}", help=say("drill_chart?"))
+    parts.heading("drill_chart")
     height = 600 if desk.drill.runner.engine.predicts else 430
     figure = figures_operate.timeline_figure(desk.drill, height=height, say=speaker())
     charts.draw(charts.themed(figure), "drill_timeline", say("alt=drill"))
@@ -130,19 +126,16 @@ def _snapshots(desk: Desk, playing: bool) -> None:
     drill = desk.drill
     store = drill.runner.snapshots
     with st.container(horizontal=True, key="snapshot_buttons"):
-        icon, about = ":material/photo_camera:", say("take_snapshot?")
-        st.button(say("take_snapshot"), key="take_snapshot", icon=icon, help=about, on_click=desk.attempt,
-                  args=(drill.snapshot, BY_HAND))  # fmt: skip
-        icon, about = ":material/broken_image:", say("damage?")
-        st.button(say("damage"), key="damage", icon=icon, help=about, on_click=desk.attempt, args=(_damage, desk))
+        parts.button("take_snapshot", desk.attempt, drill.snapshot, BY_HAND, icon="photo_camera")
+        parts.button("damage", desk.attempt, _damage, desk, icon="broken_image")
     verdicts = {} if playing else store.verify()
     with st.container(height=300, key="snapshot_list"):
         for snapshot in reversed(store.list()):
-            with st.container(horizontal=True, vertical_alignment="center"):
+            with parts.row(f"snapshot_{snapshot.number}"):
                 st.markdown(_row(snapshot, verdicts.get(snapshot.path.name, "ok")))
                 st.space("stretch")
-                st.button(say("back_to"), key=f"back_{snapshot.number}", help=say("back_to?"),
-                          on_click=desk.attempt, args=(drill.rollback, snapshot.path.name))  # fmt: skip
+                key = f"back_{snapshot.number}"
+                parts.button("back_to", desk.attempt, drill.rollback, snapshot.path.name, key=key)
 
 
 def _row(snapshot: Snapshot, verdict: str) -> str:
@@ -151,9 +144,8 @@ def _row(snapshot: Snapshot, verdict: str) -> str:
     except OSError:
         size = math.nan
     kind = snapshot.label if snapshot.label in ("auto", "alarm") else "named"
-    line = say(
-        f"snapshot={kind}", number=snapshot.number, tokens=snapshot.tokens, size=size, name=quoted(snapshot.label)
-    )
+    words = {"number": snapshot.number, "tokens": snapshot.tokens, "size": size, "name": quoted(snapshot.label)}
+    line = say(f"snapshot={kind}", **words)
     return line if verdict == "ok" else line + " " + say("snapshot_bad")
 
 
@@ -177,7 +169,7 @@ def _events(desk: Desk) -> None:
 def _event_row(desk: Desk, event: Event) -> dict:
     numbers = {name: getattr(event, name) for name in ("value", "limit")}
     return {
-        "token": event.token, "what": told(event.action), "kind": told(named(event.kind)),
+        "token": event.token, "what": told(Message(event.action)), "kind": told(named(event.kind)),
         "cause": told(desk.words(event.cause)),
         **{name: "" if value is None else f"{value:.4g}" for name, value in numbers.items()},
     }  # fmt: skip

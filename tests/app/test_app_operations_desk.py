@@ -23,12 +23,15 @@ from operations import live as operations_live  # noqa: E402, F401
 from operations import scratch  # noqa: E402
 from operations.desk import Desk  # noqa: E402
 
+from titans_course import language as languages  # noqa: E402
 from titans_course.studies.drill import Drill, DrillConfig  # noqa: E402
 from titans_mini import ConfigError, SimulationConfig
 from titans_mini.kept import encode_state, restore  # noqa: E402
 from titans_mini.memory.state import tensors  # noqa: E402
 from titans_mini.memory.tree import named  # noqa: E402
+from titans_mini.messages import Message  # noqa: E402
 from titans_mini.operate import RecipeEngine, fingerprint  # noqa: E402
+from titans_mini.operate.runner import BY_HAND  # noqa: E402
 
 VALUES = {control.name: control.default for control in own.ALL}
 
@@ -110,7 +113,18 @@ def test_a_server_clears_what_killed_ones_left_and_nothing_else(tmp_path, monkey
 
 def test_no_message_names_the_folder_and_snapshots_have_numbers(desk):
     assert desk.words(f"not written to '{desk.folder}/x'") == "not written to '…/x'"
-    assert desk.words("back to 00000012-000000001000-auto.safetensors: by hand") == "back to snapshot 12: by hand"
+    assert desk.words(Message(f"not written to {desk.folder}")) == "not written to …"
+    cause = Message("back to {place}: {cause}", place="00000012-000000001000-auto.safetensors", cause=BY_HAND)
+    assert cause == "back to 00000012-000000001000-auto.safetensors: by hand"
+    assert desk.words(cause) == "back to snapshot 12: by hand"
+    assert languages.tell(desk.words(cause), "zh") == "回到快照 12：手动"
+
+
+def test_a_name_that_a_visitor_chose_is_never_translated(desk):
+    desk.keep("loss")
+    desk.resume("loss")
+    cause = languages.tell(desk.words(desk.drill.events[-2].cause), "zh")
+    assert cause.endswith("恢复会话 loss")
 
 
 def test_a_failed_click_is_noted_until_the_next_one(desk):

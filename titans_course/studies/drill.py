@@ -16,13 +16,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from titans_mini.errors import ConfigError, check_choice, check_integer, check_number
+from titans_mini.errors import ConfigError, check_integer
 from titans_mini.kept import SnapshotError
+from titans_mini.messages import Message
 from titans_mini.operate.engine import Engine
 from titans_mini.operate.measures import distance
 from titans_mini.operate.monitor import Event, Limits
-from titans_mini.operate.runner import RunConfig, Runner
+from titans_mini.operate.runner import BY_HAND, RunConfig, Runner
 from titans_mini.operate.snapshots import Snapshot, Snapshots
+from titans_mini.settings import SEED, check_settings, choice, number, whole
 from titans_mini.training.tasks import text_bytes
 
 from .incidents import STREAM_INCIDENTS, broken_weight, scaled_weight, splice, zero_weights
@@ -40,23 +42,18 @@ TAKEN = "taken-over"  # the snapshot of a state that came from elsewhere
 class DrillConfig:
     """What is read and what goes wrong in it."""
 
-    incident: str = SCALED
-    at: int = 3000  # clean tokens before the incident
-    duration: int = 600  # tokens that it lasts; those of ONCE strike once
-    factor: float = 6.0  # of scaled_weight, again before each piece
-    tokens: int = 6000  # of the stream, the poison included
+    incident: str = choice(SCALED, INCIDENTS)  # what goes wrong
+    at: int = whole(3000, 0, LONGEST)  # clean tokens before the incident
+    duration: int = whole(600, 1, LONGEST)  # tokens that it lasts; those of ONCE strike once
+    factor: float = number(6.0, -1e6, 1e6)  # of scaled_weight, again before each piece
+    tokens: int = whole(6000, 1, LONGEST)  # of the stream, the poison included
     offset: int = 0  # byte of the held-out text at which the stream begins
-    seed: int = 0  # of random_bytes
+    seed: int = whole(0, *SEED)  # of random_bytes
     run: RunConfig = field(default_factory=lambda: SHORT_RUN)
 
     def __post_init__(self) -> None:
-        check_choice("incident", self.incident, INCIDENTS)
-        check_integer("tokens", self.tokens, 1, LONGEST)
-        check_integer("at", self.at, 0, LONGEST)
-        check_integer("duration", self.duration, 1, LONGEST)
-        check_number("factor", self.factor, -1e6, 1e6)
+        check_settings(self)
         check_integer("offset", self.offset, 0, len(text_bytes(True)) - 1)
-        check_integer("seed", self.seed, 0, 2**31 - 1)
 
     @property
     def end(self) -> int:
@@ -109,7 +106,7 @@ class Drill:
         for sample in self.samples:
             if sample.token == token:
                 return sample
-        raise ConfigError(f"token must be one after which a piece ended, not {token}")
+        raise ConfigError("token must be one after which a piece ended, not {token}", token=token)
 
     def step(self) -> list[Event]:
         """Reads the next piece, spoiling the memory before it where the incident says so; what happened."""
@@ -137,15 +134,15 @@ class Drill:
         self.events = [*self.events, *events][-KEPT_EVENTS:]
 
     def branch(self, config: DrillConfig) -> Drill:
-        """A copy that goes on by another config, whose stream is the same so far; the run's settings stay.
+        """A copy that continues with another config, whose stream is the same so far; the run's settings stay.
 
-        Raises ConfigError where the other stream is another one already, or this drill writes snapshots.
+        Raises ConfigError if the other stream already differs, or if this drill writes snapshots.
         """
         stream = make_drill_stream(config)
         if self.runner.snapshots is not None or config.run != self.config.run:
-            raise ConfigError("a drill branches without snapshots and with the same run alone")
+            raise ConfigError("a drill can only branch without snapshots and with the same run")
         if not torch.equal(stream[: self.read], self.stream[: self.read]) or len(stream) < self.read:
-            raise ConfigError(f"the stream must be the same up to token {self.read}")
+            raise ConfigError("the stream must be the same up to token {token}", token=self.read)
         engine = self.runner.engine
         drill = copy.deepcopy(self, {id(engine): engine})
         drill.config, drill.stream = config, stream
@@ -164,9 +161,9 @@ class Drill:
     def snapshot(self, name: str) -> None:
         """Writes the main track's memory under a name, over one of the same name. Raises SnapshotError."""
         made = self._files().save(self.runner.state, name=name)
-        self.note([Event("snapshot", name, f"{made.path.name}, by hand", self.read)])
+        self.note([Event("snapshot", name, Message("{file}, {cause}", file=made.path.name, cause=BY_HAND), self.read)])
 
-    def rollback(self, name: str | None = None, *, cause: str = "by hand") -> None:
+    def rollback(self, name: str | None = None, *, cause: str = BY_HAND) -> None:
         """As the runner's; norm and drift of the memory that is back are the next sample."""
         self.note(self.runner.rollback(name, cause=cause))
         self._changed()
@@ -177,7 +174,7 @@ class Drill:
         self._changed()
 
     def take_over(self, state, cause: str) -> None:
-        """Goes on with another state of this engine, such as a kept session's, on all tracks."""
+        """Continues with another state of this engine, such as a kept session's, on all tracks."""
         self._files().save(state, name=TAKEN, cause=cause)
         self.rollback(TAKEN, cause=cause)
 
@@ -231,7 +228,7 @@ def make_drill_stream(config: DrillConfig) -> Tensor:
 def delays(events: Iterable[Event], since: int) -> dict[str, int]:
     """Alarms, and degrade and promote -> tokens from `since` until each came for the first time, soonest first.
 
-    An alarm of a piece is told at its end, so a delay counts whole pieces.
+    An alarm is reported at the end of a piece, so a delay counts whole pieces.
     """
     found: dict[str, int] = {}
     for event in events:
@@ -245,6 +242,6 @@ def flip_byte(snapshot: Snapshot, place: int = -1) -> None:
     """Damages a snapshot's file, for a drill: the lowest bit of its byte at `place` (from the end where negative)."""
     data = bytearray(snapshot.path.read_bytes())
     if not -len(data) <= place < len(data):
-        raise ConfigError(f"place must be within the file's {len(data)} bytes, not {place}")
+        raise ConfigError("place must be within the file's {size} bytes, not {place}", size=len(data), place=place)
     data[place] ^= 1
     snapshot.path.write_bytes(data)

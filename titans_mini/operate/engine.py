@@ -1,4 +1,4 @@
-"""Engines: what a runner drives. Each reads one stream a piece at a time and tells what its memories did.
+"""Engines: what a runner drives. Each reads one stream a piece at a time and reports what its memories did.
 
     engine.start() -> state              engine.read(piece, state) -> Reading
                                          engine.check(piece): ConfigError for what it cannot read
@@ -37,7 +37,7 @@ class Reading(NamedTuple):
     state: NamedTuple
     raw: Tensor  # (m, t) ||grad|| / sqrt(d)
     loss: Tensor  # (m, t) ||M(k) - v||^2 before the write, over the square norm of keys
-    g_write: Tensor | None  # (m, t) of the recipe's gate; None where another gate decides
+    g_write: Tensor | None  # (m, t) of the recipe's gate; None if another gate decides
     silence: Tensor | None = None  # (m, t) the loss of a memory that answers 0: ||v||^2, over the square norm of keys
 
 
@@ -58,13 +58,14 @@ def _reading(output: Tensor | None, state, series: Tensor, recipe: bool) -> Read
     return Reading(output, state, raw, loss, g_write if recipe else None, silence)
 
 
-def check_ids(piece: Tensor, vocab_size: int) -> None:
+def _check_ids(piece: Tensor, vocab_size: int) -> None:
     """ConfigError unless `piece` is (t,) int64, t at least 1, with ids below `vocab_size`."""
     if not isinstance(piece, Tensor) or piece.dim() != 1 or piece.dtype != torch.int64 or not len(piece):
-        raise ConfigError(f"piece must be int64 (t,) with at least 1 token, not {_kind(piece)}")
+        raise ConfigError("piece must be int64 (t,) with at least 1 token, not {kind}", kind=_kind(piece))
     least, most = map(int, piece.aminmax())
     if least < 0 or most >= vocab_size:
-        raise ConfigError(f"piece must hold ids from 0 to {vocab_size - 1}, not {least if least < 0 else most}")
+        wrong = least if least < 0 else most
+        raise ConfigError("piece must hold ids from 0 to {high}, not {wrong}", high=vocab_size - 1, wrong=wrong)
 
 
 def _kind(piece: object) -> str:
@@ -91,11 +92,11 @@ class LanguageEngine:
 
     def check(self, piece: Tensor) -> None:
         """ConfigError for a piece that this engine cannot read."""
-        check_ids(piece, self.lm.config.vocab_size)
+        _check_ids(piece, self.lm.config.vocab_size)
 
     @torch.no_grad()
     def read(self, piece: Tensor, state: ModelState) -> Reading:
-        """Reads and writes. Raises DivergenceError where a number is not finite, ConfigError as `check` does."""
+        """Reads and writes. Raises DivergenceError if a number is not finite, ConfigError as `check` does."""
         self.check(piece)
         records: list[Record] = []
         logits, state = self.lm(piece.unsqueeze(0), state, trace=records)
@@ -118,7 +119,7 @@ class LanguageEngine:
 
 
 class MemoryEngine:
-    """A NeuralMemory alone. Pieces are vectors (t, dim), outputs (1, t, dim), states MemoryState."""
+    """A NeuralMemory without a model. Pieces are vectors (t, dim), outputs (1, t, dim), states MemoryState."""
 
     predicts = False
 
@@ -133,11 +134,12 @@ class MemoryEngine:
         return self.memory.initial_state(1)
 
     def check(self, piece: Tensor) -> None:
-        """ConfigError for a piece that this engine cannot read; numbers that are not finite are for `read` to find."""
+        """ConfigError for a piece that this engine cannot read; `read` finds numbers that are not finite."""
         dim = self.memory.config.dim
         fits = isinstance(piece, Tensor) and piece.dim() == 2 and piece.shape[1] == dim and piece.is_floating_point()
         if not fits or not len(piece):
-            raise ConfigError(f"piece must be vectors (t, {dim}) with at least 1 token, not {_kind(piece)}")
+            text = "piece must be vectors (t, {dim}) with at least 1 token, not {kind}"
+            raise ConfigError(text, dim=dim, kind=_kind(piece))
 
     @torch.no_grad()
     def read(self, piece: Tensor, state: MemoryState) -> Reading:
@@ -187,7 +189,7 @@ class RecipeEngine:
 
     def check(self, piece: Tensor) -> None:
         """ConfigError for a piece that this engine cannot read."""
-        check_ids(piece, 256)
+        _check_ids(piece, 256)
 
     @torch.no_grad()
     def read(self, piece: Tensor, state: RecipeState) -> Reading:

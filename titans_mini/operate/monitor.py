@@ -18,9 +18,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..errors import ConfigError, check_integer, check_number, show
+from ..errors import ConfigError, check_number, show
 from ..memory.gates import GateState, SurpriseGate, initial_gate_state
 from ..messages import Message
+from ..settings import check_settings, number, whole
 from ..trace import WRITE_LEVEL
 from .engine import Engine, Reading
 from .measures import LONGEST, calibrate, distance, highest, life, rates, strength
@@ -61,25 +62,20 @@ class Metrics(NamedTuple):
 class Limits:
     """Where the alarms are. Recipe: 5.1 for `writes` and `norm_per_feature`; the others are ours."""
 
-    window: int = 1000  # tokens that f_write and loss look back
+    window: int = whole(1000, 1, 1_000_000)  # tokens that f_write and loss look back
     writes: tuple[float, float] = (30.0, 80.0)  # f_write per 1,000 tokens
-    hold: int = 2000  # tokens in a row outside of `writes`
-    norm_per_feature: float = 100.0  # norm over d
-    warmup: int = 4000  # tokens that calibrate norm and loss, from the second half on
-    spread: float = 8.0  # calibrated limit: mean + spread standard deviations,
-    times: float = 3.0  # and at least this many times the mean
-    drift: float = 10.0
+    hold: int = whole(2000, 0, 10_000_000)  # tokens in a row outside of `writes`
+    norm_per_feature: float = number(100.0, 0.0, 1e9)  # norm over d
+    warmup: int = whole(4000, 2, 10_000_000)  # tokens that calibrate norm and loss, from the second half on
+    spread: float = number(8.0, 0.0, 1e3)  # calibrated limit: mean + spread standard deviations,
+    times: float = number(3.0, 0.0, 1e3)  # and at least this many times the mean
+    drift: float = number(10.0, 0.0, 1e9)  # largest ||M - M_0|| / ||M_0||
     rise: tuple[float, float] = (125.0, 870.0)  # least limits of a rate kept up for 5 x 100 and for 60 tokens
-    least: float = 0.001  # share of its usual strength below which a memory is dead
-    margin: float = 0.1  # share of a limit by which a number must be back for its alarm to clear
+    least: float = number(0.001, 0.0, 1.0)  # share of its usual strength below which a memory is dead
+    margin: float = number(0.1, 0.0, 0.9)  # share of a limit by which a number must be back for its alarm to clear
 
     def __post_init__(self) -> None:
-        check_integer("window", self.window, 1, 1_000_000)
-        check_integer("hold", self.hold, 0, 10_000_000)
-        check_integer("warmup", self.warmup, 2, 10_000_000)
-        for name, high in (("norm_per_feature", 1e9), ("spread", 1e3), ("times", 1e3), ("drift", 1e9), ("least", 1.0)):
-            check_number(name, getattr(self, name), 0.0, high)
-        check_number("margin", self.margin, 0.0, 0.9)
+        check_settings(self)
         for name in ("writes", "rise"):
             _check_pair(name, getattr(self, name), 0.0, 1000.0)
 

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..errors import DivergenceError, check_integer
+from ..errors import DivergenceError
 from ..kept import SnapshotError
 from ..memory.tree import named as tensors_of
 from ..messages import Message, listed
+from ..settings import check_settings, whole
 from ..threads import one_thread
 from .engine import Engine, Reading
 from .measures import is_dead
@@ -32,16 +33,14 @@ BY_HAND = Message("by hand")
 class RunConfig:
     """How a stream is run."""
 
-    piece: int = 100  # tokens read at once
-    snapshot_every: int = 10_000  # tokens; recipe: 5.2
-    keep: int = 5  # automatic snapshots that stay
+    piece: int = whole(100, 1, 100_000)  # tokens read at once
+    snapshot_every: int = whole(10_000, 1, 1_000_000_000)  # tokens; recipe: 5.2
+    keep: int = whole(5, 1, 10_000)  # automatic snapshots that stay
     limits: Limits = field(default_factory=Limits)
     shadow: ShadowConfig | None = field(default_factory=ShadowConfig)  # None: no shadow
 
     def __post_init__(self) -> None:
-        check_integer("piece", self.piece, 1, 100_000)
-        check_integer("snapshot_every", self.snapshot_every, 1, 1_000_000_000)
-        check_integer("keep", self.keep, 1, 10_000)
+        check_settings(self)
 
 
 class Track(NamedTuple):

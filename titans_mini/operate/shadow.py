@@ -11,21 +11,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..errors import check_integer, check_number
+from ..settings import check_settings, number, whole
 
 
 @dataclass(frozen=True)
 class ShadowConfig:
     """When the shadow takes over. Recipe: 5.3 (5%, 200 steps)."""
 
-    threshold: float = 0.05  # share by which main's perplexity is above the shadow's
-    patience: int = 200  # steps in a row
-    horizon: int = 64  # tokens of the running mean
+    threshold: float = number(0.05, 0.0, 100.0)  # share by which main's perplexity is above the shadow's
+    patience: int = whole(200, 1, 1_000_000)  # steps in a row
+    horizon: int = whole(64, 1, 1_000_000)  # tokens of the running mean
 
     def __post_init__(self) -> None:
-        check_number("threshold", self.threshold, 0.0, 100.0)
-        check_integer("patience", self.patience, 1, 1_000_000)
-        check_integer("horizon", self.horizon, 1, 1_000_000)
+        check_settings(self)
 
 
 class ShadowState(NamedTuple):
