@@ -17,7 +17,7 @@ from corruption import corrupted
 from titans_mini import ConfigError
 from titans_mini import stream as streams
 from titans_mini.cli import main
-from titans_mini.cli.speed import add_stream
+from titans_mini.cli.stream import add_stream
 from titans_mini.kept import encode_state
 from titans_mini.memory.state import tensors
 from titans_mini.source import Source

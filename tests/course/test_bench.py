@@ -1,4 +1,4 @@
-"""The benchmark: operations as torch counts them, medians of runs in turns, and a page that says what was measured."""
+"""The benchmark: it counts operations like torch, takes medians of runs in turns, and reports what it measured."""
 
 import argparse
 import hashlib
@@ -11,10 +11,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import __main__ as runner
 from benchmarks import cases, contestants
 from benchmarks.report import markdown
+from titans_course.cli import bench as command
 from titans_course.cli.bench import add_bench
 from titans_course.studies.flops import memory_flops, training_flops
 from titans_mini import MemoryConfig, NeuralMemory
-from titans_mini.cli import speed as cli_speed
 
 CONFIGS = {
     "usual": MemoryConfig(dim=32, chunk=16),
@@ -27,7 +27,7 @@ CONFIGS = {
 
 
 def _in_place(to, first, second, *args, out_shape=None, **kwargs) -> int:
-    """Operations of baddbmm_, which torch's counter leaves out: shapes (n, o, c) and (n, c, i)."""
+    """Operations of baddbmm_ with shapes (n, o, c) and (n, c, i), which torch's counter leaves out."""
     n, o, c = first
     return 2 * n * o * c * second[-1]
 
@@ -131,7 +131,7 @@ def test_the_page_holds_every_result(results):
     assert max(widths) > 2
 
 
-def test_what_did_not_finish_is_said(results):
+def test_the_page_says_what_did_not_finish(results):
     broken = [{"case": CASES["forward"], "error": "out of memory"}, *results[1:]]
     text = page(broken)
     assert "Did not finish" in text and text.count("out of memory") == 2
@@ -147,7 +147,7 @@ def test_the_runner_writes_the_page_and_the_numbers(tmp_path, monkeypatch, capsy
     assert (tmp_path / "BENCHMARKS.md").read_text() + "\n" == capsys.readouterr().out
 
 
-def test_kinds_that_are_not_measured_anew_are_kept(tmp_path, monkeypatch):
+def test_results_of_other_kinds_are_kept(tmp_path, monkeypatch):
     numbers = tmp_path / "results.json"
     old = [{"case": {"kind": kind, "checkpoint": "c"}, "error": "old"} for kind in ("decode", "stream")]
     numbers.write_text(json.dumps({"results": old}))
@@ -184,7 +184,7 @@ def test_a_full_run_has_every_case():
 @pytest.mark.parametrize("more", [[], ["--missing"], ["--only", "decode", "settings"]])
 def test_the_command_starts_the_runner(more, monkeypatch, tmp_path):
     started = []
-    monkeypatch.setattr(cli_speed.subprocess, "call", lambda command, cwd: started.append(command) or 0)
+    monkeypatch.setattr(command.subprocess, "call", lambda words, cwd: started.append(words) or 0)
     parser = argparse.ArgumentParser()
     add_bench(parser.add_subparsers())
     options = parser.parse_args(["bench", "--quick", "--out", str(tmp_path), *more])
@@ -192,7 +192,7 @@ def test_the_command_starts_the_runner(more, monkeypatch, tmp_path):
     assert started[0][1:] == ["-m", "benchmarks", "--quick", "--out", str(tmp_path), *more]
 
 
-def test_a_stopped_run_goes_on_with_what_is_missing(tmp_path, monkeypatch):
+def test_a_stopped_run_continues_with_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.setitem(runner.SIZES, "quick", runner.Size(widths=(), shapes=(), simulated=((8, 4),), stream=32))
     ran = []
     monkeypatch.setattr(runner, "run", lambda case: ran.append(case) or {"case": case, "error": "new"})

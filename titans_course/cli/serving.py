@@ -46,7 +46,7 @@ def _add(commands, name: str, run, text: str) -> argparse.ArgumentParser:
 def _app(options: argparse.Namespace) -> int:
     port = _port(options)
     _require("streamlit", "app")
-    command = ["streamlit", "run", str(_find("app/server.py"))]
+    command = ["streamlit", "run", str(find("app/server.py"))]
     command += ["--server.headless", str(options.no_browser).lower()]
     address = options.address or os.environ.get("STREAMLIT_SERVER_ADDRESS", "127.0.0.1")
     _check_free(address, port or 0)  # where no port is asked for, Streamlit looks for one
@@ -74,7 +74,7 @@ def _serve(command: list[str]) -> int:
 def _lab(options: argparse.Namespace) -> int:
     port = _port(options)
     _require("jupyterlab", "notebooks")
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={_find('notebooks')}"]
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={find('notebooks')}"]
     command += ["--no-browser"] if options.no_browser else []
     if getattr(os, "geteuid", lambda: 1)() == 0:
         command.append("--allow-root")  # in a container, Jupyter would refuse
@@ -120,7 +120,8 @@ def _require(module: str, extra: str) -> None:
         raise ConfigError(f"{module} is not installed; run: pip install 'titans-mini[{extra}]'")
 
 
-def _find(name: str) -> Path:
+def find(name: str) -> Path:
+    """A file or folder of the clone of the project. Raises ConfigError where there is none."""
     if not (ROOT / name).exists():
         raise ConfigError(f"{name} is not here; run this from a clone of the project")
     return ROOT / name

@@ -13,7 +13,7 @@ from ..errors import ConfigError
 from ..files import write_whole, writing_to
 from ..simulation import simulate
 from .flags import add_flags, given
-from .speed import add_bench, add_stream
+from .stream import add_stream
 from .train import add_train
 from .tune import add_tune
 
@@ -38,7 +38,6 @@ def _parser() -> argparse.ArgumentParser:
     add_train(commands)
     add_tune(commands)
     add_stream(commands)
-    add_bench(commands)
     _add_miras(commands)
     for joined in sorted(
         entry_points(group="titans_mini.commands"), key=lambda joined: joined.name

@@ -1,18 +1,14 @@
-"""The commands `stream` and `bench`."""
+"""The command `stream`."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from pathlib import Path
 
-from ..errors import ConfigError
 from ..stream import SNAPSHOT, Reader, StreamConfig
 from .flags import add_flags, given
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def add_stream(commands) -> None:
@@ -57,25 +53,3 @@ def describe(results: dict) -> str:
     lines.append(f"{results['tokens_per_second']:,.0f} tokens/s")
     verdict = "recalled" if results["recalled"] else f"{results['share_recalled']:.0%} recalled"
     return "\n".join([*lines, f"wanted   {results['wanted']}", f"answered {results['said']}: {verdict}"])
-
-
-def add_bench(commands) -> None:
-    """Adds `titans-mini bench`, which is `python -m benchmarks` from anywhere."""
-    text = "measure speed and memory against a peer, and write BENCHMARKS.md"
-    command = commands.add_parser("bench", help=text, description=text)
-    command.add_argument("--quick", action="store_true", help="small sizes: a check that it works, no figures to keep")
-    command.add_argument("--out", help="folder of the results; default: the project's, none for --quick")
-    command.add_argument("--only", nargs="+", metavar="KIND", help="measure only these kinds of cases, again")
-    command.add_argument("--missing", action="store_true", help="measure only what a stopped run did not reach")
-    command.set_defaults(run=_bench)
-
-
-def _bench(options: argparse.Namespace) -> int:
-    if not (ROOT / "benchmarks").exists():
-        raise ConfigError("benchmarks is not here; run this from a clone of the project")
-    command = [sys.executable, "-m", "benchmarks"]
-    command += ["--quick"] if options.quick else []
-    command += ["--out", str(Path(options.out).resolve())] if options.out else []
-    command += ["--missing"] if options.missing else []
-    command += ["--only", *options.only] if options.only else []
-    return subprocess.call(command, cwd=ROOT)
