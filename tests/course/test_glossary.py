@@ -1,4 +1,4 @@
-"""The glossary is whole: every lesson has its words, in two languages, and each word is met where it says."""
+"""The glossary is complete: each lesson has words, in two languages, and each word occurs in the lesson named."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def test_every_lesson_has_words():
     assert {row[4] for row in ROWS} == lessons and all(row[4].startswith(row[3]) for row in ROWS)
 
 
-def test_no_word_stands_twice_and_each_is_in_two_languages():
+def test_words_are_unique_and_in_two_languages():
     terms = [row[0] for row in ROWS]
     assert len(set(terms)) == len(terms) > 30
     for term, chinese, meaning, *_ in ROWS:
@@ -34,7 +34,7 @@ def test_no_word_stands_twice_and_each_is_in_two_languages():
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
-def test_a_word_is_met_in_its_lesson(row):
+def test_a_word_occurs_in_its_lesson(row):
     cells = json.loads((NOTEBOOKS / row[4]).read_text("utf8"))["cells"]
     text = "".join("".join(cell["source"]) for cell in cells).lower()
     word = NAMES.get(row[0], row[0].split(",")[0].removesuffix(" S"))
@@ -42,7 +42,7 @@ def test_a_word_is_met_in_its_lesson(row):
     assert word.lower() in text, word
 
 
-# Words that stood for a term beside its one translation; the recipe's own 惊喜 belongs into quotations.
+# Translations of terms that are no longer used; the recipe's 惊喜 may appear only in quotations.
 RETIRED = ("惊喜", "空心", "平局", "离散程度", "有酬", "delta 规则", "瞎猜")
 
 

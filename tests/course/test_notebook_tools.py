@@ -1,4 +1,4 @@
-"""What keeps the notebooks true and clean: nbval notices a changed output, and `tools/notebooks.py` writes them."""
+"""What keeps the notebooks correct and small: nbval notices a changed output, and `tools/notebooks.py` cleans them."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ PLAIN = "print(round(0.123456, 3))"
 
 
 def nbval(folder, option: str) -> str:
-    """What `pytest option` says of the notebooks in a folder, after it failed."""
+    """What a failing `pytest option` prints about the notebooks in a folder."""
     command = [sys.executable, "-m", "pytest", option, "--nbval-current-env", "-p", "no:cacheprovider", "-rA"]
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert result.returncode == 1, result.stdout
@@ -28,15 +28,15 @@ def write(folder, **stored: tuple) -> None:
 
 def test_lax_a_checked_number_changed_by_hand_makes_the_run_fail(tmp_path):
     write(tmp_path, true=("0.123",), tampered=("0.124",), unchecked=("0.124", PLAIN))
-    told = nbval(tmp_path, "--nbval-lax")
-    assert "PASSED true.ipynb::Cell 0" in told and "PASSED unchecked.ipynb::Cell 0" in told
-    assert "FAILED tampered.ipynb::Cell 0" in told
+    output = nbval(tmp_path, "--nbval-lax")
+    assert "PASSED true.ipynb::Cell 0" in output and "PASSED unchecked.ipynb::Cell 0" in output
+    assert "FAILED tampered.ipynb::Cell 0" in output
 
 
 def test_strict_any_output_changed_by_hand_makes_the_run_fail(tmp_path):
     write(tmp_path, true=("0.123", PLAIN), tampered=("0.124", PLAIN))
-    told = nbval(tmp_path, "--nbval")
-    assert "PASSED true.ipynb::Cell 0" in told and "FAILED tampered.ipynb::Cell 0" in told
+    output = nbval(tmp_path, "--nbval")
+    assert "PASSED true.ipynb::Cell 0" in output and "FAILED tampered.ipynb::Cell 0" in output
 
 
 def strict() -> list[str]:
@@ -51,14 +51,14 @@ def test_make_runs_each_notebook_once_and_the_strict_ones_strictly():
 
 
 @pytest.mark.parametrize("name", strict())
-def test_a_strict_notebook_leaves_out_figures_alone(name):
-    """Whose numbers differ in the last digit from machine to machine."""
+def test_a_strict_notebook_leaves_out_only_figures(name):
+    """Their numbers differ in the last digit between machines."""
     for cell in cells(ROOT / name, "code"):
         drawn = any("application/vnd.plotly.v1+json" in output.get("data", {}) for output in cell.outputs)
         assert drawn == ("nbval-ignore-output" in cell.metadata.get("tags", [])), cell.source
 
 
-def test_refreshing_strips_what_makes_a_notebook_large(tmp_path):
+def test_refreshing_removes_what_makes_a_notebook_large(tmp_path):
     notebook = small_notebook("0.1")
     notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {}}}
     notebook.metadata["kernelspec"]["name"] = "my-env"
@@ -72,14 +72,14 @@ def test_refreshing_strips_what_makes_a_notebook_large(tmp_path):
 
 
 def pyproject(folder, address: str | None):
-    """A pyproject.toml that names this address, or none."""
+    """A pyproject.toml with this address, or without one."""
     urls = "" if address is None else f'[project.urls]\nRepository = "{address}"\n'
     path = folder / "pyproject.toml"
     path.write_text(f'[project]\nname = "a"\n{urls}', encoding="utf8")
     return path
 
 
-def test_badges_are_written_for_a_public_address_alone(tmp_path, monkeypatch):
+def test_badges_need_a_public_address(tmp_path, monkeypatch):
     notebooks = tool("notebooks")
     for path in FILES[:2]:
         shutil.copy(path, tmp_path)

@@ -1,7 +1,7 @@
 """The notebooks are small and complete: form, links, exercises.
 
-That every notebook runs and repeats its stored numbers is checked by `make test` with nbval; test_notebook_tools.py
-tests that test.
+`make test` checks with nbval that every notebook runs and gives its stored numbers; test_notebook_tools.py tests that
+check.
 """
 
 import json
