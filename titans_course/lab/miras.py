@@ -119,7 +119,7 @@ class MirasLab(PredictionPanel):
         self._tell(lambda: self._report(runs))
 
     def _refusal(self, chosen: Combination) -> list[str]:
-        why = self.say("refused", reason=self.tell(Message(reason(chosen))))
+        why = self.say("refused", reason=self.tell(reason(chosen)))
         return [why, *(repairs(chosen, self.language.value) or [self.say("alone")])]
 
     def _show_runs(self, runs: dict[str, Run], marked: np.ndarray) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..memory.fastweights import Weights
 from ..memory.gates import Gates
-from .choice import Choice, Number
+from .choice import Choice, Number, equation
 
 BETA1, TINY = 0.9, 1e-8  # Adam's first average; the floor of a root mean square
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # coefficients of Muon (Jordan et al. 2024), five rounds
@@ -141,7 +141,7 @@ ALGORITHMS: dict[str, Choice] = {
     ),
     "momentum": Choice(
         lambda number: Algorithm(_at_start, _momentum, _one, number), "gradients that last",
-        "u = S = eta S - theta grad", "Titans eq. 14", CARRIED,
+        "u = S = eta S - theta grad", equation("14"), CARRIED,
     ),
     "gated_delta": Choice(
         lambda number: Algorithm(_at_decayed, _descend), "gradient descent from the decayed memory",

@@ -18,7 +18,8 @@ from torch.nn import functional
 
 from ..config import MemoryConfig
 from ..memory.fastweights import ACTIVATIONS, Activation, Weights, apply_memory, initial_weights
-from .choice import Choice
+from ..messages import Message
+from .choice import Choice, recipe
 
 CHANNELS, TAPS = 8, 5  # of the convolutional memory's hidden layers, and of each filter
 
@@ -99,11 +100,14 @@ MIRAS = "MIRAS (arXiv 2504.13173)"
 
 # Each takes a MemoryConfig: its head_dim, depth, expansion and activation, as far as they apply.
 ARCHITECTURES: dict[str, Choice] = {
-    "vector": Choice(_vector, "one weight per feature", "M(k) = w * k", "linear RNNs with a vector state"),
+    "vector": Choice(_vector, "one weight per feature", "M(k) = w * k", Message("linear RNNs with a vector state")),
     "matrix": Choice(
-        lambda config: _mlp(replace(config, depth=1)), "one matrix", "M(k) = W k", "linear attention, DeltaNet"
+        lambda config: _mlp(replace(config, depth=1)), "one matrix", "M(k) = W k", Message("linear attention, DeltaNet")
     ),
-    "mlp": Choice(_mlp, "an MLP of 1 to 4 matrices", "M(k) = W_L act(... act(W_1 k))", "Titans, section 3.1"),
+    "mlp": Choice(
+        _mlp, "an MLP of 1 to 4 matrices", "M(k) = W_L act(... act(W_1 k))",
+        Message("Titans, section {section}", section="3.1"),
+    ),
     "residual": Choice(_residual, "the key plus a normed MLP", "M(k) = k + LN(W_2 gelu(W_1 k))", MIRAS),
-    "cnn": Choice(_cnn, "3 convolutions along features", "M(k) = F_3 * silu(F_2 * silu(F_1 * k))", "Recipe: 4"),
+    "cnn": Choice(_cnn, "3 convolutions along features", "M(k) = F_3 * silu(F_2 * silu(F_1 * k))", recipe("4")),
 }  # fmt: skip

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..memory.fastweights import Bias, squared_error
-from .choice import Choice, Number
+from ..messages import Message
+from .choice import Choice, Number, equation
 
 STEEP = 1e3  # of the smooth sign tanh(STEEP r): the slope of r / |r| at zero
 LEARNED = "yaad"  # the bias whose number is a map of the token
@@ -87,8 +88,8 @@ MIRAS = "MIRAS (arXiv 2504.13173)"
 THRESHOLD = Number("delta", 1.0, 1e-3, 1e3)
 
 BIASES: dict[str, Choice] = {
-    "dot": Choice(_fixed(_dot), "similarity, never satisfied", "-<M(k), v>", "linear attention"),
-    "l2": Choice(lambda number: squared_error, "squared distance", "||r||^2", "Titans eq. 12"),
+    "dot": Choice(_fixed(_dot), "similarity, never satisfied", "-<M(k), v>", Message("linear attention")),
+    "l2": Choice(lambda number: squared_error, "squared distance", "||r||^2", equation("12")),
     "lp": Choice(
         _fixed(_lp), "a power of each distance", "sum |r|^p", f"{MIRAS}, Moneta", Number("p", 3.0, 1.0, 8.0)
     ),

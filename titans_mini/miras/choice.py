@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..errors import check_integer, check_number
+from ..messages import Message
 
 
 class Number(NamedTuple):
@@ -31,3 +32,15 @@ class Choice(NamedTuple):
     formula: str
     reference: str
     number: Number | None = None
+
+
+def equation(number: str) -> Message:
+    """A reference to the paper of Titans."""
+    return Message("Titans eq. {number}", number=number)
+
+
+def recipe(section: str, source: str | None = None) -> Message:
+    """A reference to the recipe article, and to a source of its own."""
+    if source is None:
+        return Message("Recipe: {section}", section=section)
+    return Message("Recipe: {section}; {source}", section=section, source=source)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..memory.gates import ConstantGate, GateState, LearnedGate, SurpriseGate
-from .choice import Choice
+from .choice import Choice, equation, recipe
 
 # Each takes dim, heads, theta, eta, alpha.
 GATES: dict[str, Choice] = {
@@ -20,11 +20,11 @@ GATES: dict[str, Choice] = {
         lambda dim, heads, theta, eta, alpha: LearnedGate(
             dim, heads, theta_max=max(1.0, theta), stretch=0.1, theta=theta, eta=eta, alpha=alpha
         ),
-        "learned from the token", "theta_max sigmoid(w.x), sigmoid(w.x), sigmoid(w.x)", "Titans eq. 13-14",
+        "learned from the token", "theta_max sigmoid(w.x), sigmoid(w.x), sigmoid(w.x)", equation("13-14"),
     ),
     "surprise": Choice(
         lambda dim, heads, theta, eta, alpha: SurpriseGate(eta=theta, lam=alpha),
-        "opened by surprise", "theta g_write, alpha (1 - g_write)", "Recipe: 2.2",
+        "opened by surprise", "theta g_write, alpha (1 - g_write)", recipe("2.2"),
     ),
 }  # fmt: skip
 

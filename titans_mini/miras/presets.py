@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..config import MemoryConfig
+from .choice import recipe
 from .config import MirasConfig
 
 
@@ -50,7 +51,7 @@ PRESETS: dict[str, Preset] = {
         "mlp l2 adaptive momentum learned", CHUNKED, "momentum and forgetting, both learned", "arXiv 2501.00663",
         algorithm_number=0.5),
     "titans_recipe": _preset(
-        "mlp l2 adaptive gd surprise", RECIPE, "written when surprised", "Recipe: 2.2", theta=1e-3, alpha=1e-4),
+        "mlp l2 adaptive gd surprise", RECIPE, "written when surprised", recipe("2.2"), theta=1e-3, alpha=1e-4),
     "moneta": _preset(
         "residual lp lq gd learned", CHUNKED, "(p, q) = (3, 4)", "arXiv 2504.13173",
         theta=0.05, bias_number=3, retention_number=4),

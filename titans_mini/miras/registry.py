@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ..errors import ConfigError, check_choice
+from ..messages import Message
 from .algorithm import ALGORITHMS
 from .architecture import ARCHITECTURES
 from .bias import BIASES, LEARNED
@@ -34,47 +35,50 @@ class Combination(NamedTuple):
 
 
 # What cannot be combined, and why.
-REFUSALS: tuple[tuple[Callable[[Combination], bool], str], ...] = (
+REFUSALS: tuple[tuple[Callable[[Combination], bool], Message], ...] = (
     (
         lambda c: c.algorithm == "implicit" and (c.architecture != "matrix" or c.bias != "l2"),
-        "algorithm implicit is a closed form, known for architecture matrix with bias l2 alone",
+        Message("algorithm implicit is a closed form, known for architecture matrix with bias l2 alone"),
     ),
     (
         lambda c: c.algorithm == "implicit" and c.retention not in LINEAR,
-        "algorithm implicit solves for a memory that decays: retention none, decay or adaptive",
+        Message("algorithm implicit solves for a memory that decays: retention none, decay or adaptive"),
     ),
     (
         lambda c: c.algorithm == "gated_delta" and c.retention not in ("decay", "adaptive"),
-        "algorithm gated_delta starts from the decayed memory: retention decay or adaptive",
+        Message("algorithm gated_delta starts from the decayed memory: retention decay or adaptive"),
     ),
     (
         lambda c: c.algorithm == "muon" and c.architecture in ("vector", "cnn"),
-        "algorithm muon orthogonalises matrices: architecture matrix, mlp or residual",
+        Message("algorithm muon orthogonalises matrices: architecture matrix, mlp or residual"),
     ),
     (
         lambda c: c.retention in MIRROR and c.algorithm not in ("gd", "multistep"),
-        "retention lq, lq_mirror, kl or sigmoid solves for plain gradients: algorithm gd or multistep",
+        Message("retention lq, lq_mirror, kl or sigmoid solves for plain gradients: algorithm gd or multistep"),
     ),
     (
         lambda c: c.retention == "elastic" and c.algorithm not in ("gd", "momentum", "multistep"),
-        "retention elastic follows a step of one size for all weights: algorithm gd, momentum or multistep",
+        Message("retention elastic follows a step of one size for all weights: algorithm gd, momentum or multistep"),
     ),
     (
         lambda c: c.retention == "privacy" and c.algorithm in ("multistep", "implicit", "gated_delta"),
-        "retention privacy pays for each look at a token: algorithm gd, momentum, adam, rmsprop or muon",
+        Message("retention privacy pays for each look at a token: algorithm gd, momentum, adam, rmsprop or muon"),
     ),
     (
         lambda c: c.retention == "privacy" and c.gate != "constant",
-        "retention privacy hides a token's gradient, which a gate that looks at the token would betray: gate constant",
+        Message(
+            "retention privacy hides a token's gradient, "
+            "which a gate that looks at the token would betray: gate constant"
+        ),
     ),
     (
         lambda c: c.bias == LEARNED and c.gate != "learned",
-        "bias yaad learns its threshold from the token, as gate learned does its numbers: gate learned",
+        Message("bias yaad learns its threshold from the token, as gate learned does its numbers: gate learned"),
     ),
 )  # fmt: skip
 
 
-def reason(combination: Combination) -> str | None:
+def reason(combination: Combination) -> Message | None:
     """Why these do not go together; None where they do."""
     return next((text for refused, text in REFUSALS if refused(combination)), None)
 
@@ -85,7 +89,7 @@ def check(combination: Combination) -> None:
         check_choice(knob, name, KNOBS[knob])
     why = reason(combination)
     if why is not None:
-        raise ConfigError(f"{why}, not {' + '.join(combination)}")
+        raise ConfigError("{why}, not {names}", why=why, names=" + ".join(combination))
 
 
 def repairs(combination: Combination) -> list[dict[str, str]]:
@@ -122,7 +126,7 @@ def allowed() -> list[Combination]:
     return [combination for combination in combinations() if reason(combination) is None]
 
 
-def refused() -> list[tuple[Combination, str]]:
+def refused() -> list[tuple[Combination, Message]]:
     """Every combination that cannot, with the reason."""
     found = ((combination, reason(combination)) for combination in combinations())
     return [(combination, why) for combination, why in found if why is not None]
@@ -134,7 +138,9 @@ def table() -> list[dict[str, str]]:
     for knob, choices in KNOBS.items():
         for name, choice in choices.items():
             number = choice.number
-            words = "" if number is None else f"{number.name} = {number.default:g} ({number.low:g} to {number.high:g})"
+            words = ""
+            if number is not None:
+                words = Message("{name} = {default:g} ({low:g} to {high:g})", **number._asdict())
             fields = dict(what=choice.what, formula=choice.formula, number=words, reference=choice.reference)
             rows.append(dict(knob=knob, name=name) | fields)
     return rows

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .choice import Choice, Number
+from ..messages import Message
+from .choice import Choice, Number, equation, recipe
 
 LINEAR = ("none", "decay", "adaptive")  # the memory after a write is a sum
 MIRROR = ("lq", "lq_mirror", "kl", "sigmoid")  # A is not W
@@ -65,13 +66,15 @@ def _lq_mirror(number: float) -> Retention:
 MIRAS = "MIRAS (arXiv 2504.13173)"
 
 RETENTIONS: dict[str, Choice] = {
-    "none": Choice(lambda number: Retention(alpha=0.0), "keeps everything", "W + u", "linear attention, DeltaNet"),
+    "none": Choice(
+        lambda number: Retention(alpha=0.0), "keeps everything", "W + u", Message("linear attention, DeltaNet")
+    ),
     "decay": Choice(
         lambda number: Retention(alpha=number), "forgets the same share at every token", "(1 - alpha) W + u", "RetNet",
         Number("alpha", 0.01, 0.0, 1.0),
     ),
     "adaptive": Choice(
-        lambda number: Retention(), "forgets the share that the gate says", "(1 - alpha_t) W + u", "Titans eq. 13"
+        lambda number: Retention(), "forgets the share that the gate says", "(1 - alpha_t) W + u", equation("13")
     ),
     "lq": Choice(
         _lq, "keeps sums A and scales them by their q-norm", "A = (1 - alpha_t) A + u, W = A / ||A||_q^(q-2)",
@@ -79,7 +82,7 @@ RETENTIONS: dict[str, Choice] = {
     ),
     "lq_mirror": Choice(
         _lq_mirror, "the same with the powers kept: the slope of ||A||_q^2 / 2, so that a write always goes down",
-        "A = (1 - alpha_t) A + u, W = sign(A) |A|^(q-1) / ||A||_q^(q-2)", "mirror descent",
+        "A = (1 - alpha_t) A + u, W = sign(A) |A|^(q-1) / ||A||_q^(q-2)", Message("mirror descent"),
         Number("q", 4.0, 2.0, 8.0),
     ),
     "kl": Choice(
@@ -97,7 +100,7 @@ RETENTIONS: dict[str, Choice] = {
     ),
     "privacy": Choice(
         lambda number: Retention(sigma=number), "clips each token's gradient to C and adds Gaussian noise",
-        "(1 - alpha) W + u(clip(grad, C) + sigma C noise)", "Recipe: 4; Abadi et al. 2016",
+        "(1 - alpha) W + u(clip(grad, C) + sigma C noise)", recipe("4", "Abadi et al. 2016"),
         Number("sigma", 1.0, 1e-3, 1e3),
     ),
 }  # fmt: skip
