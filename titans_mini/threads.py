@@ -1,31 +1,44 @@
-"""One thread for many small products, which several threads only slow down, badly so on a busy machine."""
+"""Settings of the whole process that overlapping callers in several threads share, and one thread for torch."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 
-_lock = threading.Lock()
-_inside = 0
-_outside = 1
+
+class ProcessWide:
+    """A setting of the process that some code needs at one value. The last of overlapping callers restores the old one.
+
+    `get` and `put` read and change it.
+    """
+
+    def __init__(self, get: Callable[[], object], put: Callable[[object], None]) -> None:
+        self._get, self._put = get, put
+        self._lock, self._inside, self._outside = threading.Lock(), 0, None
+
+    @contextlib.contextmanager
+    def at(self, value: object) -> Iterator[None]:
+        """The setting has this value inside."""
+        with self._lock:
+            if self._inside == 0:
+                self._outside = self._get()
+                self._put(value)
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+                if self._inside == 0:
+                    self._put(self._outside)
 
 
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """torch works on one thread inside; the last of several overlapping callers restores the number before."""
-    global _inside, _outside
-    with _lock:
-        if _inside == 0:
-            _outside = torch.get_num_threads()
-            torch.set_num_threads(1)
-        _inside += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _inside -= 1
-            if _inside == 0:
-                torch.set_num_threads(_outside)
+_THREADS = ProcessWide(torch.get_num_threads, torch.set_num_threads)
+
+
+def one_thread() -> contextlib.AbstractContextManager:
+    """torch works on one thread inside: for many small products, which more threads slow down on a busy machine."""
+    return _THREADS.at(1)

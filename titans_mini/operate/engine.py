@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..config import SimulationConfig
+from ..config import MemoryConfig, SimulationConfig
 from ..data.encode import BLANK, CONTEXT, Encoder
 from ..data.scenarios import Stream, to_bytes
 from ..data.text import bundled_text
@@ -41,21 +41,13 @@ class Reading(NamedTuple):
     silence: Tensor | None = None  # (m, t) the loss of a memory that answers 0: ||v||^2, over the square norm of keys
 
 
-def _numbers(record: Record, silence: Tensor, norm: float) -> Tensor:
-    """(4, n, t): raw, loss, g_write, and the loss of a memory that answers 0."""
-    return torch.stack([record.raw, record.loss / norm**2, record.gates.g_write, silence / norm**2])
-
-
-def _traced(records: list[Record], memories: int, norm: float) -> Tensor:
-    """The numbers of all memories, (4, m, t); each of them has as many records, one after the other."""
+def _reading(output: Tensor | None, state, records: list[Record], norm: float, *, memories=1, recipe=True) -> Reading:
+    """The numbers in the records of some memories; each memory has as many of them, one after the other."""
     size = len(records) // memories
     rows = [join(records[at : at + size]) for at in range(0, len(records), size)]
-    return torch.cat([_numbers(record, record.silence, norm) for record in rows], dim=1)
-
-
-def _reading(output: Tensor | None, state, series: Tensor, recipe: bool) -> Reading:
-    raw, loss, g_write, silence = series
-    return Reading(output, state, raw, loss, g_write if recipe else None, silence)
+    raw, loss, silence = (torch.cat([getattr(row, name) for row in rows]) for name in ("raw", "loss", "silence"))
+    g_write = torch.cat([row.gates.g_write for row in rows]) if recipe else None
+    return Reading(output, state, raw, loss / norm**2, g_write, silence / norm**2)
 
 
 def _check_ids(piece: Tensor, vocab_size: int) -> None:
@@ -72,36 +64,44 @@ def _kind(piece: object) -> str:
     return f"{piece.dtype} {tuple(piece.shape)}" if isinstance(piece, Tensor) else type(piece).__name__
 
 
-class LanguageEngine:
-    """A TitansLM. Pieces are ids (t,) int64, outputs logits (1, t, vocab), states ModelState."""
+class _ModuleEngine:
+    """What the engines of a model and of a memory share: a module whose memories hand out their records."""
 
-    predicts = True  # outputs are logits of the next token, so perplexity can be measured
+    predicts = False  # whether outputs are logits of the next token, so that perplexity can be measured
 
-    def __init__(self, lm: TitansLM) -> None:
-        self.lm = lm
-        self.memories = [part for part in lm.modules() if isinstance(part, NeuralMemory)]
-        if not self.memories:
-            raise ConfigError("memory_layers must name at least 1 layer for a run to be watched")
+    def __init__(self, module: TitansLM | NeuralMemory, config: MemoryConfig) -> None:
+        self.module, self.norm, self.width = module, config.norm, config.head_dim
+        self.memories = [part for part in module.modules() if isinstance(part, NeuralMemory)]
         self.recipe = all(isinstance(memory.gate, SurpriseGate) for memory in self.memories)
-        self.width = lm.config.memory.head_dim
 
     @torch.no_grad()
-    def start(self) -> ModelState:
+    def start(self) -> NamedTuple:
         """The state that has read nothing."""
-        return self.lm.initial_state(1)
+        return self.module.initial_state(1)
+
+    @torch.no_grad()
+    def read(self, piece: Tensor, state: NamedTuple) -> Reading:
+        """Reads and writes. Raises DivergenceError if a number is not finite, ConfigError as `check` does."""
+        self.check(piece)
+        records: list[Record] = []
+        output, state = self.module(piece.unsqueeze(0), state, trace=records)
+        return _reading(output, state, records, self.norm, memories=len(self.memories), recipe=self.recipe)
+
+
+class LanguageEngine(_ModuleEngine):
+    """A TitansLM. Pieces are ids (t,) int64, outputs logits (1, t, vocab), states ModelState."""
+
+    predicts = True
+
+    def __init__(self, lm: TitansLM) -> None:
+        super().__init__(lm, lm.config.memory)
+        self.lm = lm
+        if not self.memories:
+            raise ConfigError("memory_layers must name at least 1 layer for a run to be watched")
 
     def check(self, piece: Tensor) -> None:
         """ConfigError for a piece that this engine cannot read."""
         _check_ids(piece, self.lm.config.vocab_size)
-
-    @torch.no_grad()
-    def read(self, piece: Tensor, state: ModelState) -> Reading:
-        """Reads and writes. Raises DivergenceError if a number is not finite, ConfigError as `check` does."""
-        self.check(piece)
-        records: list[Record] = []
-        logits, state = self.lm(piece.unsqueeze(0), state, trace=records)
-        series = _traced(records, len(self.memories), self.lm.config.memory.norm)  # (4, m, t)
-        return _reading(logits, state, series, self.recipe)
 
     @torch.no_grad()
     def recall(self, piece: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
@@ -118,20 +118,12 @@ class LanguageEngine:
         return asdict(self.lm.config), self.lm.state_dict()
 
 
-class MemoryEngine:
+class MemoryEngine(_ModuleEngine):
     """A NeuralMemory without a model. Pieces are vectors (t, dim), outputs (1, t, dim), states MemoryState."""
 
-    predicts = False
-
     def __init__(self, memory: NeuralMemory) -> None:
+        super().__init__(memory, memory.config)
         self.memory = memory
-        self.recipe = isinstance(memory.gate, SurpriseGate)
-        self.width = memory.config.head_dim
-
-    @torch.no_grad()
-    def start(self) -> MemoryState:
-        """The state that has read nothing."""
-        return self.memory.initial_state(1)
 
     def check(self, piece: Tensor) -> None:
         """ConfigError for a piece that this engine cannot read; `read` finds numbers that are not finite."""
@@ -140,14 +132,6 @@ class MemoryEngine:
         if not fits or not len(piece):
             text = "piece must be vectors (t, {dim}) with at least 1 token, not {kind}"
             raise ConfigError(text, dim=dim, kind=_kind(piece))
-
-    @torch.no_grad()
-    def read(self, piece: Tensor, state: MemoryState) -> Reading:
-        """As LanguageEngine."""
-        self.check(piece)
-        records: list[Record] = []
-        output, state = self.memory(piece.unsqueeze(0), state, trace=records)
-        return _reading(output, state, _traced(records, 1, self.memory.config.norm), self.recipe)
 
     def fast(self, state: MemoryState) -> list[Weights]:
         """The fast weights, one memory."""
@@ -201,7 +185,7 @@ class RecipeEngine:
         fast, record = run_stream([self.config], Stream(piece, keys, values, ()), state.fast)
         silence = (values.unsqueeze(0) * memory.norm).square().sum(-1)
         state = RecipeState(fast, ids[-CONTEXT:].clone(), state.tokens_seen + len(piece))
-        return _reading(None, state, _numbers(record, silence, memory.norm), True)
+        return _reading(None, state, [record._replace(silence=silence)], memory.norm)
 
     def fast(self, state: RecipeState) -> list[Weights]:
         """The fast weights, one memory."""
