@@ -1,4 +1,4 @@
-"""The bug hunt of lesson 11: small wrong memories, checks that tell them apart, and a way to mend them.
+"""The bug hunt of lesson 11: small wrong memories, checks that tell them apart, and a way to fix them.
 
 from titans_course.bug_hunt import build, failed, mend, source
 print(source("A"))                    # a patient, as a learner sees it
@@ -61,12 +61,13 @@ def mend(name: str, wrong: str, right: str, *, seed: int = 0) -> Memory:
     """
     text = source(name)
     if text.count(wrong) != 1:
-        raise ConfigError(f"the piece must stand exactly once in patient {name}, not {text.count(wrong)} times")
+        told = "the piece must stand exactly once in patient {name}, not {count} times"
+        raise ConfigError(told, name=name, count=text.count(wrong))
     names = dict(vars(inspect.getmodule(PATIENTS[name])))
     try:
         exec("from __future__ import annotations\n" + text.replace(wrong, right), names)
     except SyntaxError as error:
-        raise ConfigError(f"the new source is no Python: {error.msg}") from None
+        raise ConfigError("the new source is not valid Python: {reason}", reason=error.msg) from None
     return _built(names[PATIENTS[name].__name__], seed)
 
 

@@ -36,7 +36,7 @@ class WriteGateEnv(gymnasium.Env):
         if self._episode is None:
             raise ConfigError("step must come after reset")
         if not self.action_space.contains(action):
-            raise ConfigError(f"action must be 0 or 1, not {action!r}")
+            raise ConfigError("action must be 0 or 1, not {value}", value=repr(action))
         with torch.no_grad():
             self._episode, reward = advance(self._episode, torch.tensor([float(action)]), self.config)
         over = is_over(self._episode, self.config)

@@ -116,7 +116,7 @@ def advance(episode: Episode, write: Tensor, config: RewardConfig) -> tuple[Epis
     answer nearest to the right one of all the facts' values.
     """
     if is_over(episode, config):
-        raise ConfigError(f"episode must have at most {config.told + config.facts} steps; begin another")
+        raise ConfigError("episode must have at most {most} steps; begin another", most=config.told + config.facts)
     if episode.place >= config.told:
         return episode._replace(place=episode.place + 1), _answered(episode, config) / config.facts
     here = slice(episode.place, episode.place + 1)

@@ -40,7 +40,7 @@ def total_variation(trace: Trace) -> float:
 def delay(trace: Trace) -> float:
     """Tokens from the first event until the write gate opens (g_write > 0.5), at most STEP_WINDOW."""
     if not trace.events:
-        raise ConfigError(f"scenario {trace.settings.scenario!r} has no event to measure a delay behind")
+        raise ConfigError("scenario {name} has no event to measure a delay behind", name=repr(trace.settings.scenario))
     opened = trace.g_write[trace.events[0].start :][:STEP_WINDOW] > WRITE_LEVEL
     return float(np.argmax(opened)) if opened.any() else float(STEP_WINDOW)
 

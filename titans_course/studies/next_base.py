@@ -44,7 +44,8 @@ def swap(source: str = MODEL) -> str:
     """The same source with a 3-layer CNN as memory. Raises ConfigError if a line to change is not there once."""
     for old, new in CHANGES.items():
         if source.count(f"{old}\n") != 1:
-            raise ConfigError(f"source must have the line {old!r} once, not {source.count(old)} times")
+            text = "source must have the line {line} once, not {count} times"
+            raise ConfigError(text, line=repr(old), count=source.count(old))
         source = source.replace(f"{old}\n", f"{new}\n")
     return source
 

@@ -42,7 +42,7 @@ def read_bits(lm: TitansLM, ids: Tensor, *, memory: str = "on", piece: int = 256
     Raises ConfigError for fewer than 2 ids.
     """
     if len(ids) < 2:
-        raise ConfigError(f"text must have at least 2 bytes, not {len(ids)}")
+        raise ConfigError("text must have at least {least} bytes, not {count}", least=2, count=len(ids))
     state = None
     for given, wanted in zip(ids[:-1].split(piece), ids[1:].split(piece), strict=True):
         logits, state = lm(given.unsqueeze(0), state, memory=memory)
