@@ -72,7 +72,8 @@ def _check_flags(options: argparse.Namespace, chosen: str) -> None:
     """Raises ConfigError for flags that do not go together."""
     for flag, needed in (("context", "context"), ("passage", "second-reading")):
         if getattr(options, flag) is not None and chosen != needed:
-            raise ConfigError(f"--{flag} can only be used with --measure {needed}, not {chosen}")
+            text = "--{flag} can only be used with --measure {needed}, not {measure}"
+            raise ConfigError(text, flag=flag, needed=needed, measure=chosen)
     if options.format is not None and options.file is None:
         raise ConfigError("--format can only be used with --file")
     if options.task is not None and options.file is not None:
@@ -80,7 +81,8 @@ def _check_flags(options: argparse.Namespace, chosen: str) -> None:
     if chosen != "accuracy":
         for flag in ("task", "size"):
             if getattr(options, flag) is not None:
-                raise ConfigError(f"--{flag} cannot be used with --measure {chosen}, which reads text")
+                text = "--{flag} cannot be used with --measure {measure}, which reads text"
+                raise ConfigError(text, flag=flag, measure=chosen)
 
 
 def _memory(given: str | None, card: dict) -> str:
@@ -90,7 +92,8 @@ def _memory(given: str | None, card: dict) -> str:
         return modes[0]
     check_choice("memory", given, MODES)
     if given not in modes:
-        raise ConfigError(f"memory must be off for a model that was trained without memory, not {given!r}")
+        text = "memory must be off for a model that was trained without memory, not {value}"
+        raise ConfigError(text, value=repr(given))
     return given
 
 
@@ -105,7 +108,8 @@ def _measure(lm: TitansLM, chosen: str, memory: str, options: argparse.Namespace
     if options.file is not None:
         read = read_file(options.file, options.format or "text")
         if read.text is None:
-            raise ConfigError(f"--measure {chosen} reads a plain text, not a file of the format {read.format}")
+            text = "--measure {measure} reads a plain text, not a file of the format {form}"
+            raise ConfigError(text, measure=chosen, form=read.format)
         source, about = to_bytes(read.text), {"text": options.file}
     settings = {"memory": memory, "seed": options.seed, "source": source}
     settings |= {} if options.rows is None else {"rows": options.rows}

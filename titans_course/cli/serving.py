@@ -92,11 +92,13 @@ def _check_free(address: str, port: int) -> None:
     """Raises ConfigError where the app could not listen at this address and port; port 0 stands for any."""
     code = _refusal(address, port)
     if code == errno.EADDRNOTAVAIL:
-        raise ConfigError(f"address must be one of this machine, such as 127.0.0.1 or 0.0.0.0, not {address!r}")
+        text = "address must be one of this machine, such as 127.0.0.1 or 0.0.0.0, not {value}"
+        raise ConfigError(text, value=repr(address))
     if code == errno.EACCES:
-        raise ConfigError(f"port must be one that this account may use, such as 1024 to 65535, not {port}")
+        raise ConfigError("port must be one that this account may use, such as 1024 to 65535, not {port}", port=port)
     if code is not None:
-        raise ConfigError(f"port {port} is in use; end the program that uses it, or choose another with --port")
+        text = "port {port} is in use; end the program that uses it, or choose another with --port"
+        raise ConfigError(text, port=port)
 
 
 def _refusal(address: str, port: int) -> int | None:
@@ -117,11 +119,11 @@ def _refusal(address: str, port: int) -> int | None:
 
 def _require(module: str, extra: str) -> None:
     if importlib.util.find_spec(module) is None:
-        raise ConfigError(f"{module} is not installed; run: pip install 'titans-mini[{extra}]'")
+        raise ConfigError("{name} is not installed; run: pip install 'titans-mini[{extra}]'", name=module, extra=extra)
 
 
 def find(name: str) -> Path:
     """A file or folder of the clone of the project. Raises ConfigError where there is none."""
     if not (ROOT / name).exists():
-        raise ConfigError(f"{name} is not here; run this from a clone of the project")
+        raise ConfigError("{name} is not here; run this from a clone of the project", name=name)
     return ROOT / name

@@ -61,7 +61,8 @@ def evaluate_file(
 def check_bytes(lm: TitansLM) -> None:
     """Raises ConfigError for a model that does not read bytes."""
     if lm.config.vocab_size != 256:
-        raise ConfigError(f"checkpoint must read bytes, 256 symbols; this one has {lm.config.vocab_size}")
+        text = "checkpoint must read bytes, 256 symbols; this one has {count}"
+        raise ConfigError(text, count=lm.config.vocab_size)
 
 
 def _text(lm: TitansLM, text: str, size: int | None, memory: str) -> dict:
@@ -69,7 +70,7 @@ def _text(lm: TitansLM, text: str, size: int | None, memory: str) -> dict:
         check_integer("size", size, 2, 10_000_000)
     ids = to_bytes(text)[:size]
     if len(ids) < 2:
-        raise ConfigError(f"file must hold at least 2 bytes, not {len(ids)}")
+        raise ConfigError("file must hold at least 2 bytes, not {count}", count=len(ids))
     began = time.perf_counter()
     bits, hits = follow(lm, ids.unsqueeze(0), 1, memory=memory)
     seconds = time.perf_counter() - began

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from titans_mini.data.text import check_text
 from titans_mini.errors import ConfigError, check_choice
 from titans_mini.files import open_regular
+from titans_mini.messages import Message
 from titans_mini.training.stories import Story
 
 MAX_BYTES = 1_000_000_000  # of a file of questions; BABILong's long ones have hundreds of megabytes
@@ -58,15 +59,19 @@ def _is_question(line: str) -> bool:
     return number.isdecimal() and "\t" in rest
 
 
+def _text(path: str | Path) -> str:
+    return check_text(_content(path), Message("text file {file}", file=repr(Path(path).name)))
+
+
 def read_babi(path: str | Path) -> list[Story]:
     """Stories of a bAbI file: numbered lines; a question line holds question, answer and support, divided by tabs."""
     stories: list[Story] = []
     told: list[str] = []
     for number, line in _lines(path):
         index, _, rest = line.strip().partition(" ")
-        where = f"line {number} of {Path(path).name!r}"
+        where = _place("line", number, path)
         if not index.isdecimal():
-            raise ConfigError(f"{where} does not begin with a number")
+            raise ConfigError("{where} does not begin with a number", where=where)
         told = [] if index == "1" else told
         question, *answer = rest.split("\t")
         if answer:
@@ -74,7 +79,7 @@ def read_babi(path: str | Path) -> list[Story]:
         elif rest.strip():
             told.append(rest.strip())
         else:
-            raise ConfigError(f"{where} has a number and no sentence")
+            raise ConfigError("{where} has a number and no sentence", where=where)
     return _some(stories, path)
 
 
@@ -83,43 +88,47 @@ def read_babilong(path: str | Path) -> list[Story]:
     content = _content(path)
     if content.lstrip().startswith("["):
         rows = _json(content, repr(Path(path).name))
-        places = [f"row {number} of {Path(path).name!r}" for number in range(1, len(rows) + 1)]
-        return _some([_row(row, where) for row, where in zip(rows, places, strict=True)], path)
+        return _some([_row(row, _place("row", number, path)) for number, row in enumerate(rows, start=1)], path)
     stories = []
     for number, line in _lines(path):
-        where = f"line {number} of {Path(path).name!r}"
+        where = _place("line", number, path)
         stories.append(_row(_json(line, where), where))
     return _some(stories, path)
+
+
+def _place(kind: str, number: int, path: str | Path) -> Message:
+    return Message("{kind} {number} of {file}", kind=Message(kind), number=number, file=repr(Path(path).name))
 
 
 def _json(content: str, where: str):
     try:
         return json.loads(content)
     except RecursionError:
-        raise ConfigError(f"{where} is not a BABILong file: it is nested too deep") from None
+        raise ConfigError("{where} is not a BABILong file: it is nested too deep", where=where) from None
     except ValueError as error:
-        raise ConfigError(f"{where} is not a BABILong file: {error}") from None
+        raise ConfigError("{where} is not a BABILong file: {reason}", where=where, reason=error) from None
 
 
 def _row(row: object, where: str) -> Story:
     if not isinstance(row, dict):
-        raise ConfigError(f"{where} is not a BABILong file: a row must be an object with {', '.join(FIELDS)}")
+        text = "{where} is not a BABILong file: a row must be an object with {fields}"
+        raise ConfigError(text, where=where, fields=", ".join(FIELDS))
     for field in FIELDS:
         if not isinstance(row.get(field), str):
-            raise ConfigError(f"{where} is not a BABILong file: {field} must be a text")
+            raise ConfigError("{where} is not a BABILong file: {field} must be a text", where=where, field=field)
     return _story([row["input"].strip()], row["question"], row["target"], where)
 
 
 def _story(told: list[str], question: str, answer: str, where: str) -> Story:
     for name, text in (("question", question), ("answer", answer)):
         if not text.strip():
-            raise ConfigError(f"{where} has an empty {name}")
+            raise ConfigError("{where} has an empty {name}", where=where, name=Message(name))
     return Story([line for line in told if line], question.strip(), answer.strip())
 
 
 def _some(stories: list[Story], path: str | Path) -> list[Story]:
     if not stories:
-        raise ConfigError(f"{Path(path).name!r} holds no question")
+        raise ConfigError("{file} holds no question", file=repr(Path(path).name))
     return stories
 
 
@@ -129,20 +138,22 @@ def _lines(path: str | Path) -> list[tuple[int, str]]:
 
 
 def _content(path: str | Path) -> str:
+    name = repr(Path(path).name)
     try:
         with open_regular(path) as file:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
-            raise ConfigError(f"file {Path(path).name!r} is larger than {MAX_BYTES // 1_000_000:,} MB")
+            raise ConfigError("file {file} is larger than {size:,} MB", file=name, size=MAX_BYTES // 1_000_000)
         return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"file {Path(path).name!r} is not UTF-8 text: byte {error.start} cannot be decoded") from None
+        text = "file {file} is not UTF-8 text: byte {place} cannot be decoded"
+        raise ConfigError(text, file=name, place=error.start) from None
     except OSError as error:
-        raise ConfigError(f"file {str(path)!r} cannot be read: {error.strerror}") from None
+        raise ConfigError("file {file} cannot be read: {reason}", file=repr(str(path)), reason=error.strerror) from None
 
 
 FORMATS: dict[str, Callable[[str | Path], Read]] = {
-    "text": lambda path: Read("text", check_text(_content(path), f"text file {Path(path).name!r}"), []),
+    "text": lambda path: Read("text", _text(path), []),
     "babi": lambda path: Read("babi", None, read_babi(path)),
     "babilong": lambda path: Read("babilong", None, read_babilong(path)),
 }

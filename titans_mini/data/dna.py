@@ -26,10 +26,11 @@ def read_fasta(path: str | Path) -> str:
     try:
         header, _, body = read_bytes(path).decode("ascii").partition("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{str(path)!r} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError("{file} cannot be read: {reason}", file=repr(str(path)), reason=reason) from None
     bases = "".join(body.partition(">")[0].split()).upper()
     if not header.startswith(">") or not bases or set(bases) - set(BASES):
-        raise ConfigError(f"{Path(path).name!r} is not a FASTA file of bases A, C, G, T")
+        raise ConfigError("{file} is not a FASTA file of bases A, C, G, T", file=repr(Path(path).name))
     return bases
 
 

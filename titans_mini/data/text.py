@@ -12,6 +12,7 @@ import numpy
 
 from ..errors import ConfigError
 from ..files import open_regular
+from ..messages import Message
 
 MAX_BYTES = 10_000_000
 # The files of numpy whose docstrings make the bundled text, in its order: first guides in prose, then reference.
@@ -76,20 +77,23 @@ def read_text(path: str | Path) -> str:
         with open_regular(path) as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"text file {str(path)!r} cannot be read: {error.strerror}") from None
-    return check_text(data, name=f"text file {Path(path).name!r}")
+        text = "text file {file} cannot be read: {reason}"
+        raise ConfigError(text, file=repr(str(path)), reason=error.strerror) from None
+    return check_text(data, Message("text file {file}", file=repr(Path(path).name)))
 
 
-def check_text(data: bytes | str, name: str = "text") -> str:
-    """The same as str, or ConfigError where it is empty, too long, binary or not UTF-8."""
+def check_text(data: bytes | str, name: str | None = None) -> str:
+    """The same as str; ConfigError where it is empty, too long, binary or not UTF-8. `name` is what errors call it."""
+    name = name or Message("text")
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
     if not raw.strip():
-        raise ConfigError(f"{name} is empty; give at least 1 character that is not blank")
+        raise ConfigError("{name} is empty; give at least 1 character that is not blank", name=name)
     if len(raw) > MAX_BYTES:
-        raise ConfigError(f"{name} is larger than {MAX_BYTES // 1_000_000} MB")
+        raise ConfigError("{name} is larger than {size} MB", name=name, size=MAX_BYTES // 1_000_000)
     if b"\0" in raw:
-        raise ConfigError(f"{name} is binary or UTF-16; save it as plain UTF-8 text")
+        raise ConfigError("{name} is binary or UTF-16; save it as plain UTF-8 text", name=name)
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{name} is not UTF-8 text: byte {error.start} cannot be decoded") from None
+        text = "{name} is not UTF-8 text: byte {place} cannot be decoded"
+        raise ConfigError(text, name=name, place=error.start) from None
