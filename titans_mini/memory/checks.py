@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ConfigError, DivergenceError
+from ..messages import Message
 from .fastweights import Weights
 from .gates import GateState
 from .state import MemoryState, Pending, map_tensors, tensors
@@ -167,9 +168,10 @@ def check_finite(out: Tensor, x: Tensor, first: int = 0) -> None:
     """
     if in_transform() or bool(out.isfinite().all()):
         return
-    for cause, series in (("input is not finite", x), ("memory diverged", out)):
+    told = "input is not finite at token {token} of row {row}", "memory diverged at token {token} of row {row}"
+    for template, series in zip(told, (x, out), strict=True):
         bad = ~series.isfinite().all(-1)  # (b, t)
         if bool(bad.any()):
             token = int(bad.any(0).nonzero()[0])
             row = int(bad[:, token].nonzero()[0])
-            raise DivergenceError(f"{cause} at token {first + token} of row {row}", first + token)
+            raise DivergenceError(Message(template, token=first + token, row=row), first + token)
