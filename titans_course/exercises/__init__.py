@@ -4,7 +4,7 @@
     check_delta_step(my_function)        # prints that it is right, or raises Wrong with one sentence
     print(hint("delta_step", 1))         # 1 to 3, each says more
 
-A lesson's exercises stand in its module's `EXERCISES`; the notebooks around them in notebooks/exercises.
+The exercises of a lesson stand in `EXERCISES` of its module, the notebooks around them in notebooks/exercises.
 """
 
 import sys
@@ -55,50 +55,15 @@ LESSONS = {
 EXERCISES: dict[str, Exercise] = {made.name: made for module in LESSONS.values() for made in module.EXERCISES}
 
 __all__ = [
-    "EXERCISES",
-    "LESSONS",
-    "PARTS",
-    "Exercise",
-    "Wrong",
-    "check_advantage",
-    "check_chunk_read",
-    "check_coef",
-    "check_decay",
-    "check_degrade_step",
-    "check_delta_step",
-    "check_excess",
-    "check_gated_product",
-    "check_grid_needed",
-    "check_half_life",
-    "check_huber_slope",
-    "check_is_tie",
-    "check_kept_share",
-    "check_kl_retention",
-    "check_loses_state",
-    "check_lp_slope",
-    "check_lq_weights",
-    "check_mac_mask",
-    "check_memory_gain",
-    "check_memory_share",
-    "check_mixes_rows",
-    "check_quantize_rows",
-    "check_rank_one_gradient",
-    "check_read_sessions",
-    "check_recall_cosine",
-    "check_recipe_gate",
-    "check_sees_future",
-    "check_silence_left",
-    "check_spread_of",
-    "check_two_loops",
-    "check_two_stage_cost",
-    "check_unseal",
-    "check_verdict",
-    "check_window_mask",
-    "check_write_alarm",
-    "check_writes_per_1k",
-    "hint",
-    "table",
-]
+    "EXERCISES", "LESSONS", "PARTS", "Exercise", "Wrong", "check_advantage", "check_chunk_read", "check_coef",
+    "check_decay", "check_degrade_step", "check_delta_step", "check_excess", "check_gated_product",
+    "check_grid_needed", "check_half_life", "check_huber_slope", "check_is_tie", "check_kept_share",
+    "check_kl_retention", "check_loses_state", "check_lp_slope", "check_lq_weights", "check_mac_mask",
+    "check_memory_gain", "check_memory_share", "check_mixes_rows", "check_quantize_rows", "check_rank_one_gradient",
+    "check_read_sessions", "check_recall_cosine", "check_recipe_gate", "check_sees_future", "check_silence_left",
+    "check_spread_of", "check_two_loops", "check_two_stage_cost", "check_unseal", "check_verdict",
+    "check_window_mask", "check_write_alarm", "check_writes_per_1k", "hint", "table",
+]  # fmt: skip
 
 
 def hint(name: str, strength: int = 1) -> str:
@@ -112,26 +77,14 @@ def hint(name: str, strength: int = 1) -> str:
 
 def table() -> list[dict]:
     """A line per exercise: lesson, name, title, points, difficulty (1 to 5) and minutes."""
-    return [
-        {
-            "lesson": made.lesson,
-            "name": made.name,
-            "title": made.title,
-            "points": sum(made.points),
-            "difficulty": made.difficulty,
-            "minutes": made.minutes,
-        }
-        for made in EXERCISES.values()
-    ]
+    columns = ("lesson", "name", "title", "points", "difficulty", "minutes")
+    lines = [{column: getattr(made, column) for column in columns} for made in EXERCISES.values()]
+    return [{**line, "points": sum(line["points"])} for line in lines]
 
 
-for made in EXERCISES.values():
-    SEAL.add(made)
-for module in [
-    kept for name, kept in sys.modules.items() if name.startswith(("titans_mini", "titans_course")) and kept
-]:
-    SEAL.add(module)
-for kept in (Exercise, Answer, Draw, Student):
-    SEAL.add(kept)
+own = [name for name, module in sys.modules.items() if name.startswith(("titans_mini", "titans_course")) and module]
+spaces = [sys.modules[name] for name in own]
+for space in (*EXERCISES.values(), *spaces, Exercise, Answer, Draw, Student):
+    SEAL.add(space)
 if grading():
     cap_memory()

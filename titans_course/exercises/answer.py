@@ -12,9 +12,10 @@ import contextlib
 import io
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -107,6 +108,19 @@ class Answer:
         require(all(part is not None for part in said), f"{wanted}, but one of them is None")
         return tuple(said)
 
+    def numbers(self, names: Sequence[str], *args: object) -> tuple[float, ...]:
+        """The result as one float for each of the names."""
+        said = self.several(len(names), *args)
+        return tuple(as_number(part, name) for part, name in zip(said, names, strict=True))
+
+    def truth(self, *args: object, tensor: bool = False) -> bool:
+        """The result as True or False; with `tensor` also a tensor that holds one of them."""
+        said = self(*args)
+        if tensor and isinstance(said, Tensor) and said.dtype == torch.bool and said.numel() == 1:
+            said = bool(said)
+        require(isinstance(said, (bool, np.bool_)), f"{self.name} must return True or False, not {article(said)}")
+        return bool(said)
+
     def _some(self, said: object) -> object:
         require(said is not None, f"{self.name} returned None: does every way through it end in `return`?")
         return said
@@ -141,9 +155,7 @@ class Student:
             with time_limit(), contextlib.redirect_stderr(noise), _by_hand(self.by_hand) as used:
                 result = _gradient(self.function, args) if slope else self.function(*args)
         except NotImplementedError:
-            raise Wrong(
-                f"{self.name} is not written yet: put your code in place of `raise NotImplementedError()`"
-            ) from None
+            raise Wrong(f"{self.name} is not written yet: replace `raise NotImplementedError()` by your code") from None
         except TooSlow:
             self._refuse(used)  # an import of torch's autograd may well take that long
             raise Wrong(f"{self.name} was not done after {limits.SECONDS:g} s: does a loop never end?") from None

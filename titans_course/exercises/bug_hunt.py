@@ -4,30 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from .check import Answer, Draw, Exercise
-from .values import agree, article, require
+from .values import agree, require
 
 Read = Callable[..., object]
-
-
-def _verdict(answer: Answer, *args: object) -> bool:
-    said = answer(*args)
-    if isinstance(said, Tensor) and said.dtype == torch.bool and said.numel() == 1:
-        said = bool(said)
-    require(isinstance(said, (bool, np.bool_)), f"{answer.name} must return True or False, not {article(said)}")
-    return bool(said)
 
 
 def _judge(answer: Answer, right: dict[str, Read], wrong: dict[str, Read], *args: int) -> None:
     """A check must find every wrong one and accuse no right one."""
     for what, read in wrong.items():
-        require(_verdict(answer, read, *args), f"this fault was missed: {what}")
+        require(answer.truth(read, *args, tensor=True), f"this fault was missed: {what}")
     for what, read in right.items():
-        require(not _verdict(answer, read, *args), f"this one is right, but was accused: {what}")
+        require(not answer.truth(read, *args, tensor=True), f"this one is right, but was accused: {what}")
 
 
 def _chunk_mean(x: Tensor, chunk: int) -> Tensor:
@@ -63,11 +54,9 @@ def _future_value(answer: Answer, draw: Draw) -> None:
 def _future_property(answer: Answer, draw: Draw) -> None:
     chunk = draw.whole(3, 4)
     wrong = {
-        "the tokens of a chunk share a mean, and the last token has a chunk of its own": lambda x: _chunk_mean(
-            x, chunk
-        ),
-        "the first token alone looks at the next one": lambda x: _ahead(x, 0, 1),
-        "the second chunk alone looks at the next token": lambda x: _ahead(x, chunk, 2 * chunk - 1),
+        "each chunk is its own mean, and the last token is a chunk by itself": lambda x: _chunk_mean(x, chunk),
+        "only the first token looks at the next one": lambda x: _ahead(x, 0, 1),
+        "only the second chunk looks at the next token": lambda x: _ahead(x, chunk, 2 * chunk - 1),
         "a ten-thousandth of the last token is in all reads": lambda x: x + 1e-4 * x[-1],
     }
     right = {"a running sum of large numbers": lambda x: 1e3 * x.cumsum(0), "one constant": torch.ones_like}
@@ -100,9 +89,9 @@ def _rounded(x: Tensor) -> Tensor:
 
 def _rows_property(answer: Answer, draw: Draw) -> None:
     wrong = {
-        "the last row alone has the first one mixed in": _last_row_leaks,
+        "only the last row has the first one mixed in": _last_row_leaks,
         "the row before the last has the last one mixed in": _one_before_the_last_leaks,
-        "the last token alone has the mean of the batch in it": lambda x: torch.cat(
+        "only the last token has the mean of the batch in it": lambda x: torch.cat(
             [x[:, :-1], x[:, -1:] - x[:, -1:].mean(0, True)], 1
         ),
         "a length is taken over the whole batch": lambda x: x / x.norm() * len(x) ** 0.5,
@@ -190,7 +179,7 @@ def _left_value(answer: Answer, draw: Draw) -> None:
         "exp(-alpha) is only nearly 1 - alpha": torch.exp(-alpha.sum()).item(),
         "shares multiply, they do not add": (1 - alpha.sum()).item(),
         "this is what is forgotten; asked is what is left": (1 - (1 - alpha).prod()).item(),
-        "every token forgets, not the last alone": (1 - alpha[-1]).item(),
+        "every token forgets, not only the last": (1 - alpha[-1]).item(),
         "each token has its own alpha; their mean gives something else": ((1 - alpha.mean()) ** 9).item(),
     }
     agree(answer.number(alpha), (1 - alpha).prod().item(), "what is left", slips)

@@ -52,9 +52,7 @@ class Exercise:
             given = "it is None" if function is None else f"it is {article(function)}"
             raise Wrong(f"{self.name} must be a function, but {given}")
         if (replaced := SEAL.broken()) is not None:
-            raise Wrong(
-                f"{replaced} was replaced in this notebook: restart the kernel and leave the libraries as they are"
-            )
+            raise Wrong(f"{replaced} was replaced in this notebook: restart the kernel and do not change libraries")
         results(part, Student(function, self.name, self.by_hand), lambda: Draw(seed))
 
 

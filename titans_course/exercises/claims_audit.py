@@ -7,17 +7,15 @@ import statistics
 
 from ..claims.finding import FAILS, HOLDS, PART, UNTESTED, VERDICTS, grade
 from .check import Answer, Draw, Exercise
-from .values import agree, article, as_number, require
+from .values import agree, article, require
 
-
-def _share(answer: Answer, *args: int) -> tuple[float, float, float]:
-    names = ("the number of weights", "the share", "the megabytes")
-    return tuple(as_number(part, name) for part, name in zip(answer.several(3, *args), names, strict=True))
+SHARE = ("the number of weights", "the share", "the megabytes")
+SPREAD = ("the mean", "the lowest", "the highest")
 
 
 def _share_value(answer: Answer, draw: Draw) -> None:
     width, expansion, total = 64 * draw.whole(4, 30), draw.whole(2, 4), 10_000_000 * draw.whole(5, 90)
-    weights, share, megabytes = _share(answer, width, expansion, total, 32)
+    weights, share, megabytes = answer.numbers(SHARE, width, expansion, total, 32)
     wanted = 2 * expansion * width**2
     slips = {
         "there are two matrices, up and down": wanted / 2,
@@ -35,22 +33,16 @@ def _share_value(answer: Answer, draw: Draw) -> None:
 
 def _share_property(answer: Answer, draw: Draw) -> None:
     width, total = 64 * draw.whole(4, 12), 100_000_000
-    one, wide = _share(answer, width, 4, total, 32), _share(answer, 2 * width, 4, total, 32)
+    one, wide = answer.numbers(SHARE, width, 4, total, 32), answer.numbers(SHARE, 2 * width, 4, total, 32)
     agree(wide[0] / one[0], 4.0, "twice the width takes 4 times the weights; yours, as a multiple,")
-    few = _share(answer, width, 4, total, 8)
+    few = answer.numbers(SHARE, width, 4, total, 8)
     agree(few[0], one[0], "bits change the size, not the number of weights, which")
     agree(few[2], one[2] / 4, "8 bits take a quarter of what 32 take: the megabytes")
 
 
-def _spread(answer: Answer, *args: object) -> tuple[float, float, float]:
-    names = ("the mean", "the lowest", "the highest")
-    said = answer.several(3, *args)
-    return tuple(as_number(part, name) for part, name in zip(said, names, strict=True))
-
-
 def _spread_value(answer: Answer, draw: Draw) -> None:
     values = draw.between(0.1, 0.9, draw.whole(3, 6)).tolist()
-    mean, low, high = _spread(answer, values, 100.0)
+    mean, low, high = answer.numbers(SPREAD, values, 100.0)
     agree(mean, statistics.fmean(values), "the mean", {"it is the mean, not the median": statistics.median(values)})
     off = statistics.stdev(values)
     agree(low, min(values), "the lowest", {"it is the lowest seed, not mean minus deviation": mean - off})
@@ -61,13 +53,12 @@ def _spread_property(answer: Answer, draw: Draw) -> None:
     worst = float(draw.whole(50, 99))
     for lost in (math.nan, math.inf, -math.inf):
         values = [*draw.between(0.1, 0.9, 3).tolist(), lost]
-        mean, low, high = _spread(answer, values, worst)
-        told = f"a seed that ended in {lost} counts as worst = {worst:g}, it is not dropped: the highest"
-        agree(high, worst, told)
+        mean, low, high = answer.numbers(SPREAD, values, worst)
+        agree(high, worst, f"a seed that ended in {lost} counts as worst = {worst:g}, it is not dropped: the highest")
         agree(mean, (sum(values[:3]) + worst) / 4, f"with a seed that ended in {lost} the mean")
         agree(low, min(values[:3]), f"with a seed that ended in {lost} the lowest")
     answer.untouched([0.5, math.nan], -worst)
-    mean, low, high = _spread(answer, [0.5, math.nan], -worst)
+    mean, low, high = answer.numbers(SPREAD, [0.5, math.nan], -worst)
     agree(low, -worst, "where high is good, worst is low: the lowest")
 
 

@@ -44,9 +44,7 @@ def _quantize_property(answer: Answer, draw: Draw) -> None:
     again = codes * scale
     require(bool(((again - W).abs() <= scale / 2 + 1e-6).all()), "codes times scale must be within half a step of W")
     theirs = dequantize(quantize(W.float()), torch.float64)
-    require(
-        bool(((again - theirs).abs() <= 1e-6 + scale).all()), "codes times scale must be what the package makes of W"
-    )
+    require(bool(((again - theirs).abs() <= 1e-6 + scale).all()), "codes times scale must be what the package gives")
     W[2] = 0.0
     codes, scale = _rounded(answer, W)
     agree((codes * scale)[2], torch.zeros(16), "a row of zeros must stay zeros; it")
@@ -73,11 +71,7 @@ def _advantage_property(answer: Answer, draw: Draw) -> None:
     rewards = draw.normal(5, 7)
     said = answer.untouched(rewards)
     said = as_tensor(said, (5, 7), "advantage")
-    agree(
-        said.mean(0),
-        torch.zeros(7),
-        "against the mean of all episodes the advantages of a step must average to 0; step",
-    )
+    agree(said.mean(0), torch.zeros(7), "over all episodes the advantages of a step must average to 0; step")
     bonus = answer.tensor((5, 7), rewards + draw.normal(7))
     agree(bonus, said, "a bonus that every episode gets changes no decision, so the advantage")
     past = rewards.clone()
@@ -115,33 +109,24 @@ def _pure(state: list[float], token: float) -> tuple[float, list[float]]:
 
 def _sessions_value(answer: Answer, draw: Draw) -> None:
     events, start = _events(draw, "abbacabca"), draw.number(0.5, 1.0)
-    shared = torch.tensor(_alone([("all", token) for _, token in events], start)).double()
-    fresh = torch.tensor([0.5 * start + token for _, token in events]).double()
     slips = {
-        "all users share one memory: a read of b's tokens changed what a is told": shared,
-        "nobody's memory is kept: every token starts from `start`": fresh,
+        "all users share one memory: reading b's tokens changed the answers to a": _alone(
+            [("all", token) for _, token in events], start
+        ),
+        "no memory is kept: every token starts from `start`": [0.5 * start + token for _, token in events],
     }
-    agree(
-        _reads(answer, _pure, [start], events),
-        torch.tensor(_alone(events, start)).double(),
-        "the answer",
-        slips,
-    )
+    agree(_reads(answer, _pure, [start], events), _alone(events, start), "the answer", slips)
 
 
 def _sessions_property(answer: Answer, draw: Draw) -> None:
     events, start = _events(draw, "abcabacbb"), draw.number(0.5, 1.0)
     written = "`start` itself was written to: the next user would begin with somebody else's memory"
     said = as_tensor(answer.untouched(_step, [start], events, why=written), (9,), "read_sessions")
-    agree(
-        said,
-        torch.tensor(_alone(events, start)).double(),
-        "two users share one list: copy `start` for each; the answer",
-    )
+    agree(said, _alone(events, start), "two users share one list: copy `start` for each; the answer")
     mine = [event for event in events if event[0] == "b"]
     alone = _reads(answer, _pure, [start], mine)
     mixed = _reads(answer, _pure, [start], events)[torch.tensor([user == "b" for user, _ in events])]
-    agree(mixed, alone, "b among others must be told what b alone is told; answer")
+    agree(mixed, alone, "among others b must get the answers that b gets alone; answer")
 
 
 check_quantize_rows = Exercise(

@@ -21,7 +21,7 @@ def _gradient_value(answer: Answer, draw: Draw) -> None:
         "it is half of the gradient; the square brings a factor 2": wanted / 2,
         "it points the other way; the error is M k - v, not v - M k": -wanted,
         "it is half of the gradient and points the other way": -wanted / 2,
-        "the outer product takes the error M k - v, not the prediction alone": 2 * torch.outer(M @ k, k),
+        "the outer product takes the error M k - v, not only the prediction": 2 * torch.outer(M @ k, k),
     }
     agree(said, wanted, "the gradient", slips)
 
@@ -58,7 +58,7 @@ def _step_property(answer: Answer, draw: Draw) -> None:
     answer.untouched(M, k, v, 0.1)
     after = answer.tensor((4, 6), M, k, v, 1 / 8)
     agree(after @ k, v, "with theta = 1 / (2 |k|^2) the answer to k must be v at once; its entry")
-    agree(after @ other, M @ other, "a write must leave the answer to a key at right angles alone; its entry")
+    agree(after @ other, M @ other, "a write must not change the answer to a key at right angles; its entry")
 
 
 def _cosine_value(answer: Answer, draw: Draw) -> None:
@@ -78,9 +78,7 @@ def _cosine_property(answer: Answer, draw: Draw) -> None:
     M, keys, values = draw.normal(4, 6), draw.normal(5, 6), draw.normal(5, 4)
     said = answer.tensor((5,), M, keys, values)
     require(bool((said.abs() <= 1 + CLOSE).all()), "a cosine lies between -1 and 1")
-    agree(
-        answer.tensor((5,), 3 * M, keys, values), said, "a memory three times as large must have the same cosines; one"
-    )
+    agree(answer.tensor((5,), 3 * M, keys, values), said, "a memory 3 times as large must have the same cosines; one")
     empty = answer.tensor((5,), torch.zeros_like(M), keys, values)
     agree(empty, torch.zeros(5), "an empty memory answers 0, whose cosine counts as 0; yours")
 
@@ -89,7 +87,7 @@ check_rank_one_gradient = Exercise(
     "rank_one_gradient", 1, "the gradient of one matrix", (2, 1), 2, 8, _gradient_value, _gradient_property,
     (
         "The loss is |M k - v|^2. Which number does one entry M[o, i] change, and by how much?",
-        "M[o, i] enters the error e = M k - v in row o alone, times k[i]. And e[o]^2 has the derivative 2 e[o].",
+        "M[o, i] enters the error e = M k - v only in row o, times k[i]. And e[o]^2 has the derivative 2 e[o].",
         "It is an outer product: `2 * torch.outer(error, k)`.",
     ),
     by_hand=True,

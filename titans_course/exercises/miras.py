@@ -60,19 +60,12 @@ def _lp_property(answer: Answer, draw: Draw) -> None:
     r = torch.tensor([-1e-4, 0.0, 1e-4], dtype=torch.float64)
     for p in (1.0, 1.5, 3.0):
         said = answer.tensor((3,), r, p)
-        require(
-            abs(said[1].item()) < CLOSE, f"without an error nothing is written: at p = {p} the slope at 0 must be 0"
-        )
+        require(abs(said[1].item()) < CLOSE, f"without an error nothing is written: at p = {p} the slope at 0 is 0")
         bend = answer.slope(torch.zeros(1, dtype=torch.float64), p)
         if bend is None:
             raise Wrong(f"at p = {p} no gradient flows through the slope: `sign` has none, `tanh(1000 r)` does")
-        require(
-            bool(bend.isfinite().all()),
-            f"at p = {p} the slope of your slope at 0 is not finite: use sqrt(r^2 + 1e-6) as |r|",
-        )
-        require(
-            bool((bend > 0).all()), f"at p = {p} the slope must rise through 0, or the outer model learns nothing there"
-        )
+        require(bool(bend.isfinite().all()), f"at p = {p} the slope has no finite slope at 0: |r| is sqrt(r^2 + 1e-6)")
+        require(bool((bend > 0).all()), f"at p = {p} the slope must rise through 0, or the outer model learns nothing")
     r = torch.tensor([-3e-3, -1e-3, -2e-4, 5e-4, 2e-3], dtype=torch.float64)
     for p in (1.0, 1.5, 3.0):
         wanted = p * torch.tanh(1000 * r) * torch.sqrt(r * r + 1e-6) ** (p - 1)
@@ -88,7 +81,7 @@ def _kl_value(answer: Answer, draw: Draw) -> None:
         "the update is added to log W, not to W": ((1 - alpha) * W + update).softmax(-1),
         "forgetting shrinks log W by 1 - alpha": (W.log() + update).softmax(-1),
         "the update is added; it already goes down the loss": ((1 - alpha) * W.log() - update).softmax(-1),
-        "forgetting acts on the old memory alone": ((1 - alpha) * (W.log() + update)).softmax(-1),
+        "forgetting acts only on the old memory": ((1 - alpha) * (W.log() + update)).softmax(-1),
     }
     agree(answer.tensor((3, 5), W, update, alpha), made.softmax(-1), "the new W", slips)
 
@@ -98,11 +91,8 @@ def _kl_property(answer: Answer, draw: Draw) -> None:
     said = answer.tensor((4, 6), W, update, 0.2)
     agree(said.sum(-1), torch.ones(4), "each row must sum to 1; row")
     agree(answer.tensor((4, 6), W, torch.zeros_like(W), 0.0), W, "without update and forgetting W stays; it")
-    agree(
-        answer.tensor((4, 6), W, torch.zeros_like(W), 1.0),
-        torch.full((4, 6), 1 / 6),
-        "alpha = 1 forgets all: even shares; W",
-    )
+    even = torch.full((4, 6), 1 / 6)
+    agree(answer.tensor((4, 6), W, torch.zeros_like(W), 1.0), even, "alpha = 1 forgets all: even shares; W")
     large = torch.zeros_like(W)
     large[0, 2] = 2000.0
     said = answer.tensor((4, 6), W, large, 0.2)
@@ -130,11 +120,8 @@ def _lq_value(answer: Answer, draw: Draw) -> None:
 def _lq_property(answer: Answer, draw: Draw) -> None:
     A = draw.normal(3, 5)
     agree(answer.tensor((3, 5), A, 2.0), A, "at q = 2 there is nothing to scale, so W is A; it")
-    agree(
-        answer.tensor((3, 5), 10 * A, 4.0),
-        answer.tensor((3, 5), A, 4.0) / 10,
-        "at q = 4 a sum ten times as large gives a tenth; W",
-    )
+    small = answer.tensor((3, 5), A, 4.0) / 10
+    agree(answer.tensor((3, 5), 10 * A, 4.0), small, "at q = 4 a sum ten times as large gives a tenth; W")
     wanted = RETENTIONS["lq"].build(4.0).primal(A.unsqueeze(0))[0]
     agree(answer.tensor((3, 5), A, 4.0), wanted, "at Moneta's q = 4 W")
     agree(answer.tensor((3, 5), 0.01 * A, 4.0), 100 * wanted, "a small memory has large weights at q = 4; W")

@@ -29,7 +29,7 @@ def _loops_value(answer: Answer, draw: Draw) -> None:
     agree(pushed, new, "the new S", slips)
     slips = {
         "it adds the S from before this token": (1 - alpha) * M + S,
-        "forgetting acts on the old M alone, not on the S that is added": (1 - alpha) * (M + new),
+        "forgetting acts only on the old M, not on the S that is added": (1 - alpha) * (M + new),
         "1 - alpha is kept, alpha is forgotten": alpha * M + new,
     }
     agree(said, (1 - alpha) * M + new, "the new M", slips)
@@ -51,7 +51,7 @@ def _half_value(answer: Answer, draw: Draw) -> None:
         wanted = math.log(0.5) / math.log1p(-alpha)
         slips = {
             "it need not be whole: solve (1 - alpha)^n = 1/2 for n in place of counting tokens": math.ceil(wanted),
-            "ln 2 / alpha holds for small alpha alone; solve (1 - alpha)^n = 1/2": math.log(2) / alpha,
+            "ln 2 / alpha holds only for small alpha; solve (1 - alpha)^n = 1/2": math.log(2) / alpha,
             "1 / alpha is the time after which 37% is left; a half is left earlier": 1 / alpha,
             "a number of tokens is positive": -wanted,
             "it is the half-life of a share kept, not forgotten": math.log(0.5) / math.log(alpha),
@@ -64,11 +64,8 @@ def _half_property(answer: Answer, draw: Draw) -> None:
     require(never == math.inf, f"at alpha = 0 nothing is ever forgotten: the half-life is math.inf, not {never:g}")
     agree(answer.number(1.0), 0.0, "at alpha = 1 all is gone at once, so the half-life")
     tiny = answer.number(1e-18)
-    agree(
-        tiny / 1e18,
-        math.log(2),
-        "1 - alpha rounds a tiny alpha away, math.log1p(-alpha) does not: at alpha = 1e-18 the half-life / 1e18",
-    )
+    why = "1 - alpha rounds a tiny alpha away, math.log1p(-alpha) does not: at alpha = 1e-18 the half-life / 1e18"
+    agree(tiny / 1e18, math.log(2), why)
 
 
 def _kept_value(answer: Answer, draw: Draw) -> None:

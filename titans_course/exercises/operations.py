@@ -31,10 +31,8 @@ def _alarm_value(answer: Answer, draw: Draw) -> None:
         [50.0] * 6 + [draw.number(90, 200) for _ in range(8)] + [60.0] * 5 + [draw.number(0, 20) for _ in range(6)]
     )
     said, wanted = _fired(answer, frequency, 30.0, 80.0, 4), _alarms(frequency, 30.0, 80.0, 4)
-    require(
-        said != _alarms(frequency, 30.0, 80.0, 1),
-        "it fires at the first token outside; it must wait for the 4th in a row",
-    )
+    early = "it fires at the first token outside; it must wait for the 4th in a row"
+    require(said != _alarms(frequency, 30.0, 80.0, 1), early)
     require(said != [token + 1 for token in wanted], "it fires a token late: the 4th token in a row sets it off")
     require(len(said) <= 2, f"it fires {len(said)} times; once for each stay outside is enough")
     require(said == wanted, f"alarms at tokens {said}, but should be at {wanted}: too many writes, and later too few")
@@ -42,9 +40,8 @@ def _alarm_value(answer: Answer, draw: Draw) -> None:
 
 def _alarm_property(answer: Answer, draw: Draw) -> None:
     flicker = [draw.number(100, 200) if token % 3 else 50.0 for token in range(30)]
-    require(
-        _fired(answer, flicker, 30.0, 80.0, 4) == [], "a token inside the range starts the count anew: here no alarm"
-    )
+    again = "a token inside the range starts the count again: here no alarm"
+    require(_fired(answer, flicker, 30.0, 80.0, 4) == [], again)
     edges = [30.0, 80.0] * 5
     require(_fired(answer, edges, 30.0, 80.0, 2) == [], "30 and 80 themselves are inside the range: here no alarm")
     broken = [50.0] * 3 + [math.nan] * 5
@@ -53,7 +50,7 @@ def _alarm_property(answer: Answer, draw: Draw) -> None:
     require(said != [], "NaN is in no range: `not low <= x <= high` sees that")
     require(said == [5], f"of NaN at tokens 3 to 7 the third is token 5, but it fires at {said[0]}")
     sides = [50.0] * 3 + [100.0, 10.0] * 2
-    require(_fired(answer, sides, 30.0, 80.0, 4) == [6], "too many and too few are both outside: the count goes on")
+    require(_fired(answer, sides, 30.0, 80.0, 4) == [6], "too many and too few are both outside: the count continues")
     at_the_end = [50.0] * 3 + [draw.number(100, 200)] * 4
     require(_fired(answer, at_the_end, 30.0, 80.0, 4) == [6], "a stay that lasts to the end fires like any other")
 
@@ -132,22 +129,12 @@ def _degrade_property(answer: Answer, draw: Draw) -> None:
     patience = draw.whole(3, 6)
     almost = ([1.2] * (patience - 1) + [1.0]) * 5
     agree(
-        answer.number(almost, [1.0] * len(almost), 0.05, patience),
-        -1,
-        "one good step starts the count anew, so the answer",
+        answer.number(almost, [1.0] * len(almost), 0.05, patience), -1, "a good step restarts the count, so the answer"
     )
-    agree(
-        answer.number([1.25] * 9, [1.0] * 9, 0.25, 2),
-        -1,
-        "a difference of exactly the threshold is not above it, so the answer",
-    )
+    agree(answer.number([1.25] * 9, [1.0] * 9, 0.25, 2), -1, "exactly the threshold is not above it, so the answer")
     agree(answer.number([90.0] * 9, [100.0] * 9, 0.05, 2), -1, "where main is better nothing changes, so the answer")
     agree(answer.number([120.0] * 9, [100.0] * 9, 0.05, 2), 1, "20% worse is above 5% whatever the size, so the answer")
-    agree(
-        answer.number([104.0] * 9, [100.0] * 9, 0.05, 2),
-        -1,
-        "104 is 4% above 100, which is not above 5%, so the answer",
-    )
+    agree(answer.number([104.0] * 9, [100.0] * 9, 0.05, 2), -1, "104 is 4% above 100, not above 5%, so the answer")
     above = "105.1 is 5.1% above the shadow's 100, however little of main that is, so the answer"
     agree(answer.number([105.1] * 9, [100.0] * 9, 0.05, 2), 1, above)
 

@@ -58,15 +58,12 @@ def _coef_value(answer: Answer, draw: Draw) -> None:
 def _coef_property(answer: Answer, draw: Draw) -> None:
     theta, alpha = draw.between(0.1, 0.9, 5), draw.between(0.1, 0.5, 5)
     eta = torch.zeros(5, dtype=torch.float64)
-    agree(
-        answer.tensor((5, 5), theta, eta, alpha),
-        decay_matrix(1 - alpha) * theta,
-        "without momentum Coef is D diag(theta); it",
-    )
+    wanted = decay_matrix(1 - alpha) * theta
+    agree(answer.tensor((5, 5), theta, eta, alpha), wanted, "without momentum Coef is D diag(theta); it")
     theta[2] = 0.0
     said = answer.tensor((5, 5), theta, draw.between(0.1, 0.9, 5), alpha)
     require(bool((said[:, 2] == 0).all()), "theta = 0 at token 2 writes nothing: column 2 of Coef must be 0")
-    require(bool((said.tril()[4, [0, 1, 3]] != 0).all()), "theta = 0 at token 2 must leave the other gradients alone")
+    require(bool((said.tril()[4, [0, 1, 3]] != 0).all()), "theta = 0 at token 2 must not change the other gradients")
 
 
 def _read_inputs(draw: Draw) -> tuple[Tensor, ...]:

@@ -10,7 +10,9 @@ from torch import Tensor
 from titans_mini.memory.gates import SurpriseGate, initial_gate_state
 
 from .check import Answer, Draw, Exercise
-from .values import agree, as_number, require, unmoved
+from .values import agree, require, unmoved
+
+GATES = ("theta", "alpha")
 
 
 def _excess(raw: Tensor) -> Tensor:
@@ -62,7 +64,7 @@ def _excess_property(answer: Answer, draw: Draw) -> None:
     later = raw.clone()
     later[12] = 9.0
     said, changed = answer.tensor((20,), raw), answer.tensor((20,), later)
-    unmoved(said, changed, 12, "mean and spread may use past tokens alone")
+    unmoved(said, changed, 12, "mean and spread may use only past tokens")
     for series in (said, changed):
         require(bool(((series >= 0) & (series <= 1)).all()), "surprise must lie between 0 and 1: clip it")
     nearly = _nearly_flat(draw)
@@ -76,7 +78,7 @@ def _gate_value(answer: Answer, draw: Draw) -> None:
     S, tau, softness = draw.number(0.2, 0.4), 0.3, 0.05
     lam, eta = draw.number(1e-4, 1e-2), draw.number(1e-3, 1e-1)
     write = 1 / (1 + math.exp(-(S - tau) / softness))
-    theta, alpha = _gates(answer, S, tau, softness, lam, eta)
+    theta, alpha = answer.numbers(GATES, S, tau, softness, lam, eta)
     slips = {
         "it falls where S rises; the gate opens above tau": eta * (1 - write),
         "the step is eta times g_write": write,
@@ -90,18 +92,13 @@ def _gate_value(answer: Answer, draw: Draw) -> None:
     agree(alpha, lam * (1 - write), "alpha", slips)
 
 
-def _gates(answer: Answer, *args: float) -> tuple[float, float]:
-    theta, alpha = answer.several(2, *args)
-    return as_number(theta, "theta"), as_number(alpha, "alpha")
-
-
 def _gate_property(answer: Answer, draw: Draw) -> None:
     tau, lam, eta = draw.number(0.2, 0.4), 0.01, 0.5
-    theta, alpha = _gates(answer, tau, tau, 0.05, lam, eta)
+    theta, alpha = answer.numbers(GATES, tau, tau, 0.05, lam, eta)
     agree(theta, eta / 2, "at S = tau the write gate is half open, so theta")
     agree(alpha, lam / 2, "at S = tau the forget gate is half open, so alpha")
     for S, write in ((0.0, 0.0), (1.0, 1.0)):
-        theta, alpha = _gates(answer, S, tau, 1e-4, lam, eta)
+        theta, alpha = answer.numbers(GATES, S, tau, 1e-4, lam, eta)
         agree(theta, eta * write, f"at S = {S:g} and a softness of 1e-4 theta")
         agree(alpha, lam * (1 - write), f"at S = {S:g} and a softness of 1e-4 alpha")
 
@@ -125,13 +122,11 @@ def _writes_property(answer: Answer, draw: Draw) -> None:
     once, twice = answer.number(gate), answer.number(torch.cat([gate, gate]))
     agree(twice, once, "a stream read twice has the same rate; yours")
     half = torch.tensor([0.5, 0.5, 0.75, 0.25], dtype=torch.float64)
-    agree(
-        answer.number(half), 250.0, "a gate of exactly 0.5 does not count as a write; the rate of 0.5, 0.5, 0.75, 0.25"
-    )
+    agree(answer.number(half), 250.0, "a gate of exactly 0.5 does not count; the rate of 0.5, 0.5, 0.75, 0.25")
 
 
 check_excess = Exercise(
-    "excess", 3, "surprise from 0 to 1, from the past alone", (2, 2), 4, 15, _excess_value, _excess_property,
+    "excess", 3, "surprise from 0 to 1, from the past only", (2, 2), 4, 15, _excess_value, _excess_property,
     (
         "Walk through the tokens: what do you know of token t before you read it? Only raw[:t].",
         "past = raw[:t]; the score is (raw[t] - past.mean()) / (4 * spread), brought into 0..1; token 0 gets 1.",

@@ -9,26 +9,22 @@ from titans_mini.tune.store import cost, settings_needed
 
 from ..studies.tuning import T_95
 from .check import Answer, Draw, Exercise
-from .values import Wrong, agree, article, as_number, require
+from .values import agree, require
 
-
-def _costs(answer: Answer, *args: int) -> tuple[float, float, float]:
-    names = ("the cost of two stages", "the cost of the full grid", "the share saved")
-    said = answer.several(3, *args)
-    return tuple(as_number(part, name) for part, name in zip(said, names, strict=True))
+COSTS = ("the cost of two stages", "the cost of the full grid", "the share saved")
 
 
 def _cost_value(answer: Answer, draw: Draw) -> None:
     settings, seeds, keep = draw.whole(20, 60), draw.whole(2, 5), draw.whole(2, 4)
     args = (settings, 10_000, 100_000, keep, seeds)
-    two, full, saved = _costs(answer, *args)
+    two, full, saved = answer.numbers(COSTS, *args)
     wanted = cost(*args)
     first, second = settings * 10_000, keep * 100_000
     slips = {
         "every run is made once a seed": wanted.two_stage / seeds,
         "seeds count in both stages": seeds * first + second,
         "the second stage also costs: keep times final_tokens": seeds * first,
-        "a kept setting starts anew on the long stream, it does not go on": seeds * (first + keep * 90_000),
+        "a kept setting starts again on the long stream, it does not continue": seeds * (first + keep * 90_000),
     }
     agree(two, wanted.two_stage, "the cost of two stages", slips)
     agree(full, wanted.full, "the cost of the full grid", {"every run is made once a seed": wanted.full / seeds})
@@ -38,9 +34,9 @@ def _cost_value(answer: Answer, draw: Draw) -> None:
 
 def _cost_property(answer: Answer, draw: Draw) -> None:
     settings = draw.whole(20, 40)
-    few, many = _costs(answer, settings, 1000, 10_000, 3, 1), _costs(answer, settings, 1000, 10_000, 3, 5)
+    few, many = answer.numbers(COSTS, settings, 1000, 10_000, 3, 1), answer.numbers(COSTS, settings, 1000, 10_000, 3, 5)
     agree(many[2], few[2], "seeds cost both ways alike, so the share saved")
-    two, full, _ = _costs(answer, 2, 1000, 10_000, 3, 1)
+    two, full, _ = answer.numbers(COSTS, 2, 1000, 10_000, 3, 1)
     agree(two, 2 * 1000 + 2 * 10_000, "of 2 settings 3 cannot be kept, so the cost of two stages")
     agree(full, 20_000, "the full grid of 2 settings on 10,000 tokens costs 20,000; yours")
 
@@ -55,20 +51,14 @@ def _needed_value(answer: Answer, draw: Draw) -> None:
             "round up: with fewer settings it saves less": math.floor(exact),
             "a grid has a whole number of settings": exact,
         }
-        agree(
-            answer.number(saved, 10_000, 100_000, keep),
-            wanted,
-            f"the grid that saves {saved:.0%} with keep = {keep}",
-            slips,
-        )
+        grid = f"the grid that saves {saved:.0%} with keep = {keep}"
+        agree(answer.number(saved, 10_000, 100_000, keep), wanted, grid, slips)
 
 
 def _needed_property(answer: Answer, draw: Draw) -> None:
     for saved, tokens in ((0.9, 10_000), (0.95, 10_000), (0.5, 60_000)):
         said = answer.any(saved, tokens, 100_000, 3)
-        never = (
-            f"a first stage of {tokens / 100_000:.0%} of the tokens never saves {saved:.0%}: return None, not {said!r}"
-        )
+        never = f"a first stage of {tokens / 100_000:.0%} never saves {saved:.0%}: return None, not {said!r}"
         require(said is None, never)
     why = "3 / 0.25 is 12, and 12 settings save exactly enough; yours"
     agree(answer.number(0.5, 25_000, 100_000, 3), 12, why)
@@ -79,13 +69,6 @@ def _needed_property(answer: Answer, draw: Draw) -> None:
         found, fewer = (cost(int(grid) - less, tokens, 100_000, keep).saved for less in (0, 1))
         require(found >= saved - 1e-9, f"{grid:g} settings save {found:.4f}, less than {saved}")
         require(fewer < saved - 1e-9, f"{grid - 1:g} settings are enough: they save {fewer:.4f}")
-
-
-def _tie(answer: Answer, *args: object) -> bool:
-    said = answer(*args)
-    if type(said).__name__ not in ("bool", "bool_"):
-        raise Wrong(f"is_tie must return True or False, not {article(said)}")
-    return bool(said)
 
 
 def _scores(draw: Draw, gap: float, noise: float, shared: float = 0.0) -> tuple[list[float], list[float]]:
@@ -117,7 +100,7 @@ def _tie_value(answer: Answer, draw: Draw) -> None:
         wanted = statistics.fmean(gaps) <= limit
         relation = "within" if wanted else "above"
         sentence = f"the mean gap {statistics.fmean(gaps):.3f} is {relation} t sd / sqrt(n) = {limit:.3f}"
-        said = _tie(answer, best, other, t)
+        said = answer.truth(best, other, t)
         if wanted and not said and statistics.fmean(gaps) > t * statistics.pstdev(gaps) / math.sqrt(5):
             sentence = f"{sentence} (the deviation of a sample, with n - 1)"
         require(said == wanted, f"{sentence}: that is {'a' if wanted else 'no'} tie")
@@ -126,14 +109,12 @@ def _tie_value(answer: Answer, draw: Draw) -> None:
 def _tie_property(answer: Answer, draw: Draw) -> None:
     best, other = _scores(draw, 0.2, 0.02, shared=2.0)
     clear = "0.2 ahead on every single seed is no tie, however much seeds differ: compare seed by seed"
-    require(not _tie(answer, best, other, T_95[3]), clear)
+    require(not answer.truth(best, other, T_95[3]), clear)
     best, other = _scores(draw, 0.01, 0.1, shared=2.0)
-    require(_tie(answer, best, other, T_95[3]), "0.01 ahead with gaps that change sign from seed to seed is a tie")
-    require(_tie(answer, best, best, T_95[3]), "a setting ties with itself")
+    require(answer.truth(best, other, T_95[3]), "0.01 ahead with gaps that change sign from seed to seed is a tie")
+    require(answer.truth(best, best, T_95[3]), "a setting ties with itself")
     best, other = _near_the_limit(draw, 0.95)
-    require(
-        _tie(answer, best, other, T_95[3]), "a gap just within the limit is a tie: the deviation of a sample has n - 1"
-    )
+    require(answer.truth(best, other, T_95[3]), "a gap just within the limit is a tie: a sample's deviation has n - 1")
 
 
 check_two_stage_cost = Exercise(

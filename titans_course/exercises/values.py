@@ -41,10 +41,8 @@ def as_tensor(said: object, shape: Sequence[int], what: str) -> Tensor:
         raise Wrong(f"{what} must be a tensor, not {article(said)}") from None
     require(not found.is_complex(), f"{what} must be real, not complex")
     shape = tuple(shape)
-    require(
-        tuple(found.shape) == shape,
-        f"{what} must have the shape {shape}, not {tuple(found.shape)}{_turned(found, shape)}",
-    )
+    turned = _turned(found, shape)
+    require(tuple(found.shape) == shape, f"{what} must have the shape {shape}, not {tuple(found.shape)}{turned}")
     short = f"{what} is {found.dtype}, which has 3 digits: compute in float32 or float64"
     require(found.dtype not in (torch.float16, torch.bfloat16), short)
     found = found.double()

@@ -15,9 +15,8 @@ from .values import CLOSE, agree, article, require
 def _mask(answer: Answer, shape: tuple[int, int], *args: int) -> Tensor:
     said = answer(*args)
     require(isinstance(said, Tensor), f"the mask must be a tensor, not {article(said)}")
-    require(
-        said.dtype == torch.bool, f"the mask must be of dtype torch.bool, true where a token may look, not {said.dtype}"
-    )
+    kind = f"the mask must be of dtype torch.bool, true where a token may look, not {said.dtype}"
+    require(said.dtype == torch.bool, kind)
     answer.tensor(shape, *args)
     return said
 
@@ -54,9 +53,7 @@ def _window_property(answer: Answer, draw: Draw) -> None:
         counts, wanted = said.sum(1), torch.arange(1, t + 1).clamp(max=w)
         off = counts != wanted
         row = _first(off)
-        require(
-            not off.any(), f"with w = {w} token {row} sees {int(counts[row])} tokens, but should {int(wanted[row])}"
-        )
+        require(not off.any(), f"with w = {w} token {row} sees {int(counts[row])} tokens, not {int(wanted[row])}")
 
 
 def _first(mask: Tensor) -> int:
@@ -74,7 +71,7 @@ def _mac_value(answer: Answer, draw: Draw) -> None:
     i, j = _grid(t)
     full, causal = torch.ones(t, t, dtype=torch.bool), j <= i
     slips = {
-        "token i sees h_j for j <= i alone; a later h_j holds the query of a later token": _context(t, p, full, causal),
+        "token i sees only h_j with j <= i; a later h_j holds the query of a later token": _context(t, p, full, causal),
         "a token sees itself: j <= i": _context(t, p, j < i, j < i),
         "all tokens see all persistent tokens": torch.cat([full.tril()[:, :p], causal, causal], 1),
     }
@@ -91,13 +88,9 @@ def _mac_property(answer: Answer, draw: Draw) -> None:
         seen = where[0].tolist() if len(where) else [0, 0]
         require(not ahead.any(), f"token {seen[0]} sees {name}_{seen[1]}: it would change when token {seen[1]} does")
     counts = said.sum(1)
-    require(
-        bool((counts == p + 2 * torch.arange(1, t + 1)).all()),
-        "token i must see p persistent tokens, i + 1 of h and i + 1 of x",
-    )
-    require(
-        bool(_mask(answer, (1, 2), 1, 0).all()), "a segment of one token without persistent ones sees its h and itself"
-    )
+    wanted = p + 2 * torch.arange(1, t + 1)
+    require(bool((counts == wanted).all()), "token i must see p persistent tokens, i + 1 of h and i + 1 of x")
+    require(bool(_mask(answer, (1, 2), 1, 0).all()), "a segment of one token without persistent ones sees h and itself")
 
 
 def _gated(y: Tensor, m: Tensor, a: Tensor, b: Tensor) -> Tensor:
@@ -123,19 +116,13 @@ def _product_value(answer: Answer, draw: Draw) -> None:
 def _product_property(answer: Answer, draw: Draw) -> None:
     y, m, one = draw.normal(5, 4), draw.normal(5, 4), torch.ones(4, dtype=torch.float64)
     said = answer.tensor((5, 4), y, m, one, one)
-    agree(
-        answer.tensor((5, 4), 100 * y, m, one, one),
-        said,
-        "a norm forgets size, so 100 y gives the same; it",
-        tolerance=1e-4,
-    )
+    scaled = answer.tensor((5, 4), 100 * y, m, one, one)
+    agree(scaled, said, "a norm forgets size, so 100 y gives the same; it", tolerance=1e-4)
     changed = y.clone()
     changed[4] = 3 * changed[4] + 1
     after = answer.tensor((5, 4), changed, m, one, one)
     moved = ((said - after).abs().amax(1) > CLOSE)[:4]
-    require(
-        not moved.any(), f"token {_first(moved)} changed when token 4 did: norm each token over its features (dim=-1)"
-    )
+    require(not moved.any(), f"token {_first(moved)} changed when token 4 did: norm each token over dim=-1")
     silent = answer.tensor((5, 4), y, torch.zeros_like(m), one, one)
     agree(silent, torch.zeros(5, 4), "a memory that says 0 shuts the gate, so the product")
 
@@ -157,11 +144,8 @@ def _gain_property(answer: Answer, draw: Draw) -> None:
     agree(answer.number(on, on), 0.0, "a memory that changes nothing gains 0; yours")
     agree(answer.number(on + math.log(2), on), -1.0, "a memory that costs ln 2 nats a byte loses a bit; its gain")
     off = draw.between(2.0, 4.0, 20)
-    agree(
-        answer.number(on, off),
-        (off.mean() - on.mean()).item() / math.log(2),
-        "texts may differ in length: take each mean by itself; the gain",
-    )
+    wanted = (off.mean() - on.mean()).item() / math.log(2)
+    agree(answer.number(on, off), wanted, "texts may differ in length: take each mean by itself; the gain")
 
 
 check_window_mask = Exercise(

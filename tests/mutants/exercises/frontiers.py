@@ -76,6 +76,6 @@ MUTANTS = {
         Mutant(one_state, BOTH, "share one memory"),
         Mutant(aliased, PROPERTY, "`start` itself was written to"),
         Mutant(one_copy, PROPERTY, "share one list"),
-        Mutant(forgetful, BOTH, "nobody's memory is kept"),
+        Mutant(forgetful, BOTH, "no memory is kept"),
     ],
 }

@@ -41,7 +41,7 @@ MUTANTS = {
     "rank_one_gradient": [
         Mutant(lambda M, k, v: torch.outer(M @ k - v, k), VALUE, "factor 2"),
         Mutant(lambda M, k, v: 2 * torch.outer(v - M @ k, k), BOTH, "other way"),
-        Mutant(lambda M, k, v: 2 * torch.outer(M @ k, k), BOTH, "not the prediction alone"),
+        Mutant(lambda M, k, v: 2 * torch.outer(M @ k, k), BOTH, "not only the prediction"),
         Mutant(lambda M, k, v: 2 * torch.outer(k, M @ k - v), BOTH, "transposed"),
         Mutant(lambda M, k, v: 2 * (M @ k - v), BOTH, r"must have the shape \(3, 5\), not \(3,\)"),
         Mutant(autograd, BOTH, "calls autograd: write the gradient by hand"),

@@ -44,7 +44,7 @@ MUTANTS = {
         Mutant(lambda W, u, alpha: ((1 - alpha) * W.log() + u).softmax(0), BOTH, "dim=-1"),
         Mutant(lambda W, u, alpha: ((1 - alpha) * W + u).softmax(-1), BOTH, "added to log W"),
         Mutant(lambda W, u, alpha: (W.log() + u).softmax(-1), BOTH, "shrinks log W"),
-        Mutant(lambda W, u, alpha: ((1 - alpha) * (W.log() + u)).softmax(-1), BOTH, "old memory alone"),
+        Mutant(lambda W, u, alpha: ((1 - alpha) * (W.log() + u)).softmax(-1), BOTH, "only on the old memory"),
         Mutant(lambda W, u, alpha: ((1 - alpha) * W.log() + u.clamp(-50, 50)).softmax(-1), PROPERTY, "2000"),
         Mutant(shifted_as_a_whole, PROPERTY, "NaN"),
     ],

@@ -49,7 +49,7 @@ def one_token_at_the_end(alpha):
 MUTANTS = {
     "two_loops": [
         Mutant(old_push, BOTH, "from before this token"),
-        Mutant(forgets_the_push, VALUE, "old M alone"),
+        Mutant(forgets_the_push, VALUE, "only on the old M"),
         Mutant(smoothed, BOTH, "recipe's smoothing"),
         Mutant(pushed_in_place, PROPERTY, "argument number 2 in place"),
         Mutant(lambda *args: old_push(*args)[0], BOTH, "must return 2 things"),
@@ -57,7 +57,7 @@ MUTANTS = {
     "half_life": [
         Mutant(lambda alpha: math.log(0.5) / math.log(1 - alpha), PROPERTY, "ZeroDivisionError"),
         Mutant(rounded_half_life, PROPERTY, "log1p"),
-        Mutant(lambda alpha: math.log(2) / alpha, BOTH, "small alpha alone|is .* but should be"),
+        Mutant(lambda alpha: math.log(2) / alpha, BOTH, "only for small alpha|is .* but should be"),
         Mutant(lambda alpha: 1 / alpha, BOTH, "37%"),
         Mutant(counted, BOTH, "in place of counting"),
         Mutant(one_token_at_the_end, PROPERTY, "all is gone at once"),

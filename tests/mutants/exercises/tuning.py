@@ -64,7 +64,7 @@ MUTANTS = {
     "two_stage_cost": [
         Mutant(never_capped, PROPERTY, "cannot be kept"),
         Mutant(one_seed_in_the_final, BOTH, "both stages"),
-        Mutant(goes_on, BOTH, "starts anew"),
+        Mutant(goes_on, BOTH, "starts again"),
         Mutant(spent, VALUE, "share that is spent"),
     ],
     "grid_needed": [
