@@ -1,8 +1,8 @@
 """Stopping in good order: Ctrl-C, and SIGTERM, which `kill`, containers and clusters send.
 
-In the commands SIGTERM becomes `Terminated`, a KeyboardInterrupt. A command that keeps work therefore catches
+In commands SIGTERM becomes `Terminated`, a KeyboardInterrupt. A command that keeps work therefore catches
 KeyboardInterrupt, saves, says in one line on stderr how to continue, and raises it again; `main` turns it into the exit
-code 130 or 143. What must not be cut in half, such as a step of training, runs within `postponed`.
+code 130 or 143. What must not be cut in half, such as a step of training, runs inside `postponed`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
 PATIENCE = 2.0  # seconds within which signals count as one: torchrun sends its own after the terminal's
@@ -28,60 +28,61 @@ def exit_code(stop: KeyboardInterrupt) -> int:
 
 @contextlib.contextmanager
 def terminable() -> Iterator[None]:
-    """Within it SIGTERM raises Terminated in the main thread; in any other thread it changes nothing."""
-    if not _in_main_thread():
-        yield
-        return
+    """Inside it SIGTERM raises Terminated in the main thread; in any other thread it changes nothing."""
 
     def terminate(*_: object) -> None:
         raise Terminated
 
-    before = signal.signal(signal.SIGTERM, terminate)
-    try:
+    with _handled(terminate, signal.SIGTERM):
         yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 class Stop:
-    """Whether a signal to stop has come."""
+    """Whether a signal to stop has come, and which."""
 
-    asked = False
+    asked, number = False, 0
 
 
 @contextlib.contextmanager
 def postponed() -> Iterator[Stop]:
-    """Within it the first Ctrl-C or SIGTERM only sets `asked`; it takes effect at the end of the block.
+    """Inside it the first Ctrl-C or SIGTERM only sets `asked`; it takes effect at the end of the block.
 
-    A second one, `PATIENCE` seconds later, takes effect at once. Outside the main thread no signal arrives, and nothing
-    is changed.
+    A second one, `PATIENCE` seconds later, takes effect at once.
     """
-    stop, came, first = Stop(), [], 0.0
-    handlers = {number: signal.getsignal(number) for number in STOPS} if _in_main_thread() else {}
-    handlers = {number: handler for number, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}
-
-    def restore() -> None:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+    stop, first = Stop(), 0.0
 
     def note(number: int, frame: object) -> None:
         nonlocal first
         if not stop.asked:
-            stop.asked, first = True, time.monotonic()
-            came.append(number)
+            stop.asked, stop.number, first = True, number, time.monotonic()
         elif time.monotonic() - first >= PATIENCE:
             restore()
             signal.raise_signal(number)
 
-    for number in handlers:
-        signal.signal(number, note)
-    try:
+    with _handled(note, *STOPS) as restore:
         yield stop
+    if stop.asked:
+        signal.raise_signal(stop.number)
+
+
+@contextlib.contextmanager
+def _handled(handle: Callable[..., None], *numbers: int) -> Iterator[Callable[[], None]]:
+    """Inside it `handle` gets these signals, unless they are ignored; yields a function that ends that early.
+
+    Outside the main thread no signal arrives, and nothing is changed.
+    """
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        found = {number: signal.getsignal(number) for number in numbers}
+        before = {number: handler for number, handler in found.items() if handler not in (signal.SIG_IGN, None)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    for number in before:
+        signal.signal(number, handle)
+    try:
+        yield restore
     finally:
         restore()
-    if came:
-        signal.raise_signal(came[0])
-
-
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()

@@ -7,46 +7,45 @@ import os
 from collections.abc import Iterable, Iterator
 
 import torch
-import torch.distributed.nn  # before any group: its functions keep for ever the group that is there at first import
+import torch.distributed.nn  # before any group, since its functions keep the group that exists at the first import
 from torch import nn
 
-from ..errors import ConfigError
+from ..errors import ConfigError, check_integer
 
 NEEDED = ("RANK", "MASTER_ADDR", "MASTER_PORT")  # torchrun sets them, with WORLD_SIZE
 
 
 def place() -> tuple[int, int]:
-    """This process's rank and the number of processes, as torchrun tells them; (0, 1) without it.
+    """This process's rank and the number of processes, as torchrun sets them; (0, 1) without it.
 
-    Raises ConfigError where the environment speaks of several processes but does not say how they find each other, as
-    after a job of a cluster that has left some of its variables.
+    Raises ConfigError if the environment speaks of several processes but does not say how they find each other, as
+    after a cluster's job that has left some of its variables behind.
     """
     size = _number("WORLD_SIZE", 1)
     if size <= 1:
         return 0, 1
     for name in NEEDED:
         if name not in os.environ:
-            raise ConfigError(f"WORLD_SIZE is {size}, but {name} is not set; start with torchrun, or unset WORLD_SIZE")
-    rank = _number("RANK", 0)
-    if not 0 <= rank < size:
-        raise ConfigError(f"RANK must be a whole number from 0 to {size - 1}, not {rank}")
-    return rank, size
+            text = "WORLD_SIZE is {size}, but {name} is not set; start with torchrun, or unset WORLD_SIZE"
+            raise ConfigError(text, size=size, name=name)
+    return check_integer("RANK", _number("RANK", 0), 0, size - 1), size
 
 
 def _number(name: str, default: int) -> int:
     text = os.environ.get(name, str(default))
     if not text.isdecimal():
-        raise ConfigError(f"{name} must be a whole number, not {text!r}; start with torchrun, or unset {name}")
+        line = "{name} must be a whole number, not {value}; start with torchrun, or unset {name}"
+        raise ConfigError(line, name=name, value=repr(text))
     return int(text)
 
 
 @contextlib.contextmanager
 def joined() -> Iterator[None]:
-    """Within it the processes that torchrun started form one group (NCCL on CUDA, else Gloo); alone it does nothing.
+    """Inside it the processes that torchrun started form one group (NCCL on CUDA, else Gloo); a single one needs none.
 
     A process that leaves stops its group's threads. Left running, they hand finished work back to an interpreter that
-    is shutting down, which aborts now and then. After an error nothing is left, since the others may wait in a sum;
-    asked to stop, all leave together. Raises ConfigError where the processes do not find each other.
+    is shutting down, which sometimes aborts. After an error the group is left as it is, since the others may wait in a
+    sum; asked to stop, all leave together. Raises ConfigError if the processes do not find each other.
     """
     if place()[1] == 1:
         yield
@@ -54,8 +53,8 @@ def joined() -> Iterator[None]:
     try:
         torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     except (ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"the processes of torchrun cannot find each other: {reason}") from None
+        text = "the processes of torchrun cannot find each other: {reason}"
+        raise ConfigError(text, reason=str(error).splitlines()[0]) from None
     try:
         yield
     except KeyboardInterrupt:
@@ -67,9 +66,9 @@ def joined() -> Iterator[None]:
 def average_gradients(parameters: Iterable[nn.Parameter], flag: bool = False) -> bool:
     """Makes each gradient the mean over all processes; returns whether `flag` is set in any of them.
 
-    A parameter that gets no gradient in any process keeps none, so that the optimizer leaves it alone as it does in a
-    single process: the memory's without a memory, say, or those of its start when a sequence continues. This is why
-    DistributedDataParallel is not used, which expects all of them. One sum carries everything.
+    A parameter that gets no gradient in any process keeps none, so that the optimizer skips it as it does in a single
+    process: a memory's without a memory, say, or those of its start when a sequence continues. DistributedDataParallel
+    expects gradients of all parameters, so it is not used. One sum carries everything.
     """
     if place()[1] == 1:
         return flag
@@ -87,7 +86,7 @@ def average_gradients(parameters: Iterable[nn.Parameter], flag: bool = False) ->
 
 
 def combine(number: int, how: str, device: torch.device) -> int:
-    """The sum or the greatest (`how`: "sum", "max") of the numbers that the processes give."""
+    """The sum or the greatest (`how`: "sum", "max") of the numbers of all processes."""
     if place()[1] == 1:
         return number
     total = torch.tensor(number, device=device)

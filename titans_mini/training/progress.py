@@ -74,8 +74,12 @@ def _load(folder: Path, settings: dict, lm: nn.Module, optimizer: torch.optim.Op
             raise ValueError(Message("{file} is of an earlier version", file=OLDER))
         return Progress()
     tensors, about = unpack(read_bytes(folder / FILE))
-    run, losses = _checked(about), tuple(tensors.pop(LOSSES, torch.zeros(0)).tolist())
-    if len(losses) != run["step"]:
+    if about.get("schema") != SCHEMA:
+        text = "{file} has the schema {schema}; this version reads {own}"
+        raise ValueError(Message(text, file=FILE, schema=repr(about.get("schema")), own=repr(SCHEMA)))
+    run, losses = parse(about.get("run", "{}")), tuple(tensors.pop(LOSSES, torch.zeros(0)).tolist())
+    usable = isinstance(run, dict) and all(isinstance(run.get(name), kind) for name, kind in FIELDS.items())
+    if not usable or len(losses) != run["step"]:
         raise ValueError(Message("the fields of {file} do not fit together", file=FILE))
     if run["settings"] != json.loads(json.dumps(settings)):
         if run["step"] == 0:
@@ -85,18 +89,6 @@ def _load(folder: Path, settings: dict, lm: nn.Module, optimizer: torch.optim.Op
     _restore(optimizer, {name: tensor for name, tensor in tensors.items() if name.startswith(OPTIMIZER)}, lm)
     fill(lm, {name.removeprefix(MODEL): tensor for name, tensor in tensors.items() if name.startswith(MODEL)})
     return Progress(run["step"], run["seconds"], run["tokens"], losses)
-
-
-def _checked(about: dict[str, str]) -> dict:
-    """How far the run is, from the file's metadata. Raises ValueError if they are not those of a training."""
-    if about.get("schema") != SCHEMA:
-        text = "{file} has the schema {schema}; this version reads {own}"
-        raise ValueError(Message(text, file=FILE, schema=repr(about.get("schema")), own=repr(SCHEMA)))
-    run = parse(about.get("run", "{}"))
-    for name, kind in FIELDS.items():
-        if not isinstance(run, dict) or not isinstance(run.get(name), kind):
-            raise ValueError(Message("{file} has no usable field {name}", file=FILE, name=repr(name)))
-    return run
 
 
 def _restore(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], lm: nn.Module) -> None:
