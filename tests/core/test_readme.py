@@ -98,6 +98,7 @@ def test_a_wrong_flag_does_not_parse():
 def test_what_the_prose_says_of_the_models_stands_on_their_cards():
     prose = " ".join(README.split())
     recall, mac, text = (read_card(name) for name in ("recall-mag", "recall-mac", "text-mag"))
+    near = next(row for row in recall["results"] if row["task"] == "recall_once")
     chance = f"{1 / RECALL_VALUES:.0%}"
     for said in (
         f"Attention sees a window of {recall['model']['window']} tokens, a guess is right in {chance} of cases",
@@ -106,6 +107,7 @@ def test_what_the_prose_says_of_the_models_stands_on_their_cards():
         f"for the same time with `--steps {read_card('text-off-long')['training']['steps']}`",
         f"mean and range over five sets of {read_card('needle-mag')['results'][-1]['rows']} texts",
         "64 held-out sequences of 2,048 bytes",
+        f"--task recall_once --size {near['size']} --rows {near['rows']}`",
     ):
         assert said in prose, said
     shown = {key: f"--{key.replace('_', '-')} {value}" for key, value in mac["training"].items()}
