@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from titans_mini.cli.flags import add_command
 from titans_mini.errors import ConfigError, check_choice
 from titans_mini.stopping import postponed
 
@@ -20,18 +21,17 @@ PAGE = "CLAIMS.md"
 def add_claims(commands) -> None:
     """Adds `titans-mini claims`."""
     text = "measure what the recipe article claims, row by row; the full size writes CLAIMS.md and its figures"
-    command = commands.add_parser("claims", help=text, description=text)
+    command = add_command(commands, "claims", _claims, text)
     command.add_argument("--size", default="small", help="small (half a minute) or full (an hour)")
-    command.add_argument("--only", nargs="+", default=[], metavar="KEY", help="these rows alone; see --list")
+    command.add_argument("--only", nargs="+", default=[], metavar="KEY", help="only these rows (see --list)")
     command.add_argument("--runs", help="folder of training runs text-VARIANT-SEED, for the row on the variants' order")
     command.add_argument(
         "--out", help="folder of results.json and CLAIMS.md; default: the project's for full, none for small"
     )
-    command.add_argument("--again", action="store_true", help="measure also what the folder holds at this size")
+    command.add_argument("--again", action="store_true", help="measure again what the folder already holds at this size")
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument("--list", action="store_true", help="print the rows and their verdicts so far")
     command.add_argument("--quiet", action="store_true", help="no progress bar")
-    command.set_defaults(run=_claims)
 
 
 def _claims(options: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from titans_mini.cli.flags import add_command
 from titans_mini.data.scenarios import to_bytes
 from titans_mini.errors import ConfigError, check_choice, check_integer
 from titans_mini.models.model import MODES, TitansLM
@@ -23,8 +24,7 @@ MEASURES = ("accuracy", "context", "second-reading", "half-life")
 def add_eval(commands) -> None:
     """The command `eval` and its flags."""
     text = "evaluate a checkpoint on a task, on text or on a file, and print one JSON object"
-    command = commands.add_parser("eval", help=text, description=text)
-    command.set_defaults(run=_eval)
+    command = add_command(commands, "eval", _eval, text)
     command.add_argument("--checkpoint", required=True, help="a path, or one of " + ", ".join(bundled_names()))
     command.add_argument("--task", help=", ".join(TASKS) + "; default: the one it was trained on")
     command.add_argument("--size", type=int, help="gap, or bytes of text; default 256, of a text file all")

@@ -17,6 +17,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from titans_mini.cli.flags import add_command
 from titans_mini.errors import ConfigError, check_integer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,10 +37,9 @@ def add_lab(commands) -> None:
 
 
 def _add(commands, name: str, run, text: str) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=text, description=text)
+    command = add_command(commands, name, run, text)
     command.add_argument("--port", type=int, default=None, help="port of the local server, 1..65535")
     command.add_argument("--no-browser", action="store_true", help="do not open a browser window")
-    command.set_defaults(run=run)
     return command
 
 

@@ -12,7 +12,7 @@ from ..data import read_text
 from ..errors import ConfigError
 from ..files import write_whole, writing_to
 from ..simulation import simulate
-from .flags import add_flags, given
+from .flags import add_command, add_flags, given
 from .stream import add_stream
 from .train import add_train
 from .tune import add_tune
@@ -38,30 +38,20 @@ def _parser() -> argparse.ArgumentParser:
     add_train(commands)
     add_tune(commands)
     add_stream(commands)
-    _add_miras(commands)
-    for joined in sorted(
-        entry_points(group="titans_mini.commands"), key=lambda joined: joined.name
-    ):  # of titans_course
+    add_command(commands, "miras", _miras, "print the design space: every choice of every knob")
+    for joined in sorted(entry_points(group="titans_mini.commands"), key=lambda one: one.name):  # of titans_course
         joined.load()(commands)
     return parser
 
 
 def _add_simulate(commands) -> None:
-    text = "run a stream through a memory and print the summary"
-    command = commands.add_parser("simulate", help=text, description=text)
-    command.set_defaults(run=_simulate)
+    command = add_command(commands, "simulate", _simulate, "run a stream through a memory and print the summary")
     default = SimulationConfig()
     add_flags(command, default, RUN)
     add_flags(command, default.memory, SHAPE, dim="width")
     command.add_argument("--file", help="read this UTF-8 text file instead of the bundled text")
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument("--out", help="also write the trace to this .json or .csv file")
-
-
-def _add_miras(commands) -> None:
-    text = "print the design space: every choice of every knob"
-    command = commands.add_parser("miras", help=text, description=text)
-    command.set_defaults(run=_miras)
 
 
 def _miras(options: argparse.Namespace) -> int:
@@ -76,7 +66,9 @@ def _simulate(options: argparse.Namespace) -> int:
     config = SimulationConfig(**given(options, RUN), memory=memory)
     if options.file is not None and options.scenario != "text":
         raise ConfigError("--file can only be used with --scenario text, not {name}", name=options.scenario)
-    out = _output(options.out)
+    out = None if options.out is None else Path(options.out)
+    if out is not None and out.suffix not in (".json", ".csv"):
+        raise ConfigError("out must end in .json or .csv, not {name}", name=repr(out.name))
     trace = simulate(config, None if options.file is None else read_text(options.file))
     if out is not None:
         with writing_to("out", out):
@@ -88,12 +80,3 @@ def _simulate(options: argparse.Namespace) -> int:
         for name, value in trace.summary().items():
             print(f"{name:14} {value:.4g}" if isinstance(value, float) else f"{name:14} {value}")
     return 0
-
-
-def _output(name: str | None) -> Path | None:
-    if name is None:
-        return None
-    path = Path(name)
-    if path.suffix not in (".json", ".csv"):
-        raise ConfigError("out must end in .json or .csv, not {name}", name=repr(path.name))
-    return path

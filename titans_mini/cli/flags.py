@@ -1,11 +1,18 @@
-"""Flags from the fields of a settings class: type, default and range are the field's, the help is its comment."""
+"""Commands, and their flags from the fields of a settings class: type, default and range of the field, its comment."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ..settings import comments, limits
+
+
+def add_command(commands, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+    """A command, what runs it, and its help."""
+    command = commands.add_parser(name, help=text, description=text)
+    command.set_defaults(run=run)
+    return command
 
 
 def spellings(name: str) -> list[str]:

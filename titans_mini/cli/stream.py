@@ -8,14 +8,13 @@ import sys
 from pathlib import Path
 
 from ..stream import SNAPSHOT, Reader, StreamConfig
-from .flags import add_flags, given
+from .flags import add_command, add_flags, given
 
 
 def add_stream(commands) -> None:
     """Adds `titans-mini stream`."""
-    text = "read millions of tokens in constant memory, then ask for a fact told at the start"
-    command = commands.add_parser("stream", help=text, description=text)
-    command.set_defaults(run=_stream)
+    text = "read millions of tokens in constant memory, then ask for a fact given at the start"
+    command = add_command(commands, "stream", _stream, text)
     add_flags(command, StreamConfig())
     command.add_argument("--out", help="folder of snapshots; run the same command again to continue")
     command.add_argument("--json", action="store_true", help="print one JSON object")
@@ -27,17 +26,13 @@ def _stream(options: argparse.Namespace) -> int:
     try:
         results = reader.run(quiet=options.quiet)
     except KeyboardInterrupt:
-        print(f"titans-mini: stopped at token {reader.position}; {_saved(options.out)}", file=sys.stderr)
+        saved = "nothing is saved without --out"
+        if options.out is not None:
+            saved = f"saved in {str(Path(options.out) / SNAPSHOT)!r}: run the same command to continue"
+        print(f"titans-mini: stopped at token {reader.position}; {saved}", file=sys.stderr)
         raise
     print(json.dumps(results) if options.json else describe(results))
     return 0
-
-
-def _saved(out: str | None) -> str:
-    """What a stopped stream has saved, and how to continue."""
-    if out is None:
-        return "nothing is saved without --out"
-    return f"saved in {str(Path(out) / SNAPSHOT)!r}: run the same command to continue"
 
 
 def describe(results: dict) -> str:

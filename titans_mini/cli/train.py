@@ -14,7 +14,7 @@ from ..training.evaluate import evaluate
 from ..training.processes import joined
 from ..training.tasks import TASKS, check_size
 from ..training.train import TrainConfig, Trainer, source_of
-from .flags import add_flags, given
+from .flags import add_command, add_flags, given
 
 SHAPE = (
     "variant", "dim", "layers", "heads", "window", "chunk", "memory_depth", "memory_heads", "gate", "persistent",
@@ -24,8 +24,7 @@ SHAPE = (
 def add_train(commands) -> None:
     """The command `train` and its flags: one for each setting of the model's shape and of the training."""
     text = "train a language model with a memory on a task; run again with the same --out to continue"
-    command = commands.add_parser("train", help=text, description=text)
-    command.set_defaults(run=_train)
+    command = add_command(commands, "train", _train, text)
     add_flags(command, TitansConfig(), SHAPE)
     command.add_argument(
         "--memory-layers", type=int, nargs="*", help="layers that have a memory, counted from 0; default all"

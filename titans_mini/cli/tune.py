@@ -18,7 +18,7 @@ from ..files import write_whole, writing_to
 from ..tune import TuneConfig, Tuning, tune
 from ..tune.search import ROWS_FILE
 from ..tune.store import Setting, setting_of, to_csv
-from .flags import add_flags, given, spellings
+from .flags import add_command, add_flags, given, spellings
 
 SHOWN = ("mean", "spread", "behind", "writes_per_1k")
 
@@ -26,8 +26,7 @@ SHOWN = ("mean", "spread", "behind", "writes_per_1k")
 def add_tune(commands) -> None:
     """Adds `titans-mini tune`."""
     text = "search tau, beta, lambda, eta and depth: all on a short stream, the best few on a long one"
-    command = commands.add_parser("tune", help=text, description=text)
-    command.set_defaults(run=_tune)
+    command = add_command(commands, "tune", _tune, text)
     add_flags(command, TuneConfig())
     command.add_argument("--file", help="read this UTF-8 text file instead of the bundled text")
     command.add_argument("--workers", type=int, default=1, help="processes; more than 1 needs joblib")
