@@ -52,6 +52,11 @@ def test_the_first_screen_says_shows_and_runs_it():
     assert "neural memory" in first and "![" in first and "make app" in first and "```python" in first
 
 
+def test_contributing_fits_one_screen_and_says_what_is_refused():
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf8")
+    assert len(page.splitlines()) <= 45 and "## What is refused" in page
+
+
 @pytest.mark.parametrize("page", [*PAGES, "docs/DIFFERENCES.md"])
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)]+)\)", (ROOT / page).read_text("utf8")):
