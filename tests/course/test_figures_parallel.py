@@ -6,7 +6,7 @@ import torch
 
 from titans_course.figures.parallel import ASPECT, coefficient_figure, tradeoff_figure
 from titans_course.studies.parallel import MATRICES, gate_matrices
-from titans_course.studies.rules import Spread
+from titans_course.studies.rules import SeedRange
 
 MATRIX = gate_matrices(*torch.rand(3, 5, generator=torch.Generator().manual_seed(0)))["Coef"]
 
@@ -47,7 +47,7 @@ def test_a_memory_that_writes_nothing_has_a_picture():
 
 def test_tradeoff_shows_recall_with_its_spread_and_costs_against_chunk_1():
     rows = [
-        dict(memory=memory, chunk=chunk, recall=Spread(0.5 + chunk / 10, 0.4, 0.9))
+        dict(memory=memory, chunk=chunk, recall=SeedRange(0.5 + chunk / 10, 0.4, 0.9))
         for memory in ("one matrix", "2 layers")
         for chunk in (1, 2)
     ]

@@ -12,7 +12,7 @@ from titans_course.studies import rules as experiments
 from titans_course.studies.next_base import MODEL, build, fit, frozen, held_out_bits, swap
 from titans_course.studies.rules import (
     SEEDS,
-    Spread,
+    SeedRange,
     ages,
     capacity,
     coins,
@@ -34,9 +34,9 @@ def _quick():
 
 
 def test_spread_names_the_seeds_range_and_hides_no_failure():
-    assert str(Spread.of([0.1, 0.5, 0.3])) == "0.30 (0.10 to 0.50)"
-    assert str(Spread.of([0.9, 0.9, math.nan])) == str(Spread.of([0.9, 0.9, -1e30])) == "blew up"
-    assert max(Spread.of([0.9, 0.9, math.nan]), Spread.of([0.2, 0.2, 0.2])).mean == pytest.approx(0.2)
+    assert str(SeedRange.of([0.1, 0.5, 0.3])) == "0.30 (0.10 to 0.50)"
+    assert str(SeedRange.of([0.9, 0.9, math.nan])) == str(SeedRange.of([0.9, 0.9, -1e30])) == "blew up"
+    assert max(SeedRange.of([0.9, 0.9, math.nan]), SeedRange.of([0.2, 0.2, 0.2])).mean == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize("names", ["mlp l2 decay momentum constant", "matrix l2 lq gd constant"])
@@ -65,8 +65,8 @@ def test_robust_losses_survive_outliers():
 def test_a_matrix_holds_its_width_and_a_vector_nothing():
     rows = capacity(("vector, 8 wide", "matrix, 8 wide", "matrix, 16 wide"), (8, 16), thetas=(0.3,))
     held = {(row["memory"], row["pairs"]): row["held"] for row in rows}
-    assert held["matrix, 8 wide", 8] == held["matrix, 16 wide", 8] == Spread(8, 8, 8)
-    assert held["matrix, 16 wide", 16] == Spread(16, 16, 16)
+    assert held["matrix, 8 wide", 8] == held["matrix, 16 wide", 8] == SeedRange(8, 8, 8)
+    assert held["matrix, 16 wide", 16] == SeedRange(16, 16, 16)
     assert held["matrix, 8 wide", 16].high < 8 and held["vector, 8 wide", 8].high == 0
     assert [row["weights"] for row in rows[::2]] == [8, 64, 256]
 
@@ -139,7 +139,7 @@ def test_one_changed_line_would_run_too():
 
 
 def test_bars_of_a_figure_reach_from_the_lowest_seed_to_the_highest():
-    rows = [dict(x=x, kind=kind, got=Spread(x, x - 1, x + 2)) for kind in "ab" for x in (1.0, 5.0)]
+    rows = [dict(x=x, kind=kind, got=SeedRange(x, x - 1, x + 2)) for kind in "ab" for x in (1.0, 5.0)]
     figure = spread_figure(rows, "got", x="x", name="kind")
     assert [curve.name for curve in figure.data] == ["a", "b"]
     for curve in figure.data:

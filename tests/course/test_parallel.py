@@ -14,7 +14,7 @@ from titans_course.studies.parallel import (
     read_in_chunks,
 )
 from titans_course.studies.parallel import resized as with_chunk
-from titans_course.studies.rules import SEEDS, Spread
+from titans_course.studies.rules import SEEDS, SeedRange
 from titans_course.studies.streams import make_pairs
 from titans_mini import ConfigError, MemoryConfig, TitansConfig, TitansLM
 from titans_mini.memory.fastweights import ACTIVATIONS, gradients, initial_weights
@@ -101,7 +101,7 @@ def test_each_chunk_size_gets_its_best_step_and_staleness_costs():
         means = {theta: read_in_chunks(row["chunk"], theta).recall.mean() for theta in thetas}
         assert row["theta"] == max(means, key=means.get) and row["recall"].mean == pytest.approx(max(means.values()))
     fresh, stale = (row["recall"] for row in rows)
-    assert isinstance(fresh, Spread) and fresh.low > stale.high + 0.1
+    assert isinstance(fresh, SeedRange) and fresh.low > stale.high + 0.1
     assert [row["theta"] for row in rows] == [0.2, 0.05]
 
 

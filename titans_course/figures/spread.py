@@ -19,7 +19,7 @@ def spread_figure(
     y_title: str = "",
     height: int = 320,
 ) -> go.Figure:
-    """`column` holds a `Spread`, `x` the place of each row; rows that share `name` make a line (none: one line)."""
+    """`column` holds a `SeedRange`, `x` the place of each row; rows that share `name` make a line (none: one line)."""
     groups: dict[str, list[dict]] = {}
     for row in rows:
         groups.setdefault(str(row[name]) if name else column, []).append(row)

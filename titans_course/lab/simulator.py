@@ -13,7 +13,7 @@ from titans_mini.trace import COLUMNS, Trace
 from ..figures import trace as figures
 from ..figures.export import to_code
 from ..language import speaker
-from ..studies.gallery import FAILURES, Finding, examine
+from ..studies.gallery import FAILURES, Comparison, examine
 from .controls import entry, marks, pick, rename, slide, w
 from .panel import Panel, button
 from .prediction import Prediction, PredictionPanel
@@ -198,7 +198,7 @@ class FailureLab(Panel):
     def __init__(self, failure: str = "tau_low", *, tokens: int = 1000, language: str | None = None) -> None:
         super().__init__(language)
         self.tokens = tokens
-        self.finding: Finding | None = None
+        self.finding: Comparison | None = None
         self._make_controls(failure=failure)
         self._reword()
         self._show(self.failure, self.message, self.stage.box)
@@ -218,7 +218,7 @@ class FailureLab(Panel):
         self._draw(lambda say: figures.time_figure(finding.trace, finding.default, say=say))
         self._tell(lambda: self._report(finding))
 
-    def _report(self, finding: Finding) -> list[str]:
+    def _report(self, finding: Comparison) -> list[str]:
         failure = finding.failure
         words = {name: self.tell(getattr(failure, name)) for name in ("title", "claim", "number", "rule")}
         words |= {"outcome": self.tell(finding.outcome)}

@@ -127,7 +127,7 @@ FAILURES: dict[str, Failure] = {
 }
 
 
-class Finding(NamedTuple):
+class Comparison(NamedTuple):
     """What happened: the two runs, their numbers and the verdict."""
 
     failure: Failure
@@ -153,14 +153,14 @@ def failure_settings(name: str, base: SimulationConfig | None = None) -> Simulat
     return settings.with_memory(**memory)
 
 
-def examine(name: str, *, tokens: int = 2000, seed: int = 0, **changes: object) -> Finding:
+def examine(name: str, *, tokens: int = 2000, seed: int = 0, **changes: object) -> Comparison:
     """Runs one row beside the default and judges it; `changes` are further settings of its run, such as another lam."""
     changed = replace(failure_settings(name, SimulationConfig(tokens=tokens, seed=seed)), **changes)
     failure = FAILURES[name]
     default = SimulationConfig(tokens=tokens, seed=seed, scenario=failure.scenario)
     trace, reference = simulate(changed), simulate(default)
     value, default_value = failure.measure(trace), failure.measure(reference)
-    return Finding(failure, trace, reference, value, default_value, _judge(failure, trace, value, default_value))
+    return Comparison(failure, trace, reference, value, default_value, _judge(failure, trace, value, default_value))
 
 
 def _judge(failure: Failure, trace: Trace, value: float, default: float) -> Message:

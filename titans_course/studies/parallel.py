@@ -24,7 +24,7 @@ from titans_mini.memory.scan import decay_matrix
 from titans_mini.models.model import TitansLM
 
 from .flops import chunk_flops
-from .rules import SEEDS, Rows, Spread
+from .rules import SEEDS, Rows, SeedRange
 from .streams import make_pairs
 
 FLOAT = 4  # bytes of a float32
@@ -149,13 +149,13 @@ def chunk_sizes(
     depths: Sequence[int] = (1, 2),
     drift: float = 0.01,
 ) -> Rows:
-    """A row per depth and chunk size: recall and inner loss at the best of `thetas`, as a `Spread` over seeds."""
+    """A row per depth and chunk size: recall and inner loss at the best of `thetas`, as a `SeedRange` over seeds."""
     rows = []
     for depth in depths:
         for chunk in chunks:
             runs = {theta: read_in_chunks(chunk, theta, depth=depth, drift=drift) for theta in thetas}
-            best = max(runs, key=lambda theta: Spread.of(runs[theta].recall).mean)
-            recall, loss = map(Spread.of, runs[best])
+            best = max(runs, key=lambda theta: SeedRange.of(runs[theta].recall).mean)
+            recall, loss = map(SeedRange.of, runs[best])
             name = "one matrix" if depth == 1 else f"{depth} layers"
             rows.append(dict(memory=name, chunk=chunk, theta=best, recall=recall, loss=loss))
     return rows

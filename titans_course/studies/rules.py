@@ -1,7 +1,7 @@
 """What each knob is for, measured: small seeded experiments, three seeds each, to rows of plain numbers.
 
 Recall is 1 - ||M(k) - v||^2 / ||v||^2 over the true values: 1 is perfect, 0 as good as silence, below 0 worse.
-Every function returns dicts; a `Spread` is a mean over seeds with the lowest and the highest of them.
+Every function returns dicts; a `SeedRange` is a mean over seeds with the lowest and the highest of them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LOST = -9.0  # a recall below this is no memory at all
 Rows = list[dict]
 
 
-class Spread(NamedTuple):
+class SeedRange(NamedTuple):
     """One number per seed, as their mean and range."""
 
     mean: float
@@ -36,7 +36,7 @@ class Spread(NamedTuple):
     high: float
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Spread:
+    def of(cls, values: Sequence[float]) -> SeedRange:
         """Of one value per seed; what is not finite counts as minus infinity."""
         kept = np.where(np.isfinite(values), values, -np.inf)
         return cls(float(kept.mean()), float(kept.min()), float(kept.max()))
@@ -78,10 +78,10 @@ def recall(answers: np.ndarray, truth: np.ndarray) -> np.ndarray:
         return 1 - np.square(answers - truth).sum((-2, -1)) / np.square(truth).sum((-2, -1))
 
 
-def final_recall(config: MirasConfig, streams: Sequence[Pairs], memory: MemoryConfig | None = None) -> Spread:
+def final_recall(config: MirasConfig, streams: Sequence[Pairs], memory: MemoryConfig | None = None) -> SeedRange:
     """Of the final memory over each stream, against its clean values."""
     truth = np.stack([stream.clean for stream in streams])
-    return Spread.of(recall(read_streams(config, streams, memory).recalled, truth))
+    return SeedRange.of(recall(read_streams(config, streams, memory).recalled, truth))
 
 
 def outliers(
@@ -126,11 +126,11 @@ def capacity(
         memory = MemoryConfig(dim=dim, expansion=expansion, chunk=1, clip=None)
         for count in counts:
             streams = [make_pairs(tokens=shows * count, dim=dim, pairs=count, seed=seed) for seed in SEEDS]
-            best = Spread.of([-np.inf])
+            best = SeedRange.of([-np.inf])
             for theta in thetas:
                 config = MirasConfig(architecture, "l2", "none", "gd", "constant", theta=theta)
                 answers = read_streams(config, streams, memory).recalled
-                best = max(best, Spread.of([_held(*pair) for pair in zip(answers, streams, strict=True)]))
+                best = max(best, SeedRange.of([_held(*pair) for pair in zip(answers, streams, strict=True)]))
             rows.append(dict(memory=name, weights=_weights(architecture, memory), pairs=count, held=best))
     return rows
 
@@ -163,7 +163,7 @@ def coins(powers: Sequence[float] = (1, 1.5, 2, 3, 4), *, chance: float = 0.2, t
         config = MirasConfig("matrix", "lp", "none", "gd", "constant", theta=theta, bias_number=p)
         late = read_streams(config, streams).reads[:, 200:]
         odds = 0.0 if p == 1 else (chance / (1 - chance)) ** (1 / (p - 1))
-        rows.append(dict(p=p, answer=Spread.of(late.mean((1, 2))), limit=odds / (1 + odds)))
+        rows.append(dict(p=p, answer=SeedRange.of(late.mean((1, 2))), limit=odds / (1 + odds)))
     return rows
 
 
@@ -199,7 +199,7 @@ def ages(
             )
             told = read_streams(config, streams).recalled
             quarters = zip(np.split(told, 4, axis=1), np.split(truth, 4, axis=1), strict=True)
-            rows.append(dict(retention=name, theta=theta, quarters=[Spread.of(recall(*part)) for part in quarters]))
+            rows.append(dict(retention=name, theta=theta, quarters=[SeedRange.of(recall(*part)) for part in quarters]))
     return rows
 
 
