@@ -12,8 +12,8 @@ from ..config import TitansConfig
 from ..training.controls import modes_of
 from ..training.evaluate import evaluate
 from ..training.processes import joined
-from ..training.tasks import TASKS, check_size
-from ..training.train import TrainConfig, Trainer, source_of
+from ..training.tasks import TASKS, check_size, source_of
+from ..training.train import TrainConfig, Trainer
 from .flags import add_command, add_flags, given
 
 SHAPE = (
@@ -62,7 +62,7 @@ def _train(options: argparse.Namespace) -> int:
 def _finish(trainer: Trainer, sizes: list[int]) -> None:
     """Measures the trained model, writes its checkpoint, and prints both."""
     training, lm = trainer.config, trainer.lm
-    source = source_of(training, held_out=True)
+    source = source_of(training.task, training.file, held_out=True)
     modes = modes_of({"training": asdict(training)})
     results = [evaluate(lm, training.task, training.size, memory=mode, source=source) for mode in modes]
     for size in dict.fromkeys(sizes):

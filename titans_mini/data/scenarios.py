@@ -49,7 +49,7 @@ def to_bytes(text: str) -> Tensor:
 
 
 def _packed(text: str) -> Tensor:
-    """The same in (t,) uint8, an eighth of the size."""
+    """The UTF-8 bytes in (t,) uint8, an eighth of the size."""
     return torch.frombuffer(bytearray(text.encode("utf-8", "replace")), dtype=torch.uint8)
 
 
@@ -67,14 +67,6 @@ def _figures(length: int, generator: torch.Generator) -> Tensor:
     """Random digits and capitals, which the looped passage does not hold."""
     alphabet = to_bytes("0123456789BCDFGHJKLMNPQRSTVWXYZ")
     return alphabet[torch.randint(0, len(alphabet), (length,), generator=generator)]
-
-
-def _text(length: int, generator: torch.Generator) -> Script:
-    return Script(_passage(length))
-
-
-def _steady(length: int, generator: torch.Generator) -> Script:
-    return Script(_loop(length))
 
 
 def _repetition(length: int, generator: torch.Generator) -> Script:
@@ -103,10 +95,6 @@ def _outliers(length: int, generator: torch.Generator) -> Script:
     return Script(_loop(length), tuple(Event("outlier", p, p + 1) for p in places), value_gain=gain)
 
 
-def _noise(length: int, generator: torch.Generator) -> Script:
-    return Script(torch.randint(32, 127, (length,), generator=generator))
-
-
 def _silence(length: int, generator: torch.Generator) -> Script:
     start, end = length // 3, max(length // 3 + 1, 2 * length // 3)
     gain = torch.ones(length)
@@ -117,13 +105,13 @@ def _silence(length: int, generator: torch.Generator) -> Script:
 
 
 SCENARIOS: dict[str, Callable[[int, torch.Generator], Script]] = {
-    "text": _text,  # the bundled text, or one that the caller gives
-    "steady": _steady,  # one short passage over and over
+    "text": lambda length, _: Script(_passage(length)),  # the bundled text, or one that the caller gives
+    "steady": lambda length, _: Script(_loop(length)),  # one short passage over and over
     "repetition": _repetition,  # a long passage, read twice
     "novelty_burst": _novelty_burst,  # a few random figures and capitals inside a steady stream
     "topic_shift": _topic_shift,  # a looped passage of prose, then a looped one of figures and capitals
     "outliers": _outliers,  # single values six times too long and of the wrong sign
-    "noise": _noise,  # random bytes: nothing to learn
+    "noise": lambda length, dice: Script(torch.randint(32, 127, (length,), generator=dice)),  # nothing to learn
     "silence": _silence,  # a stretch where keys and values are zero
 }
 
@@ -139,7 +127,7 @@ def make_stream(scenario: str, tokens: int, dim: int, seed: int = 0, text: str |
     generator = torch.Generator().manual_seed(seed)
     if scenario == "text":
         reference = _packed(bundled_text() if text is None else check_text(text))
-        script = _text(tokens, generator) if text is None else Script(reference[:tokens].long())
+        script = Script(_passage(tokens) if text is None else reference[:tokens].long())
     else:
         script = SCENARIOS[scenario](tokens, generator)
         reference = script.ids[: script.known]

@@ -227,6 +227,17 @@ TASKS: dict[str, Task] = {
 }
 
 
+def source_of(task: str, file: str = "", held_out: bool = False) -> Tensor | None:
+    """What a task's sequences are cut from, (t,): the text of a file, the bundled text or the genome; None: nothing.
+
+    Its first nine tenths, or the held-out last one. Raises ConfigError for a bad file.
+    """
+    if file:
+        return file_bytes(file, held_out)
+    source = TASKS[task].source
+    return None if source is None else source(held_out)
+
+
 def check_vocabulary(task: str, vocab_size: int) -> None:
     """Raises ConfigError for a model whose vocabulary is not that of the task."""
     needed = TASKS[task].vocab_size
@@ -250,6 +261,5 @@ def make_batch(
     """
     check_choice("task", task, TASKS)
     check_size("size", task, size)
-    if source is None and TASKS[task].source is not None:
-        source = TASKS[task].source(held_out)
+    source = source_of(task, held_out=held_out) if source is None else source
     return TASKS[task].make(rows, size, generator, source)

@@ -32,7 +32,7 @@ from ..stopping import Stop, Terminated, postponed
 from .checkpoint import save_model
 from .processes import average_gradients, combine, place
 from .progress import Progress, load_progress, save_progress
-from .tasks import TASKS, Batch, check_size, file_bytes, make_batch, text_bytes
+from .tasks import TASKS, Batch, check_size, make_batch, source_of, text_bytes
 
 WARM_UP = 50  # steps in which the learning rate rises
 
@@ -80,17 +80,6 @@ def step_size(config: TrainConfig, step: int, generator: torch.Generator) -> int
         return max(2, round(top))
     share = torch.rand((), generator=generator).item()
     return round(top * (share if done < 0.5 else share**0.5))
-
-
-def source_of(config: TrainConfig, held_out: bool = False) -> Tensor | None:
-    """What sequences are cut from, (t,): of the file, the bundled text or the genome; None for a task that needs none.
-
-    Training reads its first nine tenths, measurements its held-out last one. Raises ConfigError for a bad file.
-    """
-    if config.file:
-        return file_bytes(config.file, held_out)
-    source = TASKS[config.task].source
-    return None if source is None else source(held_out)
 
 
 def training_batch(config: TrainConfig, step: int, rank: int = 0, source: Tensor | None = None) -> Batch:
@@ -170,7 +159,7 @@ class Trainer:
         self.step, self.seconds, self.tokens, self.losses = 0, 0.0, 0, []
         self.kept = 0  # the step whose state is on the disk
         self._is_held = False
-        self.source = source_of(config)
+        self.source = source_of(config.task, config.file)
         with writing_to("out", self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         self._resume()
