@@ -1,7 +1,5 @@
 """torch's global defaults, kept out of code that must give the same numbers whatever a program has set them to."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """Reading regular files, writing files atomically, locking them, and one clear line where any of that fails."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import json

@@ -9,8 +9,6 @@ A file that was cut, changed or swapped is refused in one line and never read as
 Snapshots, sessions and the command `stream` keep states; an unfinished training packs its model and optimizer.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

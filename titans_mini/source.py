@@ -1,7 +1,5 @@
 """The bytes that a stream reads: a text or a file that starts again at its end, in constant memory."""
 
-from __future__ import annotations
-
 import io
 import os
 from pathlib import Path

@@ -5,8 +5,6 @@ KeyboardInterrupt, saves, says in one line on stderr how to continue, and raises
 code 130 or 143. What must not be cut in half, such as a step of training, runs inside `postponed`.
 """
 
-from __future__ import annotations
-
 import contextlib
 import signal
 import threading

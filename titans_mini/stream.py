@@ -4,8 +4,6 @@ told at the start is asked for at the end.
 Each piece of the stream depends only on its position, so a run that was stopped continues as if it had not been.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import math

@@ -1,7 +1,5 @@
 """Settings of the whole process that overlapping callers in several threads share, and one thread for torch."""
 
-from __future__ import annotations
-
 import contextlib
 import threading
 from collections.abc import Callable, Iterator

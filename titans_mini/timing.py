@@ -1,7 +1,5 @@
 """Time and memory of calls. Times that are compared are taken in turns, so that other load hits all of them."""
 
-from __future__ import annotations
-
 import statistics
 import sys
 import time

@@ -1,7 +1,5 @@
 """Incidents for drills: ways to poison a stream or a memory. Each returns a new value and changes none in place."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

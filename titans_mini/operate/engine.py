@@ -8,8 +8,6 @@ bytes with the recipe's memory, as `simulate` does. States are values, of one ro
 pass. m memories count head by head.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """A monitor's numbers in Prometheus' text format."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from types import SimpleNamespace
 

@@ -9,8 +9,6 @@ than many an incident brings. But clean text does not keep that up. So a rise is
 block of tokens has a high rate: five blocks of 100 tokens, or one of 60 in which nearly every token is written.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

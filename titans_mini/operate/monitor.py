@@ -8,8 +8,6 @@ than 30 writes or more than 80, so the recipe's range must be left for `hold` to
 write rate and a memory that is dead have alarms of their own, see `measures`.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from dataclasses import dataclass

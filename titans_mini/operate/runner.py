@@ -3,8 +3,6 @@
 The state of the memory stays a value; the runner holds the current one, for one stream.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -4,8 +4,6 @@ Folder, user and name give the place. Its lock is held while a session is open, 
 continues from what the first one kept. Recipe: section 6 (memory across sessions).
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path

@@ -4,8 +4,6 @@ the updated memory does worse. Recipe: 5.3.
 A step is a token. A single token's perplexity says little, so the two are averaged over a horizon of tokens first.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ The card holds the SHA-256 of the weights file and one of itself, so that a file
 refused in one line and never read as something else.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Several processes that train one model: torchrun starts them, each joins their group and leaves it."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import Iterable, Iterator

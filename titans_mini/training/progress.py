@@ -4,8 +4,6 @@ The file is packed (see `kept`): it is written atomically and holds its own chec
 what it had, or not at all.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import NamedTuple
