@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
+from titans_course.language import tell
 from titans_course.studies import duration as tune_time
 from titans_course.studies.duration import Clock, Speed, seconds_left
 from titans_course.studies.tuning import T_95, best_by, full_grids, means, order, part, rank_correlation, stand
@@ -212,3 +213,12 @@ def test_full_grids_are_those_of_tune():
     assert list(found) == [100, 150] and [len(one.rows) for one in found.values()] == [8, 8]
     alone = tune(replace(SMALL, depth=(1,), tokens=150, final_tokens=150))
     assert scores(found[150]) == scores(alone)
+
+
+def test_the_verdict_is_translated_by_its_template():
+    two, one, none = SHORT.verdict(), part(SHORT, seeds=[0]).verdict(), grid({0.1: [None], 0.2: [None]}).verdict()
+    assert two == "tau 0.1, beta 0.5, lam 0.0001, eta 0.001, depth 1: recall 0.9 +- 0 at 100 tokens; a tie with 1 of 3"
+    setting = "tau 0.1，beta 0.5，lambda 0.0001，eta 0.001，深度 1"
+    assert tell(two, "zh") == f"{setting}：召回 0.9 ± 0（100 个词元）；与其余 3 个中的 1 个并列"
+    assert tell(one, "zh") == f"{setting}：召回 0.9（100 个词元）；只有一个种子：噪声未知"
+    assert tell(none, "zh") == "没有任何设置有得分"
