@@ -27,10 +27,10 @@ from titans_mini.operate.snapshots import Snapshot, Snapshots
 from titans_mini.settings import SEED, check_settings, choice, number, whole
 from titans_mini.training.tasks import text_bytes
 
-from .incidents import STREAM_INCIDENTS, broken_weight, scaled_weight, splice, zero_weights
+from .incidents import MEMORY_INCIDENTS, STREAM_INCIDENTS, splice
 
 NONE, SCALED, BROKEN, ZERO = "none", "scaled_weight", "broken_weight", "zero_weights"
-INCIDENTS = (NONE, *STREAM_INCIDENTS, SCALED, BROKEN, ZERO)
+INCIDENTS = (NONE, *STREAM_INCIDENTS, *MEMORY_INCIDENTS)
 ONCE = (BROKEN, ZERO)  # incidents that strike once; the others last
 SHORT_RUN = RunConfig(snapshot_every=1000, limits=Limits(warmup=2000))  # a drill's clean part is short
 LONGEST = 30_000  # tokens of a drill
@@ -191,12 +191,10 @@ class Drill:
         self.samples.append(now)
 
     def _spoil(self) -> None:
-        if self.config.incident == SCALED:
-            self.runner.replace(scaled_weight(self.runner.state, factor=self.config.factor))
-        elif self.config.incident == BROKEN:
-            self.runner.replace(broken_weight(self.runner.state))
-        elif self.config.incident == ZERO:
-            self.runner.replace(zero_weights(self.runner.state))
+        incident = self.config.incident
+        if incident in MEMORY_INCIDENTS:
+            more = {"factor": self.config.factor} if incident == SCALED else {}
+            self.runner.replace(MEMORY_INCIDENTS[incident](self.runner.state, **more))
 
     def _sample(self) -> Sample:
         runner, compared = self.runner, self.runner.compared
