@@ -74,11 +74,11 @@ MEMORY_PRESETS: dict[str, dict] = {
 class TitansConfig:
     """A small language model with a neural memory. Paper: section 4.
 
-    `variant`: `lmm` (memory alone), `mac` (memory as context), `mag` (memory as gate), `mal` (memory as layer).
+    `variant`: `lmm` (only a memory), `mac` (memory as context), `mag` (memory as gate), `mal` (memory as layer).
     For `mac` the segment is the memory's chunk, so `window` and `chunk` are equal.
     """
 
-    variant: str = choice("mac", VARIANT_NAMES)  # memory alone, as context, as gate, or as layer
+    variant: str = choice("mac", VARIANT_NAMES)  # the memory only, or as context, as gate, as layer
     vocab_size: int = whole(256, 2, 1_000_000)  # different tokens
     dim: int = whole(64, 1, 8192)  # width: features of a token
     layers: int = whole(2, 1, 64)  # layers, each with a memory unless memory_layers says otherwise

@@ -28,7 +28,7 @@ def add_claims(commands) -> None:
     command.add_argument(
         "--out", help="folder of results.json and CLAIMS.md; default: the project's for full, none for small"
     )
-    command.add_argument("--again", action="store_true", help="measure again what the folder already holds at this size")
+    command.add_argument("--again", action="store_true", help="measure again what the folder holds at this size")
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument("--list", action="store_true", help="print the rows and their verdicts so far")
     command.add_argument("--quiet", action="store_true", help="no progress bar")

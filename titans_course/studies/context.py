@@ -153,7 +153,7 @@ def _places(source: Tensor, rows: int, length: int, *, before: int, seed: int) -
 
 
 def _change(name: str, more: Tensor, less: Tensor) -> dict:
-    """Mean of more - less, (rows,) each, and its standard error; the error is None for one row, which tells nothing."""
+    """Mean of more - less, (rows,) each, and its standard error; the error of one row is None."""
     differences = more - less
     error = None if len(differences) < 2 else (differences.std() / math.sqrt(len(differences))).item()
     return {name: differences.mean().item(), "error": error}

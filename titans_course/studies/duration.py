@@ -1,4 +1,4 @@
-"""How long a search will take on this machine: speeds measured in a blink, the price in seconds, the time left."""
+"""How long a search takes on this machine: a quick benchmark, and an estimate of the seconds it needs and has left."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def seconds_left(
 ) -> float:
     """What a search still takes, without the rows in `done`.
 
-    `chosen` go on to the second stage; where that is not known yet, the last of the grid stand in: a mix of depths.
+    `chosen` continue to the second stage; until they are known, the last settings of the grid, a mix of depths, are
+    used instead.
     """
     jobs = plan_jobs(config, config.settings(), config.tokens, done)
     if config.two_stages:
@@ -64,7 +65,7 @@ def seconds_left(
 
 
 class Clock:
-    """Share done and time left of a search that runs: the price in seconds, corrected by its own pace."""
+    """Share done and time left of a running search: the estimate, corrected by the search's own pace."""
 
     def __init__(self, config: TuneConfig, speeds: Mapping[int, Speed], done: Container[Key] = ()) -> None:
         self.config, self.speeds = config, speeds
@@ -74,7 +75,7 @@ class Clock:
         self._began = time.perf_counter()
 
     def step(self, step: Step, done: Container[Key]) -> None:
-        """After each step of the search, with the rows that are there."""
+        """Call it after each step of the search, with the rows in the store."""
         left = seconds_left(self.config, self.speeds, done, self._chosen)
         self.spent, self.left = self.spent + self.left - left, left
         if self._chosen is None and not step.left:

@@ -1,4 +1,4 @@
-"""Reads published files of questions: bAbI (arXiv 1502.05698) and BABILong (arXiv 2406.10149), and tells them apart."""
+"""Reads published files of questions, bAbI (arXiv 1502.05698) or BABILong (arXiv 2406.10149), or a plain text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a short stage is worth: the order of a grid on short streams against its order on a long one.
+"""How well a short stage predicts a long one: the order of a grid on short streams against its order on a long one.
 
 A `Tuning` whose `final_tokens` equal its `tokens` is a full grid at one length; two of them can be compared.
 """

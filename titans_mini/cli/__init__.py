@@ -1,4 +1,4 @@
-"""The command titans-mini: one line on stderr and exit code 2 for whatever a person or the machine gets wrong.
+"""The command titans-mini. A mistake, or a limit of the machine, ends in one line on stderr and exit code 2.
 
 This file imports nothing that takes long, so that Ctrl-C is answered from the first moment.
 """
@@ -40,7 +40,7 @@ def _run(parse, arguments: list[str] | None) -> int:
         return code
     except (ConfigError, DivergenceError) as error:
         return _refuse(error)
-    except BrokenPipeError:  # whoever read the output has gone, as `head` does
+    except BrokenPipeError:  # the reader of the output has closed it, as `head` does
         _drop_output()
         return 0
     except OSError as error:
@@ -58,7 +58,7 @@ def _refuse(reason: object) -> int:
 
 
 def _drop_output() -> None:
-    """Where the output cannot be written, keeps Python from trying once more at its end."""
+    """Where the output cannot be written, keeps Python from trying again when it exits."""
     try:
         print(end="", flush=True)
     except OSError:
@@ -68,7 +68,7 @@ def _drop_output() -> None:
 
 @contextlib.contextmanager
 def _ending_at_once() -> Iterator[None]:
-    """Within it a signal ends the process without a word: nothing is at work yet, and an import cannot be undone.
+    """Within it a signal ends the process silently: no work has begun yet, and an import cannot be interrupted cleanly.
 
     Signals that are ignored, as in a shell's background job, stay so.
     """

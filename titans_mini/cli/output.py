@@ -11,7 +11,7 @@ ESCAPE = "titans_mini.escape"
 
 
 def escape(error: UnicodeError) -> tuple[str, int]:
-    r"""Writes what an encoding lacks as \uXXXX, twice for what is beyond 16 bits: within JSON it means the same."""
+    r"""Writes characters that an encoding lacks as \uXXXX, beyond 16 bits as two of them; JSON reads them the same."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")

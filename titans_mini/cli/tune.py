@@ -63,7 +63,7 @@ def _tune(options: argparse.Namespace) -> int:
 
 
 def _search(config: TuneConfig, options: argparse.Namespace, text: str | None) -> Tuning:
-    """The search with a bar; where it is stopped, a line says what is saved and how to continue."""
+    """Searches with a progress bar. If stopped, prints what is saved and how to continue."""
     reached = 0
     with tqdm(total=config.cost().two_stage, disable=options.quiet, unit="token", unit_scale=True) as bar:
 

@@ -1,10 +1,10 @@
 """How text becomes keys and values without a trained model.
 
-The key of a token tells where it stands: the sum of its last four contexts (the last byte, the last two, three
-and four), each context a product of random signs, plus a direction that all keys share. So places with the same
-recent past have the same key, and places with a similar one have similar keys.
+The key of a token encodes its place: the sum of its last four contexts (the last byte, the last two, three and
+four), each context a product of random signs, plus a direction that all keys share. So places with the same
+recent past have the same key, and places with a similar past have similar keys.
 
-The value tells which token comes: one random direction per byte, weighted by smooth inverse frequency a / (a + p)
+The value encodes which token comes: one random direction per byte, weighted by smooth inverse frequency a / (a + p)
 so that common bytes say little and rare ones much, plus a direction that all values share. Surprise then means
 "unpredicted here": the shared part is learnt at once, a repeated passage brings pairs that are known, and a rare
 byte stands out. Keys all have the same norm; values have that norm in root mean square over the text.

@@ -1,4 +1,4 @@
-"""Streams with known truth: each returns its tokens and the places where something happens."""
+"""Streams whose truth is known: each scenario gives its tokens and the places where something happens."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Script(NamedTuple):
 
 
 class Stream(NamedTuple):
-    """What a memory is given: t tokens."""
+    """What a memory reads: t tokens."""
 
     ids: Tensor  # (t,) int64 in 0..255
     keys: Tensor  # (t, dim), norm 1
@@ -121,7 +121,7 @@ def make_stream(scenario: str, tokens: int, dim: int, seed: int = 0, text: str |
     """The stream of a scenario. A given `text` replaces the bundled one; it is cut at `tokens`, never repeated.
 
     Byte frequencies are counted over the whole source text, so a longer run begins like a shorter one; where a
-    scenario brings novelty, they are counted up to it, so that what is new is also rare.
+    scenario brings novelty, they are counted up to it, so that the new bytes are also rare.
     """
     check_choice("scenario", scenario, SCENARIOS)
     generator = torch.Generator().manual_seed(seed)

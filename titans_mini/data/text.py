@@ -1,4 +1,4 @@
-"""Real text: the documentation inside numpy, or any file; bad input ends in one clear line."""
+"""Real text: the documentation inside numpy, or any file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def bundled_text() -> str:
     """English prose and code that every installation brings: the documentation inside numpy, about 460 kB.
 
     It is read from numpy's source files, so it depends on numpy's version but not on Python's or on the processor;
-    `is_reference_text` tells whether it is the text that stored numbers were measured on. Where an installation
+    `is_reference_text` says whether it is the text that stored numbers were measured on. Where an installation
     leaves the source files out, the docstrings of Python's builtins are used instead (about 80 kB).
     """
     root = Path(numpy.__file__).parent
@@ -59,7 +59,7 @@ def _dedent(doc: str) -> str:
 
 
 def is_reference_text() -> bool:
-    """Whether the bundled text here is the one that stored numbers were measured on; else none should be compared."""
+    """Whether the bundled text is the one that stored numbers were measured on; if not, do not compare with them."""
     return hashlib.sha256(bundled_text().encode()).hexdigest() == TEXT_SHA256
 
 

@@ -1,17 +1,17 @@
-"""Controls: the same model trained without its memory, which says what the memory was worth in training.
+"""Controls: models trained without their memory, which show what the memory contributes.
 
-A model that is read with its memory frozen or off has lost a part that it was trained with, so what it then loses is
-not what memory is worth. A control never had the part.
+A model evaluated with its memory frozen or off lacks a part that it was trained with, so the accuracy that it then
+loses overstates what memory is worth. A control never had that part.
 """
 
 from __future__ import annotations
 
 from ..models.model import MODES
 
-# What a control shares with the models it stands beside, and the checkpoint that ships. A step without memory is
-# several times faster, so the second one took more steps in about the same time.
+# What a control has in common with the models it is compared with -> its checkpoint. A step without memory is several
+# times faster, so the second control took more steps in about the same time.
 CONTROLS = {"same steps": "text-off", "same time": "text-off-long"}
-RECALL_CONTROL = "recall-off"  # as many steps on the recall task; it can only guess, so only its cards ship
+RECALL_CONTROL = "recall-off"  # trained on recall for as many steps; it can only guess, so only its cards ship
 
 
 def is_control(card: dict) -> bool:

@@ -19,7 +19,7 @@ PIECE = 1024  # tokens read at once; the state carries over
 def answer_logits(lm: TitansLM, ids: Tensor, ask: Tensor, memory: str = "on") -> tuple[Tensor, Tensor]:
     """(logits, targets) of the asked tokens, row by row: (asked, vocab) and (asked,).
 
-    ids (b, t) may be far longer than memory for all logits: only those that count are kept.
+    ids (b, t) may be very long: only the logits of asked tokens are kept.
     """
     state, kept = None, []
     for piece, wanted in zip(ids[:, :-1].split(PIECE, dim=1), ask[:, 1:].split(PIECE, dim=1), strict=True):
@@ -35,9 +35,10 @@ def answer_logits(lm: TitansLM, ids: Tensor, ask: Tensor, memory: str = "on") ->
 def evaluate(
     lm: TitansLM, task: str, size: int, *, rows=64, memory="on", seed=1234, held_out=True, source: Tensor | None = None
 ) -> dict:
-    """{accuracy, exact, bits, ...} over `rows` sequences: of single tokens, of whole answers, and bits per token.
+    """Evaluates a model on `rows` sequences of a task; they are cut from `source` (t,) if given, see `make_batch`.
 
-    Sequences are cut from `source` (t,) where one is given, as in `make_batch`.
+    Returns a plain dict: `accuracy` is the share of asked tokens that are predicted, `exact` the share of sequences
+    with all of them, and `bits` the mean bits per asked token.
     """
     generator = torch.Generator().manual_seed(seed)
     batch = make_batch(task, rows, size, generator, held_out, source)

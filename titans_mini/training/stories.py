@@ -1,4 +1,4 @@
-"""Small stories with a question, in the manner of bAbI (arXiv 1502.05698); `story_files` reads published ones."""
+"""Small generated stories, each with a question, in the manner of bAbI (arXiv 1502.05698)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Story(NamedTuple):
 
     @property
     def told(self) -> list[Tensor]:
-        """The bytes of each sentence, (t,) each, as a model is told them."""
+        """The bytes of each sentence as a model reads them, (t,) each."""
         return [to_bytes(f" {sentence} ") for sentence in self.sentences]
 
     @property
@@ -45,12 +45,12 @@ class _Dice:
         return int(torch.randint(0, below, (), generator=self.generator))
 
     def pick(self, options: tuple[str, ...], count: int = 1) -> list[str]:
-        """`count` different ones."""
+        """`count` different options, in random order."""
         return [options[i] for i in torch.randperm(len(options), generator=self.generator)[:count]]
 
 
 def one_fact(generator: torch.Generator) -> Story:
-    """Where is a person? The last sentence about that person tells."""
+    """Where is a person? The answer is in the last sentence about that person."""
     dice, where, sentences = _Dice(generator), {}, []
     people = dice.pick(PEOPLE, 3)
     for person in (*people, dice.pick(tuple(people))[0]):

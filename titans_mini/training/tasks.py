@@ -127,12 +127,12 @@ def lay_out(told: list[Tensor], filler: Tensor, layout: Layout) -> Tensor:
 def recall_batch(rows: int, size: int, generator: torch.Generator, layout: Layout | None = None) -> Batch:
     """Facts (a key, then its value) among filler, then every key again in another order, each with its value to name.
 
-    Where a key was told twice, the later value is the right one. With a layout, `size` filler tokens lie between the
+    Where a key occurs twice, the later value is the right one. With a layout, `size` filler tokens lie between the
     last fact and the first question; without one, groups of facts are scattered over `size` filler tokens.
     Known as multi-query associative recall (MQAR, arXiv 2312.04927).
     """
     plan = layout or mixed_layout(generator)
-    again = plan.groups[-1] if plan.overwritten else 0  # facts whose keys were told before
+    again = plan.groups[-1] if plan.overwritten else 0  # facts whose keys occurred before
     keys = torch.stack([torch.randperm(RECALL_KEYS, generator=generator) for _ in range(rows)])  # (b, 32)
     keys = keys[:, : sum(plan.groups) - again]
     told = torch.cat([keys, keys[:, :again]], dim=1)  # (b, facts)
@@ -154,7 +154,7 @@ def recall_batch(rows: int, size: int, generator: torch.Generator, layout: Layou
     return Batch(ids, ask)
 
 
-# The layouts that recall is measured on, one by one; training mixes layouts of its own.
+# The layouts that recall is measured on, one by one; training uses `mixed_layout`.
 LATE = 1024  # filler tokens before the facts of "recall_late"
 LAYOUTS: dict[str, Layout] = {
     "recall_once": Layout((RECALL_PAIRS,)),  # eight facts at the very start

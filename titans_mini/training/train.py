@@ -52,7 +52,7 @@ class TrainConfig:
     size: int = 128  # largest gap, or length in bytes, that training reaches
     start_size: int = whole(64, 0, 10_000_000)  # largest size in the first half of the steps
     lr: float = number(3e-3, 1e-8, 1.0)  # peak learning rate of AdamW
-    easy: float = number(0.0, 0.0, 1.0)  # share of the steps, at the start, with eight facts told first (recall)
+    easy: float = number(0.0, 0.0, 1.0)  # share of the steps, at the start, with eight facts placed first (recall)
     gate_cost: float = number(0.0, 0.0, 100.0)  # penalty on theta + alpha (open gates) in the second half: its factor
     weight_decay: float = number(0.01, 0.0, 1.0)  # of AdamW
     truncate: int = whole(0, 0, 10_000_000)  # tokens learnt at a time, an optimizer step each; 0: the whole sequence

@@ -1,4 +1,4 @@
-"""What a grid search can aim at: the inner loss along a text, or the recall of facts that were told in it."""
+"""What a grid search can aim at: the inner loss along a text, or the recall of facts that were planted in it."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def _loss(trace: Trace, text: str, judged: np.ndarray) -> float:
 def plant_facts(source: str, tokens: int, seed: int) -> tuple[str, np.ndarray]:
     """(the text with facts in the first half of its `tokens`, the places of the bytes that answer).
 
-    A fact is a cue of 4 random bytes and an answer of 8, told once, between two characters. The key of an answer's
-    byte depends on the fact alone, so that a read of it after the stream asks for the fact.
+    A fact is a cue of 4 random bytes and an answer of 8; it occurs once, between two characters. The key of an
+    answer's byte depends only on the fact, so reading the memory with it after the stream asks for the fact.
     """
     generator = torch.Generator().manual_seed(seed)
     data, count, fact = source.encode("utf-8", "replace"), max(FEWEST_FACTS, tokens // FACT_EVERY), CUE + ANSWER

@@ -88,7 +88,7 @@ class Job(NamedTuple):
     text: str | None  # None: the bundled text
 
 
-Beat = Callable[[Job, int], None]  # told of a batch and of the tokens it has read so far
+Beat = Callable[[Job, int], None]  # called with a batch and the tokens that it has read so far
 
 
 def run_job(job: Job, beat: Beat | None = None) -> list[dict]:
@@ -101,9 +101,9 @@ def run_job(job: Job, beat: Beat | None = None) -> list[dict]:
     memory = MemoryConfig.preset("recipe", dim=job.width, depth=job.settings[0].depth)
     base = SimulationConfig(tokens=job.tokens, seed=job.seed, memory=memory)
     configs = [replace(base, tau=s.tau, beta=s.beta, lam=s.lam, eta=s.eta) for s in job.settings]
-    told = None if beat is None else lambda read: beat(job, read)
+    read = None if beat is None else lambda count: beat(job, count)
     rows = []
-    for setting, trace in zip(job.settings, simulate_many(configs, text, beat=told), strict=True):
+    for setting, trace in zip(job.settings, simulate_many(configs, text, beat=read), strict=True):
         score = objective.score(trace, text, judged) if trace.diverged_at is None else math.inf
         row = {**setting._asdict(), "seed": job.seed, "tokens": job.tokens}
         row["score"] = score if math.isfinite(score) else None
@@ -126,7 +126,7 @@ def plan_jobs(config: TuneConfig, settings: list[Setting], tokens: int, done: Co
 
 @dataclass(frozen=True)
 class Tuning:
-    """A search, finished or stopped: its rows and what they say."""
+    """A search, finished or stopped: its rows, and what follows from them."""
 
     config: TuneConfig
     rows: list[dict]  # see run_job
@@ -142,7 +142,7 @@ class Tuning:
 
     @property
     def chosen(self) -> list[Setting] | None:
-        """The settings that go on to the second stage; None until the first one is whole."""
+        """The settings that continue to the second stage; None until the first one is complete."""
         lines = self.table("coarse")
         whole = len(lines) == len(self.config.settings())
         return [setting_of(line) for line in lines[: self.config.keep]] if whole else None
@@ -161,13 +161,8 @@ class Tuning:
         score = f"{best['mean']:.4g}"
         if best["spread"] is not None:
             score = Message("{mean} +- {spread}", mean=score, spread=f"{best['spread']:.2g}")
-        told = Message(
-            "{setting}: {objective} {score} at {tokens} tokens",
-            setting=setting_of(best).message,
-            objective=Message(config.objective),
-            score=score,
-            tokens=best["tokens"],
-        )
+        text, about = "{setting}: {objective} {score} at {tokens} tokens", {"score": score, "tokens": best["tokens"]}
+        told = Message(text, setting=setting_of(best).message, objective=Message(config.objective), **about)
         if not self.complete:
             told = Message("{told}, not finished", told=told)
         if config.seeds < 2:

@@ -1,4 +1,4 @@
-"""What a search leaves behind: a row per setting, seed and stream length, the table of their means, and the price."""
+"""The results of a search: a row per setting, seed and stream length, the table of their means, and the cost."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Setting(NamedTuple):
 
 
 class Key(NamedTuple):
-    """What a row is the result of."""
+    """What identifies a row."""
 
     setting: Setting
     seed: int
@@ -50,10 +50,10 @@ class Key(NamedTuple):
 class Store:
     """The rows of a search, by Key: in memory, and in a file of JSON lines if `path` is given.
 
-    The file is replaced whole after each addition, so a stop at any moment leaves one that can be read. Its first
-    line says what the rows measure (`about`), and has the SHA-256 of that and of all rows. Only a search that measures
-    the same may continue it, over any grid. Raises ConfigError for a file that is no such store, that is damaged, that
-    is about something else, or that cannot be written.
+    The file is replaced as a whole after each addition, so it can be read after a stop at any moment. Its first line
+    holds what the rows measure (`about`) and the SHA-256 of that and of all rows. Only a search that measures the same
+    may continue it, over any grid. Raises ConfigError for a file that is no such store, is damaged, measures something
+    else, or cannot be written.
     """
 
     def __init__(self, path: str | Path | None = None, about: dict | None = None) -> None:
@@ -63,7 +63,7 @@ class Store:
         self._load()
 
     def add(self, rows: Iterable[dict]) -> None:
-        """Keeps rows, on disk before it returns."""
+        """Adds rows; they are on disk when it returns."""
         self.rows |= {key_of(row): row for row in rows}
         if self.path is None:
             return
@@ -72,7 +72,7 @@ class Store:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Keeps other searches away from the file; ConfigError if one is at work on it."""
+        """Locks the file; ConfigError if another search is using it."""
         with contextlib.ExitStack() as stack:
             if self.path is not None:
                 with writing_to("out", self.path):
@@ -160,7 +160,7 @@ def _line(setting: Setting, group: list[dict]) -> dict:
 
 
 def _against(scores: list, best: list, sign: int) -> dict:
-    """How far scores lie behind the best setting's, seed by seed."""
+    """How far scores are behind those of the best setting, seed by seed."""
     if None in scores or None in best:
         return {"behind": None, "tie": False}
     gaps = [sign * (high - low) for high, low in zip(best, scores, strict=True)]
@@ -174,7 +174,7 @@ def _against(scores: list, best: list, sign: int) -> dict:
 
 
 def to_csv(lines: list[dict]) -> str:
-    """A table as CSV text with a header; what is None is empty."""
+    """A table as CSV text with a header; None is an empty cell."""
     out = io.StringIO()
     writer = csv.DictWriter(out, fieldnames=list(lines[0]) if lines else [], lineterminator="\n")
     writer.writeheader()
