@@ -18,7 +18,7 @@ from titans_mini.training.checkpoint import load_model
 from titans_mini.training.tasks import RECALL_KEYS, RECALL_PAIRS, RECALL_VALUES, recall_filler, recall_pairs, text_bytes
 
 from .claim import TITANS, Claim, Judged, Way
-from .finding import Figures, Size, Spread, grade
+from .finding import Figures, Size, grade, spreads
 from .models import MARGIN, ORDER, VARIANTS, recall
 
 OTHER = 2048  # unrelated tokens, read between two tests of what a memory held before
@@ -31,21 +31,18 @@ BETWEEN = ("nothing", "facts", "filler")  # what is read between telling and ask
 def measure_frozen_body(size: Size) -> Figures:
     """Outer weights that change while a model reads; recall of facts after other facts; bits of text after noise."""
     figures: Figures = {"tokens": OTHER, "changed": 0, "weights": 0}
-    recalls: dict[str, list[float]] = {kind: [] for kind in BETWEEN}
-    bits: dict[str, list[float]] = {"bits_fresh": [], "bits_after_noise": []}
+    recalls, bits = {}, []
     for name in VARIANTS:
         lm = load_model(f"text-{name}")
         changed, state = changed_by_reading(lm, text_bytes(True)[:OTHER].unsqueeze(0))
         figures["changed"] += changed
         figures["weights"] += sum(part.numel() for part in lm.parameters())
         figures[f"memory_moved_{name}"] = _moved(lm, state)
-        for kind, found in zip(bits, _bits_after_noise(lm, size), strict=True):
-            bits[kind].append(found)
-        for kind, found in recalls.items():
-            found.append(_recall_after(load_model(f"recall-{name}"), kind, size))
-            figures[f"recall_after_{kind}_{name}"] = found[-1]
-    figures |= {f"recall_after_{kind}": Spread.of(found) for kind, found in recalls.items()}
-    return figures | {kind: Spread.of(found) for kind, found in bits.items()}
+        bits.append(_bits_after_noise(lm, size))
+        lm = load_model(f"recall-{name}")
+        recalls[name] = {f"recall_after_{kind}": _recall_after(lm, kind, size) for kind in BETWEEN}
+        figures |= {f"{kind}_{name}": share for kind, share in recalls[name].items()}
+    return figures | spreads(recalls.values()) | spreads(bits)
 
 
 @torch.inference_mode()
@@ -93,14 +90,14 @@ def _recall_after(lm: TitansLM, other: str, size: Size) -> float:
 
 
 @torch.inference_mode()
-def _bits_after_noise(lm: TitansLM, size: Size) -> tuple[float, float]:
+def _bits_after_noise(lm: TitansLM, size: Size) -> dict[str, float]:
     """Bits per byte of held-out text by a new model, and by one that has first read random bytes."""
     text = text_bytes(True)
     starts = torch.arange(size.rows) * (len(text) // (size.rows + 1))
     ids = torch.stack([text[start : start + PASSAGE + 32] for start in starts])  # 32 bytes lead in
     noise = torch.randint(32, 127, (len(ids), OTHER), generator=torch.Generator().manual_seed(0))
     _, read = lm(noise)
-    return _bits(lm, ids, None), _bits(lm, ids, read)
+    return {"bits_fresh": _bits(lm, ids, None), "bits_after_noise": _bits(lm, ids, read)}
 
 
 def _bits(lm: TitansLM, ids: Tensor, state: ModelState | None) -> float:

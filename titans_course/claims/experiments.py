@@ -12,7 +12,7 @@ from titans_mini.training.tasks import dna_bases
 from ..reward import FOR_TAU, UNSEEN, RewardConfig, greedy, play, threshold, train_policy
 from ..studies.next_base import MODEL, build, fit, held_out_bits, markov_bits, swap
 from .claim import MIRAS, Claim, Judged, Way
-from .finding import UNTESTED, Figures, Size, Spread, grade
+from .finding import UNTESTED, Figures, Size, Spread, grade, spreads
 
 LAYERS = 3  # of the claimed CNN; recipe: section 4
 FASTER = -0.35  # change of latency; recipe: section 6
@@ -129,17 +129,19 @@ def best_threshold(config: RewardConfig, seed: int) -> tuple[float, str]:
 
 def measure_reward(size: Size) -> Figures:
     """Reward of a gate trained by REINFORCE and of the best fixed threshold, on episodes that neither has seen."""
-    config, found = RewardConfig(), {"reward_policy": [], "reward_tau": [], "recall_policy": [], "recall_tau": []}
     with one_thread():
-        for seed in size.all_seeds:
-            policy, _ = train_policy(config, rounds=size.training, seed=seed)
-            for name, decide in (("policy", greedy(policy)), ("tau", threshold(*best_threshold(config, seed)))):
-                rollout = play(config, decide, rows=EPISODES, seed=UNSEEN + seed)
-                found[f"reward_{name}"].append(rollout.rewards.sum(1).mean().item())
-                found[f"recall_{name}"].append(rollout.recall.mean().item())
-    gains = [a - b for a, b in zip(found["reward_policy"], found["reward_tau"], strict=True)]
-    figures: Figures = {name: Spread.of(values) for name, values in found.items()}
-    return figures | {"gain": Spread.of(gains), "rounds": size.training}
+        rows = [_rewards(RewardConfig(), size.training, seed) for seed in size.all_seeds]
+    gains = [row["reward_policy"] - row["reward_tau"] for row in rows]
+    return spreads(rows) | {"gain": Spread.of(gains), "rounds": size.training}
+
+
+def _rewards(config: RewardConfig, rounds: int, seed: int) -> dict[str, float]:
+    """Mean reward, and share of facts recalled, of a trained gate and of the best threshold."""
+    policy, _ = train_policy(config, rounds=rounds, seed=seed)
+    deciders = {"policy": greedy(policy), "tau": threshold(*best_threshold(config, seed))}
+    played = {name: play(config, decide, rows=EPISODES, seed=UNSEEN + seed) for name, decide in deciders.items()}
+    rewards = {f"reward_{name}": rollout.rewards.sum(1).mean().item() for name, rollout in played.items()}
+    return rewards | {f"recall_{name}": rollout.recall.mean().item() for name, rollout in played.items()}
 
 
 def judge_reward(figures: Figures) -> Judged:

@@ -87,6 +87,12 @@ def show(number: Number) -> str:
 Figures = dict[str, Number | Spread]
 
 
+def spreads(rows: Iterable[Mapping[str, float]]) -> Figures:
+    """Rows with the same keys, one per seed or per model, as a Spread for each key."""
+    rows = list(rows)
+    return {key: Spread.of(row[key] for row in rows) for key in rows[0]}
+
+
 def finite(value: Number) -> float:
     """The number, or LOST with its sign where it is infinite; NaN counts as plus LOST."""
     if math.isnan(value):

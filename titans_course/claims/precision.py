@@ -7,7 +7,7 @@ from titans_mini.training.checkpoint import load_model
 
 from ..studies.context import by_context
 from .claim import TITANS, Claim, Judged, Way
-from .finding import Figures, Size, Spread, grade
+from .finding import Figures, Size, Spread, grade, spreads
 from .models import MARGIN, VARIANTS, recall
 
 NEAR = 64  # filler tokens of the short distance
@@ -17,27 +17,27 @@ NEED = 2.0  # standard errors by which a difference of bits must differ from 0
 
 def measure_precision(size: Size) -> Figures:
     """Recall over a short and a long distance; bits of the same bytes after each length of context; of four models."""
-    figures: Figures = {"near": NEAR, "gap": size.gap}
-    recalls: dict[str, list[float]] = {"near": [], "far": []}
+    shortest, *_, longest = contexts = CONTEXTS[size.name]
+    recalls, bits, found = [], [], []
     for name in VARIANTS:
         lm = load_model(f"recall-{name}")
-        for place, gap in (("near", NEAR), ("far", size.gap)):
-            recalls[place].append(recall(lm, size, gap))
-    figures |= {f"recall_{place}": Spread.of(values) for place, values in recalls.items()}
-    figures["recall_lost"] = max(a - b for a, b in zip(recalls["near"], recalls["far"], strict=True))
-    shortest, *_, longest = contexts = CONTEXTS[size.name]
-    bits: dict[int, list[float]] = {context: [] for context in contexts}
-    gains, errors, losses = [], [], []
-    for name in VARIANTS:
+        recalls.append({"recall_near": recall(lm, size, NEAR), "recall_far": recall(lm, size)})
         rows = {row["context"]: row for row in by_context(load_model(f"text-{name}"), contexts, rows=2 * size.rows)}
-        for context, row in rows.items():
-            bits[context].append(row["bits"])
-        errors.append(rows[shortest]["error"])
-        gains.append(rows[shortest]["lost"])
-        losses.append(rows[longest]["bits"] - min(row["bits"] for row in rows.values()))
-    figures |= {f"bits_{context}": Spread.of(values) for context, values in bits.items()}
-    figures |= {"gain": Spread.of(gains), "gain_error": max(errors), "lost_bits": max(losses)}
-    return figures | {"shortest": shortest, "longest": longest}
+        bits.append({f"bits_{context}": row["bits"] for context, row in rows.items()})
+        lost = rows[longest]["bits"] - min(row["bits"] for row in rows.values())
+        found.append({"gain": rows[shortest]["lost"], "error": rows[shortest]["error"], "lost": lost})
+    return {
+        "near": NEAR,
+        "gap": size.gap,
+        **spreads(recalls),
+        "recall_lost": max(row["recall_near"] - row["recall_far"] for row in recalls),
+        **spreads(bits),
+        "gain": Spread.of(row["gain"] for row in found),
+        "gain_error": max(row["error"] for row in found),
+        "lost_bits": max(row["lost"] for row in found),
+        "shortest": shortest,
+        "longest": longest,
+    }
 
 
 def judge_recall(figures: Figures) -> Judged:

@@ -24,7 +24,7 @@ from titans_mini.training.checkpoint import load_model
 from titans_mini.training.tasks import make_batch
 
 from .claim import Claim, Judged, Way
-from .finding import Figures, Size, Spread, grade
+from .finding import Figures, Size, grade, spreads
 from .models import recall
 
 WIDTH, VALUES, NOISE = 64, 32, 1.5  # NOISE: norm of what a question adds to a key
@@ -39,20 +39,25 @@ STRAIGHT = 0.1  # how far the share of right chains may be from an exact power
 def measure_rag(size: Size) -> Figures:
     """Errors of retrieval and of a memory by length of a stream of facts, of chains of look-ups, and over filler."""
     lengths = [length for length in LENGTHS if length <= size.stream]
-    wrong: dict[str, list[float]] = {f"error_{kind}_{n}": [] for n in lengths for kind in ("retrieval", "memory")}
-    chains: dict[int, list[float]] = {steps: [] for steps in STEPS}
     with one_thread(), torch.inference_mode():
-        for seed in size.all_seeds:
-            for n in lengths:
-                keys, values, asked, noisy = make_facts(n, seed)
-                near = torch.cat([(part @ keys.T).argmax(1) for part in noisy.split(100)])  # keys have norm 1
-                wrong[f"error_retrieval_{n}"].append((values[near] != values[asked]).float().mean().item())
-                wrong[f"error_memory_{n}"].append(memory_error(keys, values, asked, noisy, seed))
-            for steps in STEPS:
-                chains[steps].append(_chain(keys, steps, seed))
+        rows = [_errors(lengths, seed) for seed in size.all_seeds]
         found = few_facts(load_model("recall-lmm"), size)
-    figures: Figures = {name: Spread.of(values) for name, values in wrong.items()} | {"longest": lengths[-1]}
-    return figures | {f"chain_{steps}": Spread.of(shares) for steps, shares in chains.items()} | found
+    return spreads(rows) | {"longest": lengths[-1]} | found
+
+
+def _errors(lengths: list[int], seed: int) -> dict[str, float]:
+    """Shares of wrong answers for each number of facts, and of right chains among the most facts."""
+    row = {}
+    for n in lengths:
+        keys, values, asked, noisy = make_facts(n, seed)
+        row[f"error_retrieval_{n}"] = (values[_nearest(noisy, keys)] != values[asked]).float().mean().item()
+        row[f"error_memory_{n}"] = memory_error(keys, values, asked, noisy, seed)
+    return row | {f"chain_{steps}": _chain(keys, steps, seed) for steps in STEPS}
+
+
+def _nearest(noisy: Tensor, keys: Tensor) -> Tensor:
+    """(q,): the place of the key (n, d) nearest to each question (q, d); keys have norm 1."""
+    return torch.cat([(part @ keys.T).argmax(1) for part in noisy.split(100)])
 
 
 def make_facts(count: int, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -91,7 +96,7 @@ def _chain(keys: Tensor, steps: int, seed: int) -> float:
     right = torch.ones(QUESTIONS, dtype=torch.bool)
     for places in true:
         noisy = keys[places] + _noise(QUESTIONS, generator)
-        right &= torch.cat([(part @ keys.T).argmax(1) for part in noisy.split(100)]) == places
+        right &= _nearest(noisy, keys) == places
     return right.float().mean().item()
 
 
