@@ -33,7 +33,7 @@ def open_regular(path: str | Path) -> BinaryIO:
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """The content of a regular file. OSError where it cannot be read or is larger than the memory."""
+    """The content of a regular file. OSError if it cannot be read or is larger than the memory."""
     with open_regular(path) as file:
         try:
             return file.read()
@@ -42,7 +42,7 @@ def read_bytes(path: str | Path) -> bytes:
 
 
 def parse(text: str | bytes) -> object:
-    """The content of a JSON text. ValueError where it is none or is nested too deeply to be read."""
+    """The content of a JSON text. ValueError if it is none or is nested too deeply to be read."""
     try:
         return json.loads(text)
     except RecursionError:
@@ -98,9 +98,11 @@ def clear_parts(folder: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def reason(error: OSError) -> str:
-    """Why the system refused, in its own words."""
-    return error.strerror or str(error)
+def reason(error: Exception) -> str:
+    """Why a file cannot be used: the system's own words, or the Message or text of any other error."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return error.args[0] if error.args and isinstance(error.args[0], Message) else str(error)
 
 
 @contextlib.contextmanager

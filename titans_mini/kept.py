@@ -133,7 +133,7 @@ def _head(header: dict) -> bytes:
 
 
 def fingerprint_of(settings: dict, weights: dict[str, Tensor]) -> str:
-    """SHA-256 over a model's settings and outer weights: a state fits only where it is the same."""
+    """SHA-256 over a model's settings and outer weights: a state fits only if it is the same."""
     parts: list = []
     for name, tensor in sorted(weights.items()):
         parts.append(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

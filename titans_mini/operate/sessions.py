@@ -79,8 +79,8 @@ class Sessions:
         try:
             inside = place.resolve().is_relative_to(self.folder.resolve())
         except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
-            why = getattr(error, "strerror", None) or str(error)
-            raise ConfigError("session {name} cannot be opened: {reason}", name=repr(name), reason=why) from None
+            text = "session {name} cannot be opened: {reason}"
+            raise ConfigError(text, name=repr(name), reason=reason(error)) from None
         if not inside:
             text = "session {name} lies outside of {folder}"
             raise ConfigError(text, name=repr(name), folder=repr(str(self.folder)))

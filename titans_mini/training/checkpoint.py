@@ -58,7 +58,7 @@ def read_card(name: str | Path) -> dict:
         _settings(card)
     except ValueError as error:
         text = "checkpoint card {file} does not fit this version: {problem}"
-        raise ConfigError(text, file=repr(path.name), problem=error.args[0]) from None
+        raise ConfigError(text, file=repr(path.name), problem=reason(error)) from None
     return card
 
 
@@ -78,8 +78,7 @@ def _unsealed(path: Path) -> dict:
     except DamagedError as error:
         raise ConfigError("checkpoint card {file} {problem}", file=file, problem=error.message) from None
     except (OSError, ValueError) as error:
-        why = reason(error) if isinstance(error, OSError) else str(error)
-        raise ConfigError("checkpoint card {file} cannot be read: {reason}", file=file, reason=why) from None
+        raise ConfigError("checkpoint card {file} cannot be read: {reason}", file=file, reason=reason(error)) from None
 
 
 def load_model(name: str | Path) -> TitansLM:
@@ -103,8 +102,7 @@ def load_model(name: str | Path) -> TitansLM:
     except DamagedError as error:
         raise ConfigError("checkpoint {file} {problem}", file=file, problem=error.message) from None
     except (OSError, ValueError) as error:
-        problem = reason(error) if isinstance(error, OSError) else error.args[0]
-        raise ConfigError("checkpoint {file} cannot be used: {problem}", file=file, problem=problem) from None
+        raise ConfigError("checkpoint {file} cannot be used: {problem}", file=file, problem=reason(error)) from None
     return lm.eval()
 
 

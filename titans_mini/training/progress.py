@@ -60,7 +60,7 @@ def load_progress(folder: Path, settings: dict, lm: nn.Module, optimizer: torch.
     except OSError as error:
         problem = Message("{file} cannot be read: {reason}", file=FILE, reason=reason(error))
     except ValueError as error:
-        problem = error.args[0]
+        problem = reason(error)
     text = "out folder {folder} holds a run that cannot continue: {problem}"
     raise ConfigError(text, folder=repr(folder.name), problem=problem)
 
