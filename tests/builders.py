@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from titans_mini import ConstantGate, LearnedGate, MemoryConfig, NeuralMemory, SurpriseGate
 from titans_mini.memory.chunk import Fast, Tokens
-from titans_mini.memory.fastweights import initial_weights
 from titans_mini.memory.gates import NORMALISERS, Gates, initial_gate_state
+from titans_mini.memory.mlp import initial_weights
 from titans_mini.reference import Gate, RecipeGate
 
 ROWS, WIDTH = 2, 6
@@ -29,7 +29,7 @@ class Stream(NamedTuple):
     tokens: Tokens
 
     def leaves(self) -> list[Tensor]:
-        return [*self.weights, *self.tokens[:4]]
+        return [*self.weights, *self.tokens]
 
 
 def make_stream(length: int, *, depth: int = 2, seed: int = 0) -> Stream:
@@ -55,7 +55,7 @@ class GivenGate(nn.Module):
 
     features = 3
 
-    def forward(self, raw, features, state, valid=None):
+    def forward(self, raw, features, state):
         theta, eta, alpha = features.unbind(-1)
         return Gates(theta, eta, alpha, theta, alpha), state
 
@@ -67,8 +67,8 @@ class Changed(nn.Module):
         super().__init__()
         self.gate, self.change, self.features = gate, change, gate.features
 
-    def forward(self, raw, features, state, valid=None):
-        gates, state = self.gate(raw, features, state, valid)
+    def forward(self, raw, features, state):
+        gates, state = self.gate(raw, features, state)
         return self.change(gates), state
 
 

@@ -13,8 +13,9 @@ from builders import CONSTANT, SURPRISE, Pairing, PlainSurprise
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from titans_mini import ConstantGate, LearnedGate, SurpriseGate, kernels
-from titans_mini.memory.chunk import Fast, Rule, Tokens
+from titans_mini import ConstantGate, LearnedGate, SurpriseGate
+from titans_mini.memory.chunk import Fast, TitansRule, Tokens
+from titans_mini.memory.fast import kernel
 from titans_mini.memory.gates import NORMALISERS, initial_gate_state
 
 CUT = 4  # the tokens come in two parts, so that the state is carried over
@@ -61,11 +62,11 @@ def memory(given: dict[str, Tensor]) -> tuple[Fast, Tokens]:
 def run(case: Case, given: dict[str, Tensor], backend: str) -> dict[str, Tensor]:
     """Reads, record and final memory of one case, in two calls."""
     fast, tokens = memory(given)
-    rule, parts = Rule(case.pairing.gate.to(tokens.keys.device), clip=case.clip, norms=True), []
+    rule, parts = TitansRule(case.pairing.gate.to(tokens.keys.device), clip=case.clip, norms=True), []
     for part in (slice(None, CUT), slice(CUT, None)):
         piece = Tokens(*(field if field is None else field[:, part].contiguous() for field in tokens))
         with torch.no_grad():
-            reads, fast, record = kernels.run(fast, piece, rule, backend=backend)
+            reads, fast, record = kernel.run(fast, piece, rule, backend=backend)
         parts.append((reads, record.raw, record.loss, record.norm, record.gates.theta, record.gates.alpha))
     names = ("reads", "raw", "loss", "norm", "theta", "alpha")
     found = {name: torch.cat(series, dim=1) for name, series in zip(names, zip(*parts, strict=True), strict=True)}

@@ -1,6 +1,6 @@
 """The properties of a step of the MIRAS design space, for every combination and every wrong version alike.
 
-A `step` has the signature of `general.miras_step`. Since rows are independent, which is one of the properties, many
+A `step` has the signature of `general.general_step`. Since rows are independent, which is one of the properties, many
 biases and gates run side by side: a block of four rows each. A block's rows: a stream, the same with other tokens
 from CHANGED on, another stream, one pair again and again.
 """
@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from titans_mini import MemoryConfig
 from titans_mini.memory.chunk import Fast, Tokens
-from titans_mini.memory.fastweights import Bias
 from titans_mini.memory.gates import Gates, initial_gate_state
-from titans_mini.memory.state import map_tensors, tensors
+from titans_mini.memory.mlp import Bias
+from titans_mini.memory.tree import map_tree, tensors
 from titans_mini.miras import Combination, MirasConfig
-from titans_mini.miras.general import GeneralRule, initial_carry, miras_step
+from titans_mini.miras.general import MirasRule
 from titans_mini.miras.rule import make_gate, make_rule
 
 WIDTH, LENGTH, CHUNK, CHANGED = 4, 3, 2, 1
@@ -35,14 +35,12 @@ class ByBlock(nn.Module):
         super().__init__()
         self.gates = nn.ModuleList(gates)
 
-    def forward(self, raw, features, state, valid=None):
+    def forward(self, raw, features, state):
         count, found = len(self.gates), []
         block = lambda part: [None] * count if part is None else part.chunk(count)  # noqa: E731
         states = zip(*map(block, state), strict=True)
-        for gate, own, known, real, before in zip(
-            self.gates, block(raw), block(features), block(valid), states, strict=True
-        ):
-            found.append(gate(own, known[..., : gate.features], type(state)(*before), real))
+        for gate, own, known, before in zip(self.gates, block(raw), block(features), states, strict=True):
+            found.append(gate(own, known[..., : gate.features], type(state)(*before)))
         gates, states = zip(*found, strict=True)
         join = lambda parts: None if any(part is None for part in parts) else torch.cat(parts)  # noqa: E731
         return Gates(*map(join, zip(*gates, strict=True))), type(state)(*map(join, zip(*states, strict=True)))
@@ -63,13 +61,13 @@ class Scene(NamedTuple):
     """A rule, a memory that has read nothing, and tokens whose fields are leaves of the graph."""
 
     combinations: list[Combination]
-    rule: GeneralRule
+    rule: MirasRule
     fast: Fast
     tokens: Tokens
 
     def rows(self, index: list[int]) -> Scene:
         """Some of the rows."""
-        take = lambda value: map_tensors(lambda part: part[index], value)  # noqa: E731
+        take = lambda value: map_tree(lambda part: part[index], value)  # noqa: E731
         return self._replace(fast=take(self.fast), tokens=take(self.tokens))
 
 
@@ -93,14 +91,12 @@ def make_scene(combinations: list[Combination], **settings) -> Scene:
     index = [row - (row % 4 == TWIN) for row in range(4 * len(gates))]  # twins start from one memory, noise included
     starts = (weight.double() for weight in rule.architecture.initial(4, random))
     weights = tuple(start.repeat(len(gates), *[1] * (start.dim() - 1)) for start in starts)
-    fast = Fast(weights, initial_carry(weights, rule), initial_gate_state(len(index), weights[0]))
-    fast = map_tensors(lambda part: part[index], fast)
+    fast = Fast(*rule.begin(weights), initial_gate_state(len(index), weights[0]))
+    fast = map_tree(lambda part: part[index], fast)
     leaf = lambda part: part.clone().requires_grad_()  # noqa: E731
     tokens = _draw_tokens(4, random)
     repeat = lambda part: leaf(part.repeat(len(gates), 1, 1))  # noqa: E731
-    return Scene(
-        combinations, rule, fast._replace(weights=map_tensors(leaf, fast.weights)), map_tensors(repeat, tokens)
-    )
+    return Scene(combinations, rule, fast._replace(weights=map_tree(leaf, fast.weights)), map_tree(repeat, tokens))
 
 
 def _draw_tokens(rows: int, random: torch.Generator) -> Tokens:
@@ -115,26 +111,18 @@ def _draw_tokens(rows: int, random: torch.Generator) -> Tokens:
     return Tokens(*parts)
 
 
-def run(step, scene: Scene, pieces: list[Tokens] | None = None):
+def miras_step(fast: Fast, tokens: Tokens, rule: MirasRule):
+    """The rule's own step, with the arguments of a step."""
+    return rule.step(fast, tokens)
+
+
+def run(step, scene: Scene):
     """All reads, the memory at the end, and the record's loss, raw surprise and norm, (n, t) each."""
     fast, parts = scene.fast, []
-    for piece in pieces or scene.tokens.split(CHUNK):
+    for piece in scene.tokens.split(CHUNK):
         reads, fast, record = step(fast, piece, scene.rule)
         parts.append((reads, record.loss, record.raw, record.norm))
     return [torch.cat(part, dim=1) for part in zip(*parts, strict=True)], fast
-
-
-def padded(tokens: Tokens) -> tuple[list[Tokens], Tensor]:
-    """The chunks of a stream, each with one token that is not valid, and where the real tokens are."""
-    pieces, real = [], []
-    for piece in tokens.split(CHUNK):
-        order = [1, 0, 1] if piece.keys.shape[1] == CHUNK else [0, 0]
-        valid = torch.tensor([False, True, True] if len(order) == 3 else [True, False])
-        junk = 3.0 * ~valid.view(1, -1, 1)
-        fields = (part[:, order] + junk for part in piece[:4])
-        pieces.append(Tokens(*fields, valid.expand(len(piece.keys), -1)))
-        real.append(valid)
-    return pieces, torch.cat(real)
 
 
 def check_each(scene: Scene, good: Tensor, fault: str) -> None:
@@ -154,16 +142,14 @@ def check_future(scene: Scene, outcome) -> None:
 
 
 def check_rows(step, scene: Scene, outcome) -> None:
-    """Some rows give the same without the others, with padding in between and no autograd: outputs, record, state."""
+    """Some rows give the same without the others and without autograd: outputs, record, state."""
     index = list(range(OTHER, 4 * len(scene.combinations), 4))
-    alone = scene.rows(index)
-    pieces, real = padded(alone.tokens)
     with torch.inference_mode():
-        found, fast = run(step, alone, pieces)
+        found, fast = run(step, scene.rows(index))
     for part, wanted in zip(found, outcome[0], strict=True):
-        away = (part[:, real] - wanted[index].detach()).abs().flatten(1).amax(-1)
-        check_each(scene, away < 1e-10, "rows or padding mix")
-    kept = map_tensors(lambda part: part[index].detach(), outcome[1])
+        away = (part - wanted[index].detach()).abs().flatten(1).amax(-1)
+        check_each(scene, away < 1e-10, "rows mix")
+    kept = map_tree(lambda part: part[index].detach(), outcome[1])
     check_close(tensors(fast), tensors(kept))
 
 
@@ -178,7 +164,7 @@ def check_write(scene: Scene, outcome) -> None:
 
 def check_reach(scene: Scene, outcome) -> None:
     """Reads and their gradients are finite, and reach W_0, every field of every token, and a learned gate's theta."""
-    leaves = [*scene.fast.weights, *scene.tokens[:4]]
+    leaves = [*scene.fast.weights, *scene.tokens]
     found = torch.autograd.grad(outcome[0][0].square().sum(), leaves, materialize_grads=True)
     blocks = lambda part: part.reshape(len(scene.combinations), -1)  # noqa: E731
     for part in (*outcome[0], *found):
@@ -205,7 +191,7 @@ def play(config: MirasConfig, memory: MemoryConfig, tokens: Tokens, *, gate=None
     rows = len(tokens.keys)
     rule = make_rule(memory, config, make_gate(memory, config, gate).double())
     start = tuple(w.double() for w in rule.architecture.initial(rows, torch.Generator().manual_seed(3)))
-    fast, reads = Fast(start, initial_carry(start, rule), initial_gate_state(rows, start[0])), []
+    fast, reads = Fast(*rule.begin(start), initial_gate_state(rows, start[0])), []
     for piece in tokens.split(memory.chunk):
         out, fast, _ = step(fast, piece, rule)
         reads.append(out)

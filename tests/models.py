@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from titans_mini import TitansConfig, TitansLM
-from titans_mini.memory.state import tensors
+from titans_mini.memory.tree import tensors
 
 VOCABULARY = 11
 VARIANTS = ("lmm", "mac", "mag", "mal")

@@ -1,7 +1,7 @@
 """The properties of the memory core, so that the real thing and each mutant go through the very same check.
 
-A `step` has the signature of `chunk.chunk_step`, a `memory` is a NeuralMemory. Every check raises AssertionError
-where its property does not hold.
+A `step` has the signature of `chunk.chunk_step` (STEPS are its two forms), a `memory` is a NeuralMemory. Every check
+raises AssertionError where its property does not hold.
 """
 
 from __future__ import annotations
@@ -14,14 +14,23 @@ from builders import PAIRINGS, ROWS, Changed, Pairing, PlainSurprise, Stream, fr
 from torch import Tensor
 
 from titans_mini import MemoryState, NeuralMemory, SurpriseGate
-from titans_mini.memory.chunk import Fast, Rule, Tokens
-from titans_mini.memory.fastweights import ACTIVATIONS, apply_memory
+from titans_mini.memory.chunk import Fast, TitansRule, Tokens, chunk_step
+from titans_mini.memory.fast.backward import BY_HAND
 from titans_mini.memory.gates import initial_gate_state
-from titans_mini.memory.state import map_tensors, tensors
+from titans_mini.memory.mlp import ACTIVATIONS, apply_memory
+from titans_mini.memory.tree import map_tree, tensors
 from titans_mini.reference import token_loop
 
-Step = Callable[[Fast, Tokens, Rule], tuple]
+Step = Callable[[Fast, Tokens, TitansRule], tuple]
 TOLERANCE = 1e-10
+
+
+def by_hand(fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True) -> tuple:
+    """The chunk form with the hand-written backward pass."""
+    return chunk_step(fast, tokens, rule._replace(form=BY_HAND), ends=ends)
+
+
+STEPS = {"plain": chunk_step, "by hand": by_hand}
 
 
 def check_close(found, wanted, tolerance: float = TOLERANCE) -> None:
@@ -48,7 +57,7 @@ class Run(NamedTuple):
     norm: Tensor
 
 
-def run(step: Step, stream: Stream, rule: Rule, chunk: int) -> Run:
+def run(step: Step, stream: Stream, rule: TitansRule, chunk: int) -> Run:
     """The whole stream, chunk by chunk."""
     fast, parts = fresh(stream.weights), []
     for piece in stream.tokens.split(chunk):
@@ -84,12 +93,12 @@ def check_oracle(
     """
     stream = make_stream(length, depth=depth)
     origin = make_stream(1, depth=depth, seed=2).weights if decay == "start" else None
-    rule = Rule(pairing.gate, ACTIVATIONS[activation], clip, origin=origin)
+    rule = TitansRule(pairing.gate, ACTIVATIONS[activation], clip, origin=origin)
     found = run(step, stream, rule, chunk)
     rows = []
     for row in range(ROWS):
         weights = [weight[row] for weight in stream.weights]
-        keys, values, queries, features = (part[row] for part in stream.tokens[:4])
+        keys, values, queries, features = (part[row] for part in stream.tokens)
         settings = dict(chunk=chunk, clip=clip, origin=origin and [part[row] for part in origin])
         gate = pairing.plain(features)
         rows.append(token_loop(weights, keys, values, queries, gate, rule.activation.value, **settings))
@@ -109,26 +118,12 @@ def check_oracle(
 def check_step_is_causal(step: Step, pairing: Pairing = PAIRINGS["given"]) -> None:
     """Tokens after t have no say in reads up to t."""
     stream, other = make_stream(4), make_stream(4, seed=1)
-    rule = Rule(pairing.gate, clip=1.0)
+    rule = TitansRule(pairing.gate, clip=1.0)
     reads = run(step, stream, rule, 4).reads
     for t in range(1, 4):
-        pairs = zip(stream.tokens[:4], other.tokens[:4], strict=True)
+        pairs = zip(stream.tokens, other.tokens[:4], strict=True)
         changed = Tokens(*(torch.cat([ours[:, :t], theirs[:, t:]], dim=1) for ours, theirs in pairs))
         check_close(run(step, stream._replace(tokens=changed), rule, 4).reads[:, :t], reads[:, :t])
-
-
-def check_step_skips(step: Step, pairing: Pairing = PAIRINGS["given"]) -> None:
-    """Tokens that are not valid change no read and no state: a step over the valid ones alone gives the same."""
-    stream = make_stream(5)
-    valid = torch.tensor([True, False, True, True, False])
-    rule = Rule(pairing.gate, clip=1.0)
-    masked = stream.tokens._replace(valid=valid.expand(ROWS, -1))
-    kept = Tokens(*(part[:, valid] for part in stream.tokens[:4]))
-    earlier = step(fresh(stream.weights), make_stream(4, seed=1).tokens, rule)[1]  # has momentum and statistics
-    found, after, _ = step(earlier, masked, rule)
-    wanted, wanted_after, _ = step(earlier, kept, rule)
-    check_close(found[:, valid], wanted)
-    check_close(tuple(tensors(after)), tuple(tensors(wanted_after)))
 
 
 def check_write_lowers_loss(
@@ -138,7 +133,7 @@ def check_write_lowers_loss(
     stream = make_stream(1, depth=depth)
     tokens, fast = stream.tokens, fresh(stream.weights)
     keeping = Changed(pairing.gate, lambda gates: gates._replace(alpha=torch.zeros_like(gates.alpha)))
-    rule = Rule(keeping, ACTIVATIONS[activation], clip=1e-2)
+    rule = TitansRule(keeping, ACTIVATIONS[activation], clip=1e-2)
 
     def loss(memory: Fast) -> Tensor:
         return (apply_memory(memory.weights, tokens.keys, rule.activation) - tokens.values).square().sum(-1)
@@ -153,7 +148,7 @@ def check_silence(step: Step, *, chunk: int = 4, depth: int = 2, activation: str
     stream = make_stream(2 * chunk + 1, depth=depth)
     silence = torch.zeros_like(stream.tokens.keys)
     quiet = stream._replace(tokens=stream.tokens._replace(keys=silence, values=silence))
-    found = run(step, quiet, Rule(PAIRINGS["given"].gate, ACTIVATIONS[activation], 1.0), chunk)
+    found = run(step, quiet, TitansRule(PAIRINGS["given"].gate, ACTIVATIONS[activation], 1.0), chunk)
     left = (1 - stream.tokens.features[..., 2]).prod(-1).view(-1, 1, 1)
     check_close(found.weights, tuple(weight * left for weight in stream.weights), 1e-14)
 
@@ -176,17 +171,11 @@ def check_statistics(kind: type[SurpriseGate], normaliser: str, chunk: int) -> N
 
 
 def meaning(memory: NeuralMemory, state: MemoryState, row: int) -> tuple[Tensor, ...]:
-    """All that a state says about one row of the batch, whatever the room that its pending tokens take up."""
+    """Everything in a state that belongs to one row of the batch."""
     heads = slice(row * memory.config.heads, (row + 1) * memory.config.heads)
-    waiting = int(state.tokens_seen[row]) % memory.config.chunk
-    keys, values, features, valid = state.pending
-    if valid is None:
-        assert keys.shape[1] == waiting
-    else:
-        assert valid[heads].tolist() == [[place < waiting for place in range(valid.shape[1])]] * memory.config.heads
-    series = [part[heads, :waiting] for part in (keys, values, features)]
-    rows = [part[heads] for part in tensors((state.weights, state.momentum, state.gate))]
-    return (*rows, *series, state.conv[row], state.tokens_seen[row])
+    assert {part.shape[1] for part in state.pending} == {int(state.tokens_seen[row]) % memory.config.chunk}
+    rows = [part[heads] for part in tensors((state.weights, state.momentum, state.gate, state.pending))]
+    return (*rows, state.conv[row], state.tokens_seen[row])
 
 
 def check_same_state(memory: NeuralMemory, found: MemoryState, wanted: MemoryState) -> None:
@@ -235,42 +224,6 @@ def check_parts(memory: NeuralMemory, length: int) -> None:
         check_same_state(memory, found_state, state)
 
 
-def padded(memory: NeuralMemory, seed: int = 1) -> tuple[Tensor, Tensor]:
-    """Rows padded left, right, inside, all through and not at all: x (5, t, dim) and its mask (5, t)."""
-    length = 2 * memory.config.chunk + 3
-    mask = torch.ones(5, length, dtype=torch.bool)
-    mask[0, :3], mask[1, -2:], mask[2, 1:4], mask[2, -3] = False, False, False, False
-    mask[3] = False
-    return make_input(length, batch=5, seed=seed), mask
-
-
-def check_masks(memory: NeuralMemory) -> None:
-    """Padded rows give what they give unpadded, whatever the padding holds, in the first and in further calls."""
-    _check_masks(memory, None, [memory.initial_state(1) for _ in range(5)])
-    x = make_input(3, batch=5, seed=5)
-    _check_masks(memory, memory(x)[1], [memory(x[row : row + 1])[1] for row in range(5)])
-
-
-def _check_masks(memory: NeuralMemory, state: MemoryState | None, alone: list[MemoryState]) -> None:
-    """From the state of five rows on, and from those of each row alone."""
-    for seed, filling in ((1, float("nan")), (2, 1.0), (3, float("inf"))):
-        x, mask = padded(memory, seed)
-        mask = mask.roll(seed - 1, 0)  # rows take turns
-        out, state = memory(torch.where(mask.unsqueeze(-1), x, filling), state, mask)
-        assert bool((out[~mask] == 0).all())
-        for row in range(5):
-            if mask[row].any():
-                wanted, alone[row] = memory(x[row : row + 1, mask[row]], alone[row])
-                check_close(out[row, mask[row]], wanted[0])
-            check_close(meaning(memory, state, row), meaning(memory, alone[row], 0))
-    x = make_input(3, batch=5, seed=4)  # and one without a mask
-    out, state = memory(x, state)
-    for row in range(5):
-        wanted, after = memory(x[row : row + 1], alone[row])
-        check_close(out[row], wanted[0])
-        check_close(meaning(memory, state, row), meaning(memory, after, 0))
-
-
 def check_reach(memory: NeuralMemory) -> None:
     """The outer loss reaches every parameter: queries, keys, values, every tap, every head."""
     x = make_input(4 * memory.config.chunk)
@@ -293,7 +246,7 @@ def check_reach(memory: NeuralMemory) -> None:
 def check_state_is_a_value(memory: NeuralMemory) -> None:
     """Running on from a state leaves it as it was, so that a second run from it repeats the first."""
     _, state = memory(make_input(6))
-    kept = map_tensors(torch.clone, state)
+    kept = map_tree(torch.clone, state)
     further = make_input(5, seed=2)
     first = memory(further, state)[0]
     memory(make_input(37, seed=3), state)

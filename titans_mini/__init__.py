@@ -4,15 +4,15 @@ Read in this order:
 
 1. config.py               the settings, with their ranges
 2. reference.py            the memory as a plain loop over tokens: the oracle that everything else is compared with
-3. memory/fastweights.py   the memory as a function: an MLP, its inner loss, and one token's gradient
+3. memory/mlp.py           the memory as a function: an MLP, its inner loss, and one token's gradient
 4. memory/gates.py         what decides how much is written, carried and forgotten
-5. memory/chunk.py, products.py   many tokens at once, with the same numbers
-6. memory/state.py         what is carried from call to call
+5. memory/chunk.py         many tokens at once, with the same numbers; what a rule is
+6. memory/state.py         what goes into a memory, comes out of it, and is carried from call to call
 7. memory/neural.py        NeuralMemory: projections, convolution, chunks
 8. models/variants.py      MAC, MAG, MAL and LMM
 9. models/model.py         the language model
 
-memory/backward.py, single.py, recompute.py and kernels/ give the same numbers faster; a first reader skips them.
+The files in memory/fast/ give the same numbers faster; a first reader skips them.
 
 One letter, one meaning, in code, notebooks, app and figures:
 

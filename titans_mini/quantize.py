@@ -8,23 +8,20 @@ Differs: rounding has no gradient, so all of this is for reading with a trained 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from .defaults import plain_defaults
-from .errors import ConfigError, check_choice, check_integer
+from .errors import ConfigError, check_choice
 from .memory import NeuralMemory
-from .memory.chunk import Fast, Record, Tokens
-from .memory.state import MemoryState
+from .memory.chunk import TitansRule
+from .memory.mlp import Weights
+from .memory.state import Fast, MemoryState, Record, Tokens
+from .memory.tree import map_tree
 from .models.model import ModelState, TitansLM
 from .models.variants import LayerState
-from .threads import one_thread
-from .timing import medians
-from .training.evaluate import evaluate
-from .training.tasks import TASKS, check_vocabulary, make_batch
 
 LIMITS = {"int8": 127, "int4": 7}  # largest code
 KINDS = ("fp32", *LIMITS)
@@ -99,16 +96,14 @@ def compress(state: State, kind: str = "int8", *, momentum: bool = False):
 
 
 def restore(state) -> State:
-    """The state that a compressed one stands for, to go on reading with."""
-    return _change(state, KeptState, _restored)
+    """The state that a compressed one stands for, ready to read on."""
 
+    def unpack(kept: KeptState) -> MemoryState:
+        codes = lambda part: dequantize(part, kept.dtype)  # noqa: E731
+        weights, momentum = map_tree(codes, (kept.weights, kept.momentum), leaf=Quantized)
+        return kept.rest._replace(weights=weights, momentum=momentum)
 
-def _restored(kept: KeptState) -> MemoryState:
-    weights, momentum = (
-        tuple(dequantize(part, kept.dtype) if isinstance(part, Quantized) else part for part in parts)
-        for parts in (kept.weights, kept.momentum)
-    )
-    return kept.rest._replace(weights=weights, momentum=momentum)
+    return _change(state, KeptState, unpack)
 
 
 def memory_bytes(state) -> dict[str, int]:
@@ -126,55 +121,78 @@ def memory_bytes(state) -> dict[str, int]:
 
 def _change(state, kind, change: Callable):
     """The same state with `change` applied to each memory in it that is of this kind."""
-    if isinstance(state, kind):
-        return change(state)
-    if isinstance(state, LayerState):
-        return state if state.memory is None else state._replace(memory=_change(state.memory, kind, change))
-    if isinstance(state, ModelState):
-        return state._replace(layers=tuple(_change(layer, kind, change) for layer in state.layers))
-    raise ConfigError(f"state must be that of a memory, a layer or a model, not {type(state).__name__}")
+    if not isinstance(state, (kind, LayerState, ModelState)):
+        given = type(state).__name__
+        raise ConfigError("state must be that of a memory, a layer or a model, not {given}", given=given)
+    return map_tree(change, state, leaf=kind)
 
 
-class QuantizedMemory(NeuralMemory):
-    """A trained memory whose fast weights rest as codes between chunks: rounded at the start and after each chunk.
+class RoundedRule(NamedTuple):
+    """A rule whose fast weights are rounded at the start and after each full chunk.
 
-    Within a chunk the reads are exact, as in the chunk form. Its states are ordinary ones, of numbers that codes hold,
-    so that `compress` of the same kind loses nothing of them. A write far below half a step is lost to rounding.
-    Takes the place of `memory` and shares its parameters.
+    Within a chunk the reads are exact, as in the chunk form. Its states are ordinary ones, of numbers that the
+    rounding leaves alone. A write far below half a step is lost.
     """
 
-    def __init__(self, memory: NeuralMemory, kind: str = "int8", *, momentum: bool = False) -> None:
-        check_choice("kind", kind, LIMITS)
-        super().__init__(memory.config, gate=memory.gate)
-        for name, module in memory.named_children():
-            setattr(self, name, module)
-        self.kind, self.rounds_momentum = kind, momentum
-        self.train(memory.training)
+    rule: TitansRule
+    round: Callable[[Tensor], Tensor]  # of a matrix (n, o, i)
+    chunk: int  # an unfinished chunk is written from its start again, so it is not rounded
+    momentum: bool = False  # whether that is rounded as well
 
-    def initial_state(self, batch: int = 1) -> MemoryState:
-        """The state that has read nothing, its start weights rounded."""
-        state = super().initial_state(batch)
-        return state._replace(weights=self._round(state.weights))
+    @property
+    def gate(self) -> nn.Module:
+        """As in TitansRule; so are the methods."""
+        return self.rule.gate
 
-    def _chunk(self, fast: Fast, tokens: Tokens, ends: bool) -> tuple[Tensor | None, Fast, Record]:
-        reads, after, record = super()._chunk(fast, tokens, ends)
-        if tokens.keys.shape[1] == self.config.chunk:  # an unfinished chunk is written from its start again
-            momentum = self._round(after.momentum) if self.rounds_momentum else after.momentum
-            after = Fast(self._round(after.weights), momentum, after.gate)
+    def start(self, heads: int) -> Sequence[Tensor]:
+        return self.rule.start(heads)
+
+    def begin(self, weights: Weights) -> tuple[Weights, Weights]:
+        weights, momentum = self.rule.begin(weights)
+        return map_tree(self.round, weights), momentum
+
+    def step(self, fast: Fast, tokens: Tokens, *, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
+        reads, after, record = self.rule.step(fast, tokens, ends=ends)
+        if tokens.keys.shape[1] == self.chunk:
+            after = after._replace(weights=map_tree(self.round, after.weights))
+            if self.momentum:
+                after = after._replace(momentum=map_tree(self.round, after.momentum))
         return reads, after, record
 
-    def _round(self, weights: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return tuple(dequantize(quantize(weight, self.kind), weight.dtype) for weight in weights)
+    def answer(self, weights: Weights, queries: Tensor) -> Tensor:
+        return self.rule.answer(weights, queries)
 
 
-def quantized_model(lm: TitansLM, kind: str = "int8", *, momentum: bool = False) -> TitansLM:
-    """A copy of `lm` whose memories are QuantizedMemory; attention and all else stay as they are."""
-    check_choice("kind", kind, LIMITS)
+def rounded(memory: NeuralMemory, round: Callable[[Tensor], Tensor], *, momentum: bool = False) -> NeuralMemory:
+    """A memory whose fast weights are rounded between chunks; it shares the parameters of `memory`."""
+    return memory.with_rule(RoundedRule(memory.rule, round, memory.config.chunk, momentum))
+
+
+def rounded_model(lm: TitansLM, round: Callable[[Tensor], Tensor], *, momentum: bool = False) -> TitansLM:
+    """A copy of `lm` whose memories are rounded; attention and everything else stay as they are."""
     lm = copy.deepcopy(lm)
     for layer in lm.layers:
         if isinstance(getattr(layer.mixer, "memory", None), NeuralMemory):
-            layer.mixer.memory = QuantizedMemory(layer.mixer.memory, kind, momentum=momentum)
+            layer.mixer.memory = rounded(layer.mixer.memory, round, momentum=momentum)
     return lm
+
+
+def _through_codes(kind: str) -> Callable[[Tensor], Tensor]:
+    check_choice("kind", kind, LIMITS)
+    return lambda weight: dequantize(quantize(weight, kind), weight.dtype)
+
+
+def QuantizedMemory(memory: NeuralMemory, kind: str = "int8", *, momentum: bool = False) -> NeuralMemory:  # noqa: N802
+    """A trained memory whose fast weights rest as codes between chunks; it shares the parameters of `memory`.
+
+    `compress` of the same kind loses nothing of its states.
+    """
+    return rounded(memory, _through_codes(kind), momentum=momentum)
+
+
+def quantized_model(lm: TitansLM, kind: str = "int8", *, momentum: bool = False) -> TitansLM:
+    """A copy of `lm` whose memories are as QuantizedMemory makes them."""
+    return rounded_model(lm, _through_codes(kind), momentum=momentum)
 
 
 def step(lm: TitansLM, ids: Tensor, kept: ModelState, kind: str = "int8", *, memory: str = "on"):
@@ -194,96 +212,3 @@ def step(lm: TitansLM, ids: Tensor, kept: ModelState, kind: str = "int8", *, mem
             new = compress(new, kind, momentum=isinstance(old.memory.momentum[0], Quantized))
         layers.append(new)
     return logits, after._replace(layers=tuple(layers))
-
-
-@plain_defaults()
-def report(lm: TitansLM, task: str, size: int, *, rows: int = 32, seed: int = 1234, repeats: int = 64) -> list[dict]:
-    """One dict for fp32, int8 and int4: bytes of one row's memories, accuracy and bits of the task, and latency.
-
-    `accuracy` and `bits` (per asked token; bits per byte for the task text) are those of a memory that is rounded
-    after each chunk. `latency_on_us` is the median time of one token of one row that the memory writes, its weights at
-    rest in between; `latency_frozen_us` that of one it only reads, at weights quantised once. The `change` of each is
-    against fp32: the recipe claims -0.35.
-    """
-    check_choice("task", task, TASKS)
-    check_integer("size", size, 0, 10_000_000)
-    check_integer("rows", rows, 1, 100_000)
-    check_integer("seed", seed, 0, 2**31 - 1)
-    check_integer("repeats", repeats, 1, 100_000)
-    check_vocabulary(task, lm.config.vocab_size)
-    ids = make_batch(task, 1, max(size, 32), torch.Generator().manual_seed(seed), True).ids[:, :33]
-    table = []
-    with one_thread(), torch.inference_mode():
-        latencies = {mode: _latencies(lm, ids, mode, repeats) for mode in ("on", "frozen")}
-        _, state = lm(ids)
-        for kind in KINDS:
-            reader = lm if kind == "fp32" else quantized_model(lm, kind)
-            scores = evaluate(reader, task, size, rows=rows, seed=seed)
-            row = {"weights": kind, "bytes": memory_bytes(_at_rest(state, kind))["weights"]}
-            row |= {"accuracy": scores["accuracy"], "bits": scores["bits"]}
-            for mode, times in latencies.items():
-                row |= {f"latency_{mode}_us": times[kind], f"change_{mode}": times[kind] / times["fp32"] - 1}
-            table.append(row)
-    return table
-
-
-def _at_rest(state: ModelState, kind: str):
-    return state if kind == "fp32" else compress(state, kind)
-
-
-def _latencies(lm: TitansLM, ids: Tensor, mode: str, repeats: int) -> dict[str, float]:
-    """Median microseconds of one token after ids (1, t), per kind; the kinds take turns, so that noise hits all."""
-    token = ids[:, -1:]
-    kept = {kind: _at_rest(lm(ids)[1], kind) for kind in KINDS}
-
-    def read(kind: str) -> None:
-        if kind == "fp32":
-            _, kept[kind] = lm(token, kept[kind], memory=mode)
-        else:
-            _, kept[kind] = step(lm, token, kept[kind], kind, memory=mode)
-
-    return _microseconds({kind: lambda kind=kind: read(kind) for kind in KINDS}, repeats)
-
-
-def _microseconds(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    return {name: 1e6 * median for name, median in medians(calls, repeats).items()}
-
-
-# One layer (o, i) and a query (1, i) -> the product as a function without arguments: how a frozen layer can be read.
-READERS: dict[str, Callable[[Tensor, Tensor], Callable[[], Tensor]]] = {
-    "fp32": lambda weight, x: lambda: x @ weight.mT,
-    "bf16": lambda weight, x: _bf16_product(weight.bfloat16(), x.bfloat16()),
-    "int8, restored": lambda weight, x: _restored_product(quantize(weight, "int8"), x),
-    "int4, restored": lambda weight, x: _restored_product(quantize(weight, "int4"), x),
-    "int8, bf16 kernel": lambda weight, x: _kernel_product(quantize(weight, "int8"), x.bfloat16()),
-}
-
-
-def _bf16_product(weight: Tensor, x: Tensor) -> Callable[[], Tensor]:
-    return lambda: x @ weight.mT
-
-
-def _restored_product(weight: Quantized, x: Tensor) -> Callable[[], Tensor]:
-    return lambda: x @ dequantize(weight).mT
-
-
-def _kernel_product(weight: Quantized, x: Tensor) -> Callable[[], Tensor]:
-    """torch's own kernel of 8-bit weights, which never restores the matrix."""
-    scale = weight.scale.squeeze(-1).to(x.dtype)
-    return lambda: torch.ops.aten._weight_int8pack_mm(x, weight.codes, scale)
-
-
-@plain_defaults()
-def read_latencies(dim: int = 64, *, repeats: int = 64, readers: Iterable[str] = READERS, seed: int = 0) -> dict:
-    """{way of reading: median microseconds} of one query through one frozen layer (4 dim, dim), on one thread.
-
-    At width 1536, that of a large model, a layer no longer fits the caches and the bytes read decide.
-    """
-    check_integer("dim", dim, 1, 8192)
-    check_integer("repeats", repeats, 1, 100_000)
-    check_integer("seed", seed, 0, 2**31 - 1)
-    generator = torch.Generator().manual_seed(seed)
-    weight, x = (torch.randn(rows, dim, generator=generator) for rows in (4 * dim, 1))
-    with one_thread(), torch.inference_mode():
-        calls = {name: READERS[check_choice("readers", name, READERS)](weight, x) for name in readers}
-        return _microseconds(calls, repeats)

@@ -16,11 +16,12 @@ from .config import MemoryConfig, SimulationConfig
 from .data import Stream, make_stream
 from .defaults import plain_defaults
 from .errors import ConfigError
-from .memory.chunk import Fast, Record, Rule, Tokens, run_chunks
-from .memory.fastweights import ACTIVATIONS, apply_memory, count_weights, initial_weights, weight_norm
+from .memory.chunk import TitansRule, run_chunks
+from .memory.fast.single import run_single
 from .memory.gates import ConstantGate, SurpriseGate, initial_gate_state
-from .memory.single import run_single
-from .memory.state import join
+from .memory.mlp import ACTIVATIONS, apply_memory, count_weights, initial_weights, weight_norm
+from .memory.state import Fast, Record, Tokens
+from .memory.tree import join
 from .threads import one_thread
 from .trace import COLUMNS, Trace
 
@@ -102,11 +103,11 @@ def _tokens(stream: Stream, norm: float, rows: int) -> Tokens:
     return Tokens(keys, values)
 
 
-def make_rule(configs: Sequence[SimulationConfig]) -> Rule:
+def make_rule(configs: Sequence[SimulationConfig]) -> TitansRule:
     """The rule of some settings, a row each, with the memory norm recorded after each write."""
     memory = configs[0].memory
     origin = start_fast(configs[0]).weights if memory.decay == "start" else None
-    return Rule(make_gate(configs), ACTIVATIONS[memory.activation], memory.clip, norms=True, origin=origin)
+    return TitansRule(make_gate(configs), ACTIVATIONS[memory.activation], memory.clip, norms=True, origin=origin)
 
 
 def make_gate(configs: Sequence[SimulationConfig]) -> nn.Module:

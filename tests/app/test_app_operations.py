@@ -16,7 +16,7 @@ from operations import controls as own  # noqa: E402
 from operations import desk as operations_desk  # noqa: E402
 
 from titans_mini import TitansConfig, TitansLM
-from titans_mini.memory.state import tensors  # noqa: E402
+from titans_mini.memory.tree import tensors  # noqa: E402
 from titans_mini.training import checkpoint
 
 QUICK = {"stream_tokens": "500", "at": "300", "duration": "100", "snapshot_every": "200"}

@@ -27,8 +27,10 @@ from titans_course import language as languages  # noqa: E402
 from titans_course.studies.drill import Drill, DrillConfig  # noqa: E402
 from titans_mini import ConfigError, SimulationConfig
 from titans_mini.kept import encode_state, restore  # noqa: E402
-from titans_mini.memory.state import tensors  # noqa: E402
-from titans_mini.memory.tree import named  # noqa: E402
+from titans_mini.memory.tree import (
+    named,  # noqa: E402
+    tensors,  # noqa: E402
+)
 from titans_mini.messages import Message  # noqa: E402
 from titans_mini.operate import RecipeEngine, fingerprint  # noqa: E402
 from titans_mini.operate.runner import BY_HAND  # noqa: E402

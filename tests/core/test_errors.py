@@ -33,7 +33,7 @@ ONE_SYSTEM = {
     "winsound",
 }
 ARGUMENTS = {"DivergenceError": ("the memory diverged", 3)}
-OPTIONAL = {"titans_mini.kernels.launch", "titans_mini.kernels.recurrence"}  # they import triton
+OPTIONAL = {"titans_mini.memory.fast.recurrence"}  # it imports triton
 
 
 def error_classes():

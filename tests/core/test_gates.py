@@ -6,8 +6,8 @@ from builders import SURPRISE
 from properties import check_close, check_statistics
 
 from titans_mini import ConfigError, ConstantGate, LearnedGate, SurpriseGate
-from titans_mini.memory.gates import NORMALISERS, GateState, initial_gate_state
-from titans_mini.memory.state import map_tensors
+from titans_mini.memory.gates import NORMALISERS, initial_gate_state
+from titans_mini.memory.tree import map_tree
 
 
 def raws(rows: int = 2, length: int = 9) -> torch.Tensor:
@@ -18,22 +18,6 @@ def raws(rows: int = 2, length: int = 9) -> torch.Tensor:
 @pytest.mark.parametrize("chunk", [1, 4, 300])
 def test_surprise_is_measured_against_past_tokens_alone(normaliser, chunk):
     check_statistics(SurpriseGate, normaliser, chunk)
-
-
-@pytest.mark.parametrize("normaliser", NORMALISERS)
-@pytest.mark.parametrize("chunk", [1, 3, 9])
-def test_measuring_skips_what_is_not_valid(normaliser, chunk):
-    gate = SurpriseGate(**SURPRISE, normaliser=normaliser).double()
-    raw, valid = raws(), torch.tensor([[0, 1, 1, 0, 0, 1, 0, 0, 0], [1, 1, 0, 1, 1, 1, 1, 1, 0]]).bool()
-    state, found = initial_gate_state(2, raw), []
-    for piece, real in zip(raw.split(chunk, 1), valid.split(chunk, 1), strict=True):
-        surprise, smoothed, state = gate.measure(piece, state, real)
-        found.append(torch.stack([surprise, smoothed], dim=-1))
-    found = torch.cat(found, dim=1)
-    for row in range(2):
-        wanted = gate.measure(raw[row : row + 1, valid[row]], initial_gate_state(1, raw))
-        check_close(found[row, valid[row]], torch.stack(wanted[:2], dim=-1)[0])
-        check_close(GateState(*(part[row : row + 1] for part in state)), wanted[2])
 
 
 def test_the_first_token_is_wholly_surprising_and_a_steady_one_not_at_all():
@@ -70,7 +54,7 @@ def test_settings_may_differ_from_row_to_row(chunk):
         found, _ = kind(**shared).double()(raw[:, :chunk], None, initial_gate_state(2, raw))
         for row, single in enumerate(singles):
             wanted, _ = kind(**single).double()(raw[:1, :chunk], None, initial_gate_state(1, raw))
-            check_close(map_tensors(lambda part, row=row: part[row : row + 1], found), wanted)
+            check_close(map_tree(lambda part, row=row: part[row : row + 1], found), wanted)
 
 
 @pytest.mark.parametrize("heads", [1, 3])

@@ -12,9 +12,10 @@ import torch
 from kernel_runs import CASES, HIDDEN, WIDTH
 from safetensors.torch import load_file, save_file
 
-from titans_mini import ConfigError, MemoryConfig, kernels
-from titans_mini.memory.chunk import Rule, chunk_step
-from titans_mini.memory.fastweights import ACTIVATIONS, initial_weights
+from titans_mini import ConfigError, MemoryConfig
+from titans_mini.memory.chunk import TitansRule, chunk_step
+from titans_mini.memory.fast import kernel
+from titans_mini.memory.mlp import ACTIVATIONS, initial_weights
 from titans_mini.reference import token_loop
 
 ROWS, TOKENS = 2, 9
@@ -99,7 +100,7 @@ def test_the_comparison_would_see_a_wrong_rule(given, outcomes):
 COMPILE = """
 import triton
 from triton.backends.compiler import GPUTarget
-from titans_mini.kernels.recurrence import NORMALISERS, recurrence
+from titans_mini.memory.fast.recurrence import NORMALISERS, recurrence
 for recipe, dtype in ((True, "fp32"), (False, "fp64")):
     signature = dict.fromkeys(("state", "series", "gate", "reads", "trace"), "*" + dtype) | {"tokens": "i32"}
     fixed = dict(H=16, D=8, recipe=recipe, normalise=NORMALISERS["excess"] if recipe else None)
@@ -125,7 +126,7 @@ def test_the_eager_loop_is_the_token_loop(name, given):
 
 def test_without_queries_nothing_is_read(given):
     fast, tokens = kernel_runs.memory(given)
-    reads, after, record = kernels.run(fast, tokens._replace(queries=None), Rule(CASES["excess"].pairing.gate))
+    reads, after, record = kernel.run(fast, tokens._replace(queries=None), TitansRule(CASES["excess"].pairing.gate))
     assert reads is None and record.norm is None and record.raw.shape == (ROWS, TOKENS)
     assert not torch.equal(after.weights[0], fast.weights[0])
 
@@ -144,7 +145,6 @@ BEYOND = {
         fast._replace(weights=tuple(torch.zeros(1, *shape) for shape in ((512, 64), (64, 512)))), tokens, rule,
     ),
     "decay towards zero": lambda fast, tokens, rule: (fast, tokens, rule._replace(origin=fast.weights)),
-    "no mask": lambda fast, tokens, rule: (fast, tokens._replace(valid=tokens.keys[..., 0] > 0), rule),
     "float32 or float64": lambda fast, tokens, rule: (fast, tokens._replace(keys=tokens.keys.half()), rule),
 }  # fmt: skip
 
@@ -153,38 +153,38 @@ BEYOND = {
 @pytest.mark.parametrize("limit", BEYOND)
 def test_what_the_kernel_cannot_run_is_named(limit, given, monkeypatch):
     monkeypatch.setenv("TRITON_INTERPRET", "1")  # any device will do
-    usual = (*kernel_runs.memory(given), Rule(CASES["excess"].pairing.gate))
-    assert kernels.obstacle(*usual) is None
+    usual = (*kernel_runs.memory(given), TitansRule(CASES["excess"].pairing.gate))
+    assert kernel.obstacle(*usual) is None
     unusual = BEYOND[limit](*usual)
-    assert kernels.obstacle(*unusual) == limit
+    assert kernel.obstacle(*unusual) == limit
     with pytest.raises(ConfigError, match=f"backend triton needs: {limit}"), torch.no_grad():
-        kernels.run(*unusual, backend="triton")
+        kernel.run(*unusual, backend="triton")
 
 
 def test_the_device_decides(given, monkeypatch):
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
-    usual = (*kernel_runs.memory(given), Rule(CASES["excess"].pairing.gate))
-    assert kernels.obstacle(*usual) in ("triton is installed", "tensors lie on a CUDA device")
+    usual = (*kernel_runs.memory(given), TitansRule(CASES["excess"].pairing.gate))
+    assert kernel.obstacle(*usual) in ("triton is installed", "tensors lie on a CUDA device")
     with pytest.raises(ConfigError, match="backend must be one of auto, triton, eager"):
-        kernels.run(*usual, backend="cuda")
+        kernel.run(*usual, backend="cuda")
 
 
-@pytest.mark.parametrize("backend", kernels.BACKENDS)
+@pytest.mark.parametrize("backend", kernel.BACKENDS)
 def test_a_gradient_is_refused_in_one_line(backend, given):
     fast, tokens = kernel_runs.memory(given)
-    rule = Rule(CASES["excess"].pairing.gate)
+    rule = TitansRule(CASES["excess"].pairing.gate)
     wanted = tokens._replace(keys=tokens.keys.clone().requires_grad_())
     with pytest.raises(ConfigError, match="no gradient"):
-        kernels.run(fast, wanted, rule, backend=backend)
-    learned = Rule(CASES["learned"].pairing.gate)
+        kernel.run(fast, wanted, rule, backend=backend)
+    learned = TitansRule(CASES["learned"].pairing.gate)
     with pytest.raises(ConfigError, match="no gradient"):
-        kernels.run(fast, tokens, learned, backend=backend)
+        kernel.run(fast, tokens, learned, backend=backend)
 
 
 def test_the_caller_keeps_its_memory(given):
     fast, tokens = kernel_runs.memory(given)
-    rule = Rule(CASES["excess"].pairing.gate)
+    rule = TitansRule(CASES["excess"].pairing.gate)
     before = [weight.clone() for weight in fast.weights]
-    first, again = (kernels.run(fast, tokens, rule) for _ in range(2))
+    first, again = (kernel.run(fast, tokens, rule) for _ in range(2))
     assert all(map(torch.equal, before, fast.weights)) and torch.equal(first[0], again[0])
     assert torch.equal(first[0][:, :1], chunk_step(fast, tokens.split(1)[0], rule)[0])

@@ -1,5 +1,6 @@
-"""NeuralMemory of every kind: causal, row by row, in any parts, blind to padding, trained in every part."""
+"""NeuralMemory of every kind: causal, row by row, in any parts, trained in every part."""
 
+import copy
 import threading
 
 import properties
@@ -9,9 +10,9 @@ from builders import MEMORIES, make_input, make_memory
 from properties import around, check_close, check_same_state, feed
 from torch.nn.functional import silu
 
-from titans_mini import MemoryConfig, NeuralMemory, SurpriseGate
-from titans_mini.memory.fastweights import apply_memory
-from titans_mini.memory.state import map_tensors, tensors
+from titans_mini import ConfigError, ConstantGate, MemoryConfig, NeuralMemory, SurpriseGate
+from titans_mini.memory.mlp import apply_memory
+from titans_mini.memory.tree import map_tree, tensors
 from titans_mini.reference import token_loop
 
 every_memory = pytest.mark.parametrize("kind", MEMORIES)
@@ -32,11 +33,6 @@ def test_any_parts_give_the_same(kind):
     memory = make_memory(**MEMORIES[kind])
     for length in around(memory.config.chunk):
         properties.check_parts(memory, length)
-
-
-@every_memory
-def test_padding_changes_nothing(kind):
-    properties.check_masks(make_memory(**MEMORIES[kind]))
 
 
 @every_memory
@@ -74,13 +70,13 @@ def test_a_state_is_a_value(kind):
 def test_recall_reads_the_current_memory_and_writes_nothing(kind):
     memory = make_memory(**MEMORIES[kind])
     _, state = memory(make_input(6))
-    kept = map_tensors(torch.clone, state)
+    kept = map_tree(torch.clone, state)
     x = make_input(3, seed=2)
     found = memory.recall(x, state)
     assert all(torch.equal(now, before) for now, before in zip(tensors(state), tensors(kept), strict=True))
     queries = memory._project(x, state.conv)[0].queries
     reads = apply_memory(memory.current(state).weights, queries, memory.rule.activation)
-    check_close(found, memory._finish(x, reads, None))
+    check_close(found, memory._finish(x, reads))
     check_close(memory.recall(x[:, :1], state), found[:, :1])
 
 
@@ -109,47 +105,6 @@ def test_frozen_reads_but_writes_nothing(kind):
     second, end = memory.frozen(x[:, 3:], between)
     check_close(torch.cat([first, second], dim=1), out)
     check_close(tensors(end), tensors(after))
-
-
-@pytest.mark.parametrize("kind", ["learned", "excess", "recipe", "constant"])
-@pytest.mark.parametrize("length", [1, 3, 4])
-def test_after_frozen_a_mask_of_ones_is_still_no_mask(kind, length):
-    """The tokens that were only read are in no chunk."""
-    memory, x = make_memory(**MEMORIES[kind]), make_input(9, seed=3)
-    _, state = memory.frozen(make_input(length, seed=2), memory(make_input(6))[1])
-    out, after = memory(x, state)
-    found, found_after = memory(x, state, torch.ones(3, 9, dtype=torch.bool))
-    check_close(found, out)
-    check_close(memory.current(found_after), memory.current(after))
-    assert found_after.tokens_seen.tolist() == after.tokens_seen.tolist()
-
-
-def test_a_padded_state_counts_and_recalls_as_an_unpadded_one():
-    memory = make_memory()
-    x, mask = properties.padded(memory)
-    _, state = memory(x, None, mask)
-    assert state.tokens_seen.tolist() == mask.sum(-1).tolist()
-    _, plain = memory(x[:1, mask[0]])
-    check_close(memory.recall(x[:1], plain)[0], memory.recall(x, state)[0])
-
-
-def test_an_all_true_mask_is_no_mask():
-    memory, x = make_memory(), make_input(11)
-    out, state = memory(x)
-    found, found_state = memory(x, None, torch.ones(3, 11, dtype=torch.bool))
-    check_close(found, out)
-    check_same_state(memory, found_state, state)
-
-
-def test_gradients_under_padding_are_those_without():
-    memory, x = make_memory(), make_input(11, batch=2)
-    mask = torch.ones(2, 11, dtype=torch.bool)
-    mask[0, :3], mask[1, 4:6] = False, False
-    grads = []
-    for outs in ([memory(x, None, mask)[0]], [memory(x[row : row + 1, mask[row]])[0] for row in range(2)]):
-        loss = sum(out.square().sum() for out in outs)
-        grads.append(torch.autograd.grad(loss, list(memory.parameters())))
-    check_close(*grads)
 
 
 def test_gradients_over_parts_are_those_of_one_call():
@@ -215,3 +170,32 @@ def test_the_same_numbers_in_every_grad_mode(kind):
         check_close(out, wanted[0])
         check_same_state(memory, state, wanted[1])
         check_close(recall, recalled)
+
+
+@every_memory
+def test_another_rule_shares_the_parameters_and_leaves_the_memory_alone(kind):
+    memory, x = make_memory(**MEMORIES[kind]), make_input(9)
+    wanted = memory(x)[0]
+    gate = ConstantGate(theta=0.0, eta=0.0, alpha=0.0).double()
+    silent = memory.with_rule(memory.rule._replace(gate=gate))
+    assert torch.equal(memory(x)[0], wanted) and memory.gate is memory.rule.gate and silent.gate is gate
+    shared = {name: value.data_ptr() for name, value in memory.named_parameters() if not name.startswith("gate")}
+    assert {name: value.data_ptr() for name, value in silent.named_parameters()} == shared
+    check_close(silent(x)[1].weights, memory.initial_state(3).weights)
+
+
+def test_a_gate_is_changed_through_the_rule_alone():
+    memory = make_memory()
+    memory.gate = ConstantGate().double()
+    with pytest.raises(ConfigError, match="gate belongs to the rule"):
+        memory(make_input(5))
+
+
+def test_copies_and_files_of_a_whole_module_hold_together(tmp_path):
+    """The rule refers to the gate and, where the memory decays to its start, to the start weights of its own module."""
+    memory, x = make_memory(decay="start"), make_input(9)
+    torch.save(memory, tmp_path / "memory.pt")
+    loaded = torch.load(tmp_path / "memory.pt", weights_only=False)
+    for twin in (copy.deepcopy(memory), loaded):
+        assert twin.rule.gate is twin.gate is not memory.gate and twin.rule.origin is twin.start is not memory.start
+        assert torch.equal(twin(x)[0], memory(x)[0])

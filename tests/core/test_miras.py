@@ -1,19 +1,19 @@
-"""Every combination of the design space: causal, row by row, blind to padding, downhill, finite, trained through."""
+"""Every combination of the design space: causal, row by row, downhill, finite, trained through."""
 
 import itertools
 from collections import defaultdict
 
 import pytest
 import torch
-from miras_properties import CHUNK, check_all, make_scene, run
+from miras_properties import CHUNK, check_all, make_scene, miras_step, run
 from mutants import miras as mutants
 from properties import check_close
 
 from titans_mini import ConfigError
 from titans_mini.memory.chunk import chunk_step
-from titans_mini.memory.state import tensors
+from titans_mini.memory.tree import tensors
 from titans_mini.miras import KNOBS, Combination, MirasConfig, allowed, check, refused
-from titans_mini.miras.general import general_step, miras_step
+from titans_mini.miras.general import general_step
 
 GROUPS: dict[tuple, list[Combination]] = defaultdict(list)  # architecture, retention, algorithm -> all biases, gates
 for combination in allowed():
@@ -24,7 +24,6 @@ HUNTED = {  # a wrong step, and what it is tried on: architecture, retention, al
     mutants.no_write: ("vector", "none", "rmsprop", "l2"),
     mutants.end_of_chunk_read: ("residual", "adaptive", "gd", "yaad"),
     mutants.rows_mixed: ("matrix", "kl", "gd", "probability"),
-    mutants.padding_forgets: ("mlp", "adaptive", "adam", "l2"),
     mutants.values_detached: ("cnn", "elastic", "momentum", "l2"),
     mutants.start_detached: ("matrix", "sigmoid", "multistep", "l2"),
     mutants.noise_shared_by_rows: ("mlp", "privacy", "gd", "l2"),

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from builders import GivenGate
-from miras_properties import WIDTH, make_tokens, play
+from miras_properties import WIDTH, make_tokens, miras_step, play
 from mutants import miras as mutants
 from properties import check_close
 from torch.nn import functional
@@ -14,7 +14,6 @@ from titans_mini.memory.chunk import Tokens
 from titans_mini.miras import PRESETS, MirasConfig, run
 from titans_mini.miras.algorithm import orthogonalise
 from titans_mini.miras.bias import BIASES
-from titans_mini.miras.general import miras_step
 from titans_mini.miras.retention import RETENTIONS
 
 EXACT = MemoryConfig(dim=WIDTH, depth=1, chunk=1, clip=None, expansion=2)

@@ -6,13 +6,12 @@ import sys
 import numpy as np
 import pytest
 import torch
-from miras_properties import WIDTH, make_tokens, play
+from miras_properties import WIDTH, make_tokens, miras_step, play
 from mutants import miras as mutants
 from properties import check_close
 
 from titans_mini import ConfigError, MemoryConfig
 from titans_mini.miras import MirasConfig, MirasMemory, epsilon, run
-from titans_mini.miras.general import miras_step
 from titans_mini.miras.privacy import add_noise, noise_keys
 
 MEMORY = MemoryConfig(dim=WIDTH, depth=2, chunk=2, clip=0.5, expansion=2)
@@ -43,22 +42,22 @@ def test_one_token_moves_the_memory_by_a_bounded_amount():
 
 def test_noise_is_gaussian_and_of_its_own_row_and_token():
     still = (torch.zeros(3, 400, 5, 4).double(), torch.zeros(3, 400, 6).double())
-    noise, keys = add_noise(still, noise_keys(3, 0), 0.5, None)
+    noise, keys = add_noise(still, noise_keys(3, 0), 0.5)
     flat = torch.cat([part.flatten(2) for part in noise], dim=-1)  # (3, 400, 26)
     assert abs(float(flat.mean())) < 0.01 and abs(float(flat.std()) - 0.5) < 0.01
     alike = torch.corrcoef(flat.flatten(1)).fill_diagonal_(0).abs().max(), torch.corrcoef(flat[0]).fill_diagonal_(0)
     assert float(alike[0]) < 0.05 and float(alike[1].abs().max()) < 0.9  # 26 numbers a token
     assert keys[:, 1].tolist() == [400] * 3
-    again, _ = add_noise(still, noise_keys(3, 1), 0.5, None)
+    again, _ = add_noise(still, noise_keys(3, 1), 0.5)
     assert not torch.equal(again[0], noise[0])
 
 
 def test_noise_does_not_depend_on_how_the_stream_is_cut():
     still = (torch.zeros(2, 7, 3).double(),)
-    whole, end = add_noise(still, noise_keys(2, 0), 1.0, None)
+    whole, end = add_noise(still, noise_keys(2, 0), 1.0)
     keys, parts = noise_keys(2, 0), []
     for cut in (slice(0, 1), slice(1, 4), slice(4, 7)):
-        (part,), keys = add_noise((still[0][:, cut],), keys, 1.0, None)
+        (part,), keys = add_noise((still[0][:, cut],), keys, 1.0)
         parts.append(part)
     assert torch.equal(torch.cat(parts, dim=1), whole[0]) and torch.equal(keys, end)
 

@@ -8,7 +8,7 @@ from models import KINDS, check_future, check_parts, check_reach, check_rows, ma
 from torch import nn
 
 from titans_mini import ConfigError, TitansConfig, TitansLM
-from titans_mini.memory.state import tensors
+from titans_mini.memory.tree import tensors
 from titans_mini.models.attention import SlidingWindow, rotate
 
 CHECKS = {"future": check_future, "rows": check_rows, "parts": check_parts, "reach": check_reach}

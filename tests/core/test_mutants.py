@@ -22,7 +22,6 @@ STEPS = {
     steps.momentum_dropped: (properties.check_oracle, dict(length=9)),
     steps.clip_shared_by_the_chunk: (properties.check_oracle, dict(length=4)),
     steps.decays_to_the_chunks_start: (properties.check_oracle, dict(length=9, decay="start")),
-    steps.padding_decays: (properties.check_step_skips, {}),
 }
 GATES = {
     gates.StatisticsOfThePresent: dict(normaliser="excess", chunk=1),
@@ -36,8 +35,6 @@ MEMORIES = {
     memories.DetachedGate: properties.check_reach,
     memories.ForgetsPending: lambda memory: properties.check_parts(memory, length=3),
     memories.ForgetsConvolution: lambda memory: properties.check_parts(memory, length=8),
-    memories.CountsPadding: properties.check_masks,
-    memories.PaddingIsZeros: properties.check_masks,
     memories.WritesInPlace: properties.check_state_is_a_value,
     memories.KeepsState: properties.check_state_is_a_value,
 }

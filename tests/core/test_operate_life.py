@@ -7,8 +7,7 @@ from models import make_model
 from titans_course.studies.incidents import zero_weights
 from titans_mini import MemoryConfig, NeuralMemory, SimulationConfig
 from titans_mini.kept import restore
-from titans_mini.memory.state import tensors
-from titans_mini.memory.tree import named
+from titans_mini.memory.tree import named, tensors
 from titans_mini.operate import (
     LanguageEngine,
     Limits,

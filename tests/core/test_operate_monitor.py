@@ -25,7 +25,7 @@ from titans_course.studies.incidents import (
     zero_weights,
 )
 from titans_mini import ConfigError, SimulationConfig, simulate
-from titans_mini.memory.state import tensors
+from titans_mini.memory.tree import tensors
 from titans_mini.operate import (
     ALARMS,
     Event,

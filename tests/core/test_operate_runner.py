@@ -12,7 +12,7 @@ from models import VARIANTS, make_ids, make_model
 
 from titans_course.studies.incidents import broken_weight
 from titans_mini import ConfigError
-from titans_mini.memory.state import tensors
+from titans_mini.memory.tree import tensors
 from titans_mini.operate import (
     LanguageEngine,
     MemoryEngine,

@@ -9,15 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from builders import make_memory
 from drills.processes import Child, run_with_file_limit, save_forever, small_engine, start
 from models import KINDS, make_ids, make_model
 
 from titans_mini.config import ConfigError
 from titans_mini.files import write_whole
-from titans_mini.kept import encode_state, restore
-from titans_mini.memory.state import tensors
-from titans_mini.memory.tree import named
+from titans_mini.kept import encode_state
+from titans_mini.memory.tree import named, tensors
 from titans_mini.operate import (
     LanguageEngine,
     MemoryEngine,
@@ -58,14 +56,6 @@ def test_every_models_state_comes_back_bit_by_bit(kind, tmp_path):
         back = store.load(store.save(state))
         assert type(back) is type(state) and same(back, state)
         assert torch.equal(*(lm(make_ids(9, rows=1, seed=2), part)[0] for part in (state, back)))
-
-
-def test_pending_tokens_with_padding_come_back():
-    memory = make_memory()
-    mask = torch.tensor([[True] * 6, [True] * 3 + [False] * 3])
-    state = memory(torch.randn(2, 6, 8).double(), mask=mask)[1]
-    assert state.pending.valid is not None
-    assert same(restore(named(state), memory.initial_state(2)), state)
 
 
 def test_the_recipes_stream_comes_back(tmp_path):

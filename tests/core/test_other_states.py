@@ -9,7 +9,7 @@ from properties import check_close
 from torch import Tensor
 
 from titans_mini import ConfigError, TitansConfig, TitansLM
-from titans_mini.memory.state import map_tensors, tensors
+from titans_mini.memory.tree import map_tree, tensors
 from titans_mini.miras import PRESETS, MirasMemory
 from titans_mini.models.generate import generate
 
@@ -38,10 +38,10 @@ def test_a_state_of_another_dtype_device_or_kind_is_refused():
     memory, x = make_memory(), make_input(5)
     _, state = memory(x)
     wrong = {
-        "another dtype: state.conv must be torch.float64, not torch.float32": map_tensors(
+        "another dtype: state.conv must be torch.float64, not torch.float32": map_tree(
             lambda part: part.float() if part.is_floating_point() else part, state
         ),
-        "another device: state.chunk must be cpu, not meta": map_tensors(lambda part: part.to("meta"), state),
+        "another device: state.chunk must be cpu, not meta": map_tree(lambda part: part.to("meta"), state),
         "state must be a MemoryState, not a tuple": tuple(state),
         "state must be a MemoryState, not a Tensor": x,
         "state.conv must be a tensor, not NoneType": state._replace(conv=None),
@@ -150,7 +150,7 @@ def test_a_state_made_under_inference_mode_can_be_trained_on_from():
         x = make_input(70, seed=2)
     _, plain = memory(make_input(6))
     gradients = []
-    for state, given in ((made, x), (map_tensors(Tensor.detach, plain), make_input(70, seed=2))):
+    for state, given in ((made, x), (map_tree(Tensor.detach, plain), make_input(70, seed=2))):
         memory.zero_grad()
         sum(
             (memory(given, state)[0], memory.recall(given, state), memory.frozen(given, state)[0])

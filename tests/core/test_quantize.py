@@ -7,10 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from titans_mini import ConfigError, TitansConfig, TitansLM
-from titans_mini.memory.state import tensors
+from titans_mini.memory.tree import tensors
 from titans_mini.quantize import (
     LIMITS,
-    READERS,
     QuantizedMemory,
     compress,
     dequantize,
@@ -18,8 +17,6 @@ from titans_mini.quantize import (
     pack_pairs,
     quantize,
     quantized_model,
-    read_latencies,
-    report,
     restore,
     step,
     unpack_pairs,
@@ -220,23 +217,6 @@ def test_a_trained_model_recalls_in_eight_bits_and_less_well_in_four(monkeypatch
     assert evaluate(quantized_model(lm, "int8"), "recall", 16, rows=16)["accuracy"] < full["accuracy"] - 0.1
 
 
-def test_the_report_has_a_row_for_each_kind():
-    table = report(load_model("recall-lmm"), "recall", 8, rows=4, repeats=1)
-    assert [row["weights"] for row in table] == ["fp32", "int8", "int4"]
-    assert [row["bytes"] for row in table] == [262144, 65536 + 2560, 32768 + 2560]  # 2 layers, 64 -> 256 -> 64
-    assert table[0]["change_on"] == table[0]["change_frozen"] == 0
-    assert all(row["latency_on_us"] > 0 and row["latency_frozen_us"] > 0 for row in table)
-
-
-def test_every_way_of_reading_gives_the_product():
-    weight, x = torch.randn(2, 32, 32, generator=torch.Generator().manual_seed(0))
-    wanted = x[:1] @ weight.T
-    errors = {name: (reader(weight, x[:1])() - wanted).norm() / wanted.norm() for name, reader in READERS.items()}
-    assert errors["fp32"] == 0 and errors["int8, restored"] < 0.01 and errors["int4, restored"] < 0.2
-    assert errors["bf16"] < 0.02 and errors["int8, bf16 kernel"] < 0.02
-    assert read_latencies(8, repeats=1, readers=["fp32", "int8, bf16 kernel"]).keys() == {"fp32", "int8, bf16 kernel"}
-
-
 @pytest.mark.parametrize(
     ("call", "name"),
     [
@@ -244,11 +224,6 @@ def test_every_way_of_reading_gives_the_product():
         (lambda: compress(make_lm().initial_state(1), "fp8"), "kind"),
         (lambda: quantized_model(make_lm(), "int3"), "kind"),
         (lambda: compress((1, 2)), "state"),
-        (lambda: report(make_lm(), "recall", 8), "task"),
-        (lambda: report(make_lm(), "nothing", 8), "task"),
-        (lambda: report(make_lm(), "recall", 8, repeats=0), "repeats"),
-        (lambda: read_latencies(0), "dim"),
-        (lambda: read_latencies(8, readers=["fp7"]), "readers"),
     ],
 )
 def test_bad_input_names_the_setting(call, name):

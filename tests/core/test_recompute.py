@@ -6,7 +6,7 @@ from builders import MEMORIES, make_input, make_memory
 from properties import check_close, feed
 
 from titans_mini import DivergenceError
-from titans_mini.memory.state import map_tensors, tensors
+from titans_mini.memory.tree import map_tree, tensors
 
 every_memory = pytest.mark.parametrize("kind", MEMORIES)
 
@@ -14,7 +14,7 @@ every_memory = pytest.mark.parametrize("kind", MEMORIES)
 def gradients(memory, x, state, parts: int):
     """Of a loss on outputs and end state, in the input, the floats of the start state, and every parameter."""
     x = x.clone().requires_grad_()
-    state = map_tensors(lambda tensor: tensor.clone().requires_grad_(tensor.is_floating_point()), state)
+    state = map_tree(lambda tensor: tensor.clone().requires_grad_(tensor.is_floating_point()), state)
     out, end = feed(memory, x.split(parts, dim=1), state)
     weigh = torch.linspace(0.5, 1.5, out.numel(), dtype=out.dtype).view_as(out)
     loss = (out * weigh).sin().sum() + sum(tensor.sin().sum() for tensor in tensors(end) if tensor.requires_grad)
@@ -29,7 +29,7 @@ def test_gradients_are_those_of_a_graph_that_is_kept(kind, before):
     block = memory.block * memory.config.chunk
     x = make_input(before + 2 * block + memory.config.chunk + 1)
     state = memory(x[:, :before])[1] if before else memory.initial_state(len(x))
-    state = map_tensors(torch.Tensor.detach, state)
+    state = map_tree(torch.Tensor.detach, state)
     out, found = gradients(memory, x[:, before:], state, parts=x.shape[1])
     wanted_out, wanted = gradients(memory, x[:, before:], state, parts=block - before)  # no call has two blocks
     check_close(out, wanted_out)

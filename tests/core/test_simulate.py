@@ -12,7 +12,7 @@ from titans_mini import ConfigError, MemoryConfig, SimulationConfig, simulate, s
 from titans_mini.config import DECAY_NAMES, NORMALISER_NAMES, SCENARIO_NAMES
 from titans_mini.data import Stream, make_stream
 from titans_mini.data.encode import encode
-from titans_mini.memory.fastweights import initial_weights
+from titans_mini.memory.mlp import initial_weights
 from titans_mini.reference import RecipeGate, token_loop
 from titans_mini.simulation import count_groups, run_stream, start_fast
 from titans_mini.trace import COLUMNS

@@ -9,11 +9,11 @@ from properties import check_close
 
 from titans_mini import SurpriseGate
 from titans_mini.config import ACTIVATION_NAMES, DECAY_NAMES
-from titans_mini.memory.chunk import Fast, Rule, Tokens, run_chunks
-from titans_mini.memory.fastweights import ACTIVATIONS
+from titans_mini.memory.chunk import Fast, TitansRule, Tokens, run_chunks
+from titans_mini.memory.fast.single import run_single
 from titans_mini.memory.gates import NORMALISERS
-from titans_mini.memory.single import run_single
-from titans_mini.memory.state import join, tensors
+from titans_mini.memory.mlp import ACTIVATIONS
+from titans_mini.memory.tree import join, tensors
 
 LENGTH = 12
 
@@ -25,7 +25,7 @@ def first_row(depth: int = 2) -> tuple[Fast, Tokens]:
     return fresh(weights), Tokens(keys, values)
 
 
-def check(rule: Rule, depth: int = 2) -> None:
+def check(rule: TitansRule, depth: int = 2) -> None:
     """Memory and record after all tokens, against chunks of one token."""
     fast, tokens = first_row(depth)
     found = run_single(fast, tokens, rule)
@@ -41,17 +41,19 @@ def gate(normaliser: str = "excess") -> SurpriseGate:
 @pytest.mark.parametrize(("depth", "activation"), [*product((1, 2, 3, 4), ACTIVATION_NAMES)])
 def test_it_is_chunks_of_one_token_for_every_memory(depth, activation, clip, decay):
     start = tuple(weight[:1].detach() for weight in make_stream(1, depth=depth, seed=2).weights)
-    check(Rule(gate(), ACTIVATIONS[activation], clip, norms=True, origin=start if decay == "start" else None), depth)
+    check(
+        TitansRule(gate(), ACTIVATIONS[activation], clip, norms=True, origin=start if decay == "start" else None), depth
+    )
 
 
 @pytest.mark.parametrize("normaliser", NORMALISERS)
 def test_it_is_chunks_of_one_token_for_every_normaliser(normaliser):
-    check(Rule(gate(normaliser), norms=True))
+    check(TitansRule(gate(normaliser), norms=True))
 
 
 def test_a_stream_in_parts_is_the_stream():
     fast, tokens = first_row()
-    rule = Rule(gate(), norms=True)
+    rule = TitansRule(gate(), norms=True)
     whole = run_single(fast, tokens, rule)
     records = []
     for part in tokens.split(5):
@@ -63,7 +65,7 @@ def test_a_stream_in_parts_is_the_stream():
 def test_the_memory_that_is_given_stays_as_it_was():
     fast, tokens = first_row()
     before = [weight.clone() for weight in fast.weights]
-    after, _ = run_single(fast, tokens, Rule(gate(), norms=True))
+    after, _ = run_single(fast, tokens, TitansRule(gate(), norms=True))
     assert all(map(torch.equal, fast.weights, before))
     assert not any(map(torch.equal, after.weights, before))
 
@@ -71,7 +73,7 @@ def test_the_memory_that_is_given_stays_as_it_was():
 def test_what_leaves_the_range_of_numbers_is_recorded_as_such():
     fast, tokens = first_row()
     wild = SurpriseGate(**{**SURPRISE, "eta": 1e6}).double()
-    _, record = run_single(fast, tokens, Rule(wild, norms=True))
+    _, record = run_single(fast, tokens, TitansRule(wild, norms=True))
     assert record.raw[0, 0].isfinite()
     assert not record.norm[0, -1].isfinite()
     assert record.raw[0, -1].isnan()

@@ -1,6 +1,7 @@
 """States are values: they go through a file and a fresh process bit for bit, and helpers move rows' tokens about."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import asdict
@@ -9,12 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 from builders import MEMORIES, make_input, make_memory
-from properties import padded
 from safetensors.torch import load_file, save_file
 
 from titans_mini import MemoryState
 from titans_mini.memory.gates import GateState
-from titans_mini.memory.state import Pending, choose, front, map_tensors, pack, take, tensors
+from titans_mini.memory.state import Pending
+from titans_mini.memory.tree import map_tree, tensors
 
 
 def flatten(state: MemoryState) -> dict[str, torch.Tensor]:
@@ -52,16 +53,15 @@ def go_on(folder: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["learned", "recipe", "excess"])
-@pytest.mark.parametrize("masked", [False, True])
-def test_a_fresh_process_goes_on_bit_for_bit(tmp_path, kind, masked):
+def test_a_fresh_process_goes_on_bit_for_bit(tmp_path, kind):
     memory = make_memory(**MEMORIES[kind])
-    x, mask = padded(memory)
-    _, state = memory(x, None, mask if masked else None)
+    _, state = memory(make_input(2 * memory.config.chunk + 3, batch=5))
     save_file(flatten(state), tmp_path / "state.safetensors")
     save_file(memory.state_dict(), tmp_path / "module.safetensors")
     (tmp_path / "config.json").write_text(json.dumps(asdict(memory.config)))
     code = f"import pathlib, test_state; test_state.go_on(pathlib.Path({str(tmp_path)!r}), {kind!r})"
-    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=True)
+    places = {"PYTHONPATH": os.pathsep.join([str(folder) for folder in Path(__file__).parents[:2]] + sys.path)}
+    subprocess.run([sys.executable, "-c", code], env=os.environ | places, check=True)
     out, after = memory(make_input(9, batch=5, seed=2), state)
     wanted, found = {"out": out, **flatten(after)}, load_file(tmp_path / "after.safetensors")
     assert found.keys() == wanted.keys()
@@ -106,25 +106,8 @@ def test_a_module_keeps_no_state():
     assert all(torch.equal(value, buffers[name]) for name, value in memory.state_dict().items())
 
 
-def test_pack_moves_valid_tokens_to_the_front_in_order():
-    valid = torch.tensor([[False, True, False, True], [True, True, True, False], [False] * 4])
-    packed = pack(torch.arange(12).view(3, 4), valid)
-    assert [row[:count].tolist() for row, count in zip(packed, (2, 3, 0), strict=True)] == [[1, 3], [4, 5, 6], []]
-    assert sorted(packed[2].tolist()) == [8, 9, 10, 11]
-
-
-def test_take_front_and_choose_work_row_by_row():
-    series = torch.arange(12).view(2, 3, 2)
-    assert take(series, torch.tensor([[2, 0], [1, 1]])).tolist() == [[[4, 5], [0, 1]], [[8, 9], [8, 9]]]
-    assert front(torch.tensor([0, 2, 3]), 3).tolist() == [[False] * 3, [True, True, False], [True] * 3]
-    yes, no = (torch.ones(2, 1), (torch.ones(2, 2, 2),)), (torch.zeros(2, 1), (torch.zeros(2, 2, 2),))
-    column, (cube,) = choose(torch.tensor([True, False]), yes, no)
-    assert column.tolist() == [[1], [0]]
-    assert cube.tolist() == [[[1, 1], [1, 1]], [[0, 0], [0, 0]]]
-
-
 def test_map_tensors_keeps_names_and_none():
-    pending = Pending(*torch.ones(3, 1, 1, 1), None)
-    doubled = map_tensors(lambda tensor: tensor * 2, (pending, [pending.keys]))
-    assert isinstance(doubled[0], Pending) and doubled[0].valid is None and isinstance(doubled[1], list)
+    pending = Pending(*torch.ones(3, 1, 1, 1))
+    doubled = map_tree(lambda tensor: tensor * 2, (pending, [pending.keys], None))
+    assert isinstance(doubled[0], Pending) and doubled[2] is None and isinstance(doubled[1], list)
     assert [tensor.item() for tensor in tensors(doubled)] == [2, 2, 2, 2]

@@ -19,7 +19,7 @@ from titans_mini import stream as streams
 from titans_mini.cli import main
 from titans_mini.cli.stream import add_stream
 from titans_mini.kept import encode_state
-from titans_mini.memory.state import tensors
+from titans_mini.memory.tree import tensors
 from titans_mini.source import Source
 from titans_mini.stopping import Terminated
 from titans_mini.stream import PLANTS, SNAPSHOT, Reader, StreamConfig, make_fact, make_piece, peak_memory, slope

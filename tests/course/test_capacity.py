@@ -5,7 +5,7 @@ import torch
 
 from titans_course.studies.capacity import best_matrix, best_two_layers, random_pairs, read_once, recall_by_age
 from titans_mini.config import MemoryConfig
-from titans_mini.memory.fastweights import initial_weights
+from titans_mini.memory.mlp import initial_weights
 
 
 def test_pairs_are_seeded_and_of_length_one():

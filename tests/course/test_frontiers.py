@@ -13,7 +13,6 @@ from titans_course.studies.frontiers import (
     TALK,
     TAUS,
     Known,
-    RoundedMemory,
     ask,
     best_tau,
     earn,
@@ -25,9 +24,9 @@ from titans_course.studies.frontiers import (
     tell,
 )
 from titans_mini import ConfigError
-from titans_mini.memory.state import tensors
+from titans_mini.memory.tree import tensors
 from titans_mini.operate import LanguageEngine
-from titans_mini.quantize import QuantizedMemory, dequantize, quantize
+from titans_mini.quantize import QuantizedMemory, dequantize, quantize, rounded
 from titans_mini.training.checkpoint import load_model
 from titans_mini.training.tasks import RECALL_FILLER, RECALL_KEYS, RECALL_VALUES
 
@@ -82,7 +81,7 @@ def test_bytes_are_those_counted_by_hand():
 def test_a_memory_is_rounded_at_its_chunks(bits, per):
     memory = make_memory()
     x = make_input(2 * memory.config.chunk + 1)
-    said, state = RoundedMemory(memory, bits, per)(x)
+    said, state = rounded(memory, lambda weight: round_weights(weight, bits, per))(x)
     for weight in state.weights:
         assert torch.equal(round_weights(weight, bits, per), weight)
     same = torch.allclose(said, QuantizedMemory(memory, "int8")(x)[0], atol=1e-12)

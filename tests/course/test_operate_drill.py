@@ -11,7 +11,7 @@ from titans_course.studies.drill import Drill, DrillConfig, clean_drill, delays,
 from titans_course.studies.incidents import STREAM_INCIDENTS, scaled_weight
 from titans_course.studies.rounding import bits_ahead, recall_of, rounded
 from titans_mini import ConfigError, SimulationConfig, TitansConfig, TitansLM, simulate
-from titans_mini.memory.state import tensors
+from titans_mini.memory.tree import tensors
 from titans_mini.operate import Event, Limits, MemoryEngine, RecipeEngine, RunConfig, Runner, SnapshotError
 from titans_mini.operate.engine import LanguageEngine
 from titans_mini.training.tasks import text_bytes

@@ -17,7 +17,7 @@ from titans_course.studies.parallel import resized as with_chunk
 from titans_course.studies.rules import SEEDS, SeedRange
 from titans_course.studies.streams import make_pairs
 from titans_mini import ConfigError, MemoryConfig, TitansConfig, TitansLM
-from titans_mini.memory.fastweights import ACTIVATIONS, gradients, initial_weights
+from titans_mini.memory.mlp import ACTIVATIONS, gradients, initial_weights
 from titans_mini.reference import token_loop
 
 CONFIGS = {

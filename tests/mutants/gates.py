@@ -8,7 +8,7 @@ from titans_mini import SurpriseGate
 class StatisticsOfThePresent(SurpriseGate):
     """Judges a token by statistics that hold the token itself."""
 
-    def measure(self, raw, state, valid=None):
+    def measure(self, raw, state):
         found = []
         for token in raw.split(1, dim=1):
             after = super().measure(token, state)[2]
@@ -21,7 +21,7 @@ class StatisticsOfThePresent(SurpriseGate):
 class StatisticsOfTheChunk(SurpriseGate):
     """Judges every token of a chunk by the statistics at the chunk's end."""
 
-    def measure(self, raw, state, valid=None):
+    def measure(self, raw, state):
         after = super().measure(raw, state)[2]
         surprise, smoothed, _ = super().measure(raw, after._replace(smoothed=state.smoothed))
         return surprise, smoothed, after._replace(smoothed=smoothed[:, -1:])

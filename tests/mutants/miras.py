@@ -3,7 +3,7 @@
 import torch
 
 from titans_mini.miras.algorithm import ALGORITHMS, Algorithm, _at_start, _descend
-from titans_mini.miras.general import answer, general_step
+from titans_mini.miras.general import general_step
 
 
 def _with_update(rule, change):
@@ -29,20 +29,12 @@ def no_write(fast, tokens, rule):
 def end_of_chunk_read(fast, tokens, rule):
     """Answers every query by the memory after the chunk's last write."""
     _, after, record = general_step(fast, tokens, rule)
-    return answer(after.weights, tokens.queries, rule), after, record
+    return rule.answer(after.weights, tokens.queries), after, record
 
 
 def rows_mixed(fast, tokens, rule):
     """One update for all rows: their mean."""
     return general_step(fast, tokens, _with_update(rule, lambda moved: moved.mean(0, keepdim=True).expand_as(moved)))
-
-
-def padding_forgets(fast, tokens, rule):
-    """Writes nothing for padding, yet lets the step count and the decay go on."""
-    if tokens.valid is None:
-        return general_step(fast, tokens, rule)
-    silent = torch.where(tokens.valid.unsqueeze(-1), tokens.values, 0.0)
-    return general_step(fast, tokens._replace(values=silent, valid=None), rule)
 
 
 def values_detached(fast, tokens, rule):

@@ -4,7 +4,7 @@ import torch
 from builders import Changed
 
 from titans_mini.memory.chunk import chunk_step
-from titans_mini.memory.fastweights import apply_memory
+from titans_mini.memory.mlp import apply_memory
 
 
 def _changed(rule, **changes):
@@ -64,14 +64,6 @@ def momentum_dropped(fast, tokens, rule):
 def clip_shared_by_the_chunk(fast, tokens, rule):
     """Bounds the chunk's tokens together, so that a step depends on how many tokens share its chunk."""
     return chunk_step(fast, tokens, rule._replace(clip=rule.clip / tokens.keys.shape[1]))
-
-
-def padding_decays(fast, tokens, rule):
-    """Writes nothing for padding, yet forgets there, drops momentum and measures it."""
-    if tokens.valid is None:
-        return chunk_step(fast, tokens, rule)
-    silent = _changed(rule, theta=lambda theta: theta * tokens.valid)
-    return chunk_step(fast, tokens._replace(valid=None), silent)
 
 
 def decays_to_the_chunks_start(fast, tokens, rule):

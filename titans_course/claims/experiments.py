@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from titans_mini.messages import Message
-from titans_mini.quantize import LIMITS, read_latencies, report
+from titans_mini.quantize import LIMITS
 from titans_mini.threads import one_thread
 from titans_mini.timing import seconds
 from titans_mini.training.checkpoint import load_model
 from titans_mini.training.tasks import dna_bases
 
 from ..reward import FOR_TAU, UNSEEN, RewardConfig, greedy, play, threshold, train_policy
+from ..studies.latency import read_latencies, report
 from ..studies.next_base import MODEL, build, fit, held_out_bits, markov_bits, swap
 from .claim import MIRAS, Claim, Judged, Way
 from .finding import UNTESTED, Figures, Size, Spread, grade, spreads
@@ -19,7 +20,7 @@ FASTER = -0.35  # change of latency; recipe: section 6
 TAUS = tuple(index / 10 for index in range(1, 10))  # of which a fixed gate has the best
 EPISODES = 128  # in which a gate is judged
 MODES = ("on", "frozen")  # the memory writes the token, or only reads
-WAYS = {  # key of a figure -> a way of reading, see quantize.READERS
+WAYS = {  # key of a figure -> a way of reading, see studies.latency.READERS
     "bf16": "bf16",
     "int8_restored": "int8, restored",
     "int4_restored": "int4, restored",

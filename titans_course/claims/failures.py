@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from titans_mini.config import MemoryConfig, SimulationConfig
-from titans_mini.memory.state import tensors
+from titans_mini.memory.tree import tensors
 from titans_mini.messages import Message
 from titans_mini.operate import RecipeEngine
 from titans_mini.threads import one_thread

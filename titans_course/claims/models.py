@@ -103,9 +103,9 @@ class TiedGate(nn.Module):
         super().__init__()
         self.gate, self.lam, self.features = gate, lam, gate.features
 
-    def forward(self, raw, features, state, valid=None):
+    def forward(self, raw, features, state):
         """As the gate's own, with another alpha."""
-        gates, state = self.gate(raw, features, state, valid)
+        gates, state = self.gate(raw, features, state)
         alpha = self.lam * (1 - gates.g_write)
         return gates._replace(alpha=alpha, g_forget=1 - gates.g_write), state
 
@@ -131,7 +131,8 @@ def tie(lm: TitansLM, lam: float) -> TitansLM:
     """A copy whose gates are tied."""
     lm = copy.deepcopy(lm)
     for layer in lm.layers:
-        layer.mixer.memory.gate = TiedGate(layer.mixer.memory.gate, lam)
+        memory = layer.mixer.memory
+        layer.mixer.memory = memory.with_rule(memory.rule._replace(gate=TiedGate(memory.gate, lam)))
     return lm
 
 

@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from titans_mini.config import MemoryConfig
-from titans_mini.memory.chunk import Fast, Rule, Tokens, run_chunks
-from titans_mini.memory.fastweights import apply_memory, initial_weights
+from titans_mini.memory.chunk import Fast, TitansRule, Tokens, run_chunks
 from titans_mini.memory.gates import ConstantGate, initial_gate_state
+from titans_mini.memory.mlp import apply_memory, initial_weights
 from titans_mini.messages import Message
 from titans_mini.models.model import TitansLM
 from titans_mini.threads import one_thread
@@ -78,7 +78,7 @@ def memory_error(keys: Tensor, values: Tensor, asked: Tensor, noisy: Tensor, see
     codes = normalize(torch.randn(VALUES, WIDTH, generator=torch.Generator().manual_seed(seed)), dim=1)
     shares = []
     for theta in THETAS:
-        rule = Rule(ConstantGate(theta=theta, eta=0.0, alpha=0.0), clip=1.0)
+        rule = TitansRule(ConstantGate(theta=theta, eta=0.0, alpha=0.0), clip=1.0)
         weights = initial_weights(MemoryConfig(dim=WIDTH), torch.Generator().manual_seed(seed))
         weights = tuple(layer.reshape(1, *layer.shape[-2:]) for layer in weights)
         fast = Fast(weights, tuple(map(torch.zeros_like, weights)), initial_gate_state(1, weights[0]))

@@ -14,8 +14,7 @@ import numpy as np
 
 from titans_mini.config import MemoryConfig
 from titans_mini.messages import Message
-from titans_mini.miras.config import MirasConfig
-from titans_mini.miras.presets import PRESETS
+from titans_mini.miras.config import PRESETS, MirasConfig
 
 from ..studies.rules import read_streams, recall
 from ..studies.streams import Pairs, make_pairs

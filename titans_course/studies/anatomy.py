@@ -16,8 +16,8 @@ from titans_mini.data import Stream, make_stream
 from titans_mini.defaults import plain_defaults
 from titans_mini.errors import check_integer, check_number
 from titans_mini.memory.chunk import Fast, Tokens, chunk_step
-from titans_mini.memory.fastweights import ACTIVATIONS, Activation, apply_memory, gradients, weight_norm
 from titans_mini.memory.gates import ConstantGate
+from titans_mini.memory.mlp import ACTIVATIONS, Activation, apply_memory, gradients, weight_norm
 from titans_mini.simulation import make_rule, run_stream, start_fast
 
 

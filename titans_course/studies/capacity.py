@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from titans_mini.config import MemoryConfig
-from titans_mini.memory.chunk import Fast, Rule, Tokens, run_chunks
-from titans_mini.memory.fastweights import ACTIVATIONS, Weights, apply_memory, initial_weights
+from titans_mini.memory.chunk import Fast, TitansRule, Tokens, run_chunks
 from titans_mini.memory.gates import ConstantGate, initial_gate_state
+from titans_mini.memory.mlp import ACTIVATIONS, Weights, apply_memory, initial_weights
 
 SILU = ACTIVATIONS["silu"]
 
@@ -66,7 +66,7 @@ def _read(weights: Weights, count: int, theta: float, alpha: float = 0.0) -> tup
     rows, _, dim = weights[0].shape
     keys, values = map(torch.stack, zip(*(random_pairs(count, dim, seed) for seed in range(rows)), strict=True))
     fast = Fast(weights, tuple(map(torch.zeros_like, weights)), initial_gate_state(rows, weights[0]))
-    rule = Rule(ConstantGate(theta=theta, eta=0.0, alpha=alpha), SILU)
+    rule = TitansRule(ConstantGate(theta=theta, eta=0.0, alpha=alpha), SILU)
     _, fast, _ = run_chunks(fast, Tokens(keys, values), rule, 1)
     return fast.weights, keys, values
 

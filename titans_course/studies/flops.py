@@ -11,7 +11,7 @@ tokens, with P = sum of o i over the layers' matrices (o outputs, i inputs) of o
 from __future__ import annotations
 
 from titans_mini.config import MemoryConfig
-from titans_mini.memory.fastweights import layer_shapes
+from titans_mini.memory.mlp import layer_shapes
 
 
 def chunk_flops(config: MemoryConfig, tokens: int) -> dict[str, int]:

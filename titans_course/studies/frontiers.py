@@ -14,12 +14,10 @@ import torch
 from torch import Tensor
 
 from titans_mini.errors import check_choice, check_integer, check_number
-from titans_mini.memory import NeuralMemory
-from titans_mini.memory.fastweights import Weights
-from titans_mini.memory.state import map_tensors
+from titans_mini.memory.tree import map_tree
 from titans_mini.models.model import ModelState, TitansLM
 from titans_mini.operate.engine import LanguageEngine
-from titans_mini.quantize import QuantizedMemory, quantized_model
+from titans_mini.quantize import rounded_model as model_of_rounded_memories
 from titans_mini.threads import one_thread
 from titans_mini.training.tasks import RECALL_KEYS, RECALL_PAIRS, RECALL_VALUES, recall_filler, recall_pairs
 
@@ -65,24 +63,10 @@ def rounded_bytes(shape: tuple[int, ...], bits: int, per: str = "row") -> int:
     return rows * -(-columns * bits // 8) + (0 if bits == FULL else 4 * scales)
 
 
-class RoundedMemory(QuantizedMemory):
-    """As QuantizedMemory, in any number of bits and either way to share a scale."""
-
-    def __init__(self, memory: NeuralMemory, bits: int, per: str = "row") -> None:
-        super().__init__(memory)
-        self.bits, self.per = bits, check_choice("per", per, SHARED)
-
-    def _round(self, weights: Weights) -> Weights:
-        return tuple(round_weights(weight, self.bits, self.per) for weight in weights)
-
-
 def rounded_model(lm: TitansLM, bits: int, per: str = "row") -> TitansLM:
     """A copy of `lm` whose memories rest in `bits` bits between chunks; 32 rounds nothing."""
-    lm = quantized_model(lm)
-    for layer in lm.layers:
-        if isinstance(getattr(layer.mixer, "memory", None), QuantizedMemory):
-            layer.mixer.memory = RoundedMemory(layer.mixer.memory, bits, per)
-    return lm
+    check_choice("per", per, SHARED)
+    return model_of_rounded_memories(lm, lambda weight: round_weights(weight, bits, per))
 
 
 def tell(engine: LanguageEngine, state: ModelState, facts: Mapping[int, int], *, talk: int = TALK) -> ModelState:
@@ -203,5 +187,5 @@ def _repeated(episode: Episode, times: int) -> Episode:
     def repeat(part: Tensor) -> Tensor:
         return part.repeat(times, *[1] * (part.dim() - 1))
 
-    parts = {name: map_tensors(repeat, part) for name, part in episode._asdict().items() if name != "place"}
+    parts = {name: map_tree(repeat, part) for name, part in episode._asdict().items() if name != "place"}
     return episode._replace(**parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from titans_mini.errors import ConfigError
-from titans_mini.memory.fastweights import count_weights
+from titans_mini.memory.mlp import count_weights
 from titans_mini.trace import WRITE_LEVEL, Trace
 
 STEP_WINDOW = 300  # tokens after an event in which the gate is expected to open

@@ -90,8 +90,8 @@ def frozen(model: nn.Module) -> nn.Module:
     """A copy whose memory does not write: it answers with its trained start weights."""
     model = copy.deepcopy(model)
     memory = model.memory
-    memory.miras = replace(memory.miras, gate="constant", theta=0.0, alpha=0.0)
-    memory.gate = make_gate(memory.config, memory.miras)
+    silent = replace(memory.rule.miras, gate="constant", theta=0.0, alpha=0.0)
+    model.memory = memory.with_rule(memory.rule._replace(gate=make_gate(memory.config, silent)))
     return model
 
 

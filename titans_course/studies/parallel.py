@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from titans_mini.config import MemoryConfig
-from titans_mini.memory.chunk import Fast, Rule, Tokens, chunk_step, coefficients, run_chunks
-from titans_mini.memory.fastweights import ACTIVATIONS, count_weights, initial_weights, layer_shapes
+from titans_mini.memory.chunk import Fast, TitansRule, Tokens, chunk_step, coefficients, run_chunks
 from titans_mini.memory.gates import ConstantGate, Gates, SurpriseGate, initial_gate_state
+from titans_mini.memory.mlp import ACTIVATIONS, count_weights, initial_weights, layer_shapes
 from titans_mini.memory.scan import decay_matrix
 from titans_mini.models.model import TitansLM
 
@@ -71,7 +71,7 @@ def one_chunk(config: MemoryConfig, tokens: int) -> Callable[[], object]:
     fast = Fast(weights, tuple(map(torch.zeros_like, weights)), initial_gate_state(config.heads, weights[0].detach()))
     series = torch.randn(3, config.heads, tokens, config.head_dim, generator=random)
     gate = ConstantGate() if config.gate == "learned" else SurpriseGate()
-    return partial(chunk_step, fast, Tokens(*series), Rule(gate, ACTIVATIONS[config.activation], config.clip))
+    return partial(chunk_step, fast, Tokens(*series), TitansRule(gate, ACTIVATIONS[config.activation], config.clip))
 
 
 class _Watch(TorchDispatchMode):
@@ -134,7 +134,7 @@ def read_in_chunks(chunk: int, theta: float, *, depth=1, pairs=8, dim=16, tokens
     drawn = [initial_weights(MemoryConfig(dim=dim, depth=depth), torch.Generator().manual_seed(s)) for s in SEEDS]
     weights = tuple(torch.cat(layer).double() for layer in zip(*drawn, strict=True))  # per layer (seeds, o, i)
     fast = Fast(weights, tuple(map(torch.zeros_like, weights)), initial_gate_state(len(SEEDS), weights[0]))
-    rule = Rule(ConstantGate(theta=theta, eta=0.0, alpha=0.0).double())
+    rule = TitansRule(ConstantGate(theta=theta, eta=0.0, alpha=0.0).double())
     reads, _, record = run_chunks(fast, Tokens(keys[:, :-1], values[:, :-1], keys[:, 1:]), rule, chunk)
     sizes = values.square().sum(-1)  # (seeds, tokens + 1)
     error = (reads - values[:, 1:]).square().sum((-1, -2))

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from titans_mini.data.encode import CONTEXT
 from titans_mini.errors import ConfigError
-from titans_mini.memory.fastweights import ACTIVATIONS, Weights, apply_memory
+from titans_mini.memory.mlp import ACTIVATIONS, Weights, apply_memory
 from titans_mini.models.model import ModelState
 from titans_mini.operate.engine import LanguageEngine, RecipeEngine, RecipeState
 from titans_mini.quantize import KINDS, compress, dequantize, memory_bytes, quantize, quantized_model, restore

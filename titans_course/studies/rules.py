@@ -16,7 +16,6 @@ import torch
 from titans_mini.config import MemoryConfig
 from titans_mini.memory.chunk import Tokens
 from titans_mini.miras.config import MirasConfig
-from titans_mini.miras.general import answer, miras_step
 from titans_mini.miras.privacy import epsilon
 from titans_mini.miras.rule import make_gate, make_rule
 from titans_mini.miras.running import default_memory, start_fast
@@ -67,9 +66,9 @@ def read_streams(config: MirasConfig, streams: Sequence[Pairs], memory: MemoryCo
         rule = make_rule(memory, config, gate)
         fast, reads = start_fast(rule, range(len(streams))), []
         for piece in Tokens(keys, values, keys, gate.project(keys)).split(memory.chunk):
-            said, fast, _ = miras_step(fast, piece, rule)
+            said, fast, _ = rule.step(fast, piece)
             reads.append(said)
-        return Reading(torch.cat(reads, dim=1).numpy(), answer(fast.weights, keys, rule).numpy())
+        return Reading(torch.cat(reads, dim=1).numpy(), rule.answer(fast.weights, keys).numpy())
 
 
 def recall(answers: np.ndarray, truth: np.ndarray) -> np.ndarray:

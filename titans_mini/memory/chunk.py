@@ -10,144 +10,290 @@ the layer as it stands after write t maps x to
     A_t W_l x + b_t P_l x + (1 - A_t) W_0 x - sum_{i<=t} Coef[t,i] (a_{l-1,i} . x) delta_{l,i}
 
 so no per-token weight is ever materialised. W_0 is zero in the paper: the memory decays towards zero. The `origin` of a
-rule is another W_0, which gives M_t = (1 - alpha_t) M_{t-1} + alpha_t W_0 + S_t. Paper: eq. 13-18. A token that is not
-`valid` changes nothing.
-Shapes: n rows (batch x heads), c tokens, d features.
+rule is another W_0, which gives M_t = (1 - alpha_t) M_{t-1} + alpha_t W_0 + S_t. Paper: eq. 13-18.
+
+The code follows this order: coefficients, one read, one write, and then `chunk_step`, which puts them together.
+Shapes: n rows (batch x heads), c tokens, q queries, d features; o outputs and i inputs of a layer.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from .backward import learned_gradients, learned_read_write
-from .fastweights import (
+from .gates import Gates
+from .mlp import (
     ACTIVATIONS,
     Activation,
     Activity,
     Bias,
     Weights,
+    apply_memory,
+    draw_weights,
     gradient_norm,
     gradients,
     squared_error,
     weight_norm,
 )
-from .gates import Gates, GateState
-from .products import Coefficients, Sources, coefficients, norms_after_writes, read_layers, write
-from .state import join
+from .scan import decay_matrix, last
+from .state import Fast, Record, Tokens
 from .transforms import in_transform
+from .tree import join
 
 
-class Fast(NamedTuple):
-    """Everything that changes from chunk to chunk."""
+class Rule(Protocol):
+    """What happens inside a memory. NeuralMemory runs any rule; the paper's is TitansRule.
 
-    weights: Weights  # per layer (n, o, i)
-    momentum: Weights  # the same shapes
-    gate: GateState
-
-
-class Tokens(NamedTuple):
-    """What the memory is given, per token; each field (n, c, d), (n, c, features) or (n, c)."""
-
-    keys: Tensor
-    values: Tensor
-    queries: Tensor | None = None  # none: nothing is read; may be shorter: the last tokens ask
-    features: Tensor | None = None  # the gate's
-    valid: Tensor | None = None  # bool; none: all are
-
-    def split(self, chunk: int) -> list[Tokens]:
-        """Consecutive pieces of `chunk` tokens; the last may be shorter."""
-        pieces = -(-self.keys.shape[1] // chunk)
-        fields = ([None] * pieces if field is None else field.split(chunk, dim=1) for field in self)
-        return [Tokens(*parts) for parts in zip(*fields, strict=True)]
-
-
-class Rule(NamedTuple):
-    """The parts of the update that stay fixed."""
+    All weights are per layer, with rows n (batch x heads) first.
+    """
 
     gate: nn.Module
-    activation: Activation = ACTIVATIONS["silu"]
-    clip: float | None = None
-    norms: bool = False  # also record the memory norm after each write
-    bias: Bias = squared_error  # the inner loss, which changes only the output layer's delta
-    origin: Weights | None = None  # W_0, per layer (heads, o, i): what the memory decays towards; none: zero
+
+    def start(self, heads: int) -> Sequence[Tensor]:
+        """W_0, per layer (heads, ...): the first values of the memory's trained start weights."""
+
+    def begin(self, weights: Weights) -> tuple[Weights, Weights]:
+        """W_0 of each row -> what the fast weights and the momentum hold before the first token."""
+
+    def step(self, fast: Fast, tokens: Tokens, *, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
+        """One chunk; see `chunk_step`."""
+
+    def answer(self, weights: Weights, queries: Tensor) -> Tensor:
+        """What these weights answer to queries (n, c, d) without a write: (n, c, d). Paper: eq. 15."""
 
 
-class Record(NamedTuple):
-    """What happened at each token, (n, c)."""
-
-    raw: Tensor  # ||grad|| / sqrt(d): surprise before normalising, never clipped
-    loss: Tensor  # inner loss before the write
-    gates: Gates
-    norm: Tensor | None  # memory norm after the write
-    silence: Tensor | None = None  # the loss of a memory that answers 0; only in a trace of NeuralMemory
+# ---- coefficients: how much of each ingredient is in the memory after write t ----
 
 
-def read(fast: Fast, activity: Activity, coef: Coefficients, queries: Tensor, rule: Rule) -> Tensor:
-    """queries (n, q, d) of the last q tokens -> (n, q, d): each is answered by the memory after its token's write."""
-    return read_layers(_sources(fast, rule), activity, coef, queries, rule.activation).outputs[-1]
+class Coefficients(NamedTuple):
+    """Shares of the ingredients. Those of momentum are None where the gate has none."""
+
+    start: Tensor  # A: (n, c), of the start weights
+    write: Tensor  # Coef: (n, c, c), [t, i] of gradient i
+    carry: Tensor | None = None  # b: (n, c), of the start momentum
+    momentum_carry: Tensor | None = None  # (n, 1), of the start momentum in the end momentum
+    momentum_write: Tensor | None = None  # (n, c), of gradient i in the end momentum
+    origin: Tensor | None = None  # 1 - A: (n, c), of the origin W_0; None: it is zero
 
 
-def _by_hand() -> bool:
-    """Whether the hand-written backward pass serves: where a gradient is wanted, except by torch.func."""
-    return torch.is_grad_enabled() and not in_transform()
+def coefficients(gates: Gates) -> Coefficients:
+    """A, b and Coef of the module's docstring."""
+    theta, eta, keep = gates.theta, gates.eta, 1 - gates.alpha
+    if theta.shape[-1] == 1:
+        return _of_one_token(theta, eta, keep)
+    decay = decay_matrix(keep)  # D: (n, c, c)
+    if eta is None:  # E is the identity
+        return Coefficients(start=keep.cumprod(-1), write=decay * theta.unsqueeze(-2))
+    carried = decay_matrix(eta)  # E: (n, c, c)
+    since_start = eta.cumprod(-1)  # (n, c)
+    return Coefficients(
+        start=keep.cumprod(-1),
+        write=torch.bmm(decay, carried) * theta.unsqueeze(-2),
+        carry=torch.bmm(decay, since_start.unsqueeze(-1)).squeeze(-1),
+        momentum_carry=since_start[:, -1:],
+        momentum_write=carried[:, -1] * theta,
+    )
 
 
-def _surprise(weights: Weights, tokens: Tokens, rule: Rule) -> tuple[Activity, Tensor]:
-    """The gradients of a chunk's tokens, and their norm (n, c)."""
-    if _by_hand() and rule.bias is squared_error:
-        return learned_gradients(weights, tokens.keys, tokens.values, rule.activation)
+def _of_one_token(theta: Tensor, eta: Tensor | None, keep: Tensor) -> Coefficients:
+    """The same for a chunk of one token, where D = E = 1."""
+    write = theta.unsqueeze(-1)
+    if eta is None:
+        return Coefficients(start=keep, write=write)
+    return Coefficients(start=keep, write=write, carry=eta, momentum_carry=eta, momentum_write=theta)
+
+
+class Sources(NamedTuple):
+    """The matrices that the memory after each write is a sum of, besides the chunk's gradients: per layer (n, o, i)."""
+
+    weights: Weights  # W, at the chunk's start
+    momentum: Weights  # P, at the chunk's start
+    origin: Weights | None = None  # W_0, which the memory decays towards; None: it decays towards zero
+
+    def of_layer(self, layer: int, coef: Coefficients) -> list[tuple[Tensor, Tensor]]:
+        """The (matrix (n, o, i), share (n, c)) pairs of one layer; a source whose share is None takes no part."""
+        pairs = zip(self, (coef.start, coef.carry, coef.origin), strict=True)
+        return [(matrices[layer], share) for matrices, share in pairs if share is not None]
+
+
+# ---- one read, one write ----
+
+
+class Reading(NamedTuple):
+    """A read, layer by layer."""
+
+    inputs: list[Tensor]  # x: (n, q, i)
+    outputs: list[Tensor]  # z: (n, q, o); the last one is the answer
+
+
+def last_queries(coef: Coefficients, count: int) -> Coefficients:
+    """The coefficients after each of the last `count` writes."""
+    asked = slice(coef.start.shape[1] - count, None)
+    carry, origin = (None if share is None else share[:, asked] for share in (coef.carry, coef.origin))
+    return coef._replace(start=coef.start[:, asked], carry=carry, origin=origin, write=coef.write[:, asked])
+
+
+def read_layers(
+    sources: Sources, activity: Activity, coef: Coefficients, queries: Tensor, activation: Activation
+) -> Reading:
+    """queries (n, q, d) of the last q tokens: each is answered by the memory after its token's write."""
+    coef = last_queries(coef, queries.shape[1])
+    inputs, outputs = [queries], []
+    for layer, (a, delta) in enumerate(zip(activity.inputs, activity.deltas, strict=True)):
+        x = inputs[-1]
+        (weight, start), *others = sources.of_layer(layer, coef)
+        z = torch.bmm(x, weight.mT) * start.unsqueeze(-1)  # A W x: (n, q, o)
+        for matrix, share in others:
+            z = torch.addcmul(z, torch.bmm(x, matrix.mT), share.unsqueeze(-1))
+        similarity = torch.bmm(x, a.mT) * coef.write  # Coef[t, i] (a_i . x_t): (n, q, c)
+        outputs.append(torch.baddbmm(z, similarity, delta, alpha=-1))
+        if layer + 1 < len(sources.weights):
+            inputs.append(activation.value(outputs[-1]))
+    return Reading(inputs, outputs)
+
+
+def write(sources: Sources, activity: Activity, coef: Coefficients) -> tuple[Weights, Weights]:
+    """Weights and momentum after the chunk's last write."""
+    after, velocities = [], []
+    end_write = last(coef.write.mT)  # Coef[c, i]: (n, c, 1)
+    for layer, (velocity, a, delta) in enumerate(zip(sources.momentum, activity.inputs, activity.deltas, strict=True)):
+        (weight, start), *others = sources.of_layer(layer, coef)
+        weight = weight * last(start).unsqueeze(-1)
+        for matrix, share in others:
+            weight = torch.addcmul(weight, matrix, last(share).unsqueeze(-1))
+        if coef.carry is not None:
+            push = (delta * coef.momentum_write.unsqueeze(-1)).mT  # (n, o, c)
+            velocity = _less(velocity * coef.momentum_carry.unsqueeze(-1), push, a)
+        after.append(_less(weight, (delta * end_write).mT, a))
+        velocities.append(velocity)
+    return tuple(after), tuple(velocities)
+
+
+def _less(total: Tensor, left: Tensor, right: Tensor) -> Tensor:
+    """total - left right, in the storage of `total`; vmap of torch.func may need a new one."""
+    subtract = torch.baddbmm if in_transform() else Tensor.baddbmm_
+    return subtract(total, left, right, alpha=-1)
+
+
+def norms_after_writes(sources: Sources, activity: Activity, coef: Coefficients) -> Tensor:
+    """(n, c) memory norm after each write, from inner products only.
+
+    The memory is a sum of sources B_j with shares s_j, minus sum_i Coef_i delta_i a_i^T. Its square norm needs
+    <B_j, B_k>, <B_j, delta_i a_i^T> = delta_i . (B_j a_i), and the products of the Gram matrices of delta and a.
+    """
+    total = 0.0
+    for layer, (a, delta) in enumerate(zip(activity.inputs, activity.deltas, strict=True)):
+        gram = torch.bmm(delta, delta.mT) * torch.bmm(a, a.mT)  # (n, c, c)
+        writes = (torch.bmm(coef.write, gram) * coef.write).sum(-1)
+        square, along, earlier = 0.0, 0.0, []
+        for matrix, share in sources.of_layer(layer, coef):
+            said = torch.bmm(a, matrix.mT) if earlier else activity.outputs[layer]  # (n, c, o); W a is known
+            along = along + share.unsqueeze(-1) * (delta * said).sum(-1).unsqueeze(-2)  # (n, c, c)
+            square = square + share**2 * (matrix * matrix).sum((-2, -1)).unsqueeze(-1)
+            for other, its_share in earlier:
+                square = square + 2 * its_share * share * (other * matrix).sum((-2, -1)).unsqueeze(-1)
+            earlier.append((matrix, share))
+        total = total + square + writes - 2 * (coef.write * along).sum(-1)
+    return total.clamp_min(0).sqrt()
+
+
+# ---- a chunk ----
+
+
+def _measure(weights: Weights, tokens: Tokens, rule: TitansRule) -> tuple[Activity, Tensor]:
     activity = gradients(weights, tokens.keys, tokens.values, rule.activation, rule.bias, tokens.features)
     return activity, gradient_norm(activity)
 
 
-def _read_write(
-    sources: Sources, activity: Activity, coef: Coefficients, queries: Tensor | None, rule: Rule, ends: bool
-) -> tuple[Tensor | None, Weights, Weights]:
-    if _by_hand():
-        return learned_read_write(sources, activity, coef, queries, rule.activation, ends)
-    reads = None if queries is None else read_layers(sources, activity, coef, queries, rule.activation).outputs[-1]
-    return (reads, *(write(sources, activity, coef) if ends else sources[:2]))
+def _read_write(sources, activity, coef, queries, activation, ends) -> tuple[Tensor | None, Weights, Weights]:
+    reads = None if queries is None else read_layers(sources, activity, coef, queries, activation).outputs[-1]
+    after = write(sources, activity, coef) if ends else (sources.weights, sources.momentum)
+    return reads, *after
 
 
-def _sources(fast: Fast, rule: Rule) -> Sources:
-    """The matrices of a chunk's memory; the origin is the same in each row of the batch."""
-    origin = None
-    if rule.origin is not None:
-        origin = tuple(part.repeat(len(fast.weights[0]) // len(part), 1, 1) for part in rule.origin)  # (n, o, i)
-    return Sources(fast.weights, fast.momentum, origin)
+class Form(NamedTuple):
+    """How the two expensive parts of a chunk are computed; `memory.fast` has a form that trains faster."""
+
+    measure: Callable = _measure  # weights, tokens, rule -> the gradients, and their norm (n, c)
+    read_write: Callable = _read_write  # see there -> reads (n, q, d) or None, weights and momentum after the chunk
 
 
-def chunk_step(fast: Fast, tokens: Tokens, rule: Rule, *, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
+class TitansRule(NamedTuple):
+    """The rule of Titans: one gradient step a token, with momentum and forgetting. Paper: eq. 12-15."""
+
+    gate: nn.Module
+    activation: Activation = ACTIVATIONS["silu"]
+    clip: float | None = None  # largest norm of a token's gradient; None: any
+    norms: bool = False  # also record the memory norm after each write
+    bias: Bias = squared_error  # the inner loss, which changes only the output layer's delta
+    origin: Sequence[Tensor] | None = None  # W_0, per layer (heads, o, i); None: the memory decays towards zero
+    shapes: Sequence[tuple[int, int]] = ()  # (o, i) of the layers, for `start`
+    form: Form = Form()
+
+    def start(self, heads: int) -> list[Tensor]:
+        """As in Rule: drawn at random."""
+        return draw_weights(self.shapes, heads)
+
+    def begin(self, weights: Weights) -> tuple[Weights, Weights]:
+        """As in Rule: W_0, and a momentum of zero."""
+        return weights, tuple(weight.new_zeros(weight.shape) for weight in weights)
+
+    def step(self, fast: Fast, tokens: Tokens, *, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
+        """As in Rule."""
+        return chunk_step(fast, tokens, self, ends=ends)
+
+    def answer(self, weights: Weights, queries: Tensor) -> Tensor:
+        """As in Rule."""
+        return apply_memory(weights, queries, self.activation)
+
+
+def chunk_step(
+    fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True
+) -> tuple[Tensor | None, Fast, Record]:
     """One chunk: (reads (n, q, d) or None, the memory after it, the record of its tokens).
 
-    Where the chunk does not end yet, `ends` false spares the weights after it: those of its start are returned.
+    With `ends` false, when the chunk is not full yet, the weights after it are not computed and those of its start are
+    returned.
     """
-    activity, norm = _surprise(fast.weights, tokens, rule)
+    activity, norm = rule.form.measure(fast.weights, tokens, rule)  # eq. 12
     raw = norm * tokens.keys.shape[-1] ** -0.5
-    gates, gate_state = rule.gate(raw, tokens.features, fast.gate, tokens.valid)
+    gates, gate_state = rule.gate(raw, tokens.features, fast.gate)
     clipped = gates
     if rule.clip is not None:
         clipped = gates._replace(theta=gates.theta * (rule.clip / norm).clamp(max=1))
-    coef, sources = coefficients(clipped, tokens.valid), _sources(fast, rule)
+    sources, coef = _sources(fast, rule), coefficients(clipped)
     if sources.origin is not None:
         coef = coef._replace(origin=1 - coef.start)
-    reads, weights, momentum = _read_write(sources, activity, coef, tokens.queries, rule, ends)
-    after = None
+    reads, *after = rule.form.read_write(sources, activity, coef, tokens.queries, rule.activation, ends)
+    norms = None
     if rule.norms:
         single = raw.shape[-1] == 1 and ends
-        after = weight_norm(weights).unsqueeze(-1) if single else norms_after_writes(sources, activity, coef)
-    record = Record(raw, activity.loss, gates, after)
-    return reads, Fast(weights, momentum, gate_state), record
+        norms = weight_norm(after[0]).unsqueeze(-1) if single else norms_after_writes(sources, activity, coef)
+    return reads, Fast(*after, gate_state), Record(raw, activity.loss, gates, norms)
+
+
+def _sources(fast: Fast, rule: TitansRule) -> Sources:
+    """The matrices at the chunk's start; the origin is the same in each row of the batch."""
+    if rule.origin is None:
+        return Sources(fast.weights, fast.momentum)
+    like = fast.weights[0]
+    origin = tuple(part.to(like.dtype).repeat(len(like) // len(part), 1, 1) for part in rule.origin)  # (n, o, i)
+    return Sources(fast.weights, fast.momentum, origin)
+
+
+def read(fast: Fast, activity: Activity, coef: Coefficients, queries: Tensor, rule: TitansRule) -> Tensor:
+    """queries (n, q, d) of the last q tokens -> (n, q, d): each is answered by the memory after its token's write."""
+    return read_layers(_sources(fast, rule), activity, coef, queries, rule.activation).outputs[-1]
 
 
 def run_chunks(fast: Fast, tokens: Tokens, rule: Rule, chunk: int) -> tuple[Tensor | None, Fast, Record]:
-    """`chunk_step` on tokens (n, t, ...), `chunk` at a time; (reads (n, t, d) or None, the memory, their record)."""
+    """A step for each `chunk` of tokens (n, t, ...); (reads (n, t, d) or None, the memory after them, their record)."""
     steps = []
     for piece in tokens.split(chunk):
-        reads, fast, record = chunk_step(fast, piece, rule)
+        reads, fast, record = rule.step(fast, piece)
         steps.append((reads, record))
     reads, record = join(steps)
     return reads, fast, record

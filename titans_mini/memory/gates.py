@@ -2,6 +2,8 @@
 
 A gate turns a chunk's surprise (and, for the learned one, its features) into theta, eta and alpha of the one
 recurrence S_t = eta_t S_{t-1} - theta_t grad_t, M_t = (1 - alpha_t) M_{t-1} + S_t. All per row n and token c.
+
+A gate of one's own is any module with `features`, `project` and the call of the three below.
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import check_choice
-from .arithmetic import Number, clamp, inverse, is_single, maximum, sigmoid, sqrt, tanh
 from .scan import average_scan, before, last
 
 HORIZON = 256  # tokens over which surprise's running statistics average
@@ -21,13 +22,13 @@ STD_FLOOR = 0.05  # least standard deviation, as a share of the mean
 
 
 class GateState(NamedTuple):
-    """Running statistics of surprise, each (n, 1), as they stand before the next token."""
+    """Running statistics of surprise over the tokens so far, each (n, 1)."""
 
     count: Tensor  # tokens measured
     mean: Tensor  # of raw surprise
     variance: Tensor
     peak: Tensor  # largest raw surprise so far
-    smoothed: Tensor  # S, the momentum of surprise
+    smoothed: Tensor  # S of the recipe, the momentum of surprise
 
 
 class Gates(NamedTuple):
@@ -39,7 +40,7 @@ class Gates(NamedTuple):
     g_write: Tensor  # 0..1
     g_forget: Tensor  # 0..1
     surprise: Tensor | None = None  # normalised, 0..1
-    smoothed: Tensor | None = None  # S_t
+    smoothed: Tensor | None = None  # S of the recipe
 
 
 def initial_gate_state(rows: int, like: Tensor) -> GateState:
@@ -47,29 +48,14 @@ def initial_gate_state(rows: int, like: Tensor) -> GateState:
     return GateState(*(like.new_zeros(rows, 1) for _ in GateState._fields))
 
 
-def _excess(raw: Number, score: Number, peak: Number) -> Number:
-    return clamp(score * 0.25, 0.0, 1.0)
-
-
-def _zsigmoid(raw: Number, score: Number, peak: Number) -> Number:
-    return sigmoid(score)
-
-
-def _running_max(raw: Number, score: Number, peak: Number) -> Number:
-    return clamp(raw / clamp(peak, 1e-12), 0.0, 1.0)
-
-
-def _fixed(raw: Number, score: Number, peak: Number) -> Number:
-    return tanh(raw)
-
-
 # How raw surprise becomes a number from 0 to 1; the recipe leaves it open, so there are four answers. Each takes
-# (n, c) raw surprise, its standard score and the largest value, both against the tokens before it alone.
-NORMALISERS: dict[str, Callable[[Number, Number, Number], Number]] = {
-    "excess": _excess,  # how far above the running mean, in units of four standard deviations
-    "zsigmoid": _zsigmoid,  # sigmoid of the standard score
-    "running_max": _running_max,  # share of the largest so far
-    "fixed": _fixed,  # tanh of the raw value
+# (n, c) raw surprise, its standard score and the largest value; the last two count only the tokens before it.
+NORMALISERS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    # how far above the running mean, in units of four standard deviations
+    "excess": lambda raw, score, peak: (score * 0.25).clamp(0.0, 1.0),
+    "zsigmoid": lambda raw, score, peak: torch.sigmoid(score),
+    "running_max": lambda raw, score, peak: (raw / peak.clamp_min(1e-12)).clamp(0.0, 1.0),  # share of the largest
+    "fixed": lambda raw, score, peak: torch.tanh(raw),
 }
 
 
@@ -81,7 +67,7 @@ class SurpriseGate(nn.Module):
     Recipe: 2.2. Differs: the normaliser is ours, since the article names none.
     """
 
-    features = 0  # numbers per token and head that this gate asks of the input
+    features = 0  # numbers per token and head that this gate takes from the input
 
     def __init__(self, *, tau=0.3, beta=0.7, lam=1e-4, eta=1e-3, softness=0.05, normaliser: str = "excess") -> None:
         super().__init__()
@@ -90,51 +76,38 @@ class SurpriseGate(nn.Module):
         for name, value in dict(tau=tau, beta=beta, lam=lam, eta=eta, softness=softness).items():
             self.register_buffer(name, _setting(value))
 
-    def measure(self, raw: Number, state: GateState, valid: Tensor | None = None):
-        """raw (n, c) -> (surprise, S) of each token (n, c) and the next state. Tokens not `valid` are skipped.
+    def measure(self, raw: Tensor, state: GateState) -> tuple[Tensor, Tensor, GateState]:
+        """raw (n, c) -> (surprise, S) of each token, each (n, c), and the next state.
 
-        Statistics start at zero, so the very first token counts as wholly surprising. In a FloatGate, raw and the
-        state are floats.
+        Mean and variance are exponential averages of the last HORIZON tokens, plain ones while there are fewer. They
+        start at zero, so the very first token counts as wholly surprising.
         """
-        seen = state.count + 1 if valid is None and is_single(raw) else _seen(state.count, raw, valid)
-        rate = clamp(inverse(seen), 1 / HORIZON, 1.0)
-        blend = 1 - _like(raw, self.beta)
-        if valid is not None:
-            rate, blend = rate * valid, blend * valid
+        seen = state.count + torch.ones_like(raw).cumsum(-1)  # (n, c)
+        rate = seen.reciprocal().clamp(1 / HORIZON, 1.0)
         means = average_scan(rate, raw, state.mean)
-        mean = before(means, state.mean)
+        mean = before(means, state.mean)  # of the tokens before each
         deviation = raw - mean
+        # (raw - mean before)(raw - mean after) is the form that needs no second pass (Welford). `reference` writes the
+        # same as (1 - rate)(variance + rate deviation^2), since raw - mean after = (1 - rate) deviation.
         variances = average_scan(rate, deviation * (raw - means), state.variance)
         variance = before(variances, state.variance)
-        peaks = maximum(_running_peak(raw, valid), state.peak)
-        std = maximum(sqrt(clamp(variance, 1e-24)), mean * STD_FLOOR)
+        peaks = torch.maximum(raw.cummax(-1).values, state.peak)
+        std = torch.maximum(variance.clamp_min(1e-24).sqrt(), mean * STD_FLOOR)
         surprise = NORMALISERS[self.normaliser](raw, deviation / std, before(peaks, state.peak))
-        smoothed = average_scan(blend, surprise, state.smoothed)
-        state = GateState(*map(last, (seen, means, variances, peaks, smoothed)))
-        return surprise, smoothed, state
+        smoothed = average_scan(1 - _like(raw, self.beta), surprise, state.smoothed)
+        return surprise, smoothed, GateState(*map(last, (seen, means, variances, peaks, smoothed)))
 
-    def forward(self, raw: Number, features: Tensor | None, state: GateState, valid: Tensor | None = None):
-        """raw (n, c) surprise -> (Gates, next GateState); floats as in `measure`."""
-        surprise, smoothed, state = self.measure(raw, state, valid)
+    def forward(self, raw: Tensor, features: Tensor | None, state: GateState) -> tuple[Gates, GateState]:
+        """raw (n, c) surprise -> (Gates, next GateState)."""
+        surprise, smoothed, state = self.measure(raw, state)
         excess = (smoothed - _like(raw, self.tau)) / _like(raw, self.softness)
-        g_write, g_forget = sigmoid(excess), sigmoid(-excess)  # they add up to 1
+        g_write, g_forget = torch.sigmoid(excess), torch.sigmoid(-excess)  # they add up to 1
         theta, alpha = _like(raw, self.eta) * g_write, _like(raw, self.lam) * g_forget
         return Gates(theta, None, alpha, g_write, g_forget, surprise, smoothed), state
 
     def project(self, x: Tensor) -> Tensor:
         """The features of x (b, t, dim): none."""
         return x.new_zeros(*x.shape[:-1], 0)
-
-
-class FloatGate:
-    """A SurpriseGate of one setting for one row on plain floats: the same lines, without a tensor to look into."""
-
-    measure, __call__ = SurpriseGate.measure, SurpriseGate.forward
-
-    def __init__(self, gate: SurpriseGate) -> None:
-        self.normaliser = gate.normaliser
-        for name, setting in gate.named_buffers():
-            setattr(self, name, setting.item())
 
 
 def _setting(value: object) -> Tensor:
@@ -144,22 +117,9 @@ def _setting(value: object) -> Tensor:
     return torch.as_tensor(value, dtype=torch.get_default_dtype())
 
 
-def _like(raw: Number, setting: Number) -> Number:
-    """A setting in the memory's own dtype; a float stays."""
-    if isinstance(setting, float):
-        return setting
+def _like(raw: Tensor, setting: Tensor) -> Tensor:
+    """A setting in the memory's own dtype."""
     return setting if setting.dtype == raw.dtype else setting.to(raw.dtype)
-
-
-def _seen(count: Tensor, raw: Tensor, valid: Tensor | None) -> Tensor:
-    """(n, c): how many tokens were measured up to and with each token."""
-    ones = torch.ones_like(raw) if valid is None else valid.to(raw.dtype)
-    return count + ones.cumsum(-1)
-
-
-def _running_peak(raw: Number, valid: Tensor | None) -> Number:
-    raw = raw if valid is None else raw * valid
-    return raw if is_single(raw) else raw.cummax(-1).values
 
 
 class ConstantGate(nn.Module):
@@ -172,7 +132,7 @@ class ConstantGate(nn.Module):
         for name, value in dict(theta=theta, eta=eta, alpha=alpha).items():
             self.register_buffer(name, _setting(value))
 
-    def forward(self, raw: Tensor, features: Tensor | None, state: GateState, valid: Tensor | None = None):
+    def forward(self, raw: Tensor, features: Tensor | None, state: GateState) -> tuple[Gates, GateState]:
         """raw (n, c) only gives the shape -> (Gates, unchanged GateState)."""
         theta, eta, alpha = (_like(raw, value).expand_as(raw) for value in (self.theta, self.eta, self.alpha))
         return Gates(theta, eta, alpha, torch.ones_like(raw), alpha), state
@@ -206,7 +166,7 @@ class LearnedGate(nn.Module):
         """x (b, t, dim) -> logits (b, t, heads * 3), head-major."""
         return self.linear(x)
 
-    def forward(self, raw: Tensor, features: Tensor, state: GateState, valid: Tensor | None = None):
+    def forward(self, raw: Tensor, features: Tensor, state: GateState) -> tuple[Gates, GateState]:
         """features (n, c, 3) -> (Gates, unchanged GateState); surprise plays no part."""
         values = torch.sigmoid(features)
         if self.stretch:

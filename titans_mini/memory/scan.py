@@ -9,8 +9,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .arithmetic import Number, is_single
-
 
 def decay_matrix(factors: Tensor) -> Tensor:
     """(..., c) factors a_s -> (..., c, c) lower triangular D[t, j] = prod_{s=j+1..t} a_s, with D[t, t] = 1."""
@@ -26,22 +24,20 @@ def linear_scan(factors: Tensor, inputs: Tensor, start: Tensor) -> Tensor:
     return torch.addcmul(driven, factors.cumprod(-1), start)
 
 
-def average_scan(rate: Number, targets: Number, start: Number) -> Number:
-    """Exponential average y_t = y_{t-1} + rate_t (targets_t - y_{t-1}); shapes as in `linear_scan`, or floats."""
-    if isinstance(targets, float):
-        return start + rate * (targets - start)
-    if targets.shape[-1] == 1:
+def average_scan(rate: Tensor, targets: Tensor, start: Tensor) -> Tensor:
+    """Exponential average y_t = y_{t-1} + rate_t (targets_t - y_{t-1}); shapes as in `linear_scan`."""
+    if targets.shape[-1] == 1:  # one token: the same without a matrix
         return torch.lerp(start, targets, rate)
     return linear_scan(1 - rate, rate * targets, start)
 
 
-def before(series: Number, start: Number) -> Number:
+def before(series: Tensor, start: Tensor) -> Tensor:
     """The series one token earlier: (..., c) and start (..., 1) -> [start, series_0, ..., series_{c-2}]."""
-    if is_single(series):
+    if series.shape[-1] == 1:
         return start
     return torch.cat([start.expand_as(series[..., :1]), series[..., :-1]], dim=-1)
 
 
-def last(series: Number) -> Number:
+def last(series: Tensor) -> Tensor:
     """The final token of a series, kept as an axis: (..., c) -> (..., 1)."""
-    return series if is_single(series) else series[..., -1:]
+    return series[..., -1:]

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor
 
 
-def map_tree(change: Callable[..., Tensor], *trees):
-    """The same nested tuple with `change(a, b, ...)` of the tensors at each place of all trees; None stays None."""
+def map_tree(change: Callable, *trees, leaf: type | tuple[type, ...] = Tensor):
+    """The same nested tuple with `change(a, b, ...)` of the leaves at each place of all trees.
+
+    What is neither of type `leaf` nor a tuple, such as None, stays as it is in the first tree.
+    """
     first = trees[0]
-    if first is None or isinstance(first, Tensor):
-        return None if first is None else change(*trees)
-    return _like(first, [map_tree(change, *parts) for parts in zip(*trees, strict=True)])
+    if isinstance(first, leaf):
+        return change(*trees)
+    if not isinstance(first, tuple | list):
+        return first
+    return _like(first, [map_tree(change, *parts, leaf=leaf) for parts in zip(*trees, strict=True)])
 
 
 def named(tree, path: str = "") -> dict[str, Tensor]:
@@ -25,11 +31,21 @@ def named(tree, path: str = "") -> dict[str, Tensor]:
     return found
 
 
+def tensors(tree) -> list[Tensor]:
+    """Every tensor, in order."""
+    return list(named(tree).values())
+
+
 def rebuild(take: Callable[[str, Tensor | None], Tensor | None], like, path: str = ""):
     """A nested tuple of the shape of `like` with `take(path, leaf)` at each leaf, which may be None before or after."""
     if like is None or isinstance(like, Tensor):
         return take(path, like)
     return _like(like, [rebuild(take, part, place) for place, part in _parts(like, path)])
+
+
+def join(series: Sequence):
+    """Trees of tensors (n, c, ...) as one tree, the tensors end to end along the tokens."""
+    return map_tree(lambda *parts: torch.cat(parts, dim=1), *series)
 
 
 def _parts(tree, path: str) -> list[tuple[str, object]]:

@@ -5,12 +5,11 @@ Any allowed combination is a `MirasConfig`, runs over a stream of pairs by `run`
 """
 
 from .architecture import from_module
-from .config import MirasConfig
+from .config import PRESETS, MirasConfig
 from .listing import miras_table
-from .memory import MirasMemory
-from .presets import PRESETS
 from .privacy import epsilon
 from .registry import KNOBS, Combination, allowed, check, refused, table
+from .rule import MirasMemory
 from .running import MirasTrace, run
 
 __all__ = [

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..memory.fastweights import Weights
 from ..memory.gates import Gates
+from ..memory.mlp import Weights
 from .choice import Choice, Number, equation
 
 BETA1, TINY = 0.9, 1e-8  # Adam's first average; the floor of a root mean square

@@ -1,6 +1,6 @@
 """Memory architectures: what maps a key of d features to d features, and which of its tensors are the memory.
 
-Weights are a tuple of tensors with the rows n (batch x heads) first, as in `fastweights`. Shapes: keys (n, c, d).
+Weights are a tuple of tensors with the rows n (batch x heads) first, as in `memory.mlp`. Shapes: keys (n, c, d).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..config import MemoryConfig
-from ..memory.fastweights import ACTIVATIONS, Activation, Weights, apply_memory, initial_weights
+from ..memory.mlp import ACTIVATIONS, Activation, Weights, apply_memory, initial_weights
 from ..messages import Message
 from .choice import Choice, recipe
 

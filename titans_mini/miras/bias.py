@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..memory.fastweights import Bias, squared_error
+from ..memory.mlp import Bias, squared_error
 from ..messages import Message
 from .choice import Choice, Number, equation
 

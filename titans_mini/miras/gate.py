@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ..memory.gates import ConstantGate, GateState, LearnedGate, SurpriseGate
+from ..memory.gates import ConstantGate, Gates, GateState, LearnedGate, SurpriseGate
 from .choice import Choice, equation, recipe
 
 # Each takes dim, heads, theta, eta, alpha.
@@ -56,10 +56,10 @@ class MirasGate(nn.Module):
         per_head = found.unflatten(-1, (self.heads, self.gate.features))
         return torch.cat([per_head, self.delta(x).unsqueeze(-1)], dim=-1).flatten(-2)
 
-    def forward(self, raw: Tensor, features: Tensor | None, state: GateState, valid: Tensor | None = None):
+    def forward(self, raw: Tensor, features: Tensor | None, state: GateState) -> tuple[Gates, GateState]:
         """raw (n, c) surprise, features (n, c, features) -> (Gates, next GateState)."""
         own = features if self.delta is None else features[..., :-1]
-        gates, state = self.gate(raw, own, state, valid)
+        gates, state = self.gate(raw, own, state)
         if self.eta is None:
             gates = gates._replace(eta=None)
         elif gates.eta is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from .presets import PRESETS
+from .config import PRESETS
 from .registry import KNOBS, allowed, refused, table
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ConfigError, check_integer, check_number
-from ..memory.fastweights import Weights
+from ..memory.mlp import Weights
 from ..memory.transforms import in_transform
 
 ORDERS = (1 + np.geomspace(1e-8, 1e7, 1500)).tolist()  # of the Renyi divergence; the best one is taken
@@ -26,16 +26,15 @@ def noise_keys(rows: int, seed: int) -> Tensor:
     return torch.stack([torch.from_numpy(words.astype(np.int64)), torch.zeros(rows, dtype=torch.int64)], dim=1)
 
 
-def add_noise(grads: Weights, keys: Tensor, scale: float, valid: Tensor | None) -> tuple[Weights, Tensor]:
+def add_noise(grads: Weights, keys: Tensor, scale: float) -> tuple[Weights, Tensor]:
     """grads, per layer (n, c, ...), each with Gaussian noise of standard deviation `scale`; and the next keys.
 
     Raises ConfigError under torch.func, whose vmap would give all rows the same noise.
     """
     if in_transform():
         raise ConfigError("retention privacy cannot run under torch.func: its rows would share their noise")
-    n, c = grads[0].shape[:2]
-    real = torch.ones(n, c, dtype=torch.int64, device=keys.device) if valid is None else valid.long()
-    place = keys[:, 1:] + real.cumsum(-1) - real  # (n, c)
+    c = grads[0].shape[1]
+    place = keys[:, 1:] + torch.arange(c, device=keys.device)  # (n, c)
     sizes = [grad[0, 0].numel() for grad in grads]
     noise = [
         [
@@ -46,7 +45,7 @@ def add_noise(grads: Weights, keys: Tensor, scale: float, valid: Tensor | None) 
     ]
     parts = torch.from_numpy(np.array(noise)).to(grads[0]).split(sizes, dim=-1)
     noisy = tuple(grad + scale * part.view_as(grad) for grad, part in zip(grads, parts, strict=True))
-    return noisy, torch.stack([keys[:, 0], keys[:, 1] + real.sum(-1)], dim=1)
+    return noisy, torch.stack([keys[:, 0], keys[:, 1] + c], dim=1)
 
 
 def epsilon(sigma: float, tokens: int = 1, delta: float = 1e-5, *, heads: int = 1, conv: int = 1) -> float:

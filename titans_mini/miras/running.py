@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from ..config import MemoryConfig
 from ..defaults import plain_defaults
 from ..errors import ConfigError, check_integer
-from ..memory.chunk import Fast, Tokens
 from ..memory.gates import initial_gate_state
+from ..memory.state import Fast, Tokens
 from .architecture import Architecture
 from .config import MirasConfig
-from .general import GeneralRule, answer, initial_carry, miras_step
+from .general import MirasRule
 from .rule import make_gate, make_rule
 
 
@@ -64,11 +64,11 @@ def run(
     with torch.random.fork_rng(devices=[]), torch.inference_mode():
         torch.manual_seed(seed)  # of a learned gate's first weights
         gate = make_gate(memory, config, gate).double()
-        rule = make_rule(memory, config, gate, architecture=architecture, norms=True)
+        rule = make_rule(memory, config, gate, architecture=architecture, norms=True, seed=seed)
         fast = start_fast(rule, [seed])
         tokens = Tokens(*(part * memory.norm for part in (keys, values, queries)), gate.project(keys))
         columns, fast = _columns(tokens, fast, rule, memory.chunk)
-        columns["recalled"] = answer(fast.weights, tokens.queries, rule)
+        columns["recalled"] = rule.answer(fast.weights, tokens.queries)
     for name in ("reads", "recalled"):
         columns[name] = columns[name] / memory.norm
     arrays = {name: column[0].numpy() for name, column in columns.items()}
@@ -80,11 +80,12 @@ def default_memory(config: MirasConfig, dim: int) -> MemoryConfig:
     return MemoryConfig(dim=dim, chunk=1, clip=1.0 if config.retention == "privacy" else None)
 
 
-def start_fast(rule: GeneralRule, seeds: Sequence[int]) -> Fast:
+def start_fast(rule: MirasRule, seeds: Sequence[int]) -> Fast:
     """Memories that have read nothing, in float64: a row for each seed of start weights; the first is the noise's."""
     starts = [rule.architecture.initial(1, torch.Generator().manual_seed(seed)) for seed in seeds]
     weights = tuple(torch.cat(layer).double() for layer in zip(*starts, strict=True))
-    return Fast(weights, initial_carry(weights, rule, seeds[0]), initial_gate_state(len(seeds), weights[0]))
+    start = rule._replace(seed=seeds[0]).begin(weights)
+    return Fast(*start, initial_gate_state(len(seeds), weights[0]))
 
 
 def _series(*series: np.ndarray | Tensor) -> list[Tensor]:
@@ -101,11 +102,11 @@ def _series(*series: np.ndarray | Tensor) -> list[Tensor]:
     return [part.unsqueeze(0) for part in tensors]
 
 
-def _columns(tokens: Tokens, fast: Fast, rule: GeneralRule, chunk: int):
+def _columns(tokens: Tokens, fast: Fast, rule: MirasRule, chunk: int):
     """The columns of a trace but for `recalled`, each (1, t) or (1, t, d), and the final memory."""
     parts = []
     for piece in tokens.split(chunk):
-        reads, fast, record = miras_step(fast, piece, rule)
+        reads, fast, record = rule.step(fast, piece)
         theta, eta, alpha = record.gates[:3]
         eta = torch.zeros_like(theta) if eta is None else eta
         parts.append((record.loss, record.raw, record.norm, theta, eta, alpha, reads))

@@ -59,9 +59,10 @@ class Persistent(nn.Module):
     def attend(self, q: Tensor, turned: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
         """Attention over the persistent tokens and `keys`, of queries q (b, h, ..., t, d) and `turned`, q rotated.
 
-        keys, values (b, h, ..., s, d), keys rotated; mask (..., t, s) is true where a query may look.
+        keys, values (b, h, ..., s, d), keys rotated; mask (..., t, s) is true where a query may look. The dots are
+        nothing for a segment of MAC, q (b, h, t, d), and the blocks of a sliding window, q (b, h, blocks, w, d).
         """
-        middle = (1,) * (q.dim() - 4)
+        middle = (1,) * (q.dim() - 4)  # () or (1,): the persistent tokens are the same in every block
         own_keys, own_values = (part.view(len(part), *middle, *part.shape[1:]) for part in (self.keys, self.values))
         scores = torch.matmul(turned, keys.mT).masked_fill(~mask, -torch.inf)  # (b, h, ..., t, s)
         scores = torch.cat([torch.matmul(q, own_keys.mT), scores], dim=-1) * q.shape[-1] ** -0.5

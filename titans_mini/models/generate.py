@@ -1,4 +1,4 @@
-"""Generation: one token at a time, the memory writing what it reads and what it says."""
+"""Generation one token at a time; the memory writes both what it reads and what it says."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def choose(
 ) -> Tensor:
     """logits (b, vocab) -> (b,) token ids. Temperature 0 is greedy.
 
-    `top_k` keeps the k likeliest tokens; `min_p` those at least that share as likely as the likeliest.
+    `top_k` keeps the k likeliest tokens; `min_p` keeps those at least that share as likely as the likeliest.
     """
     if temperature == 0:
         return logits.argmax(-1)
@@ -42,7 +42,7 @@ def steps(
     seed: int = 0,
     **sampling,
 ) -> Iterator[tuple[Tensor, ModelState]]:
-    """Like `generate`, a token at a time: (ids (b,), state), each as soon as it is there."""
+    """Like `generate`, but yields (ids (b,), state) after each token."""
     check_integer("tokens", tokens, 1, 1_000_000)
     seed = check_integer("seed", seed, 0, 2**63 - 1)
     check_number("temperature", sampling.get("temperature", 1.0), 0, 100)
@@ -61,9 +61,9 @@ def steps(
 def generate(lm: TitansLM, prompt: Tensor, tokens: int, **options) -> tuple[Tensor, ModelState]:
     """prompt (b, t) int64 -> (ids (b, tokens) that follow it, state).
 
-    `options`: state to go on from, memory mode, seed, and temperature, top_k, min_p of `choose`. The state has read
-    the prompt and all but the last of the new ids, so that `generate(lm, ids[:, -1:], n, state=state)` goes on without
-    reading a token twice.
+    `options`: state to continue from, memory mode, seed, and temperature, top_k, min_p of `choose`. The state has read
+    the prompt and all but the last of the new ids, so that `generate(lm, ids[:, -1:], n, state=state)` continues
+    without reading a token twice.
     """
     ids, states = zip(*steps(lm, prompt, tokens, **options), strict=True)
     return torch.stack(ids, dim=1), states[-1]

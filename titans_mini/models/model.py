@@ -11,7 +11,7 @@ from torch.nn import functional
 from ..config import TitansConfig
 from ..errors import ConfigError, check_choice
 from ..memory.checks import Leaf, check_device, check_state, usable
-from ..memory.chunk import Record
+from ..memory.state import Record
 from .variants import VARIANTS, LayerState, WindowOnly
 
 MODES = ("on", "frozen", "off")
@@ -39,7 +39,7 @@ class Feedforward(nn.Module):
 
 
 class Layer(nn.Module):
-    """A mixer (variant or attention alone) and a feedforward part, each pre-normed on a residual stream."""
+    """A mixer (a variant, or only attention) and a feedforward part, each pre-normed on a residual stream."""
 
     def __init__(self, config: TitansConfig, has_memory: bool) -> None:
         super().__init__()
@@ -104,8 +104,9 @@ class TitansLM(nn.Module):
     def _check_ids(self, ids: Tensor) -> None:
         if not isinstance(ids, Tensor) or ids.dim() != 2 or ids.dtype != torch.int64 or 0 in ids.shape:
             given = f"{ids.dtype} {tuple(ids.shape)}" if isinstance(ids, Tensor) else type(ids).__name__
-            raise ConfigError(f"ids must be int64 (batch, tokens), at least 1 x 1, not {given}")
+            raise ConfigError("ids must be int64 (batch, tokens), at least 1 x 1, not {given}", given=given)
         check_device("ids", ids, self.head.weight.device)
         least, most = map(int, ids.aminmax())
         if least < 0 or most >= self.config.vocab_size:
-            raise ConfigError(f"ids must lie in 0..{self.config.vocab_size - 1}, not {least}..{most}")
+            text = "ids must lie in 0..{top}, not {least}..{most}"
+            raise ConfigError(text, top=self.config.vocab_size - 1, least=least, most=most)

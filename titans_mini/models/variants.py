@@ -16,13 +16,12 @@ from ..config import TitansConfig
 from ..errors import ConfigError
 from ..memory import NeuralMemory
 from ..memory.checks import Leaf
-from ..memory.chunk import Record
-from ..memory.state import MemoryState
+from ..memory.state import MemoryState, Record
 from .attention import Persistent, SlidingWindow, WindowState, merge_heads, rotate, split_heads
 
 
 class LayerState(NamedTuple):
-    """What a layer carries on; a part that the variant has not is None."""
+    """What a layer carries from call to call; a part that the variant does not have is None."""
 
     memory: MemoryState | None
     window: WindowState | SegmentState | None
@@ -39,13 +38,15 @@ class SegmentState(NamedTuple):
 
 def use_memory(
     memory: NeuralMemory, x: Tensor, state: MemoryState, mode: str, trace: list[Record] | None = None
-) -> tuple[Tensor, MemoryState]:
-    """One call of the memory in a mode other than "off"; `trace` as in NeuralMemory."""
+) -> tuple[Tensor | None, MemoryState]:
+    """One call of the memory in a mode: (output (b, t, dim), or None if it is off, the state after it)."""
+    if mode == "off":
+        return None, state
     return memory(x, state, trace=trace) if mode == "on" else memory.frozen(x, state)
 
 
 class LMM(nn.Module):
-    """The memory alone. Paper: eq. 11-15 and 19."""
+    """The memory by itself. Paper: eq. 11-15 and 19."""
 
     def __init__(self, config: TitansConfig) -> None:
         super().__init__()
@@ -55,8 +56,8 @@ class LMM(nn.Module):
     def initial_state(self, batch: int, mode: str = "on") -> LayerState:
         """A memory that has read the persistent tokens."""
         state = self.memory.initial_state(batch)
-        _, state = use_memory(self.memory, self.persistent.expand(batch, -1, -1), state, mode)
-        return LayerState(state, None)
+        mode = "frozen" if mode == "off" else mode  # so that a memory that is switched on later has read them
+        return LayerState(use_memory(self.memory, self.persistent.expand(batch, -1, -1), state, mode)[1], None)
 
     def wanted_state(self, batch: int) -> LayerState:
         """What a state for `batch` rows must be like, for `check_state`; so in every variant."""
@@ -65,15 +66,13 @@ class LMM(nn.Module):
     def forward(
         self, x: Tensor, state: LayerState, mode: str = "on", trace: list[Record] | None = None
     ) -> tuple[Tensor, LayerState]:
-        """x (b, t, dim) -> the same shape."""
-        if mode == "off":
-            return torch.zeros_like(x), state
+        """x (b, t, dim) -> the same shape; so in every variant."""
         out, memory = use_memory(self.memory, x, state.memory, mode, trace)
-        return out, LayerState(memory, None)
+        return torch.zeros_like(x) if out is None else out, LayerState(memory, None)
 
 
 class WindowOnly(nn.Module):
-    """Attention alone: a layer without a memory."""
+    """Attention by itself: a layer without a memory."""
 
     def __init__(self, config: TitansConfig) -> None:
         super().__init__()
@@ -90,12 +89,12 @@ class WindowOnly(nn.Module):
     def forward(
         self, x: Tensor, state: LayerState, mode: str = "on", trace: list[Record] | None = None
     ) -> tuple[Tensor, LayerState]:
-        """x (b, t, dim) -> the same shape."""
+        """As LMM's."""
         out, window = self.attention(x, state.window)
         return out, LayerState(None, window)
 
 
-class MAL(WindowOnly):
+class MAL(nn.Module):
     """Memory as a layer: memory, then attention. Paper: eq. 29-31.
 
     Differs: each of the two has its own residual, so attention sees x + M(x) and the layer adds both; read
@@ -103,7 +102,8 @@ class MAL(WindowOnly):
     """
 
     def __init__(self, config: TitansConfig) -> None:
-        super().__init__(config)
+        super().__init__()
+        self.attention = SlidingWindow(config.dim, config.heads, config.window, config.persistent)
         self.memory = NeuralMemory(config.memory)
 
     def initial_state(self, batch: int, mode: str = "on") -> LayerState:
@@ -117,10 +117,8 @@ class MAL(WindowOnly):
     def forward(
         self, x: Tensor, state: LayerState, mode: str = "on", trace: list[Record] | None = None
     ) -> tuple[Tensor, LayerState]:
-        """x (b, t, dim) -> the same shape."""
-        recalled, memory = None, state.memory
-        if mode != "off":
-            recalled, memory = use_memory(self.memory, x, memory, mode, trace)
+        """As LMM's."""
+        recalled, memory = use_memory(self.memory, x, state.memory, mode, trace)
         out, window = self.attention(x if recalled is None else x + recalled, state.window)
         return out if recalled is None else out + recalled, LayerState(memory, window)
 
@@ -139,20 +137,28 @@ class Product(nn.Module):
         return self.to_out(y if m is None else y * functional.silu(self.norm_right(m)))
 
 
-class MAG(MAL):
+class MAG(nn.Module):
     """Memory as a gate: attention and memory side by side. Paper: eq. 26-28."""
 
     def __init__(self, config: TitansConfig) -> None:
-        super().__init__(config)
+        super().__init__()
+        self.attention = SlidingWindow(config.dim, config.heads, config.window, config.persistent)
+        self.memory = NeuralMemory(config.memory)
         self.product = Product(config.dim)
+
+    def initial_state(self, batch: int, mode: str = "on") -> LayerState:
+        """An untouched memory and an empty window."""
+        return LayerState(self.memory.initial_state(batch), self.attention.initial_state(batch))
+
+    def wanted_state(self, batch: int) -> LayerState:
+        """As LMM's."""
+        return LayerState(self.memory.wanted_state(batch), self.attention.wanted_state(batch))
 
     def forward(
         self, x: Tensor, state: LayerState, mode: str = "on", trace: list[Record] | None = None
     ) -> tuple[Tensor, LayerState]:
-        """x (b, t, dim) -> the same shape."""
-        recalled, memory = None, state.memory
-        if mode != "off":
-            recalled, memory = use_memory(self.memory, x, memory, mode, trace)
+        """As LMM's."""
+        recalled, memory = use_memory(self.memory, x, state.memory, mode, trace)
         seen, window = self.attention(x, state.window)
         return self.product(seen, recalled), LayerState(memory, window)
 
@@ -160,9 +166,9 @@ class MAG(MAL):
 class MAC(nn.Module):
     """Memory as context, segment by segment. Paper: eq. 21-25.
 
-    h = what the memory, as it stood before the segment, says to each token; attention over persistent tokens, h and
+    h = what the memory before the segment says to each token; attention over persistent tokens, h and
     the segment; y, its output on the residual x, is written into the memory; the layer's output is y gated by the
-    read after that write. Differs: token i attends to h_j and x_j for j <= i alone (read literally, the paper's h
+    read after that write. Differs: token i attends only to h_j and x_j for j <= i (read literally, the paper's h
     lets it see the whole segment), the last read is per token, and y has the residual, without which a token
     reaches the memory only as far as attention has learnt to look at it.
     """
@@ -196,13 +202,12 @@ class MAC(nn.Module):
     def forward(
         self, x: Tensor, state: LayerState, mode: str = "on", trace: list[Record] | None = None
     ) -> tuple[Tensor, LayerState]:
-        """x (b, t, dim) -> the same shape, one segment after the other."""
+        """As LMM's, one segment after the other."""
         begun = state.window.keys.shape[2]
         first = self.segment - begun
         if mode != "off" and state.window.recalled_keys.shape[2] != begun:
-            raise ConfigError(
-                f"memory must stay off until the segment ends, not {mode}: the state began it without memory"
-            )
+            text = "memory must stay off until the segment ends, not {mode}: the state began it without memory"
+            raise ConfigError(text, mode=mode)
         outputs = []
         for piece in (x[:, :first], *x[:, first:].split(self.segment, dim=1)):
             if piece.shape[1]:
@@ -214,9 +219,7 @@ class MAC(nn.Module):
         """Tokens of one segment, which may have begun before."""
         seen, window = self._attend(x, state, mode)
         seen = x + seen
-        recalled, memory = None, state.memory
-        if mode != "off":
-            recalled, memory = use_memory(self.memory, seen, memory, mode, trace)
+        recalled, memory = use_memory(self.memory, seen, state.memory, mode, trace)
         if window.keys.shape[2] == self.segment:
             window = self._empty(len(x))
         return self.product(seen, recalled), LayerState(memory, window)

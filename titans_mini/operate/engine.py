@@ -21,9 +21,10 @@ from ..data.text import bundled_text
 from ..errors import ConfigError
 from ..memory import NeuralMemory
 from ..memory.chunk import Fast, Record
-from ..memory.fastweights import Weights
 from ..memory.gates import SurpriseGate
-from ..memory.state import MemoryState, join
+from ..memory.mlp import Weights
+from ..memory.state import MemoryState
+from ..memory.tree import join
 from ..models.model import ModelState, TitansLM
 from ..simulation import run_stream, start_fast
 

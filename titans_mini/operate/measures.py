@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..memory.fastweights import Weights
+from ..memory.mlp import Weights
 from ..trace import RESOLUTION
 from .engine import Engine, Reading
 

@@ -17,7 +17,7 @@ import filelock
 from ..errors import ConfigError, check_integer, show
 from ..files import clear_parts, read_bytes, reason, write_whole
 from ..kept import SnapshotError, decode_state, encode_state, fingerprint_of, tokens_seen
-from ..memory.fastweights import mlp_shapes
+from ..memory.mlp import mlp_shapes
 from ..messages import Message
 from .engine import Engine
 from .measures import is_dead

@@ -24,7 +24,7 @@ from ..config import TitansConfig
 from ..errors import ConfigError, DivergenceError
 from ..files import clear_parts, held, write_whole, writing_to
 from ..memory.chunk import Record
-from ..memory.state import map_tensors
+from ..memory.tree import map_tree
 from ..messages import Message
 from ..models.model import ModelState, TitansLM
 from ..settings import SEED, check_settings, choice, number, whole
@@ -136,7 +136,7 @@ def backward(
         opened = torch.cat([(record.gates.theta + record.gates.alpha).flatten() for record in records])  # (tokens,)
         loss = loss + gate_cost * opened.mean() * piece.share
     loss.backward()
-    return value, map_tensors(Tensor.detach, state)
+    return value, map_tree(Tensor.detach, state)
 
 
 class Trainer:

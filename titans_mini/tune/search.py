@@ -19,7 +19,7 @@ from typing import NamedTuple
 from ..config import SETTING_RANGES, MemoryConfig, SimulationConfig
 from ..data import bundled_text, check_text
 from ..errors import ConfigError, check_integer, check_number
-from ..memory.fastweights import layer_shapes
+from ..memory.mlp import layer_shapes
 from ..messages import Message
 from ..settings import check_settings, choice, whole
 from ..simulation import simulate_many

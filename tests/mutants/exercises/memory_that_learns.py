@@ -2,7 +2,7 @@
 
 import torch
 
-from titans_mini.memory.fastweights import gradients
+from titans_mini.memory.mlp import gradients
 
 from . import BOTH, PROPERTY, VALUE, Mutant
 

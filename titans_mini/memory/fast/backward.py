@@ -1,4 +1,4 @@
-"""The backward pass of a chunk by hand, for the outer model's training: of what `fastweights` and `products` compute.
+"""Hand-written backward pass of a chunk, used when the outer model trains.
 
 Autograd finds the same numbers, a fifth slower and with a third more kept. The gates, which stand between the two
 parts, are left to it. Letters as in `chunk`: weights W, momentum P, inputs a, outputs z and deltas of a layer; x and z
@@ -8,28 +8,63 @@ in a read. `g_` before a name: the outer loss's gradient in it. Gradients of gra
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .fastweights import Activation, Activity, Weights, gradient_norm, gradients
-from .products import Coefficients, Reading, Sources, last_queries, read_layers, write
+from ..chunk import Coefficients, Form, Reading, Sources, TitansRule, last_queries, read_layers, write
+from ..mlp import ACTIVATIONS, Activation, Activity, Weights, gradient_norm, gradients, squared_error
+from ..state import Tokens
+from ..transforms import in_transform
+
+PLAIN = Form()
 
 
-def learned_gradients(
-    weights: Weights, keys: Tensor, values: Tensor, activation: Activation
-) -> tuple[Activity, Tensor]:
-    """`gradients` of the squared error, and their `gradient_norm`."""
+def _silu_curvature(z: Tensor) -> tuple[Tensor, Tensor]:
+    gate = torch.sigmoid(z)
+    value, rest = z * gate, 1 - gate
+    slope = torch.addcmul(gate, value, rest)
+    return slope, torch.addcmul(gate + slope, value, gate, value=-1).mul_(rest)
+
+
+def _gelu_curvature(z: Tensor) -> tuple[Tensor, Tensor]:
+    density = torch.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+    return ACTIVATIONS["gelu"].with_slope(z)[1], density * (2 - z * z)
+
+
+def _tanh_curvature(z: Tensor) -> tuple[Tensor, Tensor]:
+    value, slope = ACTIVATIONS["tanh"].with_slope(z)
+    return slope, -2 * value * slope
+
+
+# Activation -> z to its slope and the slope's slope
+CURVATURES: dict[Activation, Callable[[Tensor], tuple[Tensor, Tensor]]] = {
+    ACTIVATIONS["silu"]: _silu_curvature,
+    ACTIVATIONS["gelu"]: _gelu_curvature,
+    ACTIVATIONS["tanh"]: _tanh_curvature,
+}
+
+
+def _serves(activation: Activation) -> bool:
+    """Whether the backward pass may be needed and is this one: not under torch.func, which brings its own."""
+    return torch.is_grad_enabled() and not in_transform() and activation in CURVATURES
+
+
+def measure(weights: Weights, tokens: Tokens, rule: TitansRule) -> tuple[Activity, Tensor]:
+    """As in Form."""
+    if rule.bias is not squared_error or not _serves(rule.activation):
+        return PLAIN.measure(weights, tokens, rule)
     depth = len(weights)
-    norm, loss, *parts = _Gradients.apply(activation, keys, values, *weights)
+    norm, loss, *parts = _Gradients.apply(rule.activation, tokens.keys, tokens.values, *weights)
     hidden, outputs, deltas = parts[: depth - 1], parts[depth - 1 : 2 * depth - 1], parts[2 * depth - 1 :]
-    return Activity([keys, *hidden], outputs, deltas, loss, values), norm
+    return Activity([tokens.keys, *hidden], outputs, deltas, loss, tokens.values), norm
 
 
-def learned_read_write(
+def read_write(
     sources: Sources,
     activity: Activity,
     coef: Coefficients,
@@ -37,12 +72,17 @@ def learned_read_write(
     activation: Activation,
     ends: bool,
 ) -> tuple[Tensor | None, Weights, Weights]:
-    """`read_layers`' answer, and weights and momentum after the `write`; without `ends` those before it."""
+    """As in Form."""
+    if not _serves(activation):
+        return PLAIN.read_write(sources, activity, coef, queries, activation, ends)
     depth = len(sources.weights)
     origin = sources.origin or (None,) * depth
     parts = (*sources.weights, *sources.momentum, *activity.inputs, *activity.deltas, *origin)
     reads, *after = _ReadWrite.apply(activation, ends, queries, *coef, *parts)
     return (reads, tuple(after[:depth]), tuple(after[depth:])) if ends else (reads, *sources[:2])
+
+
+BY_HAND = Form(measure, read_write)
 
 
 class _Gradients(torch.autograd.Function):
@@ -73,7 +113,7 @@ class _Gradients(torch.autograd.Function):
                 g_inputs[layer] = _plus(g_inputs[layer], a, share * _squares(delta))
         slopes = []
         for layer in range(depth - 1):  # delta = (next delta W) * slope(z)
-            slope, curvature = ctx.activation.slope_and_curvature(outputs[layer])
+            slope, curvature = CURVATURES[ctx.activation](outputs[layer])
             slopes.append(slope)
             if g_deltas[layer] is None:
                 continue

@@ -14,7 +14,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from ..memory.gates import HORIZON, STD_FLOOR
+from ..gates import HORIZON, STD_FLOOR
 
 TRACE = ("raw", "loss", "norm", "theta", "alpha", "g_write", "g_forget", "surprise", "smoothed")
 SETTINGS = ("tau", "beta", "lam", "eta", "softness", "clip")

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .state import MemoryState, map_tensors, tensors
+from ..state import MemoryState
+from ..tree import map_tree, tensors
 
 
 def recompute(step: Callable, parameters: Iterable[Tensor], x: Tensor, state: MemoryState):
@@ -37,7 +38,7 @@ def recompute(step: Callable, parameters: Iterable[Tensor], x: Tensor, state: Me
 def _filled(value, parts: Iterable[Tensor]):
     """The parts, in order, in the places of the nested tuple's tensors."""
     parts = iter(parts)
-    return map_tensors(lambda _: next(parts), value)
+    return map_tree(lambda _: next(parts), value)
 
 
 class _Again(torch.autograd.Function):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor
 from ..config import MemoryConfig
 
 Weights = tuple[Tensor, ...]  # per layer (n, o, i)
-LEAST_SQUARE = 1e-30  # of a gradient: the floor keeps the gradient of its norm finite at zero
+LEAST_SQUARE = 1e-30  # smallest square norm of a gradient: at 0 the slope of the norm would be infinite
 
 
 def _silu(z: Tensor) -> tuple[Tensor, Tensor]:
@@ -27,25 +27,10 @@ def _silu(z: Tensor) -> tuple[Tensor, Tensor]:
     return value, torch.addcmul(gate + value, value, gate, value=-1)
 
 
-def _silu_curvature(z: Tensor) -> tuple[Tensor, Tensor]:
-    gate = torch.sigmoid(z)
-    value, rest = z * gate, 1 - gate
-    slope = torch.addcmul(gate, value, rest)
-    return slope, torch.addcmul(gate + slope, value, gate, value=-1).mul_(rest)
-
-
 def _gelu(z: Tensor) -> tuple[Tensor, Tensor]:
     cdf = 0.5 * (1 + torch.erf(z * math.sqrt(0.5)))
-    return z * cdf, cdf + z * _normal(z)
-
-
-def _gelu_curvature(z: Tensor) -> tuple[Tensor, Tensor]:
-    return _gelu(z)[1], _normal(z) * (2 - z * z)
-
-
-def _normal(z: Tensor) -> Tensor:
-    """The density of the standard normal distribution."""
-    return torch.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+    density = torch.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)  # of the standard normal distribution
+    return z * cdf, cdf + z * density
 
 
 def _tanh(z: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,23 +38,17 @@ def _tanh(z: Tensor) -> tuple[Tensor, Tensor]:
     return value, 1 - value * value
 
 
-def _tanh_curvature(z: Tensor) -> tuple[Tensor, Tensor]:
-    value, slope = _tanh(z)
-    return slope, -2 * value * slope
-
-
 class Activation(NamedTuple):
-    """A hidden nonlinearity: its value; its value and slope; its slope and the slope's slope."""
+    """A hidden nonlinearity: its value, and its value together with its slope."""
 
     value: Callable[[Tensor], Tensor]
     with_slope: Callable[[Tensor], tuple[Tensor, Tensor]]
-    slope_and_curvature: Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 ACTIVATIONS: dict[str, Activation] = {
-    "silu": Activation(torch.nn.functional.silu, _silu, _silu_curvature),
-    "gelu": Activation(torch.nn.functional.gelu, _gelu, _gelu_curvature),
-    "tanh": Activation(torch.tanh, _tanh, _tanh_curvature),
+    "silu": Activation(torch.nn.functional.silu, _silu),
+    "gelu": Activation(torch.nn.functional.gelu, _gelu),
+    "tanh": Activation(torch.tanh, _tanh),
 }
 
 
@@ -90,15 +69,19 @@ def mlp_shapes(width: int, depth: int, expansion: int) -> list[tuple[int, int]]:
 
 
 def initial_weights(config: MemoryConfig, generator: torch.Generator | None = None) -> list[Tensor]:
-    """Start weights, per layer (heads, o, i), Gaussian: hidden layers keep the scale, the last one starts small.
+    """Start weights W_0, per layer (heads, o, i); see `draw_weights`."""
+    return draw_weights(layer_shapes(config), config.heads, generator)
 
-    A small last layer makes the first predictions near zero, so that the first inner loss is that of knowing
-    nothing.
+
+def draw_weights(shapes: Sequence[tuple[int, int]], heads: int, generator: torch.Generator | None = None):
+    """Gaussian weights, per layer (heads, o, i): hidden layers keep the scale of their input, the last starts small.
+
+    A small last layer makes the first predictions nearly zero, so the first inner loss is that of a memory that
+    knows nothing.
     """
-    shapes = layer_shapes(config)
     gains = [1.0] * (len(shapes) - 1) + [0.25]
     return [
-        torch.randn(config.heads, o, i, generator=generator) * gain / math.sqrt(i)
+        torch.randn(heads, o, i, generator=generator) * gain / math.sqrt(i)
         for (o, i), gain in zip(shapes, gains, strict=True)
     ]
 
