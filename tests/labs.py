@@ -1,16 +1,27 @@
-"""What the tests of all labs share: their labels in both languages, and small grids for the tuning lab."""
+"""What the tests of all labs share: a small lab of each kind, and small grids for the tuning lab."""
 
 from __future__ import annotations
 
 import itertools
 import re
 from dataclasses import replace
+from functools import partial
 
 import ipywidgets
 import plotly.graph_objects as go
 from reading import shape_of
 
+from titans_course.lab import FailureLab, Prediction, SimulatorLab
+from titans_course.lab.bug_hunt import BugHuntLab
+from titans_course.lab.claims import ClaimsLab
+from titans_course.lab.frontiers import FrontiersLab
+from titans_course.lab.miras import MirasLab
+from titans_course.lab.operations import DrillLab
+from titans_course.lab.parallel import ParallelLab
+from titans_course.lab.tuning import TuningLab
+from titans_course.lab.variants import RecallLab
 from titans_course.language import LANGUAGES
+from titans_course.studies.drill import DrillConfig
 from titans_mini.tune import TuneConfig, Tuning
 
 UNSAID = (ipywidgets.Box, go.FigureWidget)
@@ -32,6 +43,20 @@ def grid(tokens: int) -> Tuning:
 
 
 GRIDS = {tokens: grid(tokens) for tokens in (100, 400, 1000)}
+
+
+LABS = {
+    "simulator": partial(SimulatorLab, tokens=60, predict=Prediction("How many?", len, unit="writes")),
+    "gallery": partial(FailureLab, tokens=60),
+    "variants": partial(RecallLab, gap=8),
+    "parallel": partial(ParallelLab, chunk=4),
+    "miras": partial(MirasLab, pairs=2),
+    "tuning": partial(TuningLab, GRIDS),
+    "operations": partial(DrillLab, DrillConfig("scaled_weight", at=1300, tokens=1600), engine="recipe"),
+    "claims": ClaimsLab,
+    "frontiers": FrontiersLab,
+    "bug_hunt": BugHuntLab,
+}
 
 
 def check_controls(lab) -> None:

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from labs import check_controls
 
 from titans_course.bug_hunt import (
     CHECKS,
@@ -104,7 +103,7 @@ def test_what_cannot_be_used_is_one_line():
         (lambda: source("X"), "patient must be one of"),
         (lambda: mend("A", "nothing like it", ""), "exactly once in patient A, not 0 times"),
         (lambda: mend("A", "M", "W"), "exactly once"),
-        (lambda: mend("G", "torch.exp(-alpha)", "1 -"), "no Python"),
+        (lambda: mend("G", "torch.exp(-alpha)", "1 -"), "not valid Python"),
         (lambda: moved(build("A"), "gradient", 3), "look must be one of"),
         (lambda: moved(build("A"), "future", TOKENS), "token must be"),
     ):
@@ -186,15 +185,3 @@ def test_an_error_is_shown(monkeypatch):
     monkeypatch.setattr(module, "failed", broken)
     lab.token.value = 2
     assert lab.figure.data and "RuntimeError: &lt;no luck&gt;" in lab.message.value
-
-
-@pytest.mark.parametrize(("option", "value"), [("patient", "X"), ("look", "write"), ("token", 0)])
-def test_wrong_options_are_named_at_once(option, value):
-    with pytest.raises(ConfigError, match=f"{option} must be"):
-        BugHuntLab(**{option: value})
-
-
-def test_every_control_says_what_it_does():
-    lab = BugHuntLab()
-    assert set(lab.controls) == set(BugHuntLab.table)
-    check_controls(lab)

@@ -2,13 +2,10 @@
 
 import numpy as np
 import plotly.graph_objects as go
-import pytest
-from labs import check_controls
 
 from titans_course.lab.miras import DIM, PLAIN, TOKENS, VIEWS, MirasLab, repairs
 from titans_course.studies.asking import ask, judge
 from titans_course.studies.streams import make_pairs
-from titans_mini.errors import ConfigError
 from titans_mini.miras import KNOBS, Combination, MirasConfig, refused, run
 from titans_mini.miras.registry import reason
 
@@ -107,14 +104,3 @@ def test_a_memory_that_blows_up_is_reported_with_its_token():
     lab.flush()
     assert f"blew up at token {lab.found.ended}" in lab.message.value and lab.found.ended < TOKENS
     assert len(lab.figure.data) > 4  # the rule at the start is still drawn
-
-
-@pytest.mark.parametrize(("option", "value"), [("stream", "rain"), ("pairs", 0), ("view", "top"), ("seed", -1)])
-def test_wrong_options_are_named_at_once(option, value):
-    with pytest.raises(ConfigError, match=f"{option} must be"):
-        MirasLab(**{option: value})
-
-
-def test_every_control_says_what_it_does():
-    lab = MirasLab()
-    check_controls(lab)

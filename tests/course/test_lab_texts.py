@@ -1,40 +1,19 @@
-"""The labs speak both languages: a switch changes all words in place and nothing else."""
+"""What holds for every lab: its controls say what they do, and a switch changes all words and nothing else."""
 
 import re
-from functools import partial
 from pathlib import Path
 
 import pytest
-from labs import CHINESE, GRIDS, inside, state
+from labs import CHINESE, LABS, check_controls, inside, state
 from reading import words_of
 from words import english as latin
 
 from titans_course import language as languages
 from titans_course.lab import FailureLab, Prediction, SimulatorLab
 from titans_course.lab.bug_hunt import BugHuntLab
-from titans_course.lab.claims import ClaimsLab
-from titans_course.lab.frontiers import FrontiersLab
-from titans_course.lab.miras import MirasLab
-from titans_course.lab.operations import DrillLab
-from titans_course.lab.parallel import ParallelLab
-from titans_course.lab.tuning import TuningLab
-from titans_course.lab.variants import RecallLab
 from titans_course.language import VARIABLE, choose
-from titans_course.studies.drill import DrillConfig
 from titans_mini import ConfigError
 
-LABS = {
-    "simulator": partial(SimulatorLab, tokens=60, predict=Prediction("How many?", len, unit="writes")),
-    "gallery": partial(FailureLab, tokens=60),
-    "variants": partial(RecallLab, gap=8),
-    "parallel": partial(ParallelLab, chunk=4),
-    "miras": partial(MirasLab, pairs=2),
-    "tuning": partial(TuningLab, GRIDS),
-    "operations": partial(DrillLab, DrillConfig("scaled_weight", at=1300, tokens=1600), engine="recipe"),
-    "claims": ClaimsLab,
-    "frontiers": FrontiersLab,
-    "bug_hunt": BugHuntLab,
-}
 GUESSES = {"claims": "holds", "bug_hunt": "rows", "operations": "loss 300", "gallery": None}
 FOLDER = Path(languages.__file__).parent / "lab"
 every = pytest.mark.parametrize("name", LABS)
@@ -48,6 +27,41 @@ def opened(name: str, language: str = "en"):
         lab.reveal.click()
     assert lab.figure.data
     return lab
+
+
+@pytest.mark.parametrize("name", sorted(LABS.keys() - {"simulator", "gallery"}))  # these have tests of their own
+def test_every_control_says_what_it_does(name):
+    lab = LABS[name]()
+    assert list(lab.controls) == list(lab.table)
+    check_controls(lab)
+
+
+WRONG = {
+    "variants": [("variant", "mad"), ("gap", -1), ("gap", 0.5), ("memory", "of")],
+    "parallel": [("chunk", 0), ("theta", 2.0), ("eta", -1.0), ("matrix", "F")],
+    "miras": [("stream", "rain"), ("pairs", 0), ("view", "top"), ("seed", -1)],
+    "tuning": [("keep", 0), ("keep", 9), ("view", "top")],
+    "operations": [("engine", "steam")],
+    "frontiers": [
+        ("bits", 5), ("per", "column"), ("feature", "written"), ("tau", 2.0), ("cost", -1.0), ("noise", -1.0),
+    ],
+    "bug_hunt": [("patient", "X"), ("look", "write"), ("token", 0)],
+    "claims": [("claim", "gamma")],
+    "gallery": [("failure", "tau_lower")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value"), [(name, *wrong) for name, rows in WRONG.items() for wrong in rows]
+)
+def test_a_wrong_option_is_named_at_once(name, option, value):
+    with pytest.raises(ConfigError, match=f"^{option} must be"):
+        LABS[name](**{option: value})
+
+
+def test_an_option_that_a_lab_does_not_have_is_named():
+    with pytest.raises(ConfigError, match="control must be one of patient, look, token, not 'tau'"):
+        BugHuntLab(tau=0.2)
 
 
 @every

@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 import pytest
-from labs import GRIDS, check_controls
+from labs import GRIDS
 
 from titans_course.lab.tuning import VIEWS, TuningLab
 from titans_course.studies.tuning import means, order, stand
@@ -75,13 +75,6 @@ def test_the_pick_stays_while_it_is_in_the_grid():
     assert "saved" in lab.message.value
 
 
-@pytest.mark.parametrize(("option", "value"), [("keep", 0), ("keep", 9), ("view", "top")])
-def test_wrong_options_are_named_at_once(option, value):
-    with pytest.raises(ConfigError, match=f"{option} must be"):
-        open_lab(**{option: value})
+def test_one_length_is_too_few():
     with pytest.raises(ConfigError, match="number of lengths"):
         TuningLab({100: GRIDS[100]})
-
-
-def test_every_control_says_what_it_does():
-    check_controls(TuningLab(GRIDS))

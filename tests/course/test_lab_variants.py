@@ -4,11 +4,9 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 import torch
-from labs import check_controls
 
 from titans_course.lab import variants as module
 from titans_course.lab.variants import Recalled, RecallLab, ask_pairs, pairs_figure, trained_variants
-from titans_mini.errors import ConfigError
 from titans_mini.threads import one_thread
 from titans_mini.training.checkpoint import load_model
 from titans_mini.training.evaluate import evaluate
@@ -112,14 +110,3 @@ def test_a_wrong_entry_is_shown_and_the_last_bars_stay():
     lab.seed.value = -1
     np.testing.assert_array_equal(lab.figure.data[0].y, before)
     assert "sequence must be a whole number" in lab.message.value
-
-
-@pytest.mark.parametrize(("option", "value"), [("variant", "mad"), ("gap", -1), ("memory", "of")])
-def test_wrong_options_are_named_at_once(option, value):
-    with pytest.raises(ConfigError, match=f"{option} must be"):
-        RecallLab(**{option: value})
-
-
-def test_every_control_says_what_it_does():
-    lab = RecallLab(gap=8)
-    check_controls(lab)

@@ -47,15 +47,13 @@ class FrontiersLab(PredictionPanel):
         "per": pick(SHARED, "row"),
         "feature": pick(SEEN, "smoothed"),
         "tau": marks(TAUS, 0.3, (0.0, 1.0)),
-        "cost": marks(COSTS, 0.02),
-        "noise": marks(NOISES, 2.0),
+        "cost": marks(COSTS, 0.02, (0.0, 1.0)),
+        "noise": marks(NOISES, 2.0, (0.0, 100.0)),
     }
 
     def __init__(self, *, predict: Prediction | None = QUESTION, language: str | None = None, **values) -> None:
         super().__init__(predict, language)
         self.found: Gated | None = None
-        named = {"cost": "cost", "noise": "noise_norm"}
-        RewardConfig(**{setting: values[name] for name, setting in named.items() if name in values})  # checks them
         self._make_controls(**values)
         self._begin()
 

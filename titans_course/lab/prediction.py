@@ -137,8 +137,7 @@ class PredictionPanel(Panel):
     def _begin(self) -> None:
         """Shows the panel and what the controls say."""
         self._arrange()
-        self.changed()
-        self.flush()
+        self._opened()
 
     def _close(self, _=None) -> None:
         """Another subject: hides what was seen of the last one and asks again."""
@@ -168,5 +167,4 @@ class PredictionPanel(Panel):
             self._fail(error)
             return
         self.is_open = True
-        self._arrange()
-        self._opened()
+        self._begin()
