@@ -5,15 +5,19 @@ import math
 import pytest
 import torch
 from builders import make_memory
+from words import HAN, english
 
+from titans_course.language import tell
 from titans_course.studies import drill
 from titans_course.studies.drill import Drill, DrillConfig, clean_drill, delays, flip_byte, make_drill_stream
-from titans_course.studies.incidents import STREAM_INCIDENTS, scaled_weight
+from titans_course.studies.incidents import STREAM_INCIDENTS, broken_weight, scaled_weight
 from titans_course.studies.rounding import bits_ahead, recall_of, rounded
 from titans_mini import ConfigError, SimulationConfig, TitansConfig, TitansLM, simulate
 from titans_mini.memory.tree import tensors
+from titans_mini.messages import Message
 from titans_mini.operate import Event, Limits, MemoryEngine, RecipeEngine, RunConfig, Runner, SnapshotError
 from titans_mini.operate.engine import LanguageEngine
+from titans_mini.operate.snapshots import FILE
 from titans_mini.training.tasks import text_bytes
 
 RUN = RunConfig(snapshot_every=200, limits=Limits(window=100, warmup=200, hold=100))
@@ -122,6 +126,26 @@ def test_going_back_by_hand_is_seen_at_once(engine, tmp_path):
     assert "session ana resumed" in one.events[-2].cause
     one.advance(100)
     assert one.samples[-1].loss is not None
+
+
+def test_all_that_happens_is_said_in_chinese(engine, tmp_path):
+    one = Drill(engine, short(factor=50.0), tmp_path)
+    one.advance(500)
+    one.snapshot("by-hand")
+    one.runner.replace(broken_weight(one.runner.state))
+    one.advance(300)
+    flip_byte(one.runner.snapshots.list()[-1])
+    one.rollback()
+    one.runner.compared = one.runner.compared._replace(degraded=True)
+    one.promote()
+    one.take_over(engine.start(), Message("session {name} resumed", name="loss"))
+    actions = {event.action for event in one.events}
+    assert actions >= {"alarm", "clear", "snapshot", "refused", "rollback", "promote"}
+    for event in one.events:
+        said = tell(event.cause, "zh")
+        files = [snapshot.group() for snapshot in FILE.finditer(said)]
+        assert HAN.search(said) and not english([said], {*["loss", "d"], *english(files, ())}), said
+    assert any("会话 loss" in tell(event.cause, "zh") for event in one.events)  # a person's own word stays
 
 
 def test_promoting_by_hand(engine):
