@@ -133,7 +133,7 @@ class Reader:
         if self.task != "recall":
             return Source(content=text_bytes().to(torch.uint8).numpy().tobytes()) if file is None else Source(file)
         if file is not None:
-            text = "file goes with models of bytes, not with {checkpoint}"
+            text = "file can only be used with a model that reads bytes, not with {checkpoint}"
             raise ConfigError(text, checkpoint=repr(self.config.checkpoint))
         return None
 

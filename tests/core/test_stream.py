@@ -208,7 +208,7 @@ def test_peak_memory_sees_what_is_used():
         (dict(checkpoint="nothing"), "checkpoint must be a path or one of"),
         (dict(task="text"), "task must be one of recall, needle"),
         (dict(task="needle"), "needs 256 symbols, this model has 80"),
-        (dict(file="x"), "file goes with models of bytes"),
+        (dict(file="x"), "file can only be used with a model that reads bytes"),
         (dict(checkpoint="text-lmm", file="no-such-file"), "cannot be read"),
     ],
 )
