@@ -1,8 +1,8 @@
 """Makes the copies of the classroom exercises: `python tools/exercises.py`, which is `make exercises`.
 
-An instructor edits notebooks/exercises/source, one nbgrader notebook a lesson. From it come student/ (what `nbgrader
-generate_assignment` would release) and solution/ (for reading, without hidden tests and nbgrader's marks).
-`--course DIR --seed N` lays out a course of its own, whose hidden tests draw other inputs than the published ones.
+An instructor edits notebooks/exercises/source, one nbgrader notebook per lesson. From it this tool makes student/ (what
+`nbgrader generate_assignment` would release) and solution/ (for reading, without hidden tests and metadata).
+`--course DIR --seed N` lays out a new course, whose hidden tests draw other inputs than the published ones.
 """
 
 from __future__ import annotations
@@ -25,26 +25,28 @@ MARK = re.compile(r"^\s*# (BEGIN|END) SOLUTION\n?", flags=re.MULTILINE)
 
 
 def student(source: NotebookNode) -> NotebookNode:
-    """The copy for students, by nbgrader's own preprocessors; RuntimeError for a mark that is not closed."""
+    """The copy for students, by nbgrader's own preprocessors. RuntimeError if a `BEGIN` mark has no end."""
     from nbgrader import preprocessors as steps
 
     clear = (steps.ClearHiddenTests, steps.ClearMarkScheme, steps.ComputeChecksums, steps.CheckCellMetadata)
-    notebook = copy.deepcopy(source)
-    for step in (steps.LockCells, steps.ClearSolutions, steps.ClearOutput, steps.CheckCellMetadata, *clear):
-        notebook, _ = step().preprocess(notebook, {})
-    return notebook
+    return _processed(source, steps.LockCells, steps.ClearSolutions, steps.ClearOutput, steps.CheckCellMetadata, *clear)
 
 
 def solution(source: NotebookNode) -> NotebookNode:
     """The copy with solutions, without hidden tests and without nbgrader's metadata."""
     from nbgrader import preprocessors as steps
 
-    notebook = copy.deepcopy(source)
-    for step in (steps.ClearOutput, steps.ClearHiddenTests):
-        notebook, _ = step().preprocess(notebook, {})
+    notebook = _processed(source, steps.ClearOutput, steps.ClearHiddenTests)
     for cell in notebook.cells:
         cell.source = MARK.sub("", cell.source).rstrip("\n")
         cell.metadata.pop("nbgrader", None)
+    return notebook
+
+
+def _processed(source: NotebookNode, *steps: type) -> NotebookNode:
+    notebook = copy.deepcopy(source)
+    for step in steps:
+        notebook, _ = step().preprocess(notebook, {})
     return notebook
 
 
@@ -57,7 +59,7 @@ def sources(folder: Path = FOLDER) -> list[Path]:
 
 
 def copies(folder: Path = FOLDER) -> dict[Path, str]:
-    """What must stand in each generated file."""
+    """Path of each generated file -> the text that it must hold."""
     made = {}
     for path in sources(folder):
         source = nbformat.read(path, as_version=4)
@@ -67,14 +69,14 @@ def copies(folder: Path = FOLDER) -> dict[Path, str]:
 
 
 def stale(folder: Path = FOLDER) -> list[Path]:
-    """Generated files that are missing, out of date, or left over from a source that is gone."""
+    """Generated files that are missing, out of date, or left over from a deleted source."""
     made = copies(folder)
     old = [path for path, text in made.items() if not path.is_file() or path.read_text("utf-8") != text]
     return old + [path for kind in COPIES for path in sorted((folder / kind).glob("*/*.ipynb")) if path not in made]
 
 
 def write(folder: Path = FOLDER) -> int:
-    """Brings every copy up to date; returns how many there are."""
+    """Updates every copy and returns how many there are."""
     made = copies(folder)
     for kind in COPIES:
         for path in (folder / kind).glob("*/*.ipynb"):
@@ -94,7 +96,7 @@ def course(target: Path, seed: int, lessons: list[str] | None = None) -> None:
     for path in sources():
         if lessons is None or path.stem in lessons:
             notebook = nbformat.read(path, as_version=4)
-            for cell in notebook.cells:  # a seed stands in hidden tests alone
+            for cell in notebook.cells:  # only hidden tests have a seed
                 cell.source = HIDDEN_SEED.sub(lambda _: f"seed={draw.randrange(10**5, 10**9)}", cell.source)
             place = target / path.relative_to(FOLDER)
             place.parent.mkdir(parents=True)
@@ -102,10 +104,10 @@ def course(target: Path, seed: int, lessons: list[str] | None = None) -> None:
 
 
 def main() -> int:
-    """The command line; 2 and one line where the target is taken or nbgrader is missing."""
+    """The command line; exit code 2 and one line if the folder exists or nbgrader is missing."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--course", type=Path, metavar="DIR", help="lay out a course in a new folder")
-    parser.add_argument("--seed", type=int, help="of the course's hidden tests; left out: one that nobody knows")
+    parser.add_argument("--seed", type=int, help="seed of the course's hidden tests (default: random and unknown)")
     options = parser.parse_args()
     try:
         if options.course:
@@ -114,15 +116,15 @@ def main() -> int:
         else:
             print(f"{write()} copies of {len(sources())} sources")
     except FileExistsError:
-        print(
-            f"titans_mini: course must be a folder that does not exist yet, not {str(options.course)!r}",
-            file=sys.stderr,
-        )
-        return 2
+        return _refuse(f"course must be a folder that does not exist yet, not {str(options.course)!r}")
     except ImportError:
-        print("titans_mini: nbgrader is not installed; run: pip install 'titans-mini[classroom]'", file=sys.stderr)
-        return 2
+        return _refuse("nbgrader is not installed; run: pip install 'titans-mini[classroom]'")
     return 0
+
+
+def _refuse(reason: str) -> int:
+    print(f"titans_mini: {reason}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

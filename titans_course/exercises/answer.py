@@ -1,9 +1,9 @@
-"""How a student's function is called: copies in, bounded time and memory, and no frame of the check in sight.
+"""How a student's function is called: with copies, in bounded time, and out of reach of the check's own frames.
 
 A part of an exercise is ordinary code that asks an `Answer` for results. The function is never called from inside
-it: an unknown result unwinds the part, `results` calls the function from outside, and the part starts again with the
-same inputs and one result more. While the function runs, no frame and no variable of the check exists, so a function
-that walks its callers finds inputs but no wanted values.
+the part. A result that is not known yet unwinds the part, `results` calls the function from outside, and the part
+starts again with the same inputs and one more result. So while the function runs, no frame or variable of the check
+exists, and a function that walks up its callers finds inputs but no expected values.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ AUTOGRAD = ("autograd/__init__.py", "autograd/functional.py", "_functorch/")
 
 @dataclass(frozen=True)
 class Call:
-    """One call that a part asks for: its arguments, and whether the gradient or an exception is the result."""
+    """One call that a part asks for: its arguments, and whether the result is a gradient or an exception."""
 
     args: tuple
     kind: str = "result"  # or "slope", "error"
@@ -43,14 +43,14 @@ class Call:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a call gave: its result (or gradient, or exception), and the number of an argument that it changed."""
+    """What a call gave: its result, gradient or exception, and the number of the argument that it changed, if any."""
 
     result: object
     changed: int | None = None
 
 
 class _Unwound(BaseException):
-    """Leaves a part whose next result is not known yet. Not an Exception, so that no handler in it is in the way."""
+    """Leaves a part whose next result is not known yet. Not an Exception, so that no handler in the part catches it."""
 
     def __init__(self, call: Call) -> None:
         self.call = call
@@ -77,7 +77,7 @@ class Answer:
         return self._ask(Call(args)).result
 
     def untouched(self, *args: object, why: str | None = None) -> object:
-        """The function's result, and Wrong if it changed one of its arguments; `why` replaces the sentence."""
+        """The function's result; Wrong if it changed one of its arguments. `why` replaces the sentence."""
         said = self._ask(Call(args))
         default = f"{self.name} changed its argument number {said.changed} in place: make a new one and return that"
         require(said.changed is None, why or default)
@@ -88,7 +88,7 @@ class Answer:
         return self._ask(Call(args, "slope")).result
 
     def raised(self, *args: object) -> Exception | None:
-        """The exception with which the function ends, None if there is none; for exercises that ask for one."""
+        """The exception that the function raised, or None; for exercises that ask for one."""
         return self._ask(Call(args, "error")).result
 
     def tensor(self, shape: tuple[int, ...], *args: object) -> Tensor:
@@ -135,7 +135,7 @@ class Student:
     by_hand: bool = False
 
     def run(self, call: Call) -> Outcome:
-        """Calls the function once; Wrong, in one sentence, where that goes wrong or where it replaced a function."""
+        """Calls the function once; raises Wrong if it fails or replaced a function of the libraries."""
         args = [_copy(arg) for arg in call.args]
         result, error = self._guarded(args, call.kind == "slope")
         if (name := SEAL.broken()) is not None:
@@ -149,7 +149,7 @@ class Student:
         return Outcome(_copy(result), next(changed, None) if call.kind == "result" else None)
 
     def _guarded(self, args: list, slope: bool) -> tuple[object, BaseException | None]:
-        """The result, or the exception; what the function writes to stderr goes to stdout."""
+        """The result or the exception; anything that the function writes to stderr is printed to stdout."""
         noise = io.StringIO()  # nbgrader gives no mark to a cell that writes to stderr
         try:
             with time_limit(), contextlib.redirect_stderr(noise), _by_hand(self.by_hand) as used:
@@ -174,14 +174,14 @@ class Student:
 
 
 def results(part: Callable, student: Student, prepare: Callable[[], object]) -> None:
-    """Runs a part to its end; Wrong if it finds the answer wrong. `prepare` draws the inputs, the same each time."""
+    """Runs a part to its end; raises Wrong if the answer is wrong. `prepare` draws the same inputs each time."""
     known: list[Outcome] = []
     while (call := _next_call(part, Answer(student.name, known), prepare)) is not None:
         known.append(student.run(call))
 
 
 def _next_call(part: Callable, answer: Answer, prepare: Callable[[], object]) -> Call | None:
-    """The first call whose outcome is not known, or None if the part came to its end."""
+    """The first call whose outcome is not known, or None if the part reached its end."""
     try:
         with plain_defaults(), _unwatched():
             part(answer, prepare())
@@ -192,7 +192,7 @@ def _next_call(part: Callable, answer: Answer, prepare: Callable[[], object]) ->
 
 @contextlib.contextmanager
 def _unwatched() -> Iterator[None]:
-    """No profiler and no tracer in the block: one that a cell installed would see the frames of the check."""
+    """Switches profiler and tracer off in the block: one that a cell installed would see the frames of the check."""
     before = sys.getprofile(), sys.gettrace()
     sys.setprofile(None)
     sys.settrace(None)
@@ -205,7 +205,7 @@ def _unwatched() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _by_hand(wanted: bool) -> Iterator[list[str]]:
-    """Without autograd in the block, and with a list of the functions that are called although they are not allowed."""
+    """Switches autograd off in the block, and yields a list of the forbidden functions that were called."""
     used: list[str] = []
     if not wanted:
         yield used
@@ -225,7 +225,7 @@ def _by_hand(wanted: bool) -> Iterator[list[str]]:
 
 
 def _forbidden(code: object) -> str | None:
-    """The name of a function that differentiates, or that belongs to this package; None for any other code."""
+    """The name of a function that differentiates or that belongs to this project; None for any other code."""
     file = code.co_filename.replace("\\", "/")
     if file.startswith(PACKAGES):
         return f"`{code.co_name}` of titans_mini" if "/exercises/" not in file else None
@@ -245,14 +245,14 @@ def _gradient(function: Callable, args: list) -> Tensor | None:
 
 
 def _line_of(error: BaseException, function: Callable) -> str:
-    """Where in the student's own code an error came up."""
+    """The line of the student's own code in which an error was raised, for a sentence."""
     file = getattr(getattr(function, "__code__", None), "co_filename", None)
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     return f" in line {lines[-1]} of its cell" if lines else ""
 
 
 def one_line(error: BaseException) -> str:
-    """What an error says, on one line of at most 200 characters."""
+    """The text of an error, on one line of at most 200 characters."""
     text = " ".join(str(error).split())
     return text[:200] or "no message"
 

@@ -1,7 +1,7 @@
-"""How an exercise is checked: shape, then value, then property; what is wrong is said in one sentence.
+"""How an exercise is checked: shape, then value, then property. One sentence says what is wrong.
 
-An `Exercise` is called with the student's function. Its parts see the function through an `Answer`, and what they
-find wrong leaves as `Wrong`, the only error of a check.
+An `Exercise` is called with the student's function. Its parts see the function through an `Answer` and raise `Wrong`,
+the only error of a check.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a course of nbgrader needs of the project: copied cells, shadowing files, silent checks, and safe feedback."""
+"""nbgrader preprocessors: for copied cells, files that shadow modules, silent checks, and safe feedback."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ CODE = {".py", ".pyc", ".so", ".pyd"}
 
 
 class DropCopies(NbGraderPreprocessor):
-    """Takes nbgrader's marks off cells whose mark another cell has too; to run before all others.
+    """Removes nbgrader's metadata from cells that share it with another cell. Must run before all others.
 
-    A student who copies a test or solution cell copies its mark with it. The last cell keeps the mark, the others
-    become cells of the student's own, which run but are not graded. nbgrader's DeduplicateIds leaves half of a mark
-    behind, and grading ends there for the whole notebook.
+    A student who copies a test or solution cell copies its metadata too. The last cell keeps it; the others become
+    ordinary cells, which run but are not graded. nbgrader's own DeduplicateIds removes only half of it, which stops
+    the grading of the whole notebook.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-        """The notebook in which each mark stands once."""
+        """The notebook, in which each `grade_id` stands once."""
         found: set[str] = set()
         for cell in reversed(nb.cells):
             name = cell.metadata.get("nbgrader", {}).get("grade_id")
@@ -45,21 +45,24 @@ class DropCopies(NbGraderPreprocessor):
 class RemoveShadows(NbGraderPreprocessor):
     """Deletes files beside the notebook that Python would import in place of an installed module.
 
-    It works on nbgrader's copy in autograded/; what was handed in stays as it is. A folder `titans_mini` in a
-    submission would otherwise bring checks of its own.
+    It works on nbgrader's copy in autograded/ and does not touch the submission. Otherwise a folder `titans_mini` in a
+    submission would bring its own checks.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-        """The notebook as it is, in a folder without such files."""
+        """The unchanged notebook; its folder has no such files any more."""
         for path in sorted(Path(resources["metadata"]["path"]).iterdir()):
             if shadows(path):
                 self.log.warning("Removed '%s': it would be imported in place of an installed module", path.name)
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
         return nb, resources
 
 
 def shadows(path: Path) -> bool:
-    """Whether a file or folder has the name of an installed module and would be imported."""
+    """Whether a file or folder has the name of an installed module and would be imported instead."""
     name = path.name.split(".")[0]
     code = path.is_dir() or path.suffix in CODE
     try:
@@ -70,13 +73,13 @@ def shadows(path: Path) -> bool:
 
 
 class NeedVerdict(NbGraderPreprocessor):
-    """Turns a test cell without an error into a failed one unless each of its checks said that the answer is right.
+    """Fails a test cell without an error unless each of its checks said that the answer is right.
 
-    A check that was replaced by a function that does nothing says nothing. To run after Execute.
+    A check that was replaced by a function that does nothing is silent. Must run after Execute.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-        """The executed notebook, with an error in each test cell that is silent."""
+        """The executed notebook, with an error in each silent test cell."""
         for cell in nb.cells:
             if cell.cell_type == "code" and is_grade(cell):
                 text = "".join(out.text for out in cell.outputs if out.output_type == "stream" and out.name == "stdout")
@@ -88,11 +91,11 @@ class NeedVerdict(NbGraderPreprocessor):
 
 
 class HideTests(NbGraderPreprocessor):
-    """Takes the hidden tests out of graded notebooks before feedback is made from them.
+    """Removes the hidden tests from graded notebooks before feedback is made from them.
 
-    nbgrader writes the instructor's test cells back before it grades, so without this a student reads them in the
-    feedback, in the cell and in every traceback through it. A test cell keeps the last line of its error alone; from
-    all other outputs the lines that quote a hidden test are taken.
+    nbgrader restores the instructor's test cells before it grades. Without this step a student would read them in the
+    feedback, in the cell and in every traceback through it. A test cell keeps only the last line of its error; lines
+    that quote a hidden test are removed from all other outputs.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:

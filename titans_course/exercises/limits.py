@@ -1,4 +1,4 @@
-"""Bounds on what a student's code may use: seconds of one call, and memory of a whole grading run."""
+"""Limits on a student's code: seconds for one call, and memory for a whole grading run."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def time_limit(seconds: float | None = None) -> Iterator[None]:
 
 
 def cap_memory(room: int = ROOM) -> None:
-    """Bounds this process's address space to `room` bytes more than now, so that a hog ends in MemoryError.
+    """Limits this process's address space to `room` bytes more than now, so that greedy code ends in MemoryError.
 
-    Without a bound the system kills the kernel, and nbgrader grades nothing of that submission. Linux only.
+    Without a limit the system kills the kernel, and nbgrader grades nothing of that submission. Linux only.
     """
     try:
         import resource

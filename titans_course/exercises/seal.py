@@ -1,7 +1,7 @@
-"""What the checks rely on, remembered before a student's code runs: who replaces `torch.allclose` is found out.
+"""Remembers what the checks rely on before a student's code runs, so that a replaced `torch.allclose` is noticed.
 
-The seal is taken when `titans_course.exercises` is imported, in the first cell of an exercise notebook. It is not a
-sandbox: code in the same process can undo it. TEACHING.md says what only a process of its own can keep out.
+The seal is made when `titans_course.exercises` is imported, in the first cell of an exercise notebook. It is not a
+sandbox: code in the same process can undo it. TEACHING.md says what only a separate process can prevent.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ class Seal:
         self.kept: list[tuple[str, object, set[str], dict]] = []
 
     def add(self, space: object, wanted: Callable[[object], bool] = callable) -> None:
-        """Remembers what can be called in a module, a class or an exercise: of it what is `wanted`."""
+        """Remembers the `wanted` members of a module, a class or an exercise: by default all callables."""
         found = {name: _pair(thing) for name, thing in vars(space).items() if wanted(thing)}
         self.kept.append((getattr(space, "__name__", None) or space.name, space, set(vars(space)), found))
 
     def broken(self) -> str | None:
-        """The first thing that is no longer what it was, as `torch.allclose`; None if all is."""
+        """The name of the first member that was replaced, such as `torch.allclose`, or None."""
         for where, space, names, found in self.kept:
             now = vars(space)
             for name, (thing, code) in found.items():

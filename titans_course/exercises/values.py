@@ -1,4 +1,4 @@
-"""What an answer must be: kinds, shapes and values, and the one sentence that says what is wrong with it."""
+"""Checks of kind, shape and value, each with the one sentence that says what is wrong with an answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CLOSE = 1e-5
 
 
 class Wrong(AssertionError):
-    """An answer that is not right; its text says in one sentence what is wrong."""
+    """An answer that is not right; the text says in one sentence why."""
 
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows instead of a traceback."""
@@ -22,7 +22,7 @@ class Wrong(AssertionError):
 
 
 def article(thing: object) -> str:
-    """What kind of thing it is, for a sentence."""
+    """The type of a thing with its article, for a sentence."""
     name = type(thing).__name__
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
@@ -34,7 +34,7 @@ def require(condition: bool, sentence: str) -> None:
 
 
 def as_tensor(said: object, shape: Sequence[int], what: str) -> Tensor:
-    """What was said as a float64 tensor of this shape without NaN, or Wrong. Numbers, lists and arrays do as well."""
+    """An answer as a float64 tensor of this shape without NaN. Takes numbers, lists and arrays too; raises Wrong."""
     try:
         found = said.detach() if isinstance(said, Tensor) else torch.as_tensor(np.asarray(said, dtype=np.float64))
     except (TypeError, ValueError, RuntimeError):
@@ -56,7 +56,7 @@ def _turned(found: Tensor, shape: tuple[int, ...]) -> str:
 
 
 def as_number(said: object, what: str) -> float:
-    """What was said as a float, or Wrong."""
+    """An answer as a float; raises Wrong."""
     if isinstance(said, (Tensor, np.ndarray)):
         return as_tensor(said, (), what).item()
     require(isinstance(said, (int, float, np.number)), f"{what} must be a number, not {article(said)}")
@@ -78,7 +78,7 @@ def same(said: Tensor | float, wanted: Tensor | float, tolerance: float = CLOSE)
 
 
 def _near(said: Tensor | float, wanted: Tensor | float, tolerance: float) -> Tensor:
-    """Where they agree: relative to each wanted entry, or to the largest one if that is below 1."""
+    """Where two things agree: relative to each expected entry, or to the largest one if that is below 1."""
     said, wanted = (torch.as_tensor(side, dtype=torch.float64) for side in (said, wanted))
     sizes = wanted.abs()[wanted.isfinite()]
     largest = sizes.max().item() if sizes.numel() and sizes.max() > 0 else 1.0
