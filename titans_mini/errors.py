@@ -45,10 +45,7 @@ class DivergenceError(ArithmeticError):
 
 def plain(value: object) -> object:
     """A numpy number, truth value or text as Python's own; everything else as it is."""
-    for kind, own in ((np.bool_, bool), (np.integer, int), (np.floating, float), (np.str_, str)):
-        if isinstance(value, kind):
-            return own(value)
-    return value
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def show(value: object) -> str:

@@ -13,6 +13,7 @@ from titans_mini import ConfigError, MemoryConfig, SimulationConfig, TitansConfi
 from titans_mini.config import SETTING_RANGES
 from titans_mini.errors import check_choice, check_integer, check_number
 from titans_mini.miras import MirasConfig
+from titans_mini.settings import check_settings, choice, comments, limits, number, whole
 
 BAD_MEMORY = [
     ("dim", 0), ("dim", 6.0), ("heads", 0), ("depth", 5), ("depth", True), ("expansion", 17), ("chunk", 0),
@@ -77,6 +78,35 @@ def test_presets_differ_as_the_article_and_the_paper_do():
     assert MemoryConfig.preset("paper", dim=32).dim == 32
     with pytest.raises(ConfigError, match="preset must be one of"):
         MemoryConfig.preset("turbo")
+
+
+@dataclasses.dataclass(frozen=True)
+class Some:
+    share: float = number(0.5, 0.0, 1.0)  # share of something
+    count: int | None = whole(None, 1, 3)  # how many; None: all
+    kind: str = choice("a", ("a", "b"))  # which one
+    free: object = None  # anything
+
+    def __post_init__(self):
+        check_settings(self)
+
+
+def test_a_setting_has_its_default_its_range_and_its_meaning_on_one_line():
+    assert Some() == Some(0.5, None, "a") and Some.share == 0.5
+    assert type(Some(np.float32(0.25), np.int64(2), np.str_("b"), np.bool_(True)).share) is float
+    assert [limits(Some, name) for name in ("share", "count", "kind", "free")] == [
+        (0.0, 1.0),
+        (1, 3),
+        (("a", "b"),),
+        (),
+    ]
+    assert comments(Some)["count"] == "how many; None: all" and len(comments(Some)) == 4
+
+
+@pytest.mark.parametrize("wrong", [dict(share=1.5), dict(share=None), dict(count=4), dict(count=1.0), dict(kind="c")])
+def test_a_setting_checks_itself(wrong):
+    with pytest.raises(ConfigError, match=f"^{next(iter(wrong))} must"):
+        Some(**wrong)
 
 
 def test_checks_return_what_they_pass():
