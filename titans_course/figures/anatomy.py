@@ -12,7 +12,7 @@ from titans_mini.messages import Message
 
 from ..language import Say
 from ..studies.anatomy import Step, losses
-from .trace import COLOURS, NO_NAME
+from .trace import COLOURS, NO_NAME, frame
 
 SCALE = ((0.0, COLOURS["g_write"]), (0.5, "#FFFFFF"), (1.0, COLOURS["surprise"]))  # negative, zero, positive
 CLEAR = (  # as SCALE, but zero lets the page through, light or dark
@@ -35,20 +35,11 @@ def matrix_figure(matrices: Mapping[str, np.ndarray], *, height: int = 260, say:
     titles = [say("{name} (colours end at ±{end:.2g})", name=name, end=end) for name, end in ended]
     figure = make_subplots(rows=len(ends), subplot_titles=titles, vertical_spacing=0.3 / len(ends))
     for row, (matrix, end) in enumerate(zip(matrices.values(), ends, strict=True), start=1):
-        drawn = go.Heatmap(
-            z=np.asarray(matrix, dtype=np.float32),
-            zmin=-end,
-            zmax=end,
-            colorscale=SCALE,
-            showscale=False,
-            hovertemplate=say(CELL) + NO_NAME,
-        )
-        figure.add_trace(drawn, row=row, col=1)
+        figure.add_trace(_heat(matrix, end, say, gap=0, colorscale=SCALE), row=row, col=1)
     figure.update_yaxes(autorange="reversed", title_text=say("output"))
     figure.update_xaxes(title_text=say("input"), row=len(ends), col=1)
     figure.update_annotations(font_size=13)
-    figure.update_layout(height=height * len(ends), margin={"l": 60, "r": 20, "t": 40, "b": 44})
-    return figure
+    return figure.update_layout(frame(height * len(ends), left=60, top=40))
 
 
 def step_figure(step: Step, layer: int = -1, *, height: int = 190, say: Say = Message) -> go.Figure:
@@ -82,9 +73,7 @@ def curve_figure(
         figure.add_trace(go.Scatter(x=list(range(len(y)) if x is None else x), y=y, name=name, mode=mode, line=line))
     figure.update_xaxes(title_text=say("token") if x_title is None else x_title)
     figure.update_yaxes(title_text=y_title, type="log" if log else "linear")
-    legend = {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"}
-    figure.update_layout(height=height, margin={"l": 70, "r": 20, "t": 36, "b": 44}, legend=legend, showlegend=True)
-    return figure
+    return figure.update_layout(frame(height, showlegend=True))
 
 
 def vector_figure(step: Step, *, height: int = 210, say: Say = Message) -> go.Figure:
@@ -217,12 +206,12 @@ def _end(*arrays: np.ndarray, zero: float = 1.0) -> float:
     return float(finite.max(initial=0.0)) or zero
 
 
-def _heat(matrix: np.ndarray, end: float, say: Say, *, gap: int = 1) -> go.Heatmap:
+def _heat(matrix: np.ndarray, end: float, say: Say, *, gap: int = 1, colorscale=CLEAR) -> go.Heatmap:
     """A heat map around zero; cells that are not finite stay empty."""
     z = np.where(np.isfinite(matrix), matrix, np.nan).astype(np.float32)
     gap = gap if max(z.shape) <= 32 else 0
     return go.Heatmap(
-        z=z, zmin=-end, zmax=end, colorscale=CLEAR, showscale=False, xgap=gap, ygap=gap,
+        z=z, zmin=-end, zmax=end, colorscale=colorscale, showscale=False, xgap=gap, ygap=gap,
         hovertemplate=say(CELL) + NO_NAME,
     )  # fmt: skip
 
@@ -237,7 +226,5 @@ def _frame(figure: go.Figure, shape: tuple[int, int]) -> None:
 
 
 def _plain(figure: go.Figure, title: str, height: int, *, left: int = 26, bottom: int = 26) -> go.Figure:
-    margin = {"l": left, "r": 6, "t": 30, "b": bottom}
-    font = {"size": 13}
-    figure.update_layout(height=height, margin=margin, showlegend=False, title={"text": title, "font": font, "x": 0})
-    return figure
+    title = {"text": title, "font_size": 13, "x": 0}
+    return figure.update_layout(frame(height, left=left, right=6, top=30, bottom=bottom, showlegend=False), title=title)

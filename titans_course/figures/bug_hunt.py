@@ -11,7 +11,7 @@ from titans_mini.messages import Message
 
 from ..bug_hunt.checks import CLOSE
 from ..language import Say
-from .trace import COLOURS, NO_NAME, TAU
+from .trace import COLOURS, NO_NAME, TAU, frame
 
 DONE = {
     "future": Message("tokens from here on are others"),
@@ -41,7 +41,7 @@ def moved_figure(moved: Sequence[float], look: str, token: int, *, height: int =
     figure.add_annotation(note, x=where, text=say(DONE[look]), font_size=12)
     figure.update_xaxes(title_text=say("token"), dtick=1)
     figure.update_yaxes(title_text=say("largest move of a read"), range=[0, 1.15 * max(values.max(), CLOSE)])
-    return figure.update_layout(height=height, margin={"l": 70, "r": 20, "t": 50, "b": 48}, showlegend=False)
+    return figure.update_layout(frame(height, top=50, bottom=48, showlegend=False))
 
 
 def table_figure(table: Mapping[str, Mapping[str, bool]], *, height: int = 380, say: Say = Message) -> go.Figure:
@@ -57,4 +57,4 @@ def table_figure(table: Mapping[str, Mapping[str, bool]], *, height: int = 380, 
     figure = go.Figure(cells)
     figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(side="top")
-    return figure.update_layout(height=height, margin={"l": 80, "r": 20, "t": 40, "b": 16})
+    return figure.update_layout(frame(height, left=80, top=40, bottom=16))

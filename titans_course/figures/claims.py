@@ -11,7 +11,7 @@ from titans_mini.messages import Message
 from ..claims.finding import FAILS, HOLDS, PART, UNTESTED, Finding
 from ..claims.view import MISSING, figure_rows, label
 from ..language import Say
-from .trace import COLOURS
+from .trace import COLOURS, frame
 
 VERDICT_COLOURS = {
     HOLDS: COLOURS["memory_norm"],
@@ -48,7 +48,7 @@ def finding_figure(
     figure = go.Figure(cells)
     figure.update_yaxes(autorange="reversed", automargin=True, dtick=1, ticks="", showgrid=False)
     figure.update_xaxes(side="top", showgrid=False)
-    return figure.update_layout(height=60 + ROW * len(rows), margin={"l": 20, "r": 20, "t": 40, "b": 10})
+    return figure.update_layout(frame(60 + ROW * len(rows), left=20, top=40, bottom=10))
 
 
 def _verdict(finding: Finding, figure: str) -> str:
@@ -79,8 +79,7 @@ def rule_figure(
             figure.add_trace(go.Scatter(x=place, y=value, mode="markers", name=say(verdict), marker=marker))
     figure.update_xaxes(title_text=x_title, type="log" if log else "linear", exponentformat="power")
     figure.update_yaxes(title_text=y_title)
-    legend = {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"}
-    return figure.update_layout(height=height, margin={"l": 70, "r": 20, "t": 40, "b": 50}, legend=legend)
+    return figure.update_layout(frame(height, top=40, bottom=50))
 
 
 def counts_figure(counts: Mapping[str, int], *, height: int = 240, say: Say = Message) -> go.Figure:
@@ -92,4 +91,4 @@ def counts_figure(counts: Mapping[str, int], *, height: int = 240, say: Say = Me
     figure = go.Figure(bars)
     figure.update_yaxes(autorange="reversed", automargin=True)
     figure.update_xaxes(title_text=say("claims"), rangemode="tozero")
-    return figure.update_layout(height=height, margin={"l": 20, "r": 20, "t": 16, "b": 44})
+    return figure.update_layout(frame(height, left=20, top=16))

@@ -13,7 +13,7 @@ from titans_mini.messages import Message
 from ..language import Say
 from ..studies.frontiers import Outcome
 from .anatomy import DASHES, LINES
-from .trace import COLOURS, TAU
+from .trace import COLOURS, TAU, frame
 
 SHOWN = {"recall": Message("share of facts recalled"), "reward": Message("reward")}
 TOLD = {  # what a curve says under the mouse
@@ -59,5 +59,4 @@ def sweep_figure(
         figure.update_yaxes(title_text=say(title), row=row, col=1)
     figure.update_yaxes(range=[-0.03, 1.03], row=1, col=1)
     figure.update_xaxes(title_text="tau", row=2, col=1)
-    legend = {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"}
-    return figure.update_layout(height=height, margin={"l": 70, "r": 20, "t": 36, "b": 48}, legend=legend)
+    return figure.update_layout(frame(height, bottom=48))

@@ -13,7 +13,7 @@ from titans_mini.miras.running import MirasTrace
 from ..language import Say
 from ..studies.asking import Answers, by_age
 from ..studies.reading import smooth
-from .trace import COLOURS, DASHES, DIVERGED, LABELS, NO_NAME
+from .trace import COLOURS, DASHES, DIVERGED, KEEP, LABELS, NO_NAME, frame
 
 LINE = "#8A929A"  # stands out on light and dark
 WINDOW = 20  # questions over which recall along the stream is a mean
@@ -54,8 +54,7 @@ def age_figure(runs: Runs, *, height: int = 400, say: Say = Message) -> go.Figur
     figure.add_hline(0, line={"dash": "dot", "width": 1.2, "color": LINE})
     figure.update_xaxes(title_text=say("tokens since the pair was shown"))
     figure.update_yaxes(title_text=say("recall"), range=[lowest - 0.1, 1.06])
-    figure.update_layout(_looks(height))
-    return figure
+    return figure.update_layout(_looks(height))
 
 
 def stream_figure(runs: Runs, *, marked: np.ndarray | None = None, height: int = 560, say: Say = Message) -> go.Figure:
@@ -150,7 +149,4 @@ def _axes(runs: Runs, say: Say) -> dict:
 
 
 def _looks(height: int) -> dict:
-    return {
-        "height": height, "margin": {"l": 60, "r": 16, "t": 36, "b": 44}, "hovermode": "closest", "showlegend": True,
-        "legend": {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"}, "uirevision": "keep",
-    }  # fmt: skip
+    return frame(height, left=60, right=16, hovermode="closest", showlegend=True, **KEEP)

@@ -13,7 +13,7 @@ from titans_mini.messages import Message
 from ..language import Say
 from .anatomy import DASHES, LINES
 from .spread import spread_figure
-from .trace import COLOURS, NO_NAME
+from .trace import COLOURS, NO_NAME, frame
 
 FILL = ((0.0, "rgba(46,134,171,0)"), (1.0, "rgba(46,134,171,1)"))  # zero lets the page through, light or dark
 ASPECT = {  # matrix -> what its rows and columns are
@@ -42,14 +42,14 @@ def coefficient_figure(
     words = f"{name}[{row}, %{{x}}] = %{{y:.4g}}" + NO_NAME
     bars = go.Bar(x=list(range(c)), y=np.nan_to_num(seen[row]), marker_color=COLOURS["surprise"], hovertemplate=words)
     figure.add_trace(bars, row=2, col=1)
-    frame = {"color": COLOURS["surprise"], "width": 2}
-    figure.add_shape(type="rect", x0=-0.5, x1=row + 0.5, y0=row - 0.5, y1=row + 0.5, line=frame, row=1, col=1)
+    edge = {"color": COLOURS["surprise"], "width": 2}
+    figure.add_shape(type="rect", x0=-0.5, x1=row + 0.5, y0=row - 0.5, y1=row + 0.5, line=edge, row=1, col=1)
     span = [-0.5, c - 0.5]
     figure.update_xaxes(range=span, showgrid=False, zeroline=False)
     figure.update_xaxes(title_text=say(below), row=2, col=1)
     figure.update_yaxes(range=span[::-1], title_text=say(beside), showgrid=False, zeroline=False, row=1, col=1)
     figure.update_yaxes(range=[0, 1.08 * top], title_text=say("row {row}", row=row), row=2, col=1)
-    return figure.update_layout(height=height, margin={"l": 70, "r": 20, "t": 36, "b": 48}, showlegend=False)
+    return figure.update_layout(frame(height, bottom=48, showlegend=False))
 
 
 def tradeoff_figure(
@@ -72,5 +72,4 @@ def tradeoff_figure(
     figure.update_xaxes(title_text=say("chunk size C"), row=2, col=1)
     figure.update_yaxes(title_text=say("recall"), row=1, col=1)
     figure.update_yaxes(title_text=say("cost of a token<br>(chunk 1: 1)"), type="log", dtick=1, row=2, col=1)
-    legend = {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"}
-    return figure.update_layout(height=height, margin={"l": 70, "r": 20, "t": 36, "b": 48}, legend=legend)
+    return figure.update_layout(frame(height, bottom=48))

@@ -42,9 +42,16 @@ LABELS = {
 ROWS = (("surprise", "momentum"), ("g_write", "g_forget"), ("memory_norm",), ("loss",), ("frequency",))
 NORMAL_WRITES = (30, 80)  # recipe: 5.1
 DASHES = ("solid", "dash", "dot", "dashdot")  # tell runs apart where the colour tells the symbol
+LEGEND = {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"}
+KEEP = {"uirevision": "keep"}  # a zoom survives the next run
 NO_NAME = "<extra></extra>"  # ends a hover template: the curve's name does not stand beside it
 SHADE = 0.75  # share of red at surprise 1: a character on it keeps a contrast of 4.5 to 1, on light and dark
 MANY = 5000  # tokens from which lines are drawn by the graphics card
+
+
+def frame(height: int, *, left: int = 70, right: int = 20, top: int = 36, bottom: int = 44, **more) -> dict:
+    """A figure's height, its margins in pixels and its legend above it, with `more` of its layout."""
+    return {"height": height, "margin": {"l": left, "r": right, "t": top, "b": bottom}, "legend": LEGEND, **more}
 
 
 def time_figure(
@@ -259,11 +266,4 @@ def _marks(trace: Trace, cursor: int | None, say: Say) -> tuple[list[dict], list
 
 
 def _finish(height: int) -> dict:
-    """The layout that all of these figures share."""
-    return {
-        "height": height,
-        "margin": {"l": 70, "r": 28, "t": 36, "b": 44},
-        "hovermode": "x unified",
-        "legend": {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"},
-        "uirevision": "keep",  # a zoom survives the next run
-    }
+    return frame(height, right=28, hovermode="x unified", **KEEP)

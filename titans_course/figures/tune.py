@@ -16,7 +16,7 @@ from titans_mini.tune.store import Setting, cost, setting_of, settings_needed
 
 from ..language import Say
 from ..studies.tuning import means, order
-from .trace import COLOURS, NO_NAME, TAU
+from .trace import COLOURS, KEEP, NO_NAME, TAU, frame
 
 NAMES = {"tau": "tau", "beta": "beta", "lam": "lambda", "eta": "eta", "depth": Message("depth")}
 TIE, BEHIND = COLOURS["g_write"], COLOURS["pinned"]
@@ -170,9 +170,7 @@ def stages_figure(
     )
     figure.update_xaxes(title_text=across)
     figure.update_yaxes(title_text=upright)
-    _finish(figure, height)
-    legend = {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"}
-    return figure.update_layout(showlegend=True, legend=legend)
+    return _finish(figure, height).update_layout(showlegend=True)
 
 
 def _add_map(figure: go.Figure, lines: list[dict], x: str, y: str, objective: str, say: Say, **place) -> None:
@@ -198,8 +196,5 @@ def _add_map(figure: go.Figure, lines: list[dict], x: str, y: str, objective: st
 
 
 def _finish(figure: go.Figure, height: int) -> go.Figure:
-    figure.update_layout(
-        height=height, margin={"l": 60, "r": 16, "t": 30, "b": 44}, showlegend=False, hovermode="closest",
-        uirevision="keep",
-    )  # fmt: skip
-    return figure
+    layout = frame(height, left=60, right=16, top=30, hovermode="closest", showlegend=False, **KEEP)
+    return figure.update_layout(layout)

@@ -14,7 +14,7 @@ from titans_mini.messages import Message
 from ..language import Say
 from ..studies.reading import CHANCE, smooth
 from ..studies.visibility import Visibility
-from .trace import COLOURS, NO_NAME
+from .trace import COLOURS, KEEP, NO_NAME, frame
 
 # Of a model's modes, and of the controls, by what they share with the model (see training.controls).
 MODE_COLOURS = {
@@ -43,54 +43,40 @@ WRITTEN = {
     "output": (COLOURS["g_write"], Message("writes that the output sees"), Message("the write of token %{x}")),
 }
 LINE = "#8A929A"  # stands out on light and dark
+PERSISTENT, MEMORY = Message("persistent"), Message("write, then read M")
+PRODUCT, WINDOW = Message("gated product"), Message("attention to<br>[P | window]")
 KINDS = {"memory": COLOURS["g_write"], "attention": LINE, "persistent": COLOURS["momentum"], "plain": LINE}
 
-Boxes = dict[str, tuple[float, float, str, str]]  # name -> column 0..2, row, text, kind
-DIAGRAMS: dict[str, tuple[Boxes, tuple[str, ...]]] = {
+# A box: its column 0..2, its row and its words; `PARTS` has what the others than plain ones are.
+PARTS = {"M": "memory", "h": "memory", "a": "attention", "p": "persistent"}
+DIAGRAMS: dict[str, tuple[dict[str, tuple[int, int, str]], tuple[str, ...]]] = {
     "lmm": (
-        {
-            "p": (0, 0, "persistent", "persistent"),
-            "x": (1, 0, "x", "plain"),
-            "M": (1, 1, "write, then read M", "memory"),
-            "y": (1, 2, "y", "plain"),
-        },
+        {"p": (0, 0, PERSISTENT), "x": (1, 0, "x"), "M": (1, 1, MEMORY), "y": (1, 2, "y")},
         ("p M", "x M", "M y"),
     ),
     "mac": (
         {
-            "x": (1, 0, "x", "plain"),
-            "h": (2, 1, "h: read M as of<br>before the segment", "memory"),
-            "p": (0, 1, "persistent", "persistent"),
-            "a": (1, 2, "attention to<br>[P | h | segment]", "attention"),
-            "M": (2, 3, "write, then read M", "memory"),
-            "g": (1, 4, "gated product", "plain"),
-            "y": (1, 5, "y", "plain"),
+            "x": (1, 0, "x"), "h": (2, 1, Message("h: read M as of<br>before the segment")), "p": (0, 1, PERSISTENT),
+            "a": (1, 2, Message("attention to<br>[P | h | segment]")), "M": (2, 3, MEMORY), "g": (1, 4, PRODUCT),
+            "y": (1, 5, "y"),
         },
         ("x h", "x a", "h a", "p a", "a M", "a g", "M g", "g y", "M h next<br>segment"),
     ),
     "mag": (
         {
-            "p": (0, 0, "persistent", "persistent"),
-            "x": (1, 0, "x", "plain"),
-            "a": (0, 1, "attention to<br>[P | window]", "attention"),
-            "M": (2, 1, "write, then read M", "memory"),
-            "g": (1, 2, "gated product", "plain"),
-            "y": (1, 3, "y", "plain"),
+            "p": (0, 0, PERSISTENT), "x": (1, 0, "x"), "a": (0, 1, WINDOW), "M": (2, 1, MEMORY), "g": (1, 2, PRODUCT),
+            "y": (1, 3, "y"),
         },
         ("p a", "x a", "x M", "a g", "M g", "g y"),
     ),
     "mal": (
         {
-            "x": (1, 0, "x", "plain"),
-            "M": (2, 1, "write, then read M", "memory"),
-            "s": (1, 2, "x + M(x)", "plain"),
-            "p": (0, 2, "persistent", "persistent"),
-            "a": (1, 3, "attention to<br>[P | window]", "attention"),
-            "y": (1, 4, "y", "plain"),
+            "x": (1, 0, "x"), "M": (2, 1, MEMORY), "s": (1, 2, "x + M(x)"), "p": (0, 2, PERSISTENT),
+            "a": (1, 3, WINDOW), "y": (1, 4, "y"),
         },
         ("x M", "x s", "M s", "s a", "p a", "a y"),
     ),
-}
+}  # fmt: skip
 
 
 def block_figure(variant: str, *, height: int = 330, say: Say = Message) -> go.Figure:
@@ -98,12 +84,13 @@ def block_figure(variant: str, *, height: int = 330, say: Say = Message) -> go.F
     check_choice("variant", variant, DIAGRAMS)
     boxes, arrows = DIAGRAMS[variant]
     figure = go.Figure(go.Scatter(x=[None], y=[None], showlegend=False))
-    rows = max(row for _, row, _, _ in boxes.values())
+    rows = max(row for _, row, _ in boxes.values())
     half = 0.053 * (rows + 1)  # of a box's height: the same on the screen for all variants
-    for column, row, text, kind in boxes.values():
+    for name, (column, row, text) in boxes.items():
+        colour = KINDS[PARTS.get(name, "plain")]
         figure.add_shape(
             type="rect", x0=column - 0.47, x1=column + 0.47, y0=row - half, y1=row + half,
-            line={"color": KINDS[kind], "width": 1.5}, fillcolor=_faint(KINDS[kind]),
+            line={"color": colour, "width": 1.5}, fillcolor=_faint(colour),
         )  # fmt: skip
         figure.add_annotation(x=column, y=row, text=say(text), showarrow=False, font_size=11)
     for arrow in arrows:
@@ -116,8 +103,7 @@ def block_figure(variant: str, *, height: int = 330, say: Say = Message) -> go.F
             )
     figure.update_xaxes(visible=False, range=[-0.52, 2.52], fixedrange=True)
     figure.update_yaxes(visible=False, range=[rows + 0.5, -0.5], fixedrange=True)
-    figure.update_layout(height=height, margin={"l": 4, "r": 4, "t": 4, "b": 4})
-    return figure
+    return figure.update_layout(frame(height, left=4, right=4, top=4, bottom=4))
 
 
 def _arrow(start: tuple, end: tuple, half: float) -> dict:
@@ -175,8 +161,7 @@ def _masks(groups: Mapping[str, np.ndarray], looks: Mapping, window: int, height
     figure.update_yaxes(tickvals=list(range(0, len(next(iter(groups.values()))), window)))
     figure.update_yaxes(title_text=say("token that sees"), title_standoff=6, row=1, col=1)
     figure.update_annotations(font_size=12)
-    figure.update_layout(height=height, margin={"l": 44, "r": 8, "t": 28, "b": 24})
-    return figure
+    return figure.update_layout(frame(height, left=44, right=8, top=28, bottom=24))
 
 
 def bits_figure(
@@ -229,9 +214,4 @@ def curves(figure: go.Figure, across: str, upright: str, height: int) -> go.Figu
     """The figure with its axes named and its legend above it."""
     figure.update_xaxes(title_text=across)
     figure.update_yaxes(title_text=upright)
-    legend = {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"}
-    figure.update_layout(
-        height=height, margin={"l": 60, "r": 16, "t": 36, "b": 44}, hovermode="x unified", legend=legend,
-        showlegend=True, uirevision="keep",
-    )  # fmt: skip
-    return figure
+    return figure.update_layout(frame(height, left=60, right=16, hovermode="x unified", showlegend=True, **KEEP))

@@ -18,6 +18,7 @@ from titans_mini.training.tasks import RECALL_KEYS, RECALL_VALUES, make_batch
 from titans_mini.training.tasks import RECALL_PAIRS as PAIRS
 
 from ..figures import COLOURS
+from ..figures.trace import frame
 from ..language import Say, option
 from ..studies.reading import CHANCE
 from .controls import entry, marks, pick
@@ -76,8 +77,7 @@ def pairs_figure(found: Recalled, *, height: int = 320, say: Say = Message) -> g
     figure = go.Figure(bars)
     figure.add_hline(CHANCE, line={"dash": "dot", "width": 1.2, "color": COLOURS["g_forget"]})
     figure.update_yaxes(title_text=say("probability of the value told"), range=[0, 1.1], tickformat=".0%")
-    figure.update_layout(height=height, margin={"l": 70, "r": 20, "t": 36, "b": 60}, showlegend=False)
-    return figure
+    return figure.update_layout(frame(height, bottom=60, showlegend=False))
 
 
 class RecallLab(PredictionPanel):
