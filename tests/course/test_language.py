@@ -51,7 +51,7 @@ ENGLISH_ONLY = {
     "measurements of whole files": "titans_course/studies/context.py titans_course/studies/evaluate_file.py "
     "titans_course/studies/story_files.py",
     "Python: tensors, states and settings of a wrong kind": "titans_mini/config.py titans_mini/memory "
-    "titans_mini/kernels titans_mini/models titans_mini/simulation.py titans_mini/trace.py titans_mini/quantize.py "
+    "titans_mini/models titans_mini/simulation.py titans_mini/trace.py titans_mini/quantize.py "
     "titans_mini/miras titans_mini/tune titans_mini/operate/engine.py titans_mini/operate/export.py",
     "notebooks": "titans_course/bug_hunt titans_course/reward titans_course/studies/measures.py "
     "titans_course/studies/incidents.py titans_course/studies/rounding.py titans_course/studies/tuning.py",
