@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -35,82 +35,66 @@ class Story(NamedTuple):
         return to_bytes(f"\n{self.question} "), to_bytes(f"{self.answer}.")
 
 
-class _Dice:
-    """Random choices from one torch generator."""
+def _number(generator: torch.Generator, below: int) -> int:
+    return int(torch.randint(0, below, (), generator=generator))
 
-    def __init__(self, generator: torch.Generator) -> None:
-        self.generator = generator
 
-    def number(self, below: int) -> int:
-        return int(torch.randint(0, below, (), generator=self.generator))
-
-    def pick(self, options: tuple[str, ...], count: int = 1) -> list[str]:
-        """`count` different options, in random order."""
-        return [options[i] for i in torch.randperm(len(options), generator=self.generator)[:count]]
+def _pick(generator: torch.Generator, options: Sequence[str], count: int) -> list[str]:
+    """`count` different options, in random order."""
+    return [options[i] for i in torch.randperm(len(options), generator=generator)[:count]]
 
 
 def one_fact(generator: torch.Generator) -> Story:
     """Where is a person? The answer is in the last sentence about that person."""
-    dice, where, sentences = _Dice(generator), {}, []
-    people = dice.pick(PEOPLE, 3)
-    for person in (*people, dice.pick(tuple(people))[0]):
-        where[person] = dice.pick(PLACES)[0]
+    where, sentences = {}, []
+    people = _pick(generator, PEOPLE, 3)
+    for person in (*people, *_pick(generator, people, 1)):
+        (where[person],) = _pick(generator, PLACES, 1)
         sentences.append(f"{person} went to the {where[person]}.")
-    asked = people[dice.number(3)]
+    asked = people[_number(generator, 3)]
     return Story(sentences, f"Where is {asked}?", where[asked])
 
 
 def two_facts(generator: torch.Generator) -> Story:
     """Where is a thing? Someone took it, and someone went somewhere."""
-    dice = _Dice(generator)
-    (first, second), (thing, other) = dice.pick(PEOPLE, 2), dice.pick(THINGS, 2)
-    here, there = dice.pick(PLACES, 2)
-    sentences = [
-        f"{first} took the {thing}.",
-        f"{second} took the {other}.",
-        f"{first} went to the {here}.",
-        f"{second} went to the {there}.",
-    ]
-    asked, answer = ((thing, here), (other, there))[dice.number(2)]
+    (first, second), (thing, other) = _pick(generator, PEOPLE, 2), _pick(generator, THINGS, 2)
+    here, there = _pick(generator, PLACES, 2)
+    sentences = [f"{first} took the {thing}.", f"{second} took the {other}."]
+    sentences += [f"{first} went to the {here}.", f"{second} went to the {there}."]
+    asked, answer = ((thing, here), (other, there))[_number(generator, 2)]
     return Story(sentences, f"Where is the {asked}?", answer)
 
 
 def yes_no(generator: torch.Generator) -> Story:
     """Is a person in a place? Half of the time, yes."""
-    story, dice = one_fact(generator), _Dice(generator)
+    story = one_fact(generator)
     person = story.question.removeprefix("Where is ").removesuffix("?")
-    if dice.number(2):
+    if _number(generator, 2):
         return Story(story.sentences, f"Is {person} in the {story.answer}?", "yes")
-    wrong = dice.pick(tuple(place for place in PLACES if place != story.answer))[0]
+    (wrong,) = _pick(generator, [place for place in PLACES if place != story.answer], 1)
     return Story(story.sentences, f"Is {person} in the {wrong}?", "no")
 
 
 def counting(generator: torch.Generator) -> Story:
     """How many things does a person hold, after taking and dropping?"""
-    dice = _Dice(generator)
-    person, held, sentences = dice.pick(PEOPLE)[0], [], []
-    for thing in dice.pick(THINGS, 3):
+    (person,), held, sentences = _pick(generator, PEOPLE, 1), [], []
+    for thing in _pick(generator, THINGS, 3):
         sentences.append(f"{person} took the {thing}.")
         held.append(thing)
-        if dice.number(3) == 0:
-            sentences.append(f"{person} dropped the {held.pop(dice.number(len(held)))}.")
+        if _number(generator, 3) == 0:
+            sentences.append(f"{person} dropped the {held.pop(_number(generator, len(held)))}.")
     return Story(sentences, f"How many things has {person}?", NUMBERS[len(held)])
 
 
 def times(generator: torch.Generator) -> Story:
     """Where was a person at a time? The sentences come in any order."""
-    dice = _Dice(generator)
-    person, places = dice.pick(PEOPLE)[0], dice.pick(PLACES, len(TIMES))
-    told = dict(zip(TIMES, places, strict=True))
-    sentences = [f"{person} was in the {told[when]} {when}." for when in dice.pick(TIMES, len(TIMES))]
-    asked = dice.pick(TIMES)[0]
-    return Story(sentences, f"Where was {person} {asked}?", told[asked])
+    (person,) = _pick(generator, PEOPLE, 1)
+    place = dict(zip(TIMES, _pick(generator, PLACES, len(TIMES)), strict=True))
+    sentences = [f"{person} was in the {place[when]} {when}." for when in _pick(generator, TIMES, len(TIMES))]
+    (asked,) = _pick(generator, TIMES, 1)
+    return Story(sentences, f"Where was {person} {asked}?", place[asked])
 
 
 STORIES: dict[str, Callable[[torch.Generator], Story]] = {
-    "one_fact": one_fact,
-    "two_facts": two_facts,
-    "yes_no": yes_no,
-    "counting": counting,
-    "times": times,
+    story.__name__: story for story in (one_fact, two_facts, yes_no, counting, times)
 }

@@ -109,19 +109,17 @@ def mixed_layout(generator: torch.Generator) -> Layout:
 
 def scatter(parts: list[Tensor], source: Tensor, generator: torch.Generator) -> Tensor:
     """The parts, in order, at random places of the filler or text (t,)."""
-    places = torch.randint(0, len(source) + 1, (len(parts),), generator=generator).sort().values.tolist()
+    places = torch.randint(0, len(source) + 1, (len(parts),), generator=generator).sort().values
+    return insert(parts, source, places.tolist())
+
+
+def insert(parts: list[Tensor], source: Tensor, places: list[int]) -> Tensor:
+    """The parts, in order, at these places of the filler or text (t,)."""
     mixed, start = [], 0
     for place, part in zip(places, parts, strict=True):
         mixed += [source[start:place], part]
         start = place
     return torch.cat([*mixed, source[start:]])
-
-
-def lay_out(told: list[Tensor], filler: Tensor, layout: Layout) -> Tensor:
-    """One row: `lead` filler tokens, the groups of facts with `between` ones between them, then the rest."""
-    lengths = [layout.lead, *[layout.between] * (len(told) - 1)]
-    spaces = filler.split([*lengths, len(filler) - sum(lengths)])
-    return torch.cat([part for pair in zip(spaces, told, strict=False) for part in pair] + [spaces[-1]])
 
 
 def recall_batch(rows: int, size: int, generator: torch.Generator, layout: Layout | None = None) -> Batch:
@@ -140,12 +138,11 @@ def recall_batch(rows: int, size: int, generator: torch.Generator, layout: Layou
     latest = torch.cat([values[:, keys.shape[1] :], values[:, again : keys.shape[1]]], dim=1)  # (b, keys)
     filler = recall_filler(rows, size + plan.lead + plan.between * (len(plan.groups) - 1), generator)
     facts = recall_pairs(told, values).split([2 * count for count in plan.groups], dim=1)
-    read = [
-        lay_out([group[row] for group in facts], filler[row], plan)
-        if layout
-        else scatter([group[row] for group in facts], filler[row], generator)
-        for row in range(rows)
-    ]
+    places = [plan.lead + plan.between * number for number in range(len(plan.groups))]
+    read = []
+    for row in range(rows):
+        groups = [group[row] for group in facts]
+        read.append(insert(groups, filler[row], places) if layout else scatter(groups, filler[row], generator))
     order = torch.stack([torch.randperm(keys.shape[1], generator=generator) for _ in range(rows)])
     asked = recall_pairs(keys.gather(1, order), latest.gather(1, order))  # (b, 2 keys)
     ids = torch.cat([torch.stack(read), asked], dim=1)
