@@ -341,7 +341,7 @@ def test_models_without_memory_stand_beside_the_variants(tmp_path, capsys, monke
 def test_runs_that_were_trained_otherwise_are_refused(tmp_path, capsys):
     make_runs(tmp_path, dict.fromkeys(ORDER, 2.0), lr=0.1)
     assert claims("--only", "order_small", "--runs", tmp_path) == 2
-    assert "was trained otherwise than the bundled text models" in capsys.readouterr().err
+    assert "has other settings than the training of the bundled text models" in capsys.readouterr().err
     (tmp_path / "text-mac-1" / "model.json").write_text("{}")
     assert claims("--only", "order_small", "--runs", tmp_path) == 2
     assert "is not the card of a text model" in capsys.readouterr().err

@@ -40,7 +40,8 @@ def in_fresh_process(name: str, *arguments):
     command = [sys.executable, "-c", code, json.dumps(arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ConfigError(f"{name} failed: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
+        reason = (done.stderr.strip().splitlines() or [Message("no message")])[-1]
+        raise ConfigError("{name} failed: {reason}", name=name, reason=reason)
     return json.loads(done.stdout)
 
 

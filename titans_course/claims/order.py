@@ -67,7 +67,7 @@ def read_cards(folder: str | None) -> dict[str, dict[int, dict]]:
     paths += sorted(path for name in names for path in SEEDS.glob(f"text-{name}-[0-9]*.json"))
     if folder is not None:
         if not Path(folder).is_dir():
-            raise ConfigError(f"runs must be a folder of training runs, not {folder!r}")
+            raise ConfigError("runs must be a folder of training runs, not {folder}", folder=repr(folder))
         paths += sorted(path for name in names for path in Path(folder).glob(f"text-{name}-[0-9]*/model.json"))
     cards: dict[str, dict[int, dict]] = {}
     wanted = steps = None
@@ -80,10 +80,12 @@ def read_cards(folder: str | None) -> dict[str, dict[int, dict]]:
             name = _name(card, steps)
             _bits(card)
         except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-            raise ConfigError(f"runs: {str(path)!r} is not the card of a text model: {error!r}") from None
+            text = "runs: {path} is not the card of a text model: {reason}"
+            raise ConfigError(text, path=repr(str(path)), reason=repr(error)) from None
         wanted = wanted or made
         if made != wanted or (name != TIME and card["training"]["steps"] != steps):
-            raise ConfigError(f"runs: {str(path)!r} was trained otherwise than the bundled text models")
+            text = "runs: {path} has other settings than the training of the bundled text models"
+            raise ConfigError(text, path=repr(str(path)))
         cards.setdefault(name, {})[seed] = card
     return cards
 
@@ -130,7 +132,7 @@ def _difference(more: dict[int, float], less: dict[int, float]) -> Spread:
     """Over the seeds that both have; ConfigError where there is none."""
     common = sorted(set(more) & set(less))
     if not common:
-        raise ConfigError("runs must hold each variant of at least one seed")
+        raise ConfigError("runs must hold every variant for at least one common seed")
     return Spread.of(more[seed] - less[seed] for seed in common)
 
 
