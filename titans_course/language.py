@@ -9,7 +9,7 @@ never looked up, unless they are messages themselves.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -62,9 +62,14 @@ def tell(message: object, language: str = DEFAULT) -> str:
         message = message.args[0]
     if language == DEFAULT or not isinstance(message, Message):
         return str(message)
-    text = catalogue(language).get((None, message.template), message.template)
+    return _filled(message.template, message.fields, language)
+
+
+def _filled(template: str, fields: Mapping[str, object], language: str) -> str:
+    """The template in that language with its fields, of which those that are messages are translated too."""
+    text = template if language == DEFAULT else catalogue(language).get((None, template), template)
     return fill(text, {name: tell(value, language) if isinstance(value, Message) else value
-                       for name, value in message.fields.items()})  # fmt: skip
+                       for name, value in fields.items()})  # fmt: skip
 
 
 def about(group: str, name: str, english: str, language: str = DEFAULT) -> str:
@@ -85,7 +90,8 @@ def speaker(language: str = DEFAULT) -> Say:
     """
 
     def speak(template: str, /, **fields: object) -> str:
-        ready = isinstance(template, Message) and not fields
-        return tell(template if ready else Message(template, **fields), language)
+        if isinstance(template, Message) and not fields:
+            return tell(template, language)
+        return _filled(template, fields, language)
 
     return speak
