@@ -1,7 +1,5 @@
 """The command `claims`."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

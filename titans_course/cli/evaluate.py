@@ -26,18 +26,19 @@ def add_eval(commands) -> None:
     text = "evaluate a checkpoint on a task, on text or on a file, and print one JSON object"
     command = add_command(commands, "eval", _eval, text)
     command.add_argument("--checkpoint", required=True, help="a path, or one of " + ", ".join(bundled_names()))
-    command.add_argument("--task", help=", ".join(TASKS) + "; default: the one it was trained on")
-    command.add_argument("--size", type=int, help="gap, or bytes of text; default 256, of a text file all")
+    command.add_argument("--task", help=", ".join(TASKS) + " (default: the one that the model was trained on)")
+    command.add_argument("--size", type=int, help="gap, or bytes of text (default 256; of a text file, all)")
     command.add_argument(
-        "--rows", type=int, help="sequences, or questions of a file; default 64, for --measure its own"
+        "--rows", type=int, help="sequences, or questions of a file (default 64; each --measure has its own)"
     )
-    command.add_argument("--memory", help="on, frozen, off; default: on, and off for a model trained without memory")
-    command.add_argument("--seed", type=int, default=measure.SEED, help=f"of what is drawn; default {measure.SEED}")
-    command.add_argument("--measure", default=None, help=", ".join(MEASURES) + "; the last three read text")
+    command.add_argument("--memory", help="on, frozen or off (default on; for a model trained without memory: off)")
+    seed_help = f"seed of the random choices (default {measure.SEED})"
+    command.add_argument("--seed", type=int, default=measure.SEED, help=seed_help)
+    command.add_argument("--measure", default=None, help=", ".join(MEASURES) + " (the last three read text)")
     command.add_argument("--context", type=int, nargs="+", metavar="BYTES", help="lengths for --measure context")
     command.add_argument("--passage", type=int, nargs="+", metavar="BYTES", help="lengths for --measure second-reading")
     command.add_argument("--file", help="read this text, bAbI file or BABILong file instead of a task")
-    command.add_argument("--format", help=", ".join(FORMATS) + "; default: what the content of --file shows")
+    command.add_argument("--format", help=", ".join(FORMATS) + " (default: recognised by the content of --file)")
 
 
 def _eval(options: argparse.Namespace) -> int:

@@ -32,8 +32,7 @@ class Setting(NamedTuple):
     @property
     def message(self) -> Message:
         """The setting in words."""
-        text = "tau {tau:g}, beta {beta:g}, lam {lam:g}, eta {eta:g}, depth {depth}"
-        return Message(text, **self._asdict())
+        return Message("tau {tau:g}, beta {beta:g}, lam {lam:g}, eta {eta:g}, depth {depth}", **self._asdict())
 
     def __str__(self) -> str:
         return str(self.message)
@@ -67,8 +66,10 @@ class Store:
         self.rows |= {key_of(row): row for row in rows}
         if self.path is None:
             return
+        content = list(self.rows.values())
+        lines = ({**self.about, DIGEST: digest([self.about, *content])}, *content)
         with writing_to("out", self.path):
-            write_whole(self.path, self._text())
+            write_whole(self.path, "".join(json.dumps(line) + "\n" for line in lines))
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -81,11 +82,6 @@ class Store:
                     stack.enter_context(held(self.path.with_name(self.path.name + ".lock"), busy))
                 self._load()  # what another search added before this one held the file
             yield
-
-    def _text(self) -> str:
-        rows = list(self.rows.values())
-        lines = ({**self.about, DIGEST: digest([self.about, *rows])}, *rows)
-        return "".join(json.dumps(line) + "\n" for line in lines)
 
     def _load(self) -> None:
         if self.path is None:
