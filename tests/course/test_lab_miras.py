@@ -95,7 +95,7 @@ def test_two_reasons_at_once_are_not_mended_by_one_change():
     lab = open_lab(pairs=2)
     lab.bias.value, lab.retention.value, lab.algorithm.value = "yaad", "kl", "adam"
     lab.flush()
-    assert "one change alone is not enough" in lab.message.value
+    assert "a single change is not enough" in lab.message.value
 
 
 def test_a_memory_that_blows_up_is_reported_with_its_token():

@@ -35,7 +35,7 @@ def future(memory: Memory) -> bool:
 
 
 def rows(memory: Memory) -> bool:
-    """Each row of a varied batch reads what it reads alone."""
+    """Each row of a varied batch reads what it reads without the others."""
     x = series()
     reads = memory(x)[0]
     return all(same(memory(x[i : i + 1])[0], reads[i : i + 1]) for i in range(len(x)))
@@ -114,7 +114,7 @@ def moved(memory: Memory, look: str, token: int) -> Tensor:
     """(t,) how far the reads of row 0 move, by the largest feature.
 
     `look` says what is done: "future" replaces the tokens from `token` on, "rows" takes the row out of its batch,
-    "parts" ends one call before `token`, wherever that is, and goes on in another. Raises ConfigError.
+    "parts" ends one call before `token`, wherever that is, and reads the rest in another. Raises ConfigError.
     """
     x = series()
     check_choice("look", look, LOOKS)

@@ -91,7 +91,7 @@ def vector_figure(step: Step, *, height: int = 210, say: Say = Message) -> go.Fi
 
 
 def gradient_figure(step: Step, layer: int, *, height: int = 320, say: Say = Message) -> go.Figure:
-    """One layer's gradient with its factors along its edges, delta upright and a across: each cell is their product."""
+    """One layer's gradient; delta runs down its left edge and a along the top, and each cell is their product."""
     gradient, delta, a = step.gradients[layer], step.deltas[layer], step.inputs[layer]
     end = _end(gradient)
     figure = make_subplots(

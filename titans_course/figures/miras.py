@@ -83,7 +83,7 @@ def stream_figure(runs: Runs, *, marked: np.ndarray | None = None, height: int =
 
 
 def mark_blow_up(figure: go.Figure, token: int, label: str, *, say: Say = Message) -> None:
-    """An upright red line where a run of a `stream_figure` ends."""
+    """A vertical red line where a run of a `stream_figure` ends."""
     upright = {"xref": "x", "x0": token, "x1": token, "yref": "paper", "y0": 0, "y1": 1}
     figure.add_shape(type="line", **upright, line={"color": DIVERGED, "width": 1.5})
     note = {"xref": "x", "yref": "y4 domain", "y": 0.02, "showarrow": False, "xanchor": "left", "yanchor": "bottom"}
@@ -123,7 +123,7 @@ def _crosses(tokens: np.ndarray, name: str) -> dict:
 
 
 def _axes(runs: Runs, say: Say) -> dict:
-    """The four upright axes of a `stream_figure`."""
+    """The four y axes of a `stream_figure`."""
     calm = [trace for trace, answers in runs.values() if _lasted(answers)] or [trace for trace, _ in runs.values()]
     recalls = np.concatenate([_running(answers.recall) for _, answers in runs.values()])
     losses = np.concatenate([trace.loss for trace in calm])

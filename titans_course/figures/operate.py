@@ -84,7 +84,7 @@ def draw_timeline(
 
 
 def _axes(titles: Sequence[str], strip: Sequence[str], *, wide: bool) -> dict[str, dict]:
-    """The upright axes; the last one is the strip of events, whose places count from below."""
+    """The y axes; the last one is the strip of events, whose places count from below."""
     power = {"type": "log", "exponentformat": "power", "dtick": 1}
     axes = [{"title": {"text": title, "font_size": 11}, "rangemode": "tozero"} for title in titles]
     axes[1] |= {**power, "rangemode": "normal"}

@@ -140,7 +140,7 @@ def saving_figure(
 def stages_figure(
     short: Tuning, long: Tuning, keep: int, *, pick: Setting | None = None, height: int = 360, say: Say = Message
 ) -> go.Figure:
-    """A full grid's settings by their mean on a short stream, across, and on a long one, upright.
+    """A full grid's settings by their mean on a short stream (x) and on a long one (y).
 
     Blue: the `keep` best of the short stream. A ring marks the best of the long one, a cross `pick`.
     """

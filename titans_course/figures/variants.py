@@ -169,7 +169,7 @@ def bits_figure(
 ) -> go.Figure:
     """Mode or control -> (t,) bits per token, each as the mean of the last `window`, the overall mean in the legend.
 
-    An upright line marks the length of the `trained` sequences.
+    A vertical line marks the length of the `trained` sequences.
     """
     figure = go.Figure()
     for mode, values in bits.items():

@@ -95,7 +95,7 @@ class SimulatorLab(PredictionPanel):
 
     @property
     def trace(self) -> Trace | None:
-        """The run as it stands after all changes so far; None while a prediction is awaited."""
+        """The run after all changes so far; None while a prediction is awaited."""
         self.flush()
         return self._trace
 

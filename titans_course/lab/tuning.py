@@ -32,7 +32,7 @@ QUESTION = asked("lab.tuning", lambda found: float(found.place))
 
 
 class TuningLab(PredictionPanel):
-    """Choose a grid's size, two lengths, how many go on and the seeds; see who stands, and what it saves.
+    """Choose a grid's size, two lengths, how many settings are kept and the seeds; see which stay best, and the saving.
 
     `grids` are full grids by stream length, as `tune.study.full_grids` makes them: nothing is run here. With `predict`
     the plot stays closed until the place of a pick is predicted. Each control is an attribute: `lab.keep.value = 5`.

@@ -34,9 +34,9 @@ class Recalled(NamedTuple):
     """The questions in the order in which they are asked; each field (8,)."""
 
     keys: np.ndarray  # 0..31
-    wanted: np.ndarray  # the value told, 0..31
+    wanted: np.ndarray  # the value stated, 0..31
     said: np.ndarray  # the likeliest token, as a value; outside 0..31 it is no value
-    chance: np.ndarray  # the probability given to the value told
+    chance: np.ndarray  # the probability given to the value stated
 
     @property
     def right(self) -> np.ndarray:
@@ -51,7 +51,7 @@ def trained_variants() -> list[str]:
 
 @torch.inference_mode()
 def ask_pairs(lm: TitansLM, gap: int, *, memory: str = "on", seed: int = 1234) -> Recalled:
-    """Eight pairs are told, `gap` filler tokens pass, and each pair is asked for. Raises ConfigError."""
+    """States eight pairs, reads `gap` filler tokens, and asks for each pair. Raises ConfigError."""
     check_integer("gap", gap, 0, LONGEST)
     check_integer("sequence", seed, 0, 2**31 - 1)
     ids, ask = make_batch("recall_once", 1, gap, torch.Generator().manual_seed(seed), True)
@@ -63,7 +63,7 @@ def ask_pairs(lm: TitansLM, gap: int, *, memory: str = "on", seed: int = 1234) -
 
 
 def pairs_figure(found: Recalled, *, height: int = 320, say: Say = Message) -> go.Figure:
-    """A bar a pair: the probability given to the value told, coloured by whether the answer is right."""
+    """A bar per pair: the probability given to the value stated, coloured by whether the answer is right."""
     colours = [COLOURS["g_write"] if right else COLOURS["surprise"] for right in found.right]
     names = [
         f"{say('key {key}', key=key)}<br>{say('told {value}', value=value)}"

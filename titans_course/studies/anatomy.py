@@ -51,7 +51,7 @@ def dissect(
 ) -> Step:
     """Reads the stream up to `token` and takes that token's write apart.
 
-    `theta` and `alpha` replace what the gate decides for this token alone. ConfigError: a token outside the stream,
+    `theta` and `alpha` replace what the gate decides, for this token only. ConfigError: a token outside the stream,
     or a memory that does not run token by token (chunk 1).
     """
     check_integer("chunk", config.memory.chunk, 1, 1)

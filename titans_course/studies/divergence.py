@@ -12,7 +12,7 @@ MILDER = (0.1, 0.01, 0.001, 1e-4)  # of the step size, in the order tried
 
 
 class Cause(NamedTuple):
-    """The setting to blame and a run that differs in it alone and stays finite."""
+    """The setting to blame and a run that differs only in it and stays finite."""
 
     name: str  # "beta" or "eta"
     value: float  # the milder value

@@ -70,7 +70,7 @@ def rounded_model(lm: TitansLM, bits: int, per: str = "row") -> TitansLM:
 
 
 def tell(engine: LanguageEngine, state: ModelState, facts: Mapping[int, int], *, talk: int = TALK) -> ModelState:
-    """The state after a session that tells facts {key: value}, each 0..31, to a recall model and then talks of else."""
+    """A recall model's state after it reads facts {key: value}, each 0..31, and then `talk` unrelated tokens."""
     for name, numbers, top in (("key", facts.keys(), RECALL_KEYS), ("value", facts.values(), RECALL_VALUES)):
         for number in numbers:
             check_integer(name, number, 0, top - 1)
@@ -80,7 +80,7 @@ def tell(engine: LanguageEngine, state: ModelState, facts: Mapping[int, int], *,
 
 
 def ask(engine: LanguageEngine, state: ModelState, keys: Iterable[int]) -> dict[int, int]:
-    """{key: what the model says}, each key asked alone from this state and nothing written; outside 0..31 no value."""
+    """{key: the model's answer}, each asked from this state, which stays; an answer outside 0..31 is no value."""
     said = {}
     for key in keys:
         logits, _ = engine.recall(torch.tensor([check_integer("key", key, 0, RECALL_KEYS - 1)]), state)

@@ -120,8 +120,8 @@ FAILURES: dict[str, Failure] = {
         seen=lambda value, default: value < default / 2,
         rule=Message("seen if less than half of the default's recall is left"),
         reason=Message(
-            "the weights fade towards their start weights, which still get a gradient: what is old is lost, and the "
-            "memory goes on learning"
+            "the weights fade towards their start weights, which still get a gradient: old content is lost, and "
+            "the memory keeps learning"
         ),
     ),
 }

@@ -1,4 +1,4 @@
-"""Long work on a trained model, a piece at a time, so that it can be shown while it goes on and be stopped.
+"""Long work on a trained model in pieces, so that progress can be shown and the work can be stopped.
 
 Bits of each token read, recall over a gap, and generation. Each is a generator that yields as it progresses.
 """

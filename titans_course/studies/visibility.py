@@ -58,7 +58,7 @@ def measure(variant: str, *, tokens: int = 12, window: int = 4, persistent: int 
 
 
 def _add(first: int) -> Source:
-    """Adds 1 to the features from `first` on: in to_qkv, keys and values alone."""
+    """Adds 1 to the features from `first` on: in to_qkv, only keys and values."""
 
     def change(made: Tensor, rows: Tensor, places: Tensor) -> None:
         made[rows, places, first:] += 1

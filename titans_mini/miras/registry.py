@@ -38,7 +38,7 @@ class Combination(NamedTuple):
 REFUSALS: tuple[tuple[Callable[[Combination], bool], Message], ...] = (
     (
         lambda c: c.algorithm == "implicit" and (c.architecture != "matrix" or c.bias != "l2"),
-        Message("algorithm implicit is a closed form, known for architecture matrix with bias l2 alone"),
+        Message("algorithm implicit is a closed form, known only for architecture matrix with bias l2"),
     ),
     (
         lambda c: c.algorithm == "implicit" and c.retention not in LINEAR,
