@@ -37,11 +37,8 @@ class Event(NamedTuple):
 
     def to_json(self) -> str:
         """One line of JSON; a number that is not finite becomes null."""
-        fields = self._asdict()
-        for name in ("value", "limit"):
-            if fields[name] is not None and not math.isfinite(fields[name]):
-                fields[name] = None
-        return json.dumps(fields)
+        plain = [None if isinstance(part, float) and not math.isfinite(part) else part for part in self]
+        return json.dumps(dict(zip(self._fields, plain, strict=True)))
 
 
 class Metrics(NamedTuple):

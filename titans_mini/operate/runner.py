@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from ..errors import DivergenceError
 from ..kept import SnapshotError
-from ..memory.tree import named as tensors_of
+from ..memory.tree import tensors
 from ..messages import Message, listed
 from ..settings import check_settings, whole
 from ..threads import one_thread
@@ -141,8 +141,7 @@ class Runner:
         for attempt in range(2):
             try:
                 reading = self.engine.read(piece, self.main.state)
-                made = tensors_of((reading.state, reading.output))
-                if not all(bool(part.isfinite().all()) for part in made.values()):
+                if not all(bool(part.isfinite().all()) for part in tensors((reading.state, reading.output))):
                     raise DivergenceError(Message("memory diverged"), len(piece) - 1)
                 return reading, events
             except DivergenceError as error:
