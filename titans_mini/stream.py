@@ -7,13 +7,13 @@ Each piece of the stream depends only on its position, so a run that was stopped
 import contextlib
 import json
 import math
+import statistics
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -53,34 +53,28 @@ class StreamConfig:
         check_settings(self)
 
 
-class Plant(NamedTuple):
-    """How a task's fact goes into a stream."""
-
-    batch: str  # the task whose batches of size 0 are the telling, then the asking
-    told: int  # tokens of the telling
-    place: int  # position of the first of them
-
-
-PLANTS = {"recall": Plant("recall_once", 2 * RECALL_PAIRS, 0), "needle": Plant("needle", 10, 1000)}
+# Whose fact is planted -> the task whose batches of size 0 tell and then ask, the tokens told, and their position.
+PLANTS = {"recall": ("recall_once", 2 * RECALL_PAIRS, 0), "needle": ("needle", 10, 1000)}
 
 
 class Fact(NamedTuple):
-    """ids (1, k) of the telling and of the asking, and which of the latter are answers, bool (1, k)."""
+    """What is told and asked for in a stream."""
 
-    told: Tensor
-    asked: Tensor
-    ask: Tensor
+    told: Tensor  # ids (1, k)
+    asked: Tensor  # ids (1, k)
+    ask: Tensor  # bool (1, k): which of the ids asked are answers
+    place: int  # position of the first token told
 
 
 def make_fact(task: str, seed: int) -> Fact:
     """A seeded fact of a task."""
-    plant = PLANTS[task]
-    batch, told = make_batch(plant.batch, 1, 0, torch.Generator().manual_seed(seed)), plant.told
-    return Fact(batch.ids[:, :told], batch.ids[:, told:], batch.ask[:, told:])
+    name, told, place = PLANTS[task]
+    batch = make_batch(name, 1, 0, torch.Generator().manual_seed(seed))
+    return Fact(batch.ids[:, :told], batch.ids[:, told:], batch.ask[:, told:], place)
 
 
-def make_piece(config: StreamConfig, fact: Fact, place: int, source: Source | None, start: int) -> Tensor:
-    """ids (1, c) of the piece that begins at `start`, a multiple of the piece, the fact written over it at `place`.
+def make_piece(config: StreamConfig, fact: Fact, source: Source | None, start: int) -> Tensor:
+    """ids (1, c) of the piece that begins at `start`, a multiple of the piece, with the fact written over it.
 
     The rest is text with noise, or the recall task's filler without a source.
     """
@@ -92,9 +86,9 @@ def make_piece(config: StreamConfig, fact: Fact, place: int, source: Source | No
         noisy = torch.rand(1, count, generator=generator) < config.noise
         noise = torch.randint(0, 256, (1, count), generator=generator)
         ids = torch.where(noisy, noise, source.take(start, count))
-    first, last = max(place, start), min(place + fact.told.shape[1], start + count)
+    first, last = max(fact.place, start), min(fact.place + fact.told.shape[1], start + count)
     if first < last:
-        ids[:, first - start : last - start] = fact.told[:, first - place : last - place]
+        ids[:, first - start : last - start] = fact.told[:, first - fact.place : last - fact.place]
     return ids
 
 
@@ -103,7 +97,7 @@ def slope(marks: list[dict]) -> float | None:
     if len(marks) < 2:
         return None
     tokens, seconds = ([math.log(mark[name]) for mark in marks] for name in ("tokens", "seconds"))
-    return float(np.polyfit(tokens, seconds, 1)[0])
+    return statistics.linear_regression(tokens, seconds).slope
 
 
 class Reader:
@@ -116,9 +110,8 @@ class Reader:
         fitting = "needle" if vocabulary == TASKS["needle"].vocab_size else "recall"
         self.task = check_choice("task", config.task or fitting, PLANTS)
         check_vocabulary(self.task, vocabulary)
-        self.fact, self.place = make_fact(self.task, config.seed), PLANTS[self.task].place
-        self.source = self._source()
-        least = self.place + self.fact.told.shape[1]
+        self.fact, self.source = make_fact(self.task, config.seed), self._source()
+        least = self.fact.place + self.fact.told.shape[1]
         if config.tokens < least:
             text = "tokens must be at least {least} for the task {task}, not {tokens}"
             raise ConfigError(text, least=least, task=self.task, tokens=config.tokens)
@@ -148,7 +141,7 @@ class Reader:
         ):
             saved = self.position
             try:
-                self.lm(make_piece(self.config, self.fact, self.place, self.source, 0))  # not measured: the first call
+                self.lm(make_piece(self.config, self.fact, self.source, 0))  # not measured: the first call
                 while self.position < total:
                     bar.update(self._step())
                     if self.position - saved >= SAVE_EVERY:
@@ -174,7 +167,7 @@ class Reader:
     def _step(self) -> int:
         """Reads one piece; returns its length."""
         began = time.perf_counter()
-        ids = make_piece(self.config, self.fact, self.place, self.source, self.position)
+        ids = make_piece(self.config, self.fact, self.source, self.position)
         try:
             _, state = self.lm(ids, self.state)
         except DivergenceError as error:

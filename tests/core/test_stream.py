@@ -33,7 +33,7 @@ def told(reader):
     """All ids of a reader's stream, (t,)."""
     config = reader.config
     starts = range(0, config.tokens, config.piece)
-    parts = [make_piece(config, reader.fact, reader.place, reader.source, start) for start in starts]
+    parts = [make_piece(config, reader.fact, reader.source, start) for start in starts]
     return torch.cat(parts, dim=1)[0]
 
 
@@ -74,7 +74,7 @@ def test_a_text_goes_round_and_never_repeats(tmp_path):
     config = StreamConfig(checkpoint="text-lmm", tokens=2000, piece=64, noise=0.1, file=str(tmp_path / "loop"))
     reader = Reader(config)
     ids = told(reader)
-    at = PLANTS["needle"].place
+    at = reader.fact.place
     assert torch.equal(ids[at : at + 10], reader.fact.told[0])
     rounds = ids[: at - at % 64].view(-1, 64)
     assert len(rounds.unique(dim=0)) == len(rounds)
