@@ -10,7 +10,7 @@ import pytest
 from titans_mini import MemoryConfig, SimulationConfig, TitansConfig, Trace
 from titans_mini.cli import main
 from titans_mini.cli.flags import spellings
-from titans_mini.settings import comments
+from titans_mini.settings import comments, limits
 from titans_mini.stream import StreamConfig
 from titans_mini.training.train import TrainConfig
 from titans_mini.tune import TuneConfig
@@ -142,7 +142,20 @@ def test_every_flag_of_a_setting_says_what_it_means_its_range_and_its_default(co
         assert set(meanings) >= set(settings.__dataclass_fields__) - hidden
         for name in set(settings.__dataclass_fields__) - hidden - {"memory_layers"}:
             assert f"{spellings('width' if name == 'dim' and command == 'simulate' else name)[-1]} " in shown
-            assert meanings[name] in shown
+            bounds = limits(settings, name)
+            if len(bounds) == 2:
+                assert f"{meanings[name]} ({bounds[0]:g} to " in shown
+            else:
+                assert meanings[name] + (f" ({', '.join(bounds[0])}; default " if bounds else "") in shown
+
+
+def test_commands_are_listed_in_a_fixed_order(capsys):
+    """Those of the core in the order of use, then those that join it in alphabetical order."""
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    found = re.findall(r"^ {4}(\w+) ", capsys.readouterr().out, re.M)
+    own, joined = ["simulate", "train", "tune", "stream", "miras"], ["app", "bench", "claims", "eval", "lab"]
+    assert found == own + joined
 
 
 def test_a_range_is_shown_as_it_is_checked(capsys):

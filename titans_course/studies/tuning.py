@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from titans_mini.errors import ConfigError
 from titans_mini.tune.objectives import OBJECTIVES
@@ -19,7 +19,7 @@ from titans_mini.tune.search import TuneConfig, Tuning, tune
 from titans_mini.tune.store import Setting, setting_of
 
 # Student's t that 1 in 20 passes by chance, for 1, 2, 3 ... degrees of freedom.
-T_95 = tuple(stats.t.ppf(0.95, range(1, 11)).round(3).tolist())
+T_95 = tuple(stdtrit(range(1, 11), 0.95).round(3).tolist())
 
 
 class Stand(NamedTuple):
@@ -73,7 +73,9 @@ def rank_correlation(short: Tuning, long: Tuning) -> float:
     costs = [_costs(found, order(long)) for found in (short, long)]
     if any(len(set(cost)) == 1 for cost in costs):
         return math.nan
-    return float(stats.spearmanr(*costs).statistic)
+    from scipy.stats import spearmanr  # only here, since it takes most of a second to load
+
+    return float(spearmanr(*costs).statistic)
 
 
 def stand(short: Tuning, long: Tuning, keep: int) -> Stand:
