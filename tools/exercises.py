@@ -5,8 +5,6 @@ An instructor edits notebooks/exercises/source, one nbgrader notebook per lesson
 `--course DIR --seed N` lays out a new course, whose hidden tests draw other inputs than the published ones.
 """
 
-from __future__ import annotations
-
 import argparse
 import copy
 import random

@@ -1,7 +1,5 @@
 """Claims on where the memory sits: a body that stays as it is, and what attention is given."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ Each row stands below the functions that measure and judge it. The docstring of 
 people read beside the verdict.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass

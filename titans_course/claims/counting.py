@@ -1,7 +1,5 @@
 """Claims settled by counting or by reading: models at 760M on torch's meta device, published numbers and code."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import torch

@@ -1,7 +1,5 @@
 """Claims on future work: a memory swapped by changing two lines, memories in few bits, surprise as a reward."""
 
-from __future__ import annotations
-
 from titans_mini.messages import Message
 from titans_mini.quantize import LIMITS
 from titans_mini.threads import one_thread

@@ -1,7 +1,5 @@
 """Claims on how wrong settings fail: the rows of the failure gallery, over seeds."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from titans_mini.config import MemoryConfig, SimulationConfig

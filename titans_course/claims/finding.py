@@ -1,12 +1,10 @@
 """What a measurement gives: figures with their spread over seeds, a verdict reached by a rule, and a sentence."""
 
-from __future__ import annotations
-
 import math
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from titans_mini.messages import Message
 
@@ -56,7 +54,7 @@ class Spread(NamedTuple):
     seeds: int
 
     @classmethod
-    def of(cls, values: Iterable[float]) -> Spread:
+    def of(cls, values: Iterable[float]) -> Self:
         """Of one value per seed; a value that is not finite counts as plus or minus LOST."""
         kept = [finite(value) for value in values]
         return cls(statistics.fmean(kept), min(kept), max(kept), len(kept))

@@ -1,7 +1,5 @@
 """One row measured in a process of its own, for callers that must stay responsive and may change their mind."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

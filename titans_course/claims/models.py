@@ -1,7 +1,5 @@
 """Claims on trained models: what each variant is for, and forgetting that is tied to writing."""
 
-from __future__ import annotations
-
 import contextlib
 import copy
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Claims on running a memory: alarm, snapshots, rollback, shadow, sessions, and a long stream."""
 
-from __future__ import annotations
-
 import json
 import statistics
 import subprocess

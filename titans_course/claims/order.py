@@ -1,7 +1,5 @@
 """Claims on perplexity: the order of the variants, and whether they beat a model that was trained without memory."""
 
-from __future__ import annotations
-
 from functools import partial
 from itertools import pairwise
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The claim that nothing is lost at length: recall by distance, and the bits of the same text by length of context."""
 
-from __future__ import annotations
-
 from titans_mini.messages import Message
 from titans_mini.training.checkpoint import load_model
 

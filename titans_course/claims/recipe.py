@@ -1,7 +1,5 @@
 """Claims on the recipe's rule itself, on simulated streams: its surprise, its constants, its writes, its decay."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from functools import partial

@@ -1,7 +1,5 @@
 """The report: rows measured and saved one by one, as JSON that ships with the package and as CLAIMS.md."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
@@ -9,7 +7,7 @@ import platform
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -26,8 +24,6 @@ FORMAT = "titans_mini.claims"
 RESULTS = Path(__file__).with_name("results.json")  # of the full size; ships with the package
 MACHINE = "{system}, {count} cores, {versions}"
 PATIENCE = 60.0  # seconds for another process that writes to the same files
-
-
 WORDS = ("claim", "claim_zh", "section", "papers", "source", "rule", "command")  # fields of a Claim
 
 
@@ -51,7 +47,7 @@ class Result(NamedTuple):
         return {**words, **({"before": claim.before} if claim.before else {}), **found, **made}
 
     @classmethod
-    def from_dict(cls, key: str, row: Mapping) -> Result:
+    def from_dict(cls, key: str, row: Mapping) -> Self:
         """The row of a report. It is judged from its figures again, so that no verdict is older than its rule.
 
         Raises ConfigError where a figure is missing or is no number.

@@ -5,8 +5,6 @@ noise. Retrieval keeps all keys and answers with the value of the nearest; the m
 from its weights. In a stream of filler eight facts are told to a trained model, and both use that model's own keys.
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import torch

@@ -4,8 +4,6 @@ Every memory gets the best of four step sizes for each stream, and no clip on it
 the presets have, is itself a cure for outliers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial

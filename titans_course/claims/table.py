@@ -1,7 +1,5 @@
 """The table of the claims, in the order of the article. "none" stands where neither paper has anything on a claim."""
 
-from __future__ import annotations
-
 from .body import ATTENTION_CONTEXT, FROZEN_BODY
 from .claim import Claim, Way
 from .counting import BABILONG, OPEN_SOURCE, SHARE

@@ -3,8 +3,6 @@
 Two objectives: the inner loss along a text, and the recall of facts told in it.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

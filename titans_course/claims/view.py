@@ -1,7 +1,5 @@
 """The audit as people look at it: rows picked by verdict and section, counted, and as tables."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

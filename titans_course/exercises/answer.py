@@ -6,8 +6,6 @@ starts again with the same inputs and one more result. So while the function run
 exists, and a function that walks up its callers finds inputs but no expected values.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import sys

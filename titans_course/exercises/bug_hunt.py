@@ -1,7 +1,5 @@
 """Lesson 11: the student writes the checks, and each is tried on things that are right and things that are wrong."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

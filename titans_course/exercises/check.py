@@ -4,8 +4,6 @@ An `Exercise` is called with the student's function. Its parts see the function 
 the only error of a check.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,6 +15,29 @@ from .seal import SEAL
 from .values import Wrong, article
 
 PARTS = ("value", "property")
+
+
+class Draw:
+    """Seeded inputs, float64."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = torch.Generator().manual_seed(seed)
+
+    def normal(self, *shape: int) -> Tensor:
+        """Gaussian numbers."""
+        return torch.randn(*shape, generator=self.random, dtype=torch.float64)
+
+    def between(self, low: float, high: float, *shape: int) -> Tensor:
+        """Evenly spread numbers from low to high."""
+        return low + (high - low) * torch.rand(*shape, generator=self.random, dtype=torch.float64)
+
+    def number(self, low: float, high: float) -> float:
+        """One of them, as a float."""
+        return self.between(low, high, 1).item()
+
+    def whole(self, low: int, high: int) -> int:
+        """A whole number from low to high."""
+        return int(torch.randint(low, high + 1, (), generator=self.random))
 
 
 @dataclass(frozen=True)
@@ -54,26 +75,3 @@ class Exercise:
         if (replaced := SEAL.broken()) is not None:
             raise Wrong(f"{replaced} was replaced in this notebook: restart the kernel and do not change libraries")
         results(part, Student(function, self.name, self.by_hand), lambda: Draw(seed))
-
-
-class Draw:
-    """Seeded inputs, float64."""
-
-    def __init__(self, seed: int) -> None:
-        self.random = torch.Generator().manual_seed(seed)
-
-    def normal(self, *shape: int) -> Tensor:
-        """Gaussian numbers."""
-        return torch.randn(*shape, generator=self.random, dtype=torch.float64)
-
-    def between(self, low: float, high: float, *shape: int) -> Tensor:
-        """Evenly spread numbers from low to high."""
-        return low + (high - low) * torch.rand(*shape, generator=self.random, dtype=torch.float64)
-
-    def number(self, low: float, high: float) -> float:
-        """One of them, as a float."""
-        return self.between(low, high, 1).item()
-
-    def whole(self, low: int, high: int) -> int:
-        """A whole number from low to high."""
-        return int(torch.randint(low, high + 1, (), generator=self.random))

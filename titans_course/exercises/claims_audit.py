@@ -1,7 +1,5 @@
 """Lesson 09: what a memory takes by count, the spread over seeds, and a verdict by rule."""
 
-from __future__ import annotations
-
 import math
 import statistics
 

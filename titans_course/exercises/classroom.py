@@ -1,7 +1,5 @@
 """nbgrader preprocessors: for copied cells, files that shadow modules, silent checks, and safe feedback."""
 
-from __future__ import annotations
-
 import importlib.util
 import re
 import shutil

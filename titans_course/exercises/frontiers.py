@@ -1,7 +1,5 @@
 """Lesson 10: a memory in 8 bits, what a decision was worth, and sessions that do not mix."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

@@ -1,7 +1,5 @@
 """Limits on a student's code: seconds for one call, and memory for a whole grading run."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

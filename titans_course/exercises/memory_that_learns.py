@@ -1,7 +1,5 @@
 """Lesson 01: one matrix as a memory, its gradient, one step, and how well it recalls."""
 
-from __future__ import annotations
-
 import torch
 from torch.nn.functional import cosine_similarity
 

@@ -1,7 +1,5 @@
 """Lesson 06: slopes of two losses, and two ways to keep a memory."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Lesson 02: the two loops of the rule, half-lives, and products of gates."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """Lesson 08: an alarm that waits, a snapshot that knows when it is damaged, and when to serve the shadow."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 import numbers

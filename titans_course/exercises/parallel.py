@@ -1,7 +1,5 @@
 """Lesson 04: the chunk form's matrices, and its reads."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

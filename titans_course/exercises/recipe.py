@@ -1,7 +1,5 @@
 """Lesson 03: the recipe's normaliser, its gate, and how often it writes."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -4,8 +4,6 @@ The seal is made when `titans_course.exercises` is imported, in the first cell o
 sandbox: code in the same process can undo it. TEACHING.md says what only a separate process can prevent.
 """
 
-from __future__ import annotations
-
 import builtins
 import hashlib
 import inspect

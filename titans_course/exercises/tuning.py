@@ -1,7 +1,5 @@
 """Lesson 07: what two stages cost, when they save, and what a tie is."""
 
-from __future__ import annotations
-
 import math
 import statistics
 

@@ -1,7 +1,5 @@
 """Checks of kind, shape and value, each with the one sentence that says what is wrong with an answer."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Lesson 05: who may see whom, how two branches are joined, and what a memory is worth."""
 
-from __future__ import annotations
-
 import math
 
 import torch
