@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -34,65 +36,40 @@ def check_device(name: str, given: Tensor, device: torch.device) -> None:
         raise ConfigError("device must be one that holds numbers, not {device}", device=device)
 
 
-class Leaf:
-    """A tensor that a state must hold: its dtype, and each axis as (size, the setting that decides it).
+class Leaf(NamedTuple):
+    """A tensor that a state must hold."""
 
-    The size None stands for any; an `optional` leaf may be None in the state.
-    """
-
-    def __init__(self, dtype: torch.dtype, *axes: tuple[int | None, str], optional: bool = False) -> None:
-        self.dtype, self.axes, self.optional = dtype, axes, optional
-        self.sizes = tuple(size for size, _ in axes)
+    dtype: torch.dtype
+    axes: tuple[tuple[int | None, str], ...] = ()  # (size, the setting that decides it); the size None is any
+    optional: bool = False  # whether None is fine too
 
     def check(self, found: Tensor, name: str, device: torch.device) -> None:
         """Raises ConfigError, which names the setting and the tensor, unless `found` is such a tensor."""
         if not isinstance(found, Tensor):
             raise ConfigError("{name} must be a tensor, not {given}", name=name, given=type(found).__name__)
-        shape = f"({', '.join('any' if size is None else str(size) for size in self.sizes)})"
-        _refuse_unless(found.dtype == self.dtype, "dtype", name, self.dtype, found.dtype)
-        _refuse_unless(found.device == device, "device", name, device, found.device)
-        _refuse_unless(found.dim() == len(self.axes), "shape", name, shape, tuple(found.shape))
-        for own, (size, setting) in zip(found.shape, self.axes, strict=True):
-            _refuse_unless(size in (None, own), setting, name, shape, tuple(found.shape))
-
-    def fits(self, found: Tensor | None, device: torch.device) -> bool:
-        """Whether `check` would pass."""
-        if found is None:
-            return self.optional
-        if not isinstance(found, Tensor) or found.dtype is not self.dtype or found.device != device:
-            return False
-        sizes = self.sizes
-        return len(found.shape) == len(sizes) and (
-            found.shape == sizes or all(size in (None, own) for size, own in zip(sizes, found.shape, strict=True))
-        )
+        shape, sizes = found.shape, [size for size, _ in self.axes]
+        if found.dtype != self.dtype:
+            _refuse("dtype", name, self.dtype, found.dtype)
+        if found.device != device:
+            _refuse("device", name, device, found.device)
+        wanted = f"({', '.join('any' if size is None else str(size) for size in sizes)})"
+        if len(shape) != len(sizes):
+            _refuse("shape", name, wanted, tuple(shape))
+        for own, (size, setting) in zip(shape, self.axes, strict=True):
+            if size not in (None, own):
+                _refuse(setting, name, wanted, tuple(shape))
 
 
-def _refuse_unless(fits: bool, setting: str, name: str, wanted: object, found: object) -> None:
-    if not fits:
-        text = "state is of another {setting}: {name} must be {wanted}, not {given}"
-        raise ConfigError(text, setting=Message(setting), name=name, wanted=wanted, given=found)
+def _refuse(setting: str, name: str, wanted: object, found: object) -> None:
+    text = "state is of another {setting}: {name} must be {wanted}, not {given}"
+    raise ConfigError(text, setting=Message(setting), name=name, wanted=wanted, given=found)
 
 
-def check_state(found, wanted, device: torch.device) -> None:
+def check_state(found, wanted, device: torch.device, name: str = "state") -> None:
     """Raises ConfigError for the last part of a nested tuple that is not what `wanted`, of Leafs, says it must be.
 
     The last parts go first: sizes that name one setting stand there, and weights, which many settings decide, in front.
     """
-    if not _alike(found, wanted, device):  # names are made only for a refusal, since this runs at every call
-        _name_difference(found, wanted, device, "state")
-
-
-def _alike(found, wanted, device: torch.device) -> bool:
-    if isinstance(wanted, Leaf):
-        return wanted.fits(found, device)
-    if wanted is None or found is None:
-        return found is wanted
-    if type(found) is not type(wanted) or len(found) != len(wanted):
-        return False
-    return all(_alike(part, own, device) for part, own in zip(found, wanted, strict=True))
-
-
-def _name_difference(found, wanted, device: torch.device, name: str) -> None:
     if isinstance(wanted, Leaf):
         if found is not None or not wanted.optional:
             wanted.check(found, name, device)
@@ -102,38 +79,35 @@ def _name_difference(found, wanted, device: torch.device, name: str) -> None:
             presence = Message("absent" if wanted is None else "there")
             raise ConfigError("state is of another variant: {name} must be {presence}", name=name, presence=presence)
         return
-    kind, fields = type(wanted), getattr(wanted, "_fields", range(len(wanted)))
-    if type(found) is not kind:
-        raise ConfigError(
-            "{name} must be a {kind}, not a {given}", name=name, kind=kind.__name__, given=type(found).__name__
-        )
+    kind, given = type(wanted).__name__, type(found).__name__
+    if type(found) is not type(wanted):
+        raise ConfigError("{name} must be a {kind}, not a {given}", name=name, kind=kind, given=given)
     if len(found) != len(wanted):
         text = "state is of another depth: {name} must have {count} parts, not {given}"
         raise ConfigError(text, name=name, count=len(wanted), given=len(found))
-    for part, own, field in [*zip(found, wanted, fields, strict=True)][::-1]:
-        _name_difference(part, own, device, f"{name}.{field}")
+    fields = getattr(wanted, "_fields", range(len(wanted)))
+    for part, own, field in reversed(list(zip(found, wanted, fields, strict=True))):
+        check_state(part, own, device, f"{name}.{field}")
 
 
 def wanted_state(like: MemoryState, batch: int, heads: int) -> MemoryState:
     """The MemoryState of Leafs for `batch` rows; `like` is the initial state of a single row."""
-    rows, keys = (batch * heads, "heads"), like.pending.keys
-    tokens = (rows, (None, "chunk"))
+    rows, keys, conv = (batch * heads, "heads"), like.pending.keys, like.conv
 
     def layer(part: Tensor) -> Leaf:
-        return Leaf(part.dtype, rows, *((size, "dim, heads, expansion or architecture") for size in part.shape[1:]))
+        return Leaf(part.dtype, (rows, *((size, "dim, heads, expansion or architecture") for size in part.shape[1:])))
+
+    def waiting(part: Tensor, setting: str) -> Leaf:
+        return Leaf(keys.dtype, (rows, (None, "chunk"), (part.shape[-1], setting)))
 
     return MemoryState(
         weights=map_tree(layer, like.weights),
         momentum=map_tree(layer, like.momentum),
-        gate=GateState(*(Leaf(part.dtype, rows, (1, "shape")) for part in like.gate)),
-        pending=Pending(
-            keys=Leaf(keys.dtype, *tokens, (keys.shape[-1], "heads")),
-            values=Leaf(keys.dtype, *tokens, (keys.shape[-1], "heads")),
-            features=Leaf(keys.dtype, *tokens, (like.pending.features.shape[-1], "gate")),
-        ),
-        conv=Leaf(like.conv.dtype, (batch, "batch"), (like.conv.shape[1], "conv"), (like.conv.shape[2], "dim")),
-        tokens_seen=Leaf(torch.int64, (batch, "batch")),
-        chunk=Leaf(torch.bool, (0, "shape"), (like.chunk.shape[1], "chunk"), optional=True),
+        gate=GateState(*(Leaf(part.dtype, (rows, (1, "shape"))) for part in like.gate)),
+        pending=Pending(waiting(keys, "heads"), waiting(keys, "heads"), waiting(like.pending.features, "gate")),
+        conv=Leaf(conv.dtype, ((batch, "batch"), (conv.shape[1], "conv"), (conv.shape[2], "dim"))),
+        tokens_seen=Leaf(torch.int64, ((batch, "batch"),)),
+        chunk=Leaf(torch.bool, ((0, "shape"), (like.chunk.shape[1], "chunk")), optional=True),
     )
 
 

@@ -91,7 +91,7 @@ class SlidingWindow(nn.Module):
         """What a state for `batch` rows must be like, for `check_state`."""
         weight = self.to_qkv.weight
         size, width = (self.window - 1, "window"), (weight.shape[1] // self.heads, "dim")
-        part = Leaf(weight.dtype, (batch, "batch"), (self.heads, "heads"), size, width)
+        part = Leaf(weight.dtype, ((batch, "batch"), (self.heads, "heads"), size, width))
         return WindowState(part, part, Leaf(torch.int64))
 
     def forward(self, x: Tensor, state: WindowState) -> tuple[Tensor, WindowState]:

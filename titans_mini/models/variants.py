@@ -192,7 +192,8 @@ class MAC(nn.Module):
     def wanted_state(self, batch: int) -> LayerState:
         """As LMM's."""
         keys = self.persistent.keys
-        part = Leaf(keys.dtype, (batch, "batch"), (self.heads, "heads"), (None, "window"), (keys.shape[-1], "dim"))
+        axes = (batch, "batch"), (self.heads, "heads"), (None, "window"), (keys.shape[-1], "dim")
+        part = Leaf(keys.dtype, axes)
         return LayerState(self.memory.wanted_state(batch), SegmentState(part, part, part, part))
 
     def _empty(self, batch: int) -> SegmentState:
