@@ -4,8 +4,6 @@ A control's name is its widget key and its name in the link. A control that the 
 then lives in the session under HIDDEN.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -100,9 +98,9 @@ def show(
     more |= {"key": control.name, "help": say(control.name + "?")}
     if control.kind in NAMED:
         words = labels(control.options, spell or partial(option, control.name))
-        value = NAMED[control.kind](control, format_func=words, **more)
-        value = one_of(control, value)
-        keep_in_link(control, value)
+        value = one_of(control, NAMED[control.kind](control, format_func=words, **more))
+        # A widget that is bound to the link would put its label there.
+        keep_in_link(control.name, None if value == control.default else value)
         return value
     value = WIDGETS[control.kind](control, bind="query-params", **more)
     if control.high > control.low:  # only the browser keeps a widget's value inside its range
@@ -121,12 +119,12 @@ def labels(options: Iterable[str], spell: Callable[[str], str]) -> Callable[[str
     return {name: spell(name) for name in options}.get
 
 
-def keep_in_link(control: Control, value: str) -> None:
-    """The link holds a choice by its name, unless it is the page's own; a bound widget would put its label there."""
-    if not value or value == control.default:
-        st.query_params.pop(control.name, None)
-    elif st.query_params.get(control.name) != value:
-        st.query_params[control.name] = value
+def keep_in_link(name: str, text: str | None) -> None:
+    """The link holds a setting as this text; None: it has the page's own value, which needs no place there."""
+    if not text:
+        st.query_params.pop(name, None)
+    elif st.query_params.get(name) != text:
+        st.query_params[name] = text
 
 
 def show_all(controls: Iterable[Control], hidden: frozenset[str], disabled: Collection[str] = ()) -> dict:
@@ -169,8 +167,10 @@ def to_values(settings: SimulationConfig) -> dict:
     }
 
 
-def _slider(control: Control, **common) -> float | int:
-    return st.slider(say(control.name), control.low, control.high, control.default, control.step, **common)
+def _ranged(widget: Callable[..., float]) -> Callable[..., float]:
+    return lambda control, **common: widget(
+        say(control.name), control.low, control.high, control.default, control.step, **common
+    )
 
 
 def _step_slider(control: Control, **common) -> float:
@@ -190,18 +190,11 @@ def _buttons(control: Control, **common) -> str:
     )
 
 
-def _number(control: Control, **common) -> int:
-    return st.number_input(say(control.name), control.low, control.high, control.default, control.step, **common)
-
-
 def _switch(control: Control, **common) -> bool:
     return st.toggle(say(control.name), control.default, **common)
 
 
 NAMED: dict[str, Callable] = {"choice": _choice, "buttons": _buttons}
 WIDGETS: dict[str, Callable] = {
-    "slider": _slider,
-    "steps": _step_slider,
-    "number": _number,
-    "switch": _switch,
-}
+    "slider": _ranged(st.slider), "number": _ranged(st.number_input), "steps": _step_slider, "switch": _switch
+}  # fmt: skip

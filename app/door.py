@@ -4,8 +4,6 @@ Streamlit itself takes any page of this machine for the app's own, and asks a se
 before it refuses others, on the event loop, so that everybody waits. Both are decided here instead, without a look-up.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 

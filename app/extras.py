@@ -1,8 +1,6 @@
 """Below the curves: recall by age, downloads and the code that repeats the run."""
 
-from __future__ import annotations
-
-import charts
+import parts
 import streamlit as st
 from runs import Run
 from texts import plain, say, speaker
@@ -16,17 +14,13 @@ FILE = "titans_mini_run"
 def show(run: Run, other: Run | None, hidden: frozenset[str]) -> None:
     """The panels that the link does not hide."""
     if "recall" not in hidden:
-        with st.expander(say("recall"), key="recall", on_change="rerun") as panel:
-            if panel.open:
-                _show_recall(run, other)
+        parts.folded("recall", lambda: _show_recall(run, other))
     code = to_code(run.trace.settings, run.source.text if run.source.file is None else None, run.source.file)
     if "downloads" not in hidden:
         _show_downloads(run, other, code)
     if "code" not in hidden:
-        # What is closed is not sent: the browser would fetch what colours code for it, and colour it at each move.
-        with st.expander(say("code"), key="code", icon=":material/code:", on_change="rerun") as panel:
-            if panel.open:
-                _show_code(run, code)
+        # The browser would fetch what colours code for it, and colour it at each move.
+        parts.folded("code", lambda: _show_code(run, code), icon="code")
 
 
 def _show_code(run: Run, code: str) -> None:
@@ -43,21 +37,15 @@ def _show_recall(run: Run, other: Run | None) -> None:
     traces = {say("this_run"): run.trace}
     if other is not None and other.trace.diverged_at is None:
         traces = {say("pinned"): other.trace, **traces}
-    charts.draw(recall_figure(traces, say=speaker()), "recall_chart", say("recall_chart"), config={})
+    parts.draw(recall_figure(traces, say=speaker()), "recall_chart", say("recall_chart"), config={})
 
 
 def _show_downloads(run: Run, other: Run | None, code: str) -> None:
     behind, words = other and other.trace, speaker()
-    makers = {
-        "csv": ("text/csv", run.trace.to_csv),
-        "json": ("application/json", run.trace.to_json),
-        "html": ("text/html", lambda: to_html(run.trace, behind, code, say=words)),
+    files = {
+        "csv": (f"{FILE}.csv", "text/csv", run.trace.to_csv),
+        "json": (f"{FILE}.json", "application/json", run.trace.to_json),
+        "html": (f"{FILE}.html", "text/html", lambda: to_html(run.trace, behind, code, say=words)),
     }
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(say("downloads"), width="content")
-        for name, (mime, make) in makers.items():
-            st.download_button(
-                say(name), make, f"{FILE}.{name}", mime, key=f"save_{name}", help=say(name + "?"), on_click="ignore",
-                icon=":material/download:",
-            )  # fmt: skip
-        st.caption(say("link"), width="content")
+    with parts.row("downloads_row"):
+        parts.downloads(files)

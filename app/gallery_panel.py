@@ -1,7 +1,5 @@
 """The failure gallery: one click sets a row's sliders; the row is measured beside the default and judged."""
 
-from __future__ import annotations
-
 import controls
 import links
 import runs
@@ -12,20 +10,22 @@ from texts import say, told
 from titans_course.studies.gallery import FAILURES, examine, failure_settings
 from titans_mini import SimulationConfig, Trace
 
-KEEP = ("tokens", "seed")  # of the settings, when a row is opened
-
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _finding(name: str, tokens: int, seed: int) -> tuple[float, float, str, Trace]:
-    """(value, value at the default, outcome, trace of the default): depends on the arguments alone."""
+    """(value, value at the default, outcome, trace of the default), which depend only on the arguments."""
     finding = examine(name, tokens=tokens, seed=seed)
     return finding.value, finding.default_value, finding.outcome, finding.default
 
 
+def _base(settings: SimulationConfig) -> SimulationConfig:
+    """The defaults on as many tokens and with the seed of these settings."""
+    return SimulationConfig(tokens=settings.tokens, seed=settings.seed)
+
+
 def active(settings: SimulationConfig, source: Source) -> str | None:
     """The row whose settings these are."""
-    base = SimulationConfig(tokens=settings.tokens, seed=settings.seed)
-    rows = (name for name in FAILURES if failure_settings(name, base) == settings)
+    rows = (name for name in FAILURES if failure_settings(name, _base(settings)) == settings)
     return None if source.text is not None else next(rows, None)
 
 
@@ -44,12 +44,9 @@ def show(settings: SimulationConfig, source: Source) -> None:
 def _show_verdict(name: str, settings: SimulationConfig) -> None:
     failure = FAILURES[name]
     value, default, outcome, _ = _finding(name, settings.tokens, settings.seed)
-    st.markdown(
-        say(
-            "verdict", outcome=say(f"outcome={outcome}"), title=told(failure.title), claim=told(failure.claim),
-            number=_sentence(failure.number), value=f"{value:.3g}", default=f"{default:.3g}",
-        )
-    )  # fmt: skip
+    words = {"title": told(failure.title), "claim": told(failure.claim), "number": _sentence(failure.number)}
+    numbers = {"value": f"{value:.3g}", "default": f"{default:.3g}"}
+    st.markdown(say("verdict", outcome=say(f"outcome={outcome}"), **words, **numbers))
     st.caption(say("why", rule=_sentence(failure.rule), reason=told(failure.reason)))
 
 
@@ -66,10 +63,9 @@ def _open(settings: SimulationConfig) -> None:
 def open_row(name: str | None, settings: SimulationConfig) -> None:
     """Callback: the row's settings, and its default as run A; None: the defaults."""
     st.session_state.pop("cursor", None)  # it goes to the new run's first write
-    base = SimulationConfig(tokens=settings.tokens, seed=settings.seed)
     if name is None:
-        links.put(controls.to_values(base))
+        links.put(controls.to_values(_base(settings)))
         runs.pin(None)
         return
-    links.put(controls.to_values(failure_settings(name, base)))
+    links.put(controls.to_values(failure_settings(name, _base(settings))))
     runs.pin(runs.Run(_finding(name, settings.tokens, settings.seed)[3], Source(FAILURES[name].scenario)))

@@ -1,10 +1,9 @@
 """The headline numbers, the pinned run and the banner of a run whose memory diverged or died."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 
 import links
+import parts
 import runs
 import streamlit as st
 from runs import Run
@@ -23,7 +22,9 @@ def show(run: Run, other: Run | None, hidden: frozenset[str]) -> None:
             _show_numbers(run, other)
         if "pin" not in hidden:
             st.space("stretch")
-            _show_pin(run, other)
+            parts.button("pin", runs.pin, run, icon="keep")
+            if other is not None:
+                parts.button("unpin", runs.pin, None, icon="keep_off")
     if other is not None:
         st.markdown(_difference(run, other))
     show_banner(run)
@@ -38,17 +39,8 @@ def _show_numbers(run: Run, other: Run | None) -> None:
     for name, value in now.items():
         below = [say(f"writes={verdict}")] if name == "writes" else []
         below += [say("A", value=then[name])] if name in then else []
-        st.metric(
-            say(name), value, " · ".join(below) or None, help=say(name + "?"), delta_arrow="off", width="content",
-            delta_color="green" if name == "writes" and verdict == "normal" else "off",
-        )  # fmt: skip
-
-
-def _show_pin(run: Run, other: Run | None) -> None:
-    st.button(say("pin"), key="pin", icon=":material/keep:", help=say("pin?"), on_click=runs.pin, args=(run,))
-    if other is not None:
-        off = ":material/keep_off:"
-        st.button(say("unpin"), key="unpin", icon=off, help=say("unpin?"), on_click=runs.pin, args=(None,))
+        colour = "green" if name == "writes" and verdict == "normal" else "off"
+        parts.number(name, value, " · ".join(below) or None, colour)
 
 
 def show_banner(run: Run, grey: bool = True) -> None:
@@ -67,7 +59,7 @@ def _show_death(trace: Trace) -> None:
     st.error(say("dead", token=trace.dead_at, loss=_short(trace.summary()["loss_end"]), lam=f"{trace.settings.lam:g}"))
     if memory.decay == DEAD_END and "decay" in st.session_state.page.controls:
         label = say("mend", name=say("decay"), value=option("decay", REVIVING))
-        st.button(label, key="revive", help=say("revive?"), on_click=links.put, args=({"decay": REVIVING},))
+        parts.button("revive", links.put, {"decay": REVIVING}, label=label)
 
 
 def _show_divergence(run: Run, grey: bool) -> None:
@@ -80,7 +72,7 @@ def _show_divergence(run: Run, grey: bool) -> None:
     st.error(say("diverged", token=trace.diverged_at, character=character(trace, trace.diverged_at), **words))
     if cause is not None:
         label = say("mend", name=cause.name, value=f"{cause.value:g}")
-        st.button(label, key="mend", help=say("mend?"), on_click=links.put, args=({cause.name: cause.value},))
+        parts.button("mend", links.put, {cause.name: cause.value}, label=label)
 
 
 def character(trace: Trace, token: int) -> str:
@@ -108,7 +100,8 @@ def _short(value: float | None) -> str:
 
 def _difference(run: Run, other: Run) -> str:
     a, b = (_flat(r) for r in (other, run))
-    changes = [_change(name, a[name], b[name]) for name in a if a[name] != b[name]]
+    pairs = ((name, _spell(name, a[name]), _spell(name, b[name])) for name in a if a[name] != b[name])
+    changes = [f"{option('setting', name)} {old} → {new}" for name, old, new in pairs]
     if other.source.digest != run.source.digest:
         changes.append(say("A_stream", name=other.source.name))
     return say("differs", changes=say("comma").join(changes)) if changes else say("same")
@@ -117,10 +110,6 @@ def _difference(run: Run, other: Run) -> str:
 def _flat(run: Run) -> dict:
     settings = asdict(run.trace.settings)
     return {"stream": settings.pop("scenario"), **settings.pop("memory"), **settings}
-
-
-def _change(name: str, old: object, new: object) -> str:
-    return f"{option('setting', name)} {_spell(name, old)} → {_spell(name, new)}"
 
 
 def _spell(name: str, value: object) -> str:

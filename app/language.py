@@ -1,7 +1,5 @@
 """The session's language: from its first link, or else from the browser; then from the switch that is always there."""
 
-from __future__ import annotations
-
 import links
 import streamlit as st
 from texts import LANGUAGE, language, say

@@ -3,9 +3,7 @@
 A page's settings are kept while another page is open.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import streamlit as st
@@ -64,15 +62,16 @@ def hidden() -> frozenset[str]:
     return frozenset(names & page.names).union(*(page.groups.get(name, ()) for name in names))
 
 
-def open_link(page: Page = SIMULATOR) -> None:
+def open_link(page: Page = SIMULATOR) -> frozenset[str]:
     """When a page opens: takes the link's settings over, and drops with one line what cannot be used.
 
     A page that was open before in this session comes back with its settings, and what is hidden stays hidden.
+    Returns what the link hides.
     """
     state = st.session_state
     came = "page" not in state or state.page.name != page.name
     if state.get("opened") == page.name and not came:
-        return  # before that, a run may have been cut short and its settings lost
+        return hidden()  # before that, a run may have been cut short and its settings lost
     first = "opened" not in state
     state.page, hide = page, state.get("hide")
     if hide and "hide" not in st.query_params:
@@ -94,13 +93,14 @@ def open_link(page: Page = SIMULATOR) -> None:
         _arrive(page, values)
     if bad or came and not first:
         st.rerun()  # the widgets read the corrected link
+    return hidden()
 
 
 def _arrive(page: Page, values: dict) -> None:
     """Lets the next run draw a page that comes after another: with these values, and without settings in the link.
 
-    After the browser's Back, Streamlit would draw the widgets by the link alone, from which it has taken what the page
-    that is left has under the same name. In the next run the widgets write into the link what they are set to.
+    After the browser's Back, Streamlit would draw the widgets from the link only, and it has taken out of the link what
+    the page that is left has under the same name. In the next run the widgets write into the link what they are set to.
     """
     st.session_state[ARRIVED] = values
     names = [name for name in st.query_params if name not in page.controls]
@@ -109,7 +109,7 @@ def _arrive(page: Page, values: dict) -> None:
 
 def problem_line() -> str | None:
     """What was wrong with the link, in one line of Markdown."""
-    problems = list(dict.fromkeys(st.session_state.get("link_problems", ())))  # a mended link is read twice
+    problems = list(dict.fromkeys(st.session_state.get("link_problems", ())))  # a corrected link is read twice
     if not problems:
         return None
     said = [plain(told(text) if key == "error" else say(key, name=text)) for key, text in problems[:MOST_PROBLEMS]]
@@ -135,23 +135,25 @@ def first() -> dict:
     return st.session_state.first[st.session_state.page.name]
 
 
-def reset() -> None:
-    """Callback: the settings that the page opened with."""
-    _restart(first())
+def reset(after: Callable[[], None] | None = None) -> None:
+    """Callback: the settings that the page opened with; then `after` is called."""
+    _restart(first(), after)
 
 
-def defaults() -> None:
-    """Callback: the page's own settings."""
-    _restart({name: control.default for name, control in st.session_state.page.controls.items()})
+def defaults(after: Callable[[], None] | None = None) -> None:
+    """Callback: the page's own settings; then `after` is called."""
+    _restart({name: control.default for name, control in st.session_state.page.controls.items()}, after)
 
 
-def _restart(values: dict) -> None:
+def _restart(values: dict, after: Callable[[], None] | None) -> None:
     """Sets the controls, and drops what the page forgets and the lines about the link."""
     state = st.session_state
     put({name: value for name, value in values.items() if name not in state.page.derived})
     for name in state.page.forget:
         state.pop(name, None)
     state.link_problems = []
+    if after is not None:
+        after()
 
 
 def put(values: dict) -> None:

@@ -1,18 +1,55 @@
-"""What pages are made of: headings, numbers, buttons, downloads, and panels side by side.
+"""What pages are made of: title, headings, numbers, buttons, charts, downloads, and panels side by side.
 
 Each finds its text in the catalogues under its name, and its help under the name with a question mark.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 
+import links
 import streamlit as st
-from texts import say
+from plotly.basedatatypes import BaseFigure
+from texts import quoted, say
 
+from titans_course.figures import COLOURS
+from titans_mini.errors import ConfigError, DivergenceError
+
+BARE = {"displayModeBar": False}
+# Streamlit puts the theme's categorical colours in the place of these, so curves follow light and dark at once.
+THEMED = {
+    COLOURS[name]: f"#{number:06d}"
+    for number, name in enumerate(("surprise", "momentum", "g_write", "g_forget", "memory_norm", "loss"), start=1)
+}
 # Name -> name of the file, its type, what makes its content.
 Files = Mapping[str, tuple[str, str, Callable[[], str | bytes]]]
+
+
+def title(*lines: str | None, sidebar: bool = True) -> None:
+    """The open page's title and its warnings: what was wrong with the link, then each of `lines` that there is."""
+    name = st.session_state.page.name
+    st.markdown(f"#### {say(f'{name}_title')}")
+    if sidebar:  # which is closed on a phone
+        st.html(f'<p class="phone-hint">{say(f"{name}_phone")}</p>')
+    for line in (links.problem_line(), *lines):
+        if line:
+            st.warning(line)
+
+
+def reset_buttons(after: Callable[[], None] | None = None) -> None:
+    """The buttons that go back to the settings the page opened with, and to its own; `after` is called then."""
+    page = st.session_state.page.name
+    for name, action, icon in (("reset", links.reset, "restart_alt"), ("defaults", links.defaults, None)):
+        key = f"{page}_{name}"
+        button(name, action, after, icon=icon, key=key, help=say(f"{key}?"))
+
+
+@contextmanager
+def in_one_line() -> Iterator[None]:
+    """Shows what a setting or an input makes impossible in one line, in the place of what comes after it."""
+    try:
+        yield
+    except (ConfigError, DivergenceError) as error:
+        st.error(quoted(error))
 
 
 def heading(name: str, **fields: object) -> None:
@@ -43,12 +80,56 @@ def button(name: str, action: Callable | None = None, *arguments, icon: str | No
     return st.button(icon=icon, on_click=action, args=arguments, **{"key": name} | look)
 
 
+def play(name: str, beat: float, draw: Callable, *arguments) -> None:
+    """Draws a fragment with the arguments and whether it plays; while it does, it is drawn again at each beat."""
+    playing = bool(st.session_state.get(name))
+    st.fragment(draw, run_every=beat if playing else None)(*arguments, playing)
+
+
+def follow_play(name: str, beating: bool) -> None:
+    """Inside a fragment: draws the page again where it has begun or ceased to play, since `play` sets the beat."""
+    if bool(st.session_state.get(name)) != beating:
+        st.rerun()
+
+
+def play_button(key: str, name: str, playing: bool, **look) -> None:
+    """The button that plays and pauses."""
+    icon, label = ("pause", say("pause")) if playing else ("play_arrow", say("play"))
+    button(key, _toggle, name, icon=icon, label=label, **look)
+
+
+def _toggle(name: str) -> None:
+    st.session_state[name] = not st.session_state.get(name)
+
+
+def themed(figure: BaseFigure) -> BaseFigure:
+    """The figure with lines and markers in the theme's colours where they have the symbols'."""
+    for curve in figure.data:
+        if curve.type.startswith("scatter"):  # scattergl too
+            curve.line.color = THEMED.get(curve.line.color, curve.line.color)
+            if isinstance(curve.marker.color, str):
+                curve.marker.color = THEMED.get(curve.marker.color, curve.marker.color)
+        elif curve.type == "bar":
+            curve.marker.color = [THEMED.get(colour, colour) for colour in curve.marker.color]
+    return figure
+
+
+def draw(figure: BaseFigure, key: str, alt: str, config: dict | None = None) -> None:
+    """The figure as wide as its place, without a tool bar unless `config` asks for one; `alt` is its text."""
+    st.plotly_chart(figure, key=key, alt=alt, config=BARE if config is None else config)
+
+
+def chart(figure: BaseFigure, name: str, alt: str | None = None) -> None:
+    """The figure in the theme's colours; its text is that of the name, unless `alt` is given."""
+    draw(themed(figure), f"{name}_chart", say(f"alt={name}") if alt is None else alt)
+
+
 def row(key: str, **look) -> AbstractContextManager:
     """A container whose parts stand side by side, centred."""
     return st.container(horizontal=True, key=key, **{"vertical_alignment": "center"} | look)
 
 
-def downloads(files: Files, title: str | None = "downloads", note: str = "link") -> None:
+def downloads(files: Files, title: str | None = "downloads", note: str | None = "link") -> None:
     """A button for each file, made when it is pressed; the page is not drawn again."""
     if title is not None:
         st.markdown(say(title), width="content")
@@ -57,7 +138,21 @@ def downloads(files: Files, title: str | None = "downloads", note: str = "link")
             say(name), make, file, mime, key=f"save_{name}", help=say(f"{name}?"), on_click="ignore",
             icon=":material/download:",
         )  # fmt: skip
-    st.caption(say(note), width="content")
+    if note is not None:
+        st.caption(say(note), width="content")
+
+
+def table(rows: list[dict], key: str, columns: Mapping[str, object] | None = None, **look) -> None:
+    """A table as wide as its place; `columns` are the heads, or what Streamlit calls their configuration."""
+    st.dataframe(rows, hide_index=True, width="stretch", key=key, column_config=columns, **look)
+
+
+def folded(name: str, draw: Callable[[], None], icon: str | None = None) -> None:
+    """A box that opens on a click; what is in it is neither made nor sent while it is closed."""
+    icon = None if icon is None else f":material/{icon}:"
+    with st.expander(say(name), key=name, icon=icon, on_change="rerun") as panel:
+        if panel.open:
+            draw()
 
 
 def beside(widths: Mapping[str, float], hidden: frozenset[str]) -> Iterator[str]:

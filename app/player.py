@@ -1,10 +1,8 @@
 """Scrub, step and play: the text, the formula and the curves at one token. A fragment: no run is repeated."""
 
-from __future__ import annotations
-
 import time
 
-import charts
+import parts
 import runs
 import streamlit as st
 from header import character
@@ -24,18 +22,16 @@ TOOLBAR = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d
 
 def show(run: Run, other: Run | None, hidden: frozenset[str]) -> None:
     """Draws the player; it runs by itself while it plays."""
-    beat = BEAT if st.session_state.get("playing") else None
-    st.fragment(_player, run_every=beat)(run, other, hidden, beat is not None)
+    parts.play("playing", BEAT, _player, run, other, hidden)
 
 
 def _player(run: Run, other: Run | None, hidden: frozenset[str], beating: bool) -> None:
     token = _move(run, beating)
-    if bool(st.session_state.get("playing")) != beating:
-        st.rerun()  # the beat is set where the fragment is called
+    parts.follow_play("playing", beating)
     above = st.container(key="player")
     if "chart" not in hidden:
         before = st.session_state.get("figure")
-        charts.draw(_figure(run, other, token), "curves", say("chart"), config=TOOLBAR)
+        parts.draw(_figure(run, other, token), "curves", say("chart"), config=TOOLBAR)
         if st.session_state.figure is not before:
             time.sleep(AHEAD)
     with above:
@@ -46,15 +42,11 @@ def _show_token(run: Run, token: int, hidden: frozenset[str]) -> None:
     """Buttons, text and formula: all that stands above the curves, though the curves go out first."""
     if "player" not in hidden:
         _show_controls(run, token)
-    text, formula = "text" not in hidden, "formula" not in hidden
-    if text or formula:
-        columns = iter(st.columns([11, 9] if text and formula else 1, gap="medium"))
-        if text:
-            with next(columns):
-                show_text(run, token)
-        if formula:
-            with next(columns):
-                _show_formula(run.trace, token)
+    for panel in parts.beside({"text": 11, "formula": 9}, hidden):
+        if panel == "text":
+            show_text(run, token)
+        else:
+            _show_formula(run.trace, token)
 
 
 def _move(run: Run, beating: bool) -> int:
@@ -80,26 +72,14 @@ def _next_write(run: Run) -> None:
     st.session_state.cursor = runs.first_write(run.trace, st.session_state.cursor)
 
 
-def _toggle() -> None:
-    st.session_state.playing = not st.session_state.get("playing")
-
-
 def _show_controls(run: Run, token: int) -> None:
     last, playing = len(run.trace) - 1, bool(st.session_state.get("playing"))
     pace = st.session_state.get("pace") or PACES[0]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="player_row"):
-        for name, icon, action, arguments in (
-            ("back", ":material/skip_previous:", _step, (-pace, last)),
-            ("play", ":material/pause:" if playing else ":material/play_arrow:", _toggle, ()),
-            ("forward", ":material/skip_next:", _step, (pace, last)),
-            ("next", ":material/edit_note:", _next_write, (run,)),
-        ):
-            label = say("pause" if name == "play" and playing else name)
-            about = say("play?") if name == "play" else say("next?") if name == "next" else label
-            st.button(
-                label if name in ("play", "next") else "", icon=icon, key=name, help=about, on_click=action,
-                args=arguments,
-            )  # fmt: skip
+        parts.button("back", _step, -pace, last, icon="skip_previous", label="", help=say("back"))
+        parts.play_button("play", "playing", playing)
+        parts.button("forward", _step, pace, last, icon="skip_next", label="", help=say("forward"))
+        parts.button("next", _next_write, run, icon="edit_note")
         st.segmented_control(say("pace"), PACES, default=PACES[0], required=True, key="pace", help=say("pace?"))
         if last > 0:
             st.slider(say("token"), 0, last, token, key="cursor", help=say("token?"))
@@ -122,12 +102,12 @@ def _show_formula(trace: Trace, token: int) -> None:
 
 
 def _figure(run: Run, other: Run | None, token: int):
-    """The session's one figure, built anew for another run and else only moved to the token."""
+    """The session's one figure: rebuilt for another run or language, otherwise only its cursor moves."""
     behind = _behind(run, other)
     key = (run.key, behind and behind.settings, other and other.key, language())
     kept = st.session_state.get("figure")
     if kept is None or kept[0] != key:
-        figure = charts.themed(figures.time_figure(run.trace, behind, cursor=token, height=CHART_HEIGHT, say=speaker()))
+        figure = parts.themed(figures.time_figure(run.trace, behind, cursor=token, height=CHART_HEIGHT, say=speaker()))
         kept = st.session_state.figure = (key, figure)
     figures.move_cursor(kept[1], token)
     return kept[1]

@@ -1,13 +1,11 @@
 """Runs of one session: the last few are kept, and one may be pinned as run A."""
 
-from __future__ import annotations
-
 import contextlib
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import kept
+import shelf
 import streamlit as st
 from sources import Source
 
@@ -31,7 +29,7 @@ class Run:
 
     @property
     def key(self) -> tuple:
-        return _key(self.trace.settings, self.source)
+        return self.trace.settings, self.source.digest, self.source.file
 
 
 def get_run(settings: SimulationConfig, source: Source) -> Run:
@@ -42,7 +40,9 @@ def get_run(settings: SimulationConfig, source: Source) -> Run:
             trace = simulate(settings, source.text)
             return Run(trace, source, find_cause(trace, source.text))
 
-    return kept.fetch("runs", _key(settings, source), make, KEPT, lambda runs: _characters(runs) > MOST_TEXT)
+    return shelf.fetch(
+        "runs", (settings, source.digest, source.file), make, KEPT, lambda runs: _characters(runs) > MOST_TEXT
+    )
 
 
 @contextlib.contextmanager
@@ -80,7 +80,3 @@ def first_write(trace: Trace, after: int = -1) -> int:
 def _characters(runs: Iterable[Run]) -> int:
     """The size of the texts that some runs were read from, each counted once."""
     return sum({run.source.digest: len(run.source.text or "") for run in runs}.values())
-
-
-def _key(settings: SimulationConfig, source: Source) -> tuple:
-    return settings, source.digest, source.file

@@ -5,8 +5,6 @@ module that one thread is still importing is seen half-made by others (plotly, f
 `sys.modules`), and a first visitor would wait for it.
 """
 
-from __future__ import annotations
-
 import ast
 import contextlib
 import importlib

@@ -1,7 +1,5 @@
 """Where the stream comes from: a scenario, the bundled text, or text of one's own, which stays in the session."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 

@@ -1,15 +1,12 @@
 """The app: page set-up and the list of pages."""
 
-from __future__ import annotations
-
 import gc
 from pathlib import Path
 
-import history
 import language
 import streamlit as st
 import tour
-from style import style
+from style import HISTORY, style
 from texts import say
 
 ICON = Path(__file__).with_name("icon.svg")  # a file of our own: named icons are fetched from the internet
@@ -44,7 +41,7 @@ pages = [
     for index, (name, icon) in enumerate(PAGES.items())
 ]
 st.html(style(len(PAGES)))
-history.keep()
+st.html(HISTORY, unsafe_allow_javascript=True)  # a page has it once, however often it is sent
 page = st.navigation(pages, position="top")
 with st.container(horizontal=True, vertical_alignment="center", gap="small", key="corner"):
     tour.show_button(pages[0], here=page == pages[0])

@@ -1,5 +1,6 @@
-"""What Streamlit's own options do not set: less empty space, the box of the text, a hint on narrow screens.
+"""What Streamlit's own options do not set: the look of the pages, and what the browser's Back button brings.
 
+Less empty space, the box of the text, a hint on narrow screens.
 Captions, code, the grey of charts and what is written on the primary colour reach a contrast of 4.5 to 1 here.
 """
 
@@ -55,3 +56,30 @@ def style(pages: int) -> str:
     """The style sheet; several pages have a bar of links above them."""
     code = [f".stCode .token.{kind} {{ color: light-dark({light}, {dark}); }}" for kind, (light, dark) in CODE.items()]
     return STYLE.replace("TOP", "3.6rem" if pages > 1 else "1.2rem").replace("CODE", "\n".join(code))
+
+
+# Streamlit makes an entry in the browser's history whenever the server changes the link, and empties the link of the
+# page that is left before it opens the next one; so Back would lead to the same page without its settings.
+# A change of only the link replaces the entry; when another page opens, the entry that is left gets the link back
+# that it had when the visitor clicked.
+HISTORY = """\
+<script>
+if (!window.oneEntryAPage) {
+  window.oneEntryAPage = true;
+  const push = history.pushState.bind(history), replace = history.replaceState.bind(history);
+  let left = null;
+  document.addEventListener('click', event => {
+    const link = event.target.closest('a[href]');
+    const stays = !link || event.ctrlKey || event.metaKey || event.shiftKey || link.origin !== location.origin;
+    if (!stays && link.pathname !== location.pathname) left = location.href;
+  }, true);
+  window.addEventListener('popstate', () => { left = null; }, true);
+  history.pushState = (state, title, url) => {
+    if (new URL(url, location.href).pathname === location.pathname) return replace(state, title, url);
+    if (left !== null && new URL(left).pathname === location.pathname) replace(state, title, left);
+    left = null;
+    push(state, title, url);
+  };
+}
+</script>
+"""

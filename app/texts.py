@@ -3,8 +3,6 @@
 The language belongs to the session; outside of a session it is English.
 """
 
-from __future__ import annotations
-
 import re
 
 import streamlit as st
@@ -12,7 +10,6 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from titans_course import chinese
 from titans_course import language as languages
-from titans_course.claims import view
 from titans_course.language import DEFAULT, Say
 
 FRONT_END = "app"  # the catalogues' context for the texts of the pages
@@ -44,11 +41,6 @@ def option(control: str, name: object) -> str:
 def about(group: str, name: str, english: str) -> str:
     """What the package says about a name of a group; `english` are its own words."""
     return languages.about(group, name, english, language())
-
-
-def label(row: str, key: str) -> str:
-    """What a figure of a claim means; an unknown key stays as it is."""
-    return view.label(row, key, language())
 
 
 def speaker() -> Say:

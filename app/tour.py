@@ -4,13 +4,12 @@ It opens where a session begins on the Simulator without a link, from a link wit
 place is an index in the session; None: closed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 
 import gallery_panel
 import links
+import parts
 import runs
 import streamlit as st
 from language import PARAMETER
@@ -33,12 +32,12 @@ class Stop(NamedTuple):
 
 def show_button(page: st.Page, here: bool) -> None:
     """Opens the tour, on the page that it is about, unless the link hides it."""
-    look = {"icon": ":material/help:", "help": say("tour_open?")}
     if "tour" in links.hide_list():
         return
     if here:
-        st.button("", key="tour_open", type="tertiary", on_click=_go, args=(0,), **look)
+        parts.button("tour_open", _go, 0, icon="help", label="", type="tertiary")
     else:
+        look = {"icon": ":material/help:", "help": say("tour_open?")}
         st.page_link(page, label="", query_params=OPEN, width="content", **look)
 
 
@@ -68,19 +67,14 @@ def show(run: Run) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small", key="tour_panel"):
         st.markdown("  \n".join(lines), width="stretch")
         with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
-            _button("do", say("tour_do"), ":material/touch_app:", stop.do, (run,), disabled=done)
-            _button("previous", "", ":material/arrow_back:", _go, (place - 1,), disabled=place == 0)
+            parts.button("tour_do", stop.do, run, icon="touch_app", disabled=done)
+            parts.button("tour_previous", _go, place - 1, icon="arrow_back", label="", disabled=place == 0)
             if last:
                 st.page_link(NEXT_PAGE, label=say("tour_anatomy"), icon=":material/grid_on:", width="content")
             else:
                 look = "primary" if done else "secondary"
-                _button("on", say("tour_on"), ":material/arrow_forward:", _go, (place + 1,), type=look)
-            _button("close", "", ":material/close:", _go, (None,))
-
-
-def _button(name: str, label: str, icon: str, action: Callable, arguments: tuple, **look) -> None:
-    key = f"tour_{name}"
-    st.button(label, key=key, icon=icon, help=say(key + "?"), on_click=action, args=arguments, **look)
+                parts.button("tour_on", _go, place + 1, icon="arrow_forward", type=look)
+            parts.button("tour_close", _go, None, icon="close", label="")
 
 
 def _go(place: int | None) -> None:
@@ -101,26 +95,14 @@ def _compared(run: Run) -> bool:
     return run.trace.settings.beta == BETA and other is not None and other.trace.settings.beta != BETA
 
 
-def _fail(run: Run) -> None:
-    gallery_panel.open_row(FAILURE, run.trace.settings)
-
-
-def _failed(run: Run) -> bool:
-    return gallery_panel.active(run.trace.settings, run.source) == FAILURE
-
-
-def _restore(run: Run) -> None:
-    links.reset()
-
-
-def _restored(run: Run) -> bool:
-    return runs.pinned() is None and links.values() == links.first()
-
-
 STOPS = (
     Stop("tau", lambda run: links.put({"tau": TAU}), lambda run: run.trace.settings.tau <= TAU),
     Stop("compare", _compare, _compared),
-    Stop("fail", _fail, _failed),
+    Stop(
+        "fail",
+        lambda run: gallery_panel.open_row(FAILURE, run.trace.settings),
+        lambda run: gallery_panel.active(run.trace.settings, run.source) == FAILURE,
+    ),
     Stop("stream", lambda run: links.put({"stream": STREAM}), lambda run: run.trace.settings.scenario == STREAM),
-    Stop("end", _restore, _restored),
+    Stop("end", lambda run: links.reset(), lambda run: runs.pinned() is None and links.values() == links.first()),
 )

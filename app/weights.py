@@ -1,7 +1,5 @@
 """The bundled trained weights, found by name and read once for all visitors; nobody changes them."""
 
-from __future__ import annotations
-
 import contextlib
 from typing import NamedTuple
 
@@ -14,6 +12,8 @@ from titans_mini.errors import ConfigError
 from titans_mini.training import checkpoint
 from titans_mini.training.controls import CONTROLS, RECALL_CONTROL, is_control
 from titans_mini.training.tasks import TASKS
+
+UNREADABLE = (ConfigError, OSError, LookupError, TypeError)  # what a missing or damaged file raises
 
 
 class Weights(NamedTuple):
@@ -40,16 +40,16 @@ def find(task: str, variant: str) -> Weights | None:
         st.info(say("no_weights", name=plain(name), variant=variant.upper(), others=others))
         return None
     try:
-        key = _key(fitting[0])
-        card, lm = _load(fitting[0], key)
+        found = _open(fitting[0])
+        lm = found.lm
         if lm.config.vocab_size != TASKS[task].vocab_size:
             text = "they have a vocabulary of {size}, not {wanted}"
             raise ConfigError(text, size=lm.config.vocab_size, wanted=TASKS[task].vocab_size)
-    except (ConfigError, OSError, LookupError, TypeError) as error:
+    except UNREADABLE as error:
         st.error(say("bad_weights", name=plain(fitting[0]), error=quoted(error)))
         return None
-    st.caption(_describe(fitting[0], card, lm))
-    return Weights(lm, card, key)
+    st.caption(_describe(fitting[0], found.card, lm))
+    return found
 
 
 def controls() -> dict[str, Weights]:
@@ -59,13 +59,10 @@ def controls() -> dict[str, Weights]:
     """
     found = {}
     for name, file in CONTROLS.items():
-        try:
-            key = _key(file)
-            card, lm = _load(file, key)
-        except (ConfigError, OSError, LookupError, TypeError):
-            continue
-        if is_control(card) and lm.config.vocab_size == TASKS["text"].vocab_size:
-            found[name] = Weights(lm, card, key)
+        with contextlib.suppress(*UNREADABLE):
+            trained = _open(file)
+            if is_control(trained.card) and trained.lm.config.vocab_size == TASKS["text"].vocab_size:
+                found[name] = trained
     return found
 
 
@@ -82,15 +79,17 @@ def cards(task: str) -> dict[str, dict]:
     """The cards of the bundled models `task-VARIANT` by variant; one that is missing or damaged is left out."""
     found = {}
     for variant in VARIANT_NAMES:
-        with contextlib.suppress(ConfigError, OSError, LookupError, TypeError):
+        with contextlib.suppress(*UNREADABLE):
             found[variant] = checkpoint.read_card(f"{task}-{variant}")
     return found
 
 
-def _key(name: str) -> tuple:
-    """What changes with the weights or with their card. Raises OSError where one of them is missing."""
+def _open(name: str) -> Weights:
+    """The weights of a name, read again when they or their card change. Raises OSError where one is missing."""
     path = checkpoint.BUNDLED / f"{name}.safetensors"
-    return str(path), path.stat().st_mtime_ns, path.with_suffix(".json").stat().st_mtime_ns
+    key = str(path), path.stat().st_mtime_ns, path.with_suffix(".json").stat().st_mtime_ns
+    card, lm = _load(name, key)
+    return Weights(lm, card, key)
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)

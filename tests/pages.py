@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -16,11 +17,21 @@ ENTRY = ROOT / "app" / "streamlit_app.py"
 QUICK = {"tokens": "120"}
 # Language -> key -> text of the pages, as the catalogues have it.
 TEXTS = {
-    tongue: {key: text for (context, key), text in catalogue(tongue).items() if context == "app"}
+    tongue: {key: text for (context, key), text in catalogue(tongue).items() if context in ("app", "shared")}
     for tongue in LANGUAGES
 }
 PASTED = 'One line, and "quotes".\nAnother: 雪 & <b>.\n'
 sys.path.append(str(ENTRY.parent))  # the app's own modules can be imported in tests too
+NAMES = ("simulator", "anatomy", "variants", "miras", "tuning", "operations", "claims")
+
+
+def page_of(name: str):
+    """What a link to a page may set and hide: its `links.Page`."""
+    return importlib.import_module("links").SIMULATOR if name == NAMES[0] else _controls_of(name).PAGE
+
+
+def _controls_of(name: str):
+    return importlib.import_module(f"{name}.controls")
 
 
 def open_page(page: str | None, link: dict[str, str]):

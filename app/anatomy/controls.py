@@ -1,7 +1,5 @@
 """The Anatomy page's controls: the Simulator's where they mean the same, over a memory small enough to be looked at."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from controls import CONTROLS, MAIN, STREAM, Control, decades, steps

@@ -1,15 +1,13 @@
 """One token on the Anatomy page: stepper, text, vectors, gate, numbers, heat maps. A fragment: no run is repeated."""
 
-from __future__ import annotations
-
 import math
 
-import charts
 import controls
-import kept
 import links
+import parts
 import player
 import runs
+import shelf
 import streamlit as st
 from header import character
 from runs import Run
@@ -31,20 +29,18 @@ def show(run: Run, hidden: frozenset[str]) -> None:
     if "player" not in hidden:
         _show_stepper(run, token, last, hidden)
         token = _place(run, last, hidden)
-    _put_into_link(run, token, last)
+    # Not left to the slider: where its end moves, it would take an older token out of the link again.
+    first = min(runs.first_write(run.trace), last)
+    controls.keep_in_link("token", None if token == first else str(token))
     if run.trace.diverged_at is not None:
         st.caption(say("anatomy_end", token=run.trace.diverged_at))
-    reading, vectors = "text" not in hidden, "vectors" not in hidden
     gate, step = _steps(run, token)
-    if reading or vectors:
-        columns = iter(st.columns([11, 9] if reading and vectors else 1, gap="medium"))
-        if reading:
-            with next(columns):
-                player.show_text(run, token)
-        if vectors:
-            with next(columns):
-                _guide("vectors", hidden)
-                _chart(figures_anatomy.vector_figure(step, say=speaker()), "vectors")
+    for panel in parts.beside({"text": 11, "vectors": 9}, hidden):
+        if panel == "text":
+            player.show_text(run, token)
+        else:
+            _guide("vectors", hidden)
+            parts.chart(figures_anatomy.vector_figure(step, say=speaker()), "vectors")
     if "hand" not in hidden:
         _show_hand(hidden)
         gate, step = _steps(run, token)
@@ -65,16 +61,12 @@ def _show_step(run: Run, gate: Step, step: Step, hidden: frozenset[str]) -> None
         _show_numbers(gate, step)
     if "maps" not in hidden:
         _show_maps(step, hidden)
-    formula, curve = "formula" not in hidden, "curve" not in hidden
-    if formula or curve:
-        columns = iter(st.columns([11, 9] if formula and curve else 1, gap="medium"))
-        if formula:
-            with next(columns):
-                _show_formula(run, step)
-        if curve:
-            with next(columns):
-                _guide("curve", hidden)
-                _chart(figures_anatomy.write_figure(step, say=speaker()), "curve")
+    for panel in parts.beside({"formula": 11, "curve": 9}, hidden):
+        if panel == "formula":
+            _show_formula(run, step)
+        else:
+            _guide("curve", hidden)
+            parts.chart(figures_anatomy.write_figure(step, say=speaker()), "curve")
 
 
 def _place(run: Run, last: int, hidden: frozenset[str]) -> int:
@@ -87,29 +79,13 @@ def _place(run: Run, last: int, hidden: frozenset[str]) -> int:
     return token
 
 
-def _put_into_link(run: Run, token: int, last: int) -> None:
-    """Not left to the slider: where its end moves, it would take an older token out of the link again."""
-    wanted = None if token == min(runs.first_write(run.trace), last) else str(token)
-    if wanted is None:
-        st.query_params.pop("token", None)
-    elif st.query_params.get("token") != wanted:
-        st.query_params["token"] = wanted
-
-
-def _go(token: int) -> None:
-    links.put({"token": token})
-
-
 def _show_stepper(run: Run, token: int, last: int, hidden: frozenset[str]) -> None:
     write = min(runs.first_write(run.trace, token), last)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="stepper"):
-        for name, icon, target, label in (
-            ("back", ":material/skip_previous:", max(token - 1, 0), ""),
-            ("forward", ":material/skip_next:", min(token + 1, last), ""),
-            ("next", ":material/edit_note:", write, say("next")),
-        ):
-            about = say("next?") if name == "next" else say(name)
-            st.button(label, icon=icon, key=f"token_{name}", help=about, on_click=_go, args=(target,))
+        for name, icon, target in (("back", "skip_previous", token - 1), ("forward", "skip_next", token + 1)):
+            token_there = {"token": min(max(target, 0), last)}
+            parts.button(name, links.put, token_there, icon=icon, key=f"token_{name}", label="", help=say(name))
+        parts.button("next", links.put, {"token": write}, icon="edit_note", key="token_next")
         if last > 0 and "token" not in hidden:
             st.slider(say("token"), 0, last, token, key="token", help=say("anatomy_token?"))
 
@@ -127,7 +103,7 @@ def _dissect(run: Run, token: int, theta: float | None = None, alpha: float | No
         with one_thread():
             return dissect(run.trace.settings, token, text=run.source.text, theta=theta, alpha=alpha)
 
-    return kept.fetch("steps", (run.key, token, theta, alpha), make, KEPT)
+    return shelf.fetch("steps", (run.key, token, theta, alpha), make, KEPT)
 
 
 def _show_hand(hidden: frozenset[str]) -> None:
@@ -153,12 +129,8 @@ def _show_numbers(gate: Step, step: Step) -> None:
         "loss_now": say("arrow_end", end=_short(gate.loss_after)),
         "norm_now": say("arrow_end", end=_short(gate.norm_after)),
     }
-    with st.container(horizontal=True, gap="medium", key="anatomy_numbers"):
-        for name, value in numbers.items():
-            below = say("gate_says", value=decided[name]) if name in decided and step is not gate else None
-            st.metric(
-                say(name), value, below, help=say(name + "?"), delta_arrow="off", delta_color="off", width="content"
-            )
+    below = {name: say("gate_says", value=value) for name, value in decided.items()} if step is not gate else {}
+    parts.numbers(numbers, "anatomy_numbers", below)
 
 
 def _show_maps(step: Step, hidden: frozenset[str]) -> None:
@@ -172,28 +144,22 @@ def _show_maps(step: Step, hidden: frozenset[str]) -> None:
             bind="query-params",
         )  # fmt: skip
     _guide("maps", hidden)
-    charts = {"gradient": figures_anatomy.gradient_figure(step, layer - 1, say=speaker())}
-    charts |= figures_anatomy.weights_figures(step, layer - 1, say=speaker())
-    for column, (name, figure) in zip(st.columns(len(charts), gap="small"), charts.items(), strict=True):
+    maps = {"gradient": figures_anatomy.gradient_figure(step, layer - 1, say=speaker())}
+    maps |= figures_anatomy.weights_figures(step, layer - 1, say=speaker())
+    for column, (name, figure) in zip(st.columns(len(maps), gap="small"), maps.items(), strict=True):
         with column:
-            _chart(figure, name)
+            parts.chart(figure, name)
 
 
 def _show_formula(run: Run, step: Step) -> None:
     settings = run.trace.settings
     st.caption(say("formula", token=step.token, character=character(run.trace, step.token)))
-    st.latex(
-        figures_anatomy.step_formula(step, settings.eta, settings.lam, by_hand=not links.values()["auto"]),
-    )
+    st.latex(figures_anatomy.step_formula(step, settings.eta, settings.lam, by_hand=not links.values()["auto"]))
 
 
 def _guide(name: str, hidden: frozenset[str]) -> None:
     if "guide" not in hidden:
         st.caption(say(f"guide={name}"))
-
-
-def _chart(figure, name: str) -> None:
-    charts.draw(figure, f"{name}_chart", say(f"alt={name}"))
 
 
 def _short(value: float) -> str:

@@ -1,13 +1,11 @@
 """Anatomy: one token taken apart, from key and value to the weights that its write leaves behind."""
 
-from __future__ import annotations
-
 import controls
-import frame
 import header
-import kept
 import links
+import parts
 import runs
+import shelf
 import sources
 import streamlit as st
 from anatomy import controls as own
@@ -18,14 +16,12 @@ from titans_mini import SimulationConfig
 
 
 def main() -> None:
-    """The page."""
-    links.open_link(own.PAGE)
-    hidden = links.hidden()
+    hidden = links.open_link(own.PAGE)
     with st.sidebar:
         settings, source, note = _sidebar(hidden)
-    run = kept.last_good("anatomy_run", lambda: runs.get_run(settings, source), "bad_settings")
+    run = shelf.last_good("anatomy_run", lambda: runs.get_run(settings, source), "bad_settings")
     run = run or runs.get_run(own.default(), sources.Source())
-    frame.title(note, _past_the_end(run))
+    parts.title(note, _past_the_end(run))
     header.show_banner(run, grey=False)
     anatomy_panels.show(run, hidden)
     if "guide" not in hidden:
@@ -37,7 +33,7 @@ def _sidebar(hidden: frozenset[str]) -> tuple[SimulationConfig, sources.Source, 
     source, note = sources.show(hidden)
     values = controls.show_all((*own.SHAPE, *controls.MAIN), hidden)
     with st.container(horizontal=True):
-        frame.reset_buttons()
+        parts.reset_buttons()
     values |= controls.show_folded("anatomy_more", own.MORE, hidden)
     return own.to_settings(values, source.scenario), source, note
 

@@ -1,10 +1,8 @@
 """Claims: the audit of the recipe article, row by row; each verdict with its figures, its rule and its command."""
 
-from __future__ import annotations
-
 import controls
-import frame
 import links
+import parts
 import streamlit as st
 from claims import controls as own
 from claims import panels as claims_panels
@@ -14,14 +12,15 @@ from texts import say
 from titans_course.claims import CLAIMS
 from titans_course.claims.view import pick
 
+BOX = "claim_{}"  # of a row, in the session: whether it is open
+
 
 def main() -> None:
     """The page. A small measurement runs in the page itself, not in a fragment: only so can a click stop it."""
-    links.open_link(own.PAGE)
-    hidden = links.hidden()
+    hidden = links.open_link(own.PAGE)
     with st.sidebar:
         values = _sidebar(hidden)
-    frame.title()
+    parts.title()
     st.markdown(say("claims_lead"))
     links.keep()
     results = claims_runs.full()
@@ -41,41 +40,33 @@ def _sidebar(hidden: frozenset[str]) -> dict:
     gone = hidden | ({"judged"} if "verdicts" in hidden else set())
     values = {
         "judged": controls.show(own.JUDGED, gone, lambda name: say(f"judged={name}")),
-        "section": controls.show(own.SECTION, gone, _section),
+        "section": controls.show(own.SECTION, gone, lambda name: say("section=any") if name == own.ANY else name),
     }
     if "verdicts" in hidden:
         values["judged"] = own.JUDGED.default
     with st.container(horizontal=True):
-        frame.reset_buttons()
+        parts.reset_buttons()
     st.caption(say("claims_parts"))
     return values
 
 
-def _section(name: str) -> str:
-    return say("section=any") if name == own.SECTION.default else name
-
-
 def _rows(keys: list[str], results: dict, hidden: frozenset[str]) -> None:
-    """A row each; the open one, and it alone, is drawn, and the link names it."""
+    """The head of each row; only the open one is drawn in full, and the link names it."""
     opened = links.values()["row"]
     for key in keys:
-        name = _box(key)
+        name = BOX.format(key)
         st.session_state[name] = key == opened
         label = claims_panels.label(key, results.get(key), hidden)
         with st.expander(label, key=name, on_change=_choose, args=(key,)):
             if key == opened:
                 claims_panels.row(key, results.get(key), hidden)
     if "row" not in hidden:
-        controls.keep_in_link(own.ROW, opened)
-
-
-def _box(key: str) -> str:
-    return f"claim_{key}"
+        controls.keep_in_link("row", None if opened == own.NOTHING else opened)
 
 
 def _choose(key: str) -> None:
     """Callback: this row is the open one, or none is."""
-    links.put({"row": key if st.session_state[_box(key)] else own.ROW.default})
+    links.put({"row": key if st.session_state[BOX.format(key)] else own.ROW.default})
 
 
 main()

@@ -1,14 +1,11 @@
 """MIRAS: five choices make a memory; two rules read the same stream of pairs side by side."""
 
-from __future__ import annotations
-
 import contextlib
 
 import controls
-import frame
-import kept
 import links
 import parts
+import shelf
 import streamlit as st
 from miras import controls as own
 from miras import panels as miras_panels
@@ -22,14 +19,12 @@ from titans_mini.miras.registry import reason
 
 
 def main() -> None:
-    """The page."""
-    links.open_link(own.PAGE)
+    hidden = links.open_link(own.PAGE)
     _take_preset()
     _bring_back()
-    hidden = links.hidden()
     with st.sidebar:
         values = _sidebar(hidden)
-    frame.title()
+    parts.title()
     values |= _stream(hidden)
     rule = _rule(values)
     versus = _versus(rule, hidden)
@@ -72,7 +67,7 @@ def _sidebar(hidden: frozenset[str]) -> dict:
             values[number.name] = controls.show(number, hidden)
     values |= controls.show_all(own.STEPS, hidden)
     with st.container(horizontal=True):
-        frame.reset_buttons()
+        parts.reset_buttons()
     more = [control for control in own.MORE if control.name != "depth" or values["architecture"] == "mlp"]
     fixed = {"clip"} if values["retention"] == "privacy" else set()
     return values | controls.show_folded("miras_more", more, hidden, disabled=fixed)
@@ -123,7 +118,7 @@ def _rule(values: dict) -> miras_rules.Rule:
     """The rule of the pickers; if they do not go together, one line, and the rule before."""
     why = reason(miras_rules.names(values))
     if why is None:
-        return kept.last_good("miras_rule", lambda: miras_rules.from_values(values), "miras_bad") or own.DEFAULT
+        return shelf.last_good("miras_rule", lambda: miras_rules.from_values(values), "miras_bad") or own.DEFAULT
     st.error(say("refused", reason=quoted(why), allowed=miras_panels.allowed_line(values)))
     return st.session_state.get("miras_rule") or own.DEFAULT
 
@@ -143,8 +138,8 @@ def _versus(rule: miras_rules.Rule, hidden: frozenset[str]) -> str:
             format_func=controls.labels(options, _label),
         )  # fmt: skip
         if "pin" not in hidden:
-            parts.button("pin_rule", _pin, rule, icon="keep")
-    controls.keep_in_link(own.VERSUS, versus)
+            parts.button("pin_rule", links.put, {"versus": miras_rules.spell(rule)}, icon="keep")
+    controls.keep_in_link("versus", None if versus == own.VERSUS.default else versus)
     return versus
 
 
@@ -160,11 +155,6 @@ def _choose() -> None:
     """Callback: another rule B; a label that has no rule any more, which Streamlit then hands back, changes nothing."""
     with contextlib.suppress(ConfigError):
         links.put({"versus": own.VERSUS.read(st.session_state.versus_choice)})
-
-
-def _pin(rule: miras_rules.Rule) -> None:
-    """Callback: this rule as rule B."""
-    links.put({"versus": miras_rules.spell(rule)})
 
 
 main()

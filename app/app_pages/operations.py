@@ -1,11 +1,9 @@
 """Operations: a long stream with an incident, watched; alarms, snapshots, rollback, shadow, sessions, rounding."""
 
-from __future__ import annotations
-
 import controls
-import frame
-import kept
 import links
+import parts
+import shelf
 import streamlit as st
 from operations import controls as own
 from operations import keep as operations_keep
@@ -15,14 +13,12 @@ from texts import say
 
 
 def main() -> None:
-    """The page."""
-    links.open_link(own.PAGE)
-    hidden = links.hidden()
+    hidden = links.open_link(own.PAGE)
     with st.sidebar:
         values = _sidebar(hidden)
-    frame.title()
+    parts.title()
     asked = links.values() | values
-    config = kept.last_good("operations_config", lambda: own.to_config(asked), "bad_drill") or own.DEFAULT
+    config = shelf.last_good("operations_config", lambda: own.to_config(asked), "bad_drill") or own.DEFAULT
     links.keep()
     desk = open_desk(values["engine"], config)
     if desk is None:
@@ -38,7 +34,7 @@ def _sidebar(hidden: frozenset[str]) -> dict:
     unused = own.without_effect(values["incident"])
     values |= controls.show_all((own.DURATION, own.FACTOR, *own.STREAM), hidden, disabled=unused)
     with st.container(horizontal=True):
-        frame.reset_buttons(after=_restart)
+        parts.reset_buttons(after=_restart)
     return values | controls.show_folded("thresholds", own.THRESHOLDS, hidden)
 
 

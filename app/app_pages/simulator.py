@@ -1,16 +1,14 @@
 """Simulator: slide the recipe's settings over a stream and watch surprise, gates, norm and loss."""
 
-from __future__ import annotations
-
 import controls
 import extras
-import frame
 import gallery_panel
 import header
-import kept
 import links
+import parts
 import player
 import runs
+import shelf
 import sources
 import streamlit as st
 import tour
@@ -20,14 +18,12 @@ from titans_mini import SimulationConfig
 
 
 def main() -> None:
-    """The page."""
     tour.begin()
-    links.open_link()
-    hidden = links.hidden()
+    hidden = links.open_link()
     with st.sidebar:
         settings, source, note = _sidebar(hidden)
-    frame.title(note)
-    run = kept.last_good("last_run", lambda: runs.get_run(settings, source), "bad_settings")
+    parts.title(note)
+    run = shelf.last_good("last_run", lambda: runs.get_run(settings, source), "bad_settings")
     run = run or runs.get_run(controls.DEFAULT, sources.Source())
     links.keep()
     other = runs.pinned()
@@ -47,7 +43,7 @@ def _sidebar(hidden: frozenset[str]) -> tuple[SimulationConfig, sources.Source, 
     st.markdown(say("lead"))
     values = controls.show_all(controls.MAIN, hidden)
     with st.container(horizontal=True):
-        frame.reset_buttons()
+        parts.reset_buttons()
     values |= controls.show_folded("more", controls.MORE, hidden)
     return controls.to_settings(values, source.scenario), source, note
 

@@ -1,9 +1,6 @@
 """Tuning: every setting on a short stream, the best few on a long one; what that saves, and how sure it is."""
 
-from __future__ import annotations
-
 import controls
-import frame
 import links
 import parts
 import streamlit as st
@@ -15,14 +12,17 @@ from tuning import runs as tuning_runs
 from titans_mini.errors import ConfigError
 from titans_mini.tune import TuneConfig
 
+LENGTHS = TuneConfig()
+# The lengths of the recipe article, which leave the grid as it is.
+ARTICLE = {"coarse_tokens": LENGTHS.tokens, "final_tokens": LENGTHS.final_tokens, "keep": LENGTHS.keep}
+
 
 def main() -> None:
     """The page. A search runs in the page itself, not in a fragment: only so can a button stop it."""
-    links.open_link(own.PAGE)
-    hidden = links.hidden()
+    hidden = links.open_link(own.PAGE)
     with st.sidebar:
         values = _sidebar(hidden)
-    frame.title()
+    parts.title()
     links.keep()
     config = _config(values)
     if config is not None:
@@ -47,8 +47,8 @@ def _sidebar(hidden: frozenset[str]) -> dict:
         values[control.name] = own.show_list(control, hidden)
     values |= controls.show_all(own.STAGES, hidden)
     with st.container(horizontal=True):
-        frame.reset_buttons()
-        parts.button("article", _article, key="tuning_article")
+        parts.reset_buttons()
+        parts.button("article", links.put, ARTICLE, key="tuning_article")
     return values
 
 
@@ -76,12 +76,6 @@ def _search(config: TuneConfig, hidden: frozenset[str]) -> None:
         st.rerun()  # the buttons above still say what was to be done
     if tuning_runs.last() is None:
         st.info(say("not_searched"))
-
-
-def _article() -> None:
-    """Callback: the lengths of the recipe article, on the grid as it is."""
-    default = TuneConfig()
-    links.put({"coarse_tokens": default.tokens, "final_tokens": default.final_tokens, "keep": default.keep})
 
 
 main()

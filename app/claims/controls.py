@@ -1,7 +1,5 @@
 """The Claims page's filters, and what its link may set and hide."""
 
-from __future__ import annotations
-
 from controls import Control
 from links import make_page
 

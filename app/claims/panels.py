@@ -1,12 +1,10 @@
 """What the Claims page shows: counts, downloads, and each row with its papers, figures, rule and command."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
+import parts
 import streamlit as st
 from texts import about, language, plain, quoted, say
-from texts import label as figure_label
 
 from claims import controls as own
 from claims import runs as claims_runs
@@ -26,40 +24,39 @@ def counts(results: Mapping[str, Result]) -> None:
     with st.container(horizontal=True, gap="medium", key="claims_counts"):
         for verdict, count in views.counts(results).items():
             name = own.NAMES[verdict]
-            st.metric(say(f"judged={name}"), count, help=say(f"count={name}?"), width="content")
+            parts.number(f"judged={name}", count, about=f"count={name}?")
 
 
 def downloads(results: dict[str, Result]) -> None:
     """The audit as files."""
-    makers = {
-        "csv": ("text/csv", lambda: views.to_csv(results)),
-        "json": ("application/json", lambda: to_json(results)),
+    files = {
+        "claims_csv": (f"{FILE}.csv", "text/csv", lambda: views.to_csv(results)),
+        "claims_json": (f"{FILE}.json", "application/json", lambda: to_json(results)),
     }
-    with st.container(horizontal=True, vertical_alignment="center", key="claims_downloads"):
-        for name, (mime, make) in makers.items():
-            st.download_button(
-                say(f"claims_{name}"), make, f"{FILE}.{name}", mime, key=f"save_claims_{name}",
-                help=say(f"claims_{name}?"), on_click="ignore", icon=":material/download:",
-            )  # fmt: skip
-        st.caption(say("claims_link"), width="content")
+    with parts.row("claims_downloads"):
+        parts.downloads(files, title=None, note="claims_link")
 
 
 def label(key: str, result: Result | None, hidden: frozenset[str]) -> str:
-    """The head of a row: its verdict as a badge, and the claim; the claim alone where verdicts are hidden."""
+    """The head of a row: its verdict as a badge, and the claim; only the claim where verdicts are hidden."""
     if "verdicts" in hidden:
         return _claim(key)
-    verdict = views.MISSING if result is None else result.finding.verdict
-    name = own.NAMES[verdict]
-    text = say(f"judged={name}")
+    words = _badge(views.MISSING if result is None else result.finding.verdict)
     if result is not None and result.size != "full":
-        text += say("claims_small", size=say(f"size={result.size}"))
-    return say("claims_row", colour=COLOURS[name], verdict=text, claim=_claim(key))
+        words["verdict"] += say("claims_small", size=say(f"size={result.size}"))
+    return say("claims_row", claim=_claim(key), **words)
 
 
 def _claim(key: str) -> str:
     """The claim in the session's language."""
     claim = CLAIMS[key]
     return plain(claim.claim if language() == DEFAULT else claim.claim_zh, LONG)
+
+
+def _badge(verdict: str) -> dict[str, str]:
+    """The words that draw a verdict as a badge."""
+    name = own.NAMES[verdict]
+    return {"colour": COLOURS[name], "verdict": say(f"judged={name}")}
 
 
 def row(key: str, result: Result | None, hidden: frozenset[str]) -> None:
@@ -71,22 +68,26 @@ def row(key: str, result: Result | None, hidden: frozenset[str]) -> None:
     if "measure" not in hidden and here is not None:
         _small(key, here, hidden, alone=result is None)
     if "figures" not in hidden and (result or here):
-        st.markdown(f"**{say('claims_figures')}**", help=say("claims_figures?"))
+        _head("claims_figures")
         _table(key, result and result.finding, None if here is None or "measure" in hidden else here.finding)
     if "rule" not in hidden:
-        st.markdown(f"**{say('claims_rule')}**", help=say("claims_rule?"))
+        _head("claims_rule")
         rules = [plain(about("reading_rule", f"{key}.{name}", way.rule), LONG) for name, way in claim.ways.items()]
         whole = plain(about("rule", key, claim.rule), LONG)
         shared = len(set(rules)) == 1  # one for all readings
         st.markdown(f"{whole}\n\n{rules[0]}" if shared else _listed([whole], rules))
     if "command" not in hidden:
-        st.markdown(f"**{say('claims_command')}**", help=say("claims_command?"))
+        _head("claims_command")
         commands = [claim.before, claim.command] if claim.before else [claim.command]
         st.code("\n".join(commands), language="bash", wrap_lines=True)
         if result is not None:
             st.caption(_made("claims_machine", result))
     if "measure" not in hidden:
         _measure(key)
+
+
+def _head(name: str) -> None:
+    st.markdown(f"**{say(name)}**", help=say(f"{name}?"))
 
 
 def _listed(head: list[str], points: list[str]) -> str:
@@ -102,11 +103,11 @@ def _words(key: str, result: Result | None, hidden: frozenset[str]) -> None:
         left, right = st.columns(2, gap="medium")
     if "papers" not in hidden:
         with left:
-            st.markdown(f"**{say('claims_papers')}**", help=say("claims_papers?"))
+            _head("claims_papers")
             st.markdown(_papers(key))
     if "measured" not in hidden:
         with right:
-            st.markdown(f"**{say('claims_measured')}**", help=say("claims_measured?"))
+            _head("claims_measured")
             st.markdown(say("claims_missing") if result is None else _told(key, result, hidden))
 
 
@@ -119,14 +120,11 @@ def _told(key: str, result: Result, hidden: frozenset[str]) -> str:
 
 
 def _reading(key: str, reading: Reading, hidden: frozenset[str]) -> str:
-    name = own.NAMES[reading.verdict]
-    words = {
-        "means": plain(about("reading", f"{key}.{reading.name}", CLAIMS[key].ways[reading.name].means), LONG),
-        "told": quoted(reading.told, LONG),
-    }
+    means = plain(about("reading", f"{key}.{reading.name}", CLAIMS[key].ways[reading.name].means), LONG)
+    words = {"means": means, "told": quoted(reading.told, LONG)}
     if "verdicts" in hidden:
         return say("claims_reading=hidden", **words)
-    return say("claims_reading", colour=COLOURS[name], verdict=say(f"judged={name}"), **words)
+    return say("claims_reading", **words, **_badge(reading.verdict))
 
 
 def _papers(key: str) -> str:
@@ -139,15 +137,13 @@ def _papers(key: str) -> str:
 
 def _small(key: str, here: Result, hidden: frozenset[str], *, alone: bool) -> None:
     """What was measured in this session."""
-    name = own.NAMES[here.finding.verdict]
-    words = {"colour": COLOURS[name], "verdict": say(f"judged={name}"), "told": _told(key, here, hidden)}
-    st.markdown(say("small_told", **words) if "verdicts" not in hidden else words["told"])
+    words = _told(key, here, hidden)
+    st.markdown(words if "verdicts" in hidden else say("small_told", told=words, **_badge(here.finding.verdict)))
     st.caption(_made("small_note=alone" if alone else "small_note", here))
 
 
 def _made(key: str, result: Result) -> str:
-    machine = quoted(result.machine)
-    return say(key, size=say(f"size={result.size}"), seconds=result.seconds, machine=machine)
+    return say(key, size=say(f"size={result.size}"), seconds=result.seconds, machine=quoted(result.machine))
 
 
 def _table(key: str, full: Finding | None, here: Finding | None) -> None:
@@ -156,7 +152,7 @@ def _table(key: str, full: Finding | None, here: Finding | None) -> None:
     rows = {form: views.figure_rows(finding) for form, finding in tables.items() if finding is not None}
     ways = views.readings_of(full or here)
     lines = [
-        {say("claims_column=figure"): figure_label(key, figure)}
+        {say("claims_column=figure"): views.label(key, figure, language())}
         | ({say("claims_column=reading"): ways.get(figure, "")} if ways else {})
         | {
             say(form.format(head=head)): table.get(figure, {}).get(head, "")
@@ -166,14 +162,13 @@ def _table(key: str, full: Finding | None, here: Finding | None) -> None:
         | {say("claims_column=key"): figure}
         for figure in dict.fromkeys(name for table in rows.values() for name in table)
     ]
-    st.dataframe(lines, hide_index=True, width="stretch", key=f"figures_{key}")
+    parts.table(lines, f"figures_{key}")
 
 
 def _measure(key: str) -> None:
     """The button, and the measurement itself, which another click ends."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        icon = ":material/science:"
-        asked = st.button(say("claims_measure"), key=f"measure_{key}", help=say("claims_measure?"), icon=icon)
-        st.button(say("stop"), key=f"stop_{key}", help=say("stop_measure?"), icon=":material/stop:")
+    with parts.row("measure_row"):
+        asked = parts.button("claims_measure", key=f"measure_{key}", icon="science")
+        parts.button("stop", key=f"stop_{key}", help=say("stop_measure?"), icon="stop")
     if asked:
         claims_runs.measure(key)

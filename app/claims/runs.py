@@ -1,9 +1,11 @@
-"""Results of the Claims page: those of the package, and small measurements that live in the session alone."""
+"""Results of the Claims page: those of the package, and small measurements that live only in the session."""
 
-from __future__ import annotations
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
 
 import streamlit as st
-import turns
 from texts import quoted, say
 
 from titans_course.claims import load_results
@@ -12,6 +14,8 @@ from titans_course.claims.report import Result
 from titans_mini.errors import ConfigError
 
 SMALL = "claims_measured_here"
+BEAT = 0.5  # seconds between two signs of life of one who waits
+_measuring = threading.Lock()
 
 
 def full() -> dict[str, Result]:
@@ -32,9 +36,24 @@ def measure(key: str) -> None:
     """Measures one row, small, under a line with its seconds; a click elsewhere cuts it short and ends its process."""
     note = st.empty()
     try:
-        with turns.measuring(lambda seconds: note.info(say("claims_waiting", seconds=seconds))):
+        with measuring(lambda seconds: note.info(say("claims_waiting", seconds=seconds))):
             small()[key] = measure_apart(key, beat=lambda seconds: note.info(say("claims_measuring", seconds=seconds)))
     except ConfigError as error:
         note.error(quoted(error))
         return
     st.rerun()  # the table above has the new figures beside the full ones
+
+
+@contextlib.contextmanager
+def measuring(waiting: Callable[[float], None]) -> Iterator[None]:
+    """The turn to measure, which takes the whole machine: one visitor's at a time on this server.
+
+    Until it comes, `waiting` gets the seconds so far; what it raises gives up the place.
+    """
+    began = time.monotonic()
+    while not _measuring.acquire(timeout=BEAT):
+        waiting(time.monotonic() - began)
+    try:
+        yield
+    finally:
+        _measuring.release()

@@ -1,7 +1,5 @@
 """The MIRAS page's controls, and what its link may set and hide."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from controls import CONTROLS, Control, decades, steps

@@ -1,11 +1,9 @@
 """What the MIRAS page shows of a run: numbers, curves, the formula, the code and the table of all choices."""
 
-from __future__ import annotations
-
 import math
 
-import charts
 import links
+import parts
 import streamlit as st
 from texts import about, option, plain, quoted, say, speaker, told
 
@@ -30,10 +28,10 @@ def show(run: Run, other: Run | None, hidden: frozenset[str], stream: dict) -> N
     if "formula" not in hidden:
         _formula(run.rule)
     if "code" not in hidden:
-        st.markdown(f"##### {say('two_lines')}", help=say("two_lines?"))
+        parts.heading("two_lines")
         st.code(miras_rules.to_code(run.rule, stream, stream["seed"]), language="python", wrap_lines=True)
     if "table" not in hidden:
-        _table()
+        parts.folded("all_choices", _table, icon="table")
 
 
 def _banners(runs: dict[str, Run]) -> None:
@@ -47,18 +45,13 @@ def _banners(runs: dict[str, Run]) -> None:
         st.error(say("blew_up", who=say(f"whose={name}"), token=run.ended, cause=words))
         if cause is not None and name == "this_rule":
             label = say("miras_mend", name=_word(cause.name), new=f"{cause.new:g}")
-            change = {cause.name: cause.new}
-            st.button(label, key="miras_mend", help=say("mend?"), on_click=links.put, args=(change,))
+            parts.button("mend", links.put, {cause.name: cause.new}, key="miras_mend", label=label)
 
 
 def _numbers(runs: dict[str, Run]) -> None:
     shown = {name: _values(run) for name, run in runs.items()}
-    with st.container(horizontal=True, gap="medium", key="miras_numbers"):
-        for name, value in shown["this_rule"].items():
-            below = say("in_B", value=shown["B"][name]) if "B" in shown else None
-            st.metric(
-                say(name), value, below, help=say(name + "?"), delta_arrow="off", delta_color="off", width="content"
-            )
+    below = {name: say("in_B", value=value) for name, value in shown.get("B", {}).items()}
+    parts.numbers(shown["this_rule"], "miras_numbers", below)
 
 
 def _values(run: Run) -> dict[str, str]:
@@ -94,27 +87,21 @@ def _spell(value: object) -> str:
 
 def _charts(runs: dict[str, Run], hidden: frozenset[str]) -> None:
     drawn = {say(name): (run.trace, run.answers) for name, run in runs.items()}
-    panels = [name for name in ("curves", "recall") if name not in hidden]
-    for name, column in zip(panels, st.columns([3, 2][: len(panels)], gap="medium") if panels else (), strict=True):
-        with column:
-            if name == "recall":
-                st.markdown(f"##### {say('recall_by_age')}", help=say("recall_by_age?"))
-                _draw(figures_miras.age_figure(drawn, say=speaker()), "by_age")
-                continue
-            st.markdown(f"##### {say('along')}", help=say("along?"))
-            figure = figures_miras.stream_figure(drawn, marked=runs["this_rule"].stream.marked, say=speaker())
-            for label, run in runs.items():
-                if run.ended is not None:
-                    figures_miras.mark_blow_up(figure, run.ended, say(label), say=speaker())
-            _draw(figure, "along")
-
-
-def _draw(figure, name: str) -> None:
-    charts.draw(charts.themed(figure, markers=True), f"{name}_chart", say(f"alt={name}"))
+    for panel in parts.beside({"curves": 3, "recall": 2}, hidden):
+        if panel == "recall":
+            parts.heading("recall_by_age")
+            parts.chart(figures_miras.age_figure(drawn, say=speaker()), "by_age")
+            continue
+        parts.heading("along")
+        figure = figures_miras.stream_figure(drawn, marked=runs["this_rule"].stream.marked, say=speaker())
+        for label, run in runs.items():
+            if run.ended is not None:
+                figures_miras.mark_blow_up(figure, run.ended, say(label), say=speaker())
+        parts.chart(figure, "along")
 
 
 def _formula(rule: miras_rules.Rule) -> None:
-    st.markdown(f"##### {say('the_formula')}", help=say("the_formula?"))
+    parts.heading("the_formula")
     rows = say("head")
     for knob, name in rule.config.combination._asdict().items():
         choice = KNOBS[knob][name]
@@ -134,13 +121,11 @@ def _counts() -> tuple[int, int]:
 
 
 def _table() -> None:
-    with st.expander(say("all_choices"), icon=":material/table:", key="all_choices", on_change="rerun") as panel:
-        if panel.open:
-            count, every = _counts()
-            st.caption(say("all_choices?", count=count, all=every))
-            rows = [_choice(row) for row in table()]
-            columns = {name: say(f"column={name}") for name in rows[0]}
-            st.dataframe(rows, hide_index=True, width="stretch", height=420, key="choices", column_config=columns)
+    count, every = _counts()
+    st.caption(say("all_choices?", count=count, all=every))
+    rows = [_choice(row) for row in table()]
+    columns = {name: say(f"column={name}") for name in rows[0]}
+    parts.table(rows, "choices", columns, height=420)
 
 
 def _choice(row: dict[str, str]) -> dict[str, str]:

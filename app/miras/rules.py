@@ -3,8 +3,7 @@
 Session-free: nothing here draws or remembers.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from titans_mini import MemoryConfig
@@ -13,6 +12,8 @@ from titans_mini.miras import KNOBS, PRESETS, Combination, MirasConfig
 
 KNOB_CONTROLS = {knob: knob for knob in KNOBS} | {"gate": "gating"}  # knob -> its control
 NUMBERED = ("bias", "retention", "algorithm")
+NUMBERS = ("theta", "alpha", *(f"{knob}_number" for knob in NUMBERED))  # of a configuration
+SIZES = ("chunk", "clip", "scale", "depth")  # of a rule
 CLIP = 1.0
 
 
@@ -68,7 +69,7 @@ def from_values(values: dict) -> Rule:
     controls = {knob: number_control(knob, getattr(chosen, knob)) for knob in NUMBERED}
     numbers = {f"{knob}_number": values[name] for knob, name in controls.items() if name is not None}
     config = MirasConfig(*chosen, theta=values["write"], alpha=values["forget"], **numbers)
-    return make_rule(config, **{name: values[name] for name in ("chunk", "clip", "scale", "depth")})
+    return make_rule(config, **{name: values[name] for name in SIZES})
 
 
 def to_values(rule: Rule) -> dict:
@@ -78,7 +79,7 @@ def to_values(rule: Rule) -> dict:
     for knob in NUMBERED:
         if (name := number_control(knob, getattr(config, knob))) is not None:
             values[name] = config.number(knob)
-    sizes = {name: getattr(rule, name) for name in ("chunk", "clip", "scale", "depth")}
+    sizes = {name: getattr(rule, name) for name in SIZES}
     return values | {"write": config.theta, "forget": config.alpha} | sizes
 
 
@@ -93,18 +94,19 @@ def spell(rule: Rule) -> str:
 
 
 def _details(rule: Rule) -> list[str]:
-    plain = Rule(MirasConfig(*rule.config.combination))
-    found = {
-        name: getattr(rule.config, name)
-        for name in ("theta", "alpha", *(f"{knob}_number" for knob in NUMBERED))
-        if getattr(rule.config, name) != getattr(plain.config, name)
-    }
-    found |= {
-        name: getattr(rule, name)
-        for name in ("chunk", "clip", "scale", "depth")
-        if getattr(rule, name) != getattr(plain, name)
-    }
+    found = _changes(rule.config) | _changed(rule, Rule(rule.config), SIZES)
     return [f"{name}={value:.9g}" if isinstance(value, float) else f"{name}={value}" for name, value in found.items()]
+
+
+def _changes(config: MirasConfig) -> dict[str, object]:
+    """The numbers of a configuration that are not those of its combination."""
+    return _changed(
+        config, MirasConfig(*config.combination), ("theta", "alpha", *(f"{knob}_number" for knob in NUMBERED))
+    )
+
+
+def _changed(value: object, plain: object, names: Iterable[str]) -> dict[str, object]:
+    return {name: getattr(value, name) for name in names if getattr(value, name) != getattr(plain, name)}
 
 
 READERS = {
@@ -129,7 +131,7 @@ def read(text: str, chunks: int = 64) -> Rule:
     if len(parts) != len(KNOBS):
         text = "versus must be nothing, a preset or five names with dots between, not {text}"
         raise ConfigError(text, text=repr(combination))
-    sizes = {name: given.pop(name) for name in ("chunk", "clip", "scale", "depth") if name in given}
+    sizes = {name: given.pop(name) for name in SIZES if name in given}
     check_integer("chunk", sizes.get("chunk", 1), 1, chunks)
     for name, number in given.items():
         if name == "algorithm_number" and parts[3] == "multistep" and number.is_integer():
@@ -148,10 +150,12 @@ def differences(rule: Rule, other: Rule) -> list[tuple[str, object, object]]:
 def to_code(rule: Rule, stream: dict, seed: int) -> str:
     """Python whose two middle lines make the rule, and whose rest repeats its run over make_pairs(**stream)."""
     name, sizes = name_of(rule), [f"dim={stream['dim']}", f"chunk={rule.chunk}"]
+    arguments = [*map(repr, rule.config.combination)]
+    arguments += [f"{name}={value!r}" for name, value in _changes(rule.config).items()]
     sizes += [] if rule.clip else ["clip=None"]
     sizes += [] if rule.scale == "unit" else [f"scale={rule.scale!r}"]
     sizes += [] if rule.depth == 2 else [f"depth={rule.depth}"]
-    made = f"MirasConfig.preset({name!r})" if name else f"MirasConfig({', '.join(_arguments(rule.config))})"
+    made = f"MirasConfig.preset({name!r})" if name else f"MirasConfig({', '.join(arguments)})"
     scaled = "stream.keys" if rule.scale == "unit" else "stream.keys * config.norm"
     return f"""from titans_mini import MemoryConfig
 from titans_course.studies.asking import ask, judge
@@ -167,10 +171,3 @@ questions, keys = ask(stream.pair), {scaled}
 trace = run(miras, keys, stream.values, keys[questions.shown], memory=config, seed={seed})
 print(judge(stream, questions, trace).end_recall.mean())
 """
-
-
-def _arguments(config: MirasConfig) -> list[str]:
-    plain = MirasConfig(*config.combination)
-    fields = ("theta", "alpha", *(f"{knob}_number" for knob in NUMBERED))
-    changes = [f"{name}={getattr(config, name)!r}" for name in fields if getattr(config, name) != getattr(plain, name)]
-    return [*(repr(name) for name in config.combination), *changes]

@@ -1,14 +1,12 @@
 """Runs of the MIRAS page."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import kept
 import numpy as np
+import shelf
 
-from miras.rules import Rule, make_rule
+from miras.rules import SIZES, Rule, make_rule
 from titans_course.studies.asking import Answers, read_pairs
 from titans_course.studies.divergence import MILDER
 from titans_course.studies.streams import Pairs, make_pairs
@@ -47,25 +45,21 @@ class Run:
 
 def get_run(rule: Rule, stream: dict) -> Run:
     """The run of this rule over make_pairs(**stream), computed unless the session still has it."""
-    return kept.fetch("miras_runs", (rule, tuple(stream.items())), lambda: _run(rule, stream), KEPT)
+    return shelf.fetch("miras_runs", (rule, tuple(stream.items())), lambda: _run(rule, stream), KEPT)
 
 
 def _run(rule: Rule, stream: dict) -> Run:
     pairs, seed = make_pairs(**stream), stream["seed"]
     with one_thread():
-        trace, answers, ended = _read(rule, pairs, seed)
+        trace, answers, ended = read_pairs(rule.config, pairs, memory=rule.memory(stream["dim"]), seed=seed)
         cause = None if ended is None else _cause(rule, pairs, seed)
     return Run(rule, pairs, trace, answers, ended, cause)
-
-
-def _read(rule: Rule, pairs: Pairs, seed: int) -> tuple[MirasTrace, Answers, int | None]:
-    return read_pairs(rule.config, pairs, memory=rule.memory(pairs.keys.shape[1]), seed=seed)
 
 
 def _cause(rule: Rule, pairs: Pairs, seed: int) -> Cause | None:
     """Found by trying: the first milder setting under which the run stays finite; None if none helps."""
     config = rule.config
-    sizes = {name: getattr(rule, name) for name in ("chunk", "clip", "scale", "depth")}
+    sizes = {name: getattr(rule, name) for name in SIZES}
     tries = []
     if config.algorithm in ("momentum", "muon") and config.number("algorithm") > LASTING:
         tries.append((f"{config.algorithm}_eta", config.number("algorithm"), 0.5, {"algorithm_number": 0.5}))
@@ -74,6 +68,6 @@ def _cause(rule: Rule, pairs: Pairs, seed: int) -> Cause | None:
         tries.append(("write", config.theta, theta, {"theta": theta}))
     for name, old, new, change in tries:
         milder = make_rule(replace(config, **change), **sizes)
-        if _read(milder, pairs, seed)[2] is None:
+        if read_pairs(milder.config, pairs, memory=milder.memory(pairs.keys.shape[1]), seed=seed)[2] is None:
             return Cause(name, old, new)
     return None

@@ -1,7 +1,5 @@
 """The Operations page's controls, and what its link may set and hide."""
 
-from __future__ import annotations
-
 from controls import Control, steps
 from links import make_page
 

@@ -3,8 +3,6 @@
 The folder is made for the session, holds a bounded number of files, and goes when the session does.
 """
 
-from __future__ import annotations
-
 import shutil
 import weakref
 from collections.abc import Callable
@@ -44,7 +42,7 @@ class Desk:
         self.drill: Drill
 
     def set_up(self, name: str, config: DrillConfig, trained: weights.Weights | None) -> None:
-        """Makes engine and drill anew where they are not those that are asked for."""
+        """Rebuilds engine and drill where others are asked for."""
         engine_key = (name, trained and trained.key)
         if engine_key != self._engine_key:  # an engine logs what it reads, so sessions do not share one
             self.engine = RecipeEngine() if trained is None else LanguageEngine(trained.lm)
@@ -104,7 +102,7 @@ class Desk:
         return encode_state(self.drill.runner.state, fingerprint(self.engine), cause="session")
 
     def from_file(self, data: bytes) -> None:
-        """Goes on with the memory in a snapshot file. Raises ConfigError for one that cannot be used."""
+        """Continues with the memory in a snapshot file. Raises ConfigError for one that cannot be used."""
         state, _ = decode_state(data, self.engine.start(), fingerprint(self.engine))
         try:
             self.engine.read(self.drill.ahead(40), state)

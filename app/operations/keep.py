@@ -1,10 +1,9 @@
 """Below the drill: memories kept under a name, the present one in 8 and 4 bits, and what can be taken away."""
 
-from __future__ import annotations
-
 import importlib.util
 
 import links
+import parts
 import streamlit as st
 from controls import keep_in_link
 from texts import plain, say
@@ -20,14 +19,12 @@ FILE = "titans_mini_memory.safetensors"
 
 def show(desk: Desk, hidden: frozenset[str]) -> None:
     """The panels that the link does not hide."""
-    panels = [name for name in ("sessions", "rounding") if name not in hidden]
-    for name, column in zip(panels, st.columns(len(panels), gap="medium") if panels else (), strict=True):
-        with column:
-            st.markdown(f"##### {say(name)}", help=say(name + "?"))
-            if name == "sessions":
-                _sessions(desk, hidden)
-            else:
-                _rounding(desk)
+    for panel in parts.beside({"sessions": 1, "rounding": 1}, hidden):
+        parts.heading(panel)
+        if panel == "sessions":
+            _sessions(desk, hidden)
+        else:
+            _rounding(desk)
     if "downloads" not in hidden:
         _downloads(desk)
 
@@ -36,9 +33,9 @@ def _sessions(desk: Desk, hidden: frozenset[str]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="keep_row"):
         name = st.text_input(say("keep_name"), "my-memory", max_chars=64, key="keep_name", help=say("keep_name?"),
                              persist_state="session")  # fmt: skip
-        icon, about = ":material/save:", say("keep_memory?", count=MAX_KEPT)
-        st.button(say("keep_memory"), key="keep_memory", icon=icon, help=about, on_click=desk.attempt,
-                  args=(desk.keep, name))  # fmt: skip
+        parts.button(
+            "keep_memory", desk.attempt, desk.keep, name, icon="save", help=say("keep_memory?", count=MAX_KEPT)
+        )
     kept = desk.kept()
     _compare_with_link(desk, hidden)
     if desk.lost:
@@ -46,17 +43,14 @@ def _sessions(desk: Desk, hidden: frozenset[str]) -> None:
     if not kept:
         st.caption(say("nothing_kept"))
     for name in kept:
-        with st.container(horizontal=True, vertical_alignment="center"):
+        with parts.row(f"memory_{name}"):
             st.markdown(f"**{plain(name)}**")
             st.space("stretch")
-            st.button(say("resume"), key=f"resume_{name}", help=say("resume?"), on_click=desk.attempt,
-                      args=(desk.resume, name))  # fmt: skip
-            st.button(say("forget_it"), key=f"forget_{name}", help=say("forget_it?"), on_click=desk.attempt,
-                      args=(desk.forget, name))  # fmt: skip
+            parts.button("resume", desk.attempt, desk.resume, name, key=f"resume_{name}")
+            parts.button("forget_it", desk.attempt, desk.forget, name, key=f"forget_{name}")
     file = st.file_uploader(say("memory_file"), key="memory_file", help=say("memory_file?"), max_upload_size=2)
     if file is not None:
-        st.button(say("resume_file"), key="resume_file", help=say("resume?"), on_click=desk.attempt,
-                  args=(desk.from_file, file.getvalue()))  # fmt: skip
+        parts.button("resume_file", desk.attempt, desk.from_file, file.getvalue(), help=say("resume?"))
 
 
 def _compare_with_link(desk: Desk, hidden: frozenset[str]) -> None:
@@ -67,13 +61,12 @@ def _compare_with_link(desk: Desk, hidden: frozenset[str]) -> None:
     if named != tuple(kept):
         st.session_state["memories"] = tuple(kept)
     if "memories" not in hidden:
-        keep_in_link(MEMORIES, MEMORIES.spell(kept))
+        keep_in_link("memories", MEMORIES.spell(kept))
 
 
 def _rounding(desk: Desk) -> None:
     drill = desk.drill
-    st.button(say("round"), key="round", icon=":material/compress:", help=say("round?"), on_click=desk.attempt,
-              args=(_measure, desk))  # fmt: skip
+    parts.button("round", desk.attempt, _measure, desk, icon="compress")
     if desk.rounding is None:
         st.caption(say("not_rounded"))
         return
@@ -90,7 +83,7 @@ def _rounding(desk: Desk) -> None:
     ]  # fmt: skip
     columns = {name: say(f"rounded={name}") for name in ("weights", "size", "share", "change")}
     columns["score"] = say("rounded=bits" if language else "rounded=recall")
-    st.dataframe(rows, hide_index=True, width="stretch", key="rounded", column_config=columns)
+    parts.table(rows, "rounded", columns)
     st.caption(say("rounded_bits" if language else "rounded_recall", token=token, count=MEASURED))
 
 
@@ -104,21 +97,17 @@ def _measure(desk: Desk) -> None:
 
 def _downloads(desk: Desk) -> None:
     drill = desk.drill
-    makers = {
+    files = {
         "json_lines": ("events.jsonl", "application/jsonl", lambda: _json_lines(desk)),
         "prometheus": ("metrics.txt", "text/plain", lambda: to_prometheus(drill.runner.monitor)),
         "memory_now": (FILE, "application/octet-stream", desk.to_file),
     }
     if importlib.util.find_spec("prometheus_client") is None:
-        del makers["prometheus"]
-    with st.container(horizontal=True, vertical_alignment="center", key="drill_downloads"):
-        st.markdown(say("downloads"), width="content")
-        for name, (file, mime, make) in makers.items():
-            st.download_button(say(name), make, file, mime, key=f"save_{name}", help=say(name + "?"),
-                               on_click="ignore", icon=":material/download:")  # fmt: skip
-        if "prometheus" not in makers:
+        del files["prometheus"]
+    with parts.row("drill_downloads"):
+        parts.downloads(files)
+        if "prometheus" not in files:
             st.caption(say("no_prometheus"))
-        st.caption(say("link"), width="content")
 
 
 def _json_lines(desk: Desk) -> str:

@@ -1,10 +1,7 @@
 """The drill as it plays: controls, gauges, time line, snapshots with one-click rollback, events. One fragment."""
 
-from __future__ import annotations
-
 import math
 
-import charts
 import parts
 import streamlit as st
 from texts import quoted, say, speaker, told
@@ -24,17 +21,15 @@ BY_HAND = "by-hand"
 
 
 def show(desk: Desk, hidden: frozenset[str]) -> None:
-    """Draws the drill; it goes on by itself while it plays."""
-    beat = BEAT if st.session_state.get("drill_playing") else None
-    st.fragment(_live, run_every=beat)(desk, hidden, beat is not None)
+    """Draws the drill, which continues by itself while it plays."""
+    parts.play("drill_playing", BEAT, _live, desk, hidden)
 
 
 def _live(desk: Desk, hidden: frozenset[str], beating: bool) -> None:
     if beating and st.session_state.get("drill_playing"):
         desk.drill.advance(st.session_state.get("drill_pace") or PACES[1])
         st.session_state.drill_playing = not desk.drill.done
-    if bool(st.session_state.get("drill_playing")) != beating:
-        st.rerun()  # the beat is set where the fragment is called
+    parts.follow_play("drill_playing", beating)
     if "player" not in hidden:
         _controls(desk, beating)
     if desk.note:
@@ -56,18 +51,12 @@ def _live(desk: Desk, hidden: frozenset[str], beating: bool) -> None:
 def _controls(desk: Desk, playing: bool) -> None:
     drill, pace = desk.drill, st.session_state.get("drill_pace") or PACES[1]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="drill_row"):
-        icon, label = ("pause", say("pause")) if playing else ("play_arrow", say("play"))
-        look = {"label": label, "icon": icon, "type": "primary"}
-        parts.button("drill_play", _toggle, disabled=drill.done, **look)
+        parts.play_button("drill_play", "drill_playing", playing, disabled=drill.done, type="primary")
         parts.button("drill_step", drill.advance, pace, icon="skip_next", disabled=drill.done)
         parts.button("drill_restart", desk.restart, icon="restart_alt")
         st.segmented_control(say("drill_pace"), PACES, default=PACES[1], required=True, key="drill_pace",
                              help=say("drill_pace?"))  # fmt: skip
         st.progress(min(1.0, drill.read / len(drill.stream)), say("drill_read", read=drill.read, all=len(drill.stream)))
-
-
-def _toggle() -> None:
-    st.session_state.drill_playing = not st.session_state.get("drill_playing")
 
 
 def _stand(desk: Desk) -> None:
@@ -109,9 +98,7 @@ def _times(ratio: float) -> str:
 def _gauges(desk: Desk) -> None:
     parts.heading("gauges")
     figure = figures_gauges.gauges_figure(figures_gauges.make_gauges(desk.drill), say=speaker())
-    bars = figure.data[0].marker
-    bars.color = [charts.THEMED.get(colour, colour) for colour in bars.color]
-    charts.draw(figure, "drill_gauges", say("alt=gauges"))
+    parts.draw(parts.themed(figure), "drill_gauges", say("alt=gauges"))
     st.caption(_norm_line(desk))
 
 
@@ -119,7 +106,7 @@ def _chart(desk: Desk) -> None:
     parts.heading("drill_chart")
     height = 600 if desk.drill.runner.engine.predicts else 430
     figure = figures_operate.timeline_figure(desk.drill, height=height, say=speaker())
-    charts.draw(charts.themed(figure), "drill_timeline", say("alt=drill"))
+    parts.draw(parts.themed(figure), "drill_timeline", say("alt=drill"))
 
 
 def _snapshots(desk: Desk, playing: bool) -> None:
@@ -163,7 +150,7 @@ def _events(desk: Desk) -> None:
     columns["token"] = st.column_config.NumberColumn(say("event=token"), format="localized", width="small")
     columns["kind"] = st.column_config.TextColumn(say("event=kind"), width=95)
     columns["cause"] = st.column_config.TextColumn(say("event=cause"), width="large")
-    st.dataframe(rows, hide_index=True, width="stretch", height=340, key="event_table", column_config=columns)
+    parts.table(rows, "event_table", columns, height=340)
 
 
 def _event_row(desk: Desk, event: Event) -> dict:

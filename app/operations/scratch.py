@@ -4,8 +4,6 @@ A server that is killed cannot delete them. Each server holds a lock on its own;
 and the next server deletes the folders whose lock is free.
 """
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import os
@@ -29,7 +27,8 @@ def clear() -> int:
     gone = 0
     for place in Path(tempfile.gettempdir()).glob(PREFIX + "*"):
         with contextlib.suppress(OSError, Timeout):
-            if place.is_symlink() or not _is_mine(place) or not (place / LOCK).is_file():
+            mine = not hasattr(os, "getuid") or place.stat().st_uid == os.getuid()
+            if place.is_symlink() or not mine or not (place / LOCK).is_file():
                 continue
             with FileLock(place / LOCK, timeout=0):
                 shutil.rmtree(place, ignore_errors=True)
@@ -48,7 +47,3 @@ def _own() -> tuple[Path, FileLock]:
             break
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     return place, lock
-
-
-def _is_mine(place: Path) -> bool:
-    return not hasattr(os, "getuid") or place.stat().st_uid == os.getuid()

@@ -1,17 +1,15 @@
 """The Tuning page's controls, and what its link may set and hide."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import links
 import streamlit as st
-from controls import Control, decades, steps
+from controls import Control, decades, keep_in_link, steps
 from links import make_page
 from texts import say
 
 from titans_mini.config import SETTING_RANGES
-from titans_mini.errors import ConfigError, check_integer, check_number
+from titans_mini.errors import ConfigError, check_integer
 from titans_mini.messages import Message
 from titans_mini.tune import TuneConfig
 from titans_mini.tune.objectives import OBJECTIVES
@@ -30,7 +28,8 @@ class ListControl(Control):
 
     def read(self, text: str) -> Values:
         """The values that a link gives, or ConfigError."""
-        values = [self._number(word) for word in text.split(",")]
+        one = Control(self.name, "steps", self.default[0], self.low, self.high)
+        values = [one.read(word) for word in text.split(",")]
         if len(set(values)) < len(values):
             raise ConfigError("{name} must hold no value twice, not {text}", name=Message(self.name), text=text)
         return tuple(sorted(values))
@@ -39,21 +38,10 @@ class ListControl(Control):
         """The values as a link has them."""
         return ",".join(f"{number!r}" for number in value)
 
-    def _number(self, word: str) -> float:
-        try:
-            number = float(word)
-        except ValueError:
-            number = float("nan")
-        given = number if number == number else word
-        if self.parameter == "depth":
-            whole = isinstance(given, float) and given.is_integer()
-            return check_integer(self.name, int(given) if whole else given, 1, 4)
-        return check_number(self.name, given, *SETTING_RANGES[self.parameter])
-
 
 def _list(name: str, parameter: str, offered: Values) -> ListControl:
-    default = getattr(TuneConfig(), parameter)
-    return ListControl(name, "list", default, parameter=parameter, offered=offered)
+    low, high = SETTING_RANGES.get(parameter, (offered[0], offered[-1]))
+    return ListControl(name, "list", getattr(TuneConfig(), parameter), low, high, parameter=parameter, offered=offered)
 
 
 OBJECTIVE = Control("objective", "buttons", "loss", options=tuple(OBJECTIVES))
@@ -85,23 +73,15 @@ def show_list(control: ListControl, hidden: frozenset[str]) -> Values:
         format_func=lambda value: f"{value:g}", placeholder=say("list_empty"),
     )  # fmt: skip
     values = tuple(sorted(chosen))
-    if values == control.default:
-        st.query_params.pop(control.name, None)
-    elif values:
-        st.query_params[control.name] = control.spell(values)
+    if values:  # without any there is no search, and the link stays as it is
+        keep_in_link(control.name, None if values == control.default else control.spell(values))
     return values
 
 
 def config_of(values: dict) -> TuneConfig:
     """The search that the controls ask for; ConfigError if there is none, or if it is too large for this page."""
     lists = {control.parameter: tuple(sorted(values[control.name])) for control in LISTS}
-    config = TuneConfig(
-        objective=values["objective"],
-        tokens=values["coarse_tokens"],
-        final_tokens=values["final_tokens"],
-        keep=values["keep"],
-        seeds=values["seeds"],
-        **lists,
-    )
+    same = {name: values[name] for name in ("objective", "final_tokens", "keep", "seeds")}
+    config = TuneConfig(tokens=values["coarse_tokens"], **same, **lists)
     check_integer("number of settings", len(config.settings()), 1, MOST)
     return config

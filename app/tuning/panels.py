@@ -1,12 +1,11 @@
 """What the Tuning page shows of a search: its price, the verdict, tables, maps, noise, saving, and how to repeat it."""
 
-from __future__ import annotations
-
 import itertools
 import math
+from collections.abc import Callable
 
-import charts
 import controls
+import parts
 import streamlit as st
 from controls import MAX_TOKENS
 from texts import quoted, say, speaker, told
@@ -20,6 +19,9 @@ from tuning import runs as tuning_runs
 FILE = "titans_mini_tuning.csv"
 IN_A_ROW = 3  # maps
 CLAIM = 0.8  # saved, says the recipe article
+FORMATS = dict.fromkeys(("mean", "spread", "behind"), "%.4f") | {
+    "writes_per_1k": "%.1f", "seconds": "%.1f", "place": "%d", "depth": "%d", "lam": "%.1e",
+}  # fmt: skip
 ROW, MOST_ROWS = 35, 11  # pixels of a table's row, and rows shown at once, its head among them
 
 
@@ -37,9 +39,7 @@ def plan(config: TuneConfig, known: Tuning) -> None:
         "tuning_saved": f"{price.saved:.0%}",
         "tuning_time": tuning_runs.spell(left) if left else say("time=none"),
     }
-    with st.container(horizontal=True, gap="medium", key="tuning_numbers"):
-        for name, value in numbers.items():
-            st.metric(say(name), value, help=say(name + "?"), width="content")
+    parts.numbers(numbers, "tuning_numbers")
     st.markdown(say("cost" if config.two_stages else "cost=one", **words))
 
 
@@ -63,34 +63,21 @@ def show(known: Tuning, hidden: frozenset[str]) -> None:
 def below(config: TuneConfig, known: Tuning | None, hidden: frozenset[str]) -> None:
     """What needs no result: when two stages save how much, and the command; and the download of one."""
     if "saving" not in hidden and config.two_stages:
-        st.markdown(f"##### {say('saving')}", help=say("saving?"))
+        parts.heading("saving")
         settings, keep = len(config.settings()), config.keep
         needed = settings_needed(CLAIM, config.tokens, config.final_tokens, keep)
         words = {"needed": needed, "limit": 1 - config.tokens / config.final_tokens, "claim": CLAIM}
         st.caption(say("saving=never" if needed is None else "saving=from", **words))
         most = max(60, math.ceil(1.2 * max(settings, needed or 0)))
-        _draw(
-            figures_tune.saving_figure(
-                config.tokens,
-                config.final_tokens,
-                keep,
-                saved=CLAIM,
-                own=settings,
-                most=most,
-                height=280,
-                say=speaker(),
-            ),
-            "saving",
-            say("alt=tuning_saving"),
-        )
+        look = {"saved": CLAIM, "own": settings, "most": most, "height": 280, "say": speaker()}
+        figure = figures_tune.saving_figure(config.tokens, config.final_tokens, keep, **look)
+        parts.chart(figure, "saving", say("alt=tuning_saving"))
     if "command" not in hidden:
-        st.markdown(f"##### {say('tuning_command')}", help=say("tuning_command?"))
+        parts.heading("tuning_command")
         st.code(command(config), language="bash", wrap_lines=True)
     if "downloads" not in hidden and known is not None and known.table("coarse"):
-        st.download_button(
-            say("tuning_csv"), lambda: to_csv(known.table("final") + known.table("coarse")), FILE, "text/csv",
-            key="save_tuning", help=say("tuning_csv?"), on_click="ignore", icon=":material/download:",
-        )  # fmt: skip
+        lines = known.table("final") + known.table("coarse")
+        parts.downloads({"tuning_csv": (FILE, "text/csv", lambda: to_csv(lines))}, title=None, note=None)
 
 
 def _tables(known: Tuning) -> None:
@@ -100,12 +87,10 @@ def _tables(known: Tuning) -> None:
         if not lines:
             continue
         words = {"count": len(lines), "tokens": stages[stage], "all": len(known.config.settings())}
-        st.markdown(f"##### {say(f'table={stage}', **words)}", help=say("table?"))
+        parts.heading(f"table={stage}", **words)
         rows = [_row(place, line) for place, line in enumerate(lines, start=1)]
         height = 3 + ROW * min(MOST_ROWS, len(rows) + 1)
-        st.dataframe(
-            rows, hide_index=True, width="stretch", height=height, key=f"{stage}_table", column_config=_columns()
-        )
+        parts.table(rows, f"{stage}_table", _columns(), height=height)
 
 
 def _row(place: int, line: dict) -> dict:
@@ -126,23 +111,21 @@ def simulator(line: dict) -> str:
 
 
 def _columns() -> dict:
-    number = lambda name, form: st.column_config.NumberColumn(  # noqa: E731
-        say(f"column={name}"), format=form, help=say(f"column={name}?")
-    )
-    forms = {name: "%.4f" for name in ("mean", "spread", "behind")}
-    forms |= {"writes_per_1k": "%.1f", "seconds": "%.1f", "place": "%d", "depth": "%d", "lam": "%.1e"}
-    columns = {name: number(name, form) for name, form in forms.items()}
-    columns["tie"] = st.column_config.TextColumn(say("column=tie"), help=say("column=tie?"))
-    columns["open"] = st.column_config.LinkColumn(
-        say("column=open"), help=say("column=open?"), display_text=say("open_simulator")
-    )
+    kinds = st.column_config
+    columns = {name: _column(kinds.NumberColumn, name, format=form) for name, form in FORMATS.items()}
+    columns["tie"] = _column(kinds.TextColumn, "tie")
+    columns["open"] = _column(kinds.LinkColumn, "open", display_text=say("open_simulator"))
     return columns
+
+
+def _column(kind: Callable[..., dict], name: str, **look) -> dict:
+    return kind(say(f"column={name}"), help=say(f"column={name}?"), **look)
 
 
 def _maps(known: Tuning) -> None:
     lines, objective = known.table("coarse"), known.config.objective
     names = figures_tune.varied(lines)
-    st.markdown(f"##### {say('maps')}", help=say("maps?"))
+    parts.heading("maps")
     if len(names) < 2:
         st.caption(say("no_maps"))
         return
@@ -152,7 +135,7 @@ def _maps(known: Tuning) -> None:
             with column:
                 spelled = ", ".join(told(figures_tune.NAMES[name]) for name in pair)
                 figure = figures_tune.heat_maps(lines, objective, pairs=[pair], height=270, say=speaker())
-                _draw(figure, "_".join(("map", *pair)), say("alt=tuning_map", names=spelled))
+                parts.chart(figure, "_".join(("map", *pair)), say("alt=tuning_map", names=spelled))
 
 
 def _noise(known: Tuning) -> None:
@@ -160,15 +143,11 @@ def _noise(known: Tuning) -> None:
     drawn = [stage for stage in stages if known.table(stage)]
     if not drawn:
         return
-    st.markdown(f"##### {say('noise_title')}", help=say("noise_title?"))
+    parts.heading("noise_title")
     for stage, column in zip(drawn, st.columns(len(drawn), gap="medium"), strict=True):
         with column:
             tokens = known.config.tokens if stage == "coarse" else known.config.final_tokens
             st.caption(say("noise_stage", tokens=tokens))
             alt = say("alt=tuning_noise", tokens=tokens)
             figure = figures_tune.noise_figure(known, stage, short=True, height=320, say=speaker())
-            _draw(figure, f"noise_{stage}", alt)
-
-
-def _draw(figure, name: str, alt: str) -> None:
-    charts.draw(charts.themed(figure, markers=True), f"{name}_chart", alt)
+            parts.chart(figure, f"noise_{stage}", alt)

@@ -1,6 +1,4 @@
-"""Searches of the Tuning page: rows live in the session alone, a search runs in the page, and a stop keeps its rows."""
-
-from __future__ import annotations
+"""Searches of the Tuning page: rows live only in the session, a search runs in the page, and a stop keeps its rows."""
 
 import time
 

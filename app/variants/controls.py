@@ -1,7 +1,5 @@
 """The Variants page's controls, and what its link may set and hide."""
 
-from __future__ import annotations
-
 from controls import Control
 from links import make_page
 

@@ -3,9 +3,7 @@
 Nothing is computed here, so it is shown at once; the page marks it as measured before.
 """
 
-from __future__ import annotations
-
-import charts
+import parts
 import streamlit as st
 import weights
 from texts import plain, say, speaker
@@ -37,7 +35,7 @@ def show(variant: str) -> None:
         if not series:
             st.caption(say("not_in_card", name=plain(f"text-{variant}"), entry=title))
             continue
-        charts.draw(charts.themed(draw(series, say=speaker()), markers=True), f"{entry}_chart", say(f"alt={entry}"))
+        parts.chart(draw(series, say=speaker()), entry)
         st.markdown(" ".join(tell(card, series)))
     _half_life(card)
 
@@ -47,21 +45,21 @@ def _table(cards: dict[str, dict], controls: dict[str, dict]) -> None:
     rows = [{"name": row["name"].upper(), **_cells(row)} for row in evidence.table(cards)]
     rows += [{"name": say(f"control={row['name']}"), **_cells(row)} for row in evidence.table(controls)]
     columns = _columns("evidence", ("name", "steps", "seconds", *MODES))
-    st.dataframe(rows, hide_index=True, width="stretch", key="evidence", column_config=columns)
+    parts.table(rows, "evidence", columns)
 
 
 def recall() -> None:
-    """The table of all recall models: what they name over a gap, and when facts come late, in groups or anew."""
+    """The table of all recall models: what they name over a gap, and when facts come late, in groups or again."""
     cards = weights.cards("recall")
     controls = weights.recall_control()
     rows = [{**row, "name": row["name"].upper()} for row in evidence.recall_table(cards)]
     rows += [{**row, "name": say(f"control={row['name']}")} for row in evidence.recall_table(controls)]
     known = [row for row in rows if any(row[column] is not None for column in evidence.RECALLED)]
     if known:
-        shown = [{"name": row["name"], **{c: _share(row[c]) for c in evidence.RECALLED}} for row in known]
+        shown = [{"name": row["name"], **{c: _spell(row[c], ".1%") for c in evidence.RECALLED}} for row in known]
         columns = _columns("recall", ("name", *evidence.RECALLED))
         st.caption(say("recall_kept"))
-        st.dataframe(shown, hide_index=True, width="stretch", key="recall_table", column_config=columns)
+        parts.table(shown, "recall_table", columns)
 
 
 def _columns(table: str, names: tuple[str, ...]) -> dict:
@@ -70,15 +68,15 @@ def _columns(table: str, names: tuple[str, ...]) -> dict:
     return {name: st.column_config.Column(say(f"{table}={name}"), width=wide.get(name)) for name in names}
 
 
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1%}"
+def _spell(value: float | None, form: str) -> str:
+    """A cell as text, so that what was not measured is a dash and not an empty number."""
+    return "–" if value is None else format(value, form)
 
 
 def _cells(row: dict) -> dict:
-    """The cells as text, so that what was not measured is a dash and not an empty number."""
-    bits = {mode: "–" if row[mode] is None else f"{row[mode]:.3f}" for mode in MODES}
-    steps = "–" if row["steps"] is None else f"{row['steps']:,}"
-    return {"steps": steps, "seconds": "–" if row["seconds"] is None else f"{row['seconds']:,.0f} s", **bits}
+    bits = {mode: _spell(row[mode], ".3f") for mode in MODES}
+    seconds = "–" if row["seconds"] is None else f"{row['seconds']:,.0f} s"
+    return {"steps": _spell(row["steps"], ","), "seconds": seconds, **bits}
 
 
 def _context_lines(card: dict, series: dict[str, list[dict]]) -> list[str]:
@@ -114,16 +112,11 @@ def _line(key: str, name: str, gain: evidence.Gain, **more: object) -> str:
 def _half_life(card: dict) -> None:
     rows = [row for row in card.get("half_life") or () if row["memory"] == "on"]
     if rows:
-        parts = [
-            say(
-                "half_life_layer" if row["half_life"] is not None else "half_life_beyond",
-                layer=row["layer"],
-                **_life(row),
-            )
-            for row in rows
-        ]
-        st.markdown(say("half_life", layers=say("comma").join(parts)))
+        st.markdown(say("half_life", layers=say("comma").join(map(_life, rows))))
 
 
-def _life(row: dict) -> dict:
-    return {"count": row["beyond"] if row["half_life"] is None else row["half_life"]}
+def _life(row: dict) -> str:
+    """How long a layer's memory of a fact lasts; beyond the longest gap measured there is no number for it."""
+    if row["half_life"] is None:
+        return say("half_life_beyond", layer=row["layer"], count=row["beyond"])
+    return say("half_life_layer", layer=row["layer"], count=row["half_life"])

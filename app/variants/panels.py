@@ -1,28 +1,27 @@
-"""The panels of trained models: loss per byte, recall against distance, generation.
+"""The panels of masks and of trained models: loss per byte, recall against distance, generation.
 
 Results live in the session under their settings, so nothing is computed twice and a stop loses nothing finished.
 """
 
-from __future__ import annotations
-
 import codecs
 import html
 import math
-from collections import OrderedDict
 
-import charts
-import controls
 import numpy as np
+import parts
+import shelf
 import sources
 import streamlit as st
 import torch
 import weights
-from texts import option, quoted, say, speaker
+from controls import show_row
+from texts import option, say, speaker
+from weights import Weights
 
 from titans_course.figures import variants as figures_variants
 from titans_course.studies import reading
+from titans_course.studies.visibility import Visibility, measure
 from titans_mini.data.scenarios import to_bytes
-from titans_mini.errors import ConfigError, DivergenceError
 from titans_mini.models.model import MODES
 from titans_mini.threads import one_thread
 from titans_mini.training.controls import CONTROLS
@@ -35,64 +34,65 @@ GAPS, LONG_GAPS = (64, 256, 1024, 4096), (16_384, 65_536)
 MAX_PROMPT = 2000  # characters
 
 
-def _controls(group: tuple, hidden: frozenset[str]) -> dict:
-    """A group of controls in one row that wraps on a phone."""
-    values = {}
-    columns = st.columns(len(group), gap="medium") if len(group) > 1 else [st.container(width=340)]
-    for column, control in zip(columns, group, strict=True):
-        with column:
-            values[control.name] = controls.show(control, hidden)
-    return values
-
-
 def _buttons(*names: str) -> list[bool]:
     """Buttons in a row, the last of them stops what runs: which of the others was pressed."""
     with st.container(horizontal=True):
-        pressed = [st.button(say(name), key=f"{name}_button", help=say(name + "?")) for name in names]
-        st.button(say("stop"), key=f"{names[0]}_stop", help=say("stop?"), icon=":material/stop:")
+        pressed = [parts.button(name, key=f"{name}_button") for name in names]
+        parts.button("stop", key=f"{names[0]}_stop", icon="stop")
     return pressed
 
 
-def _draw(figure, name: str) -> None:
-    charts.draw(charts.themed(figure), f"{name}_chart", say(f"alt={name}"))
+@st.cache_data(max_entries=8, show_spinner=False)
+def _measured(variant: str) -> Visibility:
+    with one_thread():
+        return measure(variant)
 
 
-def bits(variant: str, hidden: frozenset[str]) -> None:
+def mask(variant: str) -> None:
+    """Who sees whom: the wiring of a layer beside what was measured on one, and a line that reads the pictures."""
+    seen = _measured(variant)
+    parts.heading("mask_title")
+    first, middle, last = st.columns([10, 9, 10], gap="medium")
+    with first:
+        st.caption(say("wiring"))
+        parts.draw(figures_variants.block_figure(variant, say=speaker()), "wiring", say("alt=wiring"))
+    with middle:
+        st.caption(say("attention_sees"))
+        if seen.attention:
+            parts.draw(figures_variants.attention_figure(seen, say=speaker()), "attention", say("alt=attention"))
+        else:
+            st.info(say("no_attention"))
+    with last:
+        st.caption(say("memory_sees"))
+        parts.draw(figures_variants.writes_figure(seen, say=speaker()), "masks", say("alt=writes"))
+    st.caption(say(f"mask={variant}"))
+
+
+def bits(trained: Weights, hidden: frozenset[str]) -> None:
     """Bits per byte with the memory on, frozen and off, and of the models trained without memory."""
-    trained = weights.find("text", variant)
-    if trained is None:
-        return
     controls = weights.controls()
-    values = _controls(own.BITS, hidden)
+    values = show_row(own.BITS, hidden)
     ids, name, note = _text(values)
     if note:
         st.warning(note)
     key = (trained.key, *(control.key for control in controls.values()), ids.numpy().tobytes())
-    kept: OrderedDict[tuple, dict] = st.session_state.setdefault("bits_kept", OrderedDict())
     long = len(ids) > own.AT_ONCE
-    if long and not any(_buttons("read")) and key not in kept:
+    if long and not any(_buttons("read")) and not shelf.holds("bits_kept", key):
         st.info(say("read_first", count=len(ids)))
         return
-    try:
-        found = kept[key] if key in kept else kept.setdefault(key, _read(trained.lm, controls, ids))
-    except (ConfigError, DivergenceError) as error:
-        st.error(quoted(error))
-        return
-    kept.move_to_end(key)
-    while len(kept) > KEPT:
-        kept.popitem(last=False)
-    st.caption(say("read_source", name=name, count=len(ids)))
-    _show_bits(found, values["window"], trained.trained_on)
+    with parts.in_one_line():
+        found = shelf.fetch("bits_kept", key, lambda: _read(trained.lm, controls, ids), KEPT)
+        st.caption(say("read_source", name=name, count=len(ids)))
+        _show_bits(found, values["window"], trained.trained_on)
 
 
 def _text(values: dict) -> tuple[torch.Tensor, str, str | None]:
     """(ids, their source as Markdown, a line if that is not the one asked for)."""
+    note = None
     if values["reading"] == "paste":
         source, note = sources.choose("paste")
         if source.text is not None:
             return to_bytes(source.text)[: values["read_bytes"]], source.name, note
-    else:
-        note = None
     start = values["from_byte"]
     return text_bytes(True)[start:][: values["read_bytes"]], say("held_out", start=start), note
 
@@ -103,42 +103,33 @@ def _read(lm, controls: dict[str, weights.Weights], ids: torch.Tensor) -> dict[s
     runs = [(mode, lm, mode) for mode in MODES] + [(name, control.lm, "off") for name, control in controls.items()]
     with one_thread():
         for place, (name, model, mode) in enumerate(runs):
-            parts: list[np.ndarray] = []
-            for part in reading.read_bits(model, ids, memory=mode):
-                parts.append(part)
-                share = sum(map(len, parts)) / (len(ids) - 1)
+            pieces: list[np.ndarray] = []
+            for piece in reading.read_bits(model, ids, memory=mode):
+                pieces.append(piece)
+                share = sum(map(len, pieces)) / (len(ids) - 1)
                 bar.progress((place + share) / len(runs), say("reading_now", mode=say(f"bits={name}"), share=share))
-            found[name] = np.concatenate(parts)
+            found[name] = np.concatenate(pieces)
     bar.empty()
     return found
 
 
 def _show_bits(found: dict[str, np.ndarray], window: int, trained: int | None) -> None:
     against = {name: reading.compare(found["on"], found[name]) for name in found if name != "on"}
-    with st.container(horizontal=True, gap="medium", key="bits_numbers"):
-        for name, values in found.items():
-            below = None
-            if name in against:
-                by = against[name]
-                words = {"value": by.mean, "error": 2 * by.error}
-                below = say("against" if math.isfinite(by.error) else "against_short", **words)
-            st.metric(
-                say(f"bits={name}"), f"{values.mean():.3f}", below, help=say(f"bits={name}?"), delta_arrow="off",
-                delta_color="off", width="content",
-            )  # fmt: skip
-    st.markdown(" ".join(_judge(against, _by_length(found, trained))))
-    _draw(figures_variants.bits_figure(found, window, trained=trained, say=speaker()), "bits")
+    means = {f"bits={name}": f"{values.mean():.3f}" for name, values in found.items()}
+    parts.numbers(means, "bits_numbers", {f"bits={name}": _against(by) for name, by in against.items()})
+    st.markdown(" ".join([*_judge(against), _by_length(found, trained), say("errors")]))
+    parts.chart(figures_variants.bits_figure(found, window, trained=trained, say=speaker()), "bits")
 
 
-def _judge(against: dict[str, reading.Difference], by_length: str) -> list[str]:
+def _against(by: reading.Difference) -> str:
+    return say("against" if math.isfinite(by.error) else "against_short", value=by.mean, error=2 * by.error)
+
+
+def _judge(against: dict[str, reading.Difference]) -> list[str]:
     """What the numbers support: the controls say what memory was worth; frozen and off only what the model lost."""
-    lines = [say(f"beside={by.sign}", who=say(f"who={name}"), value=abs(by.mean)) for name, by in _controls_of(against)]
-    torn = say("torn", frozen=against["frozen"].mean, off=against["off"].mean)
-    return [*(lines or [say("no_controls")]), torn, by_length, say("errors")]
-
-
-def _controls_of(against: dict[str, reading.Difference]) -> list[tuple[str, reading.Difference]]:
-    return [(name, by) for name, by in against.items() if name in CONTROLS]
+    beside = {name: by for name, by in against.items() if name in CONTROLS}
+    lines = [say(f"beside={by.sign}", who=say(f"who={name}"), value=abs(by.mean)) for name, by in beside.items()]
+    return [*(lines or [say("no_controls")]), say("torn", frozen=against["frozen"].mean, off=against["off"].mean)]
 
 
 def _by_length(found: dict[str, np.ndarray], trained: int | None) -> str:
@@ -149,30 +140,26 @@ def _by_length(found: dict[str, np.ndarray], trained: int | None) -> str:
     return say("by_length", size=trained, within=gain[: trained - 1].mean(), past=gain[trained - 1 :].mean())
 
 
-def distance(variant: str, hidden: frozenset[str]) -> None:
+def distance(trained: Weights, hidden: frozenset[str]) -> None:
     """Recall accuracy over longer and longer gaps, in each mode of the memory."""
-    trained = weights.find("recall", variant)
-    if trained is None:
-        return
     stored.recall()
-    rows = _controls(own.DISTANCE, hidden)["rows"]
+    rows = show_row(own.DISTANCE, hidden)["rows"]
     pressed = _buttons("measure", "longer")
     kept = st.session_state.setdefault("distance_kept", {}).setdefault((trained.key, rows), {})
     gaps = [gap for ask, some in zip(pressed, (GAPS, LONG_GAPS), strict=True) if ask for gap in some]
-    try:
+    with parts.in_one_line():
         _recall(trained.lm, rows, [(gap, mode) for gap in gaps for mode in MODES], kept)
-    except (ConfigError, DivergenceError) as error:
-        st.error(quoted(error))
     found = {mode: {gap: value for (gap, m), value in kept.items() if m == mode} for mode in MODES}
     whole = sorted(set.intersection(*map(set, found.values())))
     if not whole:
         st.caption(say("not_measured"))
         return
     drawn = {mode: values for mode, values in found.items() if values}
-    _draw(figures_variants.distance_figure(drawn, say=speaker()), "distance")
+    parts.chart(figures_variants.distance_figure(drawn, say=speaker()), "distance")
     shares = ", ".join(f"{say(f'bits={mode}')} **{found[mode][whole[-1]]:.1%}**" for mode in MODES)
     line = say("recalled", gap=whole[-1], answers=8 * rows, shares=shares, chance=reading.CHANCE)
-    st.markdown(line if variant == "lmm" else f"{line} {say('window_sees', window=trained.lm.config.window)}")
+    config = trained.lm.config
+    st.markdown(line if config.variant == "lmm" else f"{line} {say('window_sees', window=config.window)}")
 
 
 def _recall(lm, rows: int, wanted: list[tuple[int, str]], kept: dict) -> None:
@@ -192,16 +179,13 @@ def _recall(lm, rows: int, wanted: list[tuple[int, str]], kept: dict) -> None:
     bar.empty()
 
 
-def generation(variant: str, hidden: frozenset[str]) -> None:
+def generation(trained: Weights, hidden: frozenset[str]) -> None:
     """Text from a prompt, byte by byte."""
-    trained = weights.find("text", variant)
-    if trained is None:
-        return
     prompt = st.text_area(
         say("prompt"), say("prompt_sample"), height=80, max_chars=MAX_PROMPT, key="prompt", help=say("prompt?"),
         persist_state="session",
     )  # fmt: skip
-    values = _controls(own.GENERATION, hidden)
+    values = show_row(own.GENERATION, hidden)
     (asked,) = _buttons("generate")
     state, settings = st.session_state, (trained.key, prompt, tuple(values.items()))
     box, below = st.empty(), st.empty()
@@ -209,10 +193,8 @@ def generation(variant: str, hidden: frozenset[str]) -> None:
         st.error(say("no_prompt"))
     elif asked:
         state.said = (settings, b"")
-        try:
+        with parts.in_one_line():
             _generate(trained.lm, settings, box)
-        except (ConfigError, DivergenceError) as error:
-            st.error(quoted(error))
     said = state.get("said")
     if said is not None and said[0][0] == trained.key:
         _say(box, said[0][1], said[1])
@@ -224,15 +206,11 @@ def generation(variant: str, hidden: frozenset[str]) -> None:
 
 def _generate(lm, settings: tuple, box) -> None:
     """Streams into `box`; the session holds what is there so far, should it be stopped."""
-    _, prompt, values = settings
-    values = dict(values)
-    sampling = {"temperature": values["temperature"], "top_k": values["top_k"], "min_p": values["min_p"]}
+    prompt, values = settings[1], dict(settings[2])
+    sampling = {name: values[name] for name in ("temperature", "top_k", "min_p", "memory")}
     made = bytearray()
     with one_thread():
-        given = to_bytes(prompt)
-        for token in reading.stream(
-            lm, given, values["new_bytes"], memory=values["memory"], seed=values["dice"], **sampling
-        ):
+        for token in reading.stream(lm, to_bytes(prompt), values["new_bytes"], seed=values["dice"], **sampling):
             made.append(token)
             st.session_state.said = (settings, bytes(made))
             _say(box, prompt, bytes(made))

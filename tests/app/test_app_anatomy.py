@@ -53,14 +53,6 @@ def test_the_default_is_the_first_write_of_a_linear_memory_on_real_text():
     assert not lines(app)
 
 
-def test_every_control_has_help():
-    app = open_page(depth="2")
-    kinds = (app.slider, app.select_slider, app.selectbox, app.number_input, app.button, app.toggle)
-    widgets = [widget for kind in (*kinds, app.get("button_group")) for widget in kind]
-    assert len(widgets) > 20
-    assert [widget.proto.label for widget in widgets if not widget.proto.help] == []
-
-
 @pytest.mark.parametrize(
     "name", ["tau", "beta", "lam", "eta", "softness", "depth", "dim", "tokens", "token", "theta", "alpha"]
 )

@@ -8,11 +8,10 @@ import pytest
 
 pytest.importorskip("streamlit.testing.v1")
 
-from pages import TEXTS, lines, open_page  # noqa: E402
+from pages import lines, open_page  # noqa: E402
 from pages import unbroken as sound  # noqa: E402
 
 # isort: split
-from claims import controls as own  # noqa: E402
 from claims import runs as claims_runs  # noqa: E402
 from texts import plain  # noqa: E402
 
@@ -151,16 +150,6 @@ def test_a_link_with_filter_and_open_row_gives_the_same_page():
     assert words(sound(app.run())) == words(again)
 
 
-def test_other_pages_of_the_session_keep_it():
-    app = start(judged="fails", row="tau")
-    before = words(app)
-    app.switch_page("app_pages/simulator.py")
-    app.query_params["tokens"] = "60"
-    sound(app.run())
-    app.switch_page("app_pages/claims.py")
-    assert words(sound(app.run())) == before
-
-
 def test_values_that_cannot_be_used_are_one_line():
     (line,) = lines(start(judged="maybe", section="9", row="gamma", what="1", hide="me"))
     assert "\n" not in line and all(name in line for name in ("judged", "section", "row", "what", "me"))
@@ -234,12 +223,3 @@ def test_the_rows_of_the_package_are_shown(monkeypatch):
     app = start(row=next(iter(results)))
     assert sum(map(int, counted(app).values())) == len(CLAIMS) and len(app.dataframe) == 1
     assert counted(app)[HOLDS] == str(sum(r.finding.verdict == HOLDS for r in results.values()))
-
-
-def test_every_control_has_help_and_every_string_is_there():
-    app = start(row="beta")
-    widgets = [widget for kind in (app.selectbox, app.button, app.get("download_button")) for widget in kind]
-    assert len(widgets) >= 8 and [w.proto.label for w in widgets if not w.proto.help] == []
-    assert all(metric.proto.help for metric in app.metric)
-    for control in (own.JUDGED, own.SECTION):
-        assert control.name in TEXTS["en"] and control.name + "?" in TEXTS["en"]

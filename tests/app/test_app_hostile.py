@@ -1,7 +1,6 @@
 """Hostile links, files and texts: one clear line, nothing lost, no path of the machine, pictures drawn all the same."""
 
 import csv
-import importlib
 import math
 import re
 import tomllib
@@ -11,10 +10,9 @@ import pytest
 
 pytest.importorskip("streamlit.testing.v1")
 
-from pages import ROOT, lines, open_page, picture, sound, start, trace_of, unbroken  # noqa: E402
+from pages import NAMES, ROOT, lines, open_page, page_of, picture, sound, start, trace_of, unbroken  # noqa: E402
 
 # isort: split
-import links  # noqa: E402
 import runs  # noqa: E402
 from sources import Source  # noqa: E402
 from texts import plain  # noqa: E402
@@ -26,8 +24,7 @@ from titans_mini import ConfigError, SimulationConfig, simulate
 from titans_mini.data.text import MAX_BYTES  # noqa: E402
 from titans_mini.tune.store import to_csv as tuning_csv  # noqa: E402
 
-OTHERS = ("anatomy", "variants", "miras", "tuning", "operations", "claims")
-PAGES = {None: links.SIMULATOR, **{name: importlib.import_module(f"{name}.controls").PAGE for name in OTHERS}}
+PAGES = {name: page_of(name) for name in NAMES}
 VALUES = (
     "", "nan", "inf", "-1", "1e999", "9" * 10_000, "<script>alert(1)</script>", "\0", "%00", "\u96ea\U0001f642\u202e",
     "a\nb\tc", "\uff11\uff12e3", "0x10", "1_0", "true,false", ",", ",,0.3", "../../etc/passwd", "{tau}", "%s%n",
@@ -67,7 +64,7 @@ def test_a_link_of_nonsense_gives_one_line_and_the_page_as_it_is(page, turn):
     (line,) = [line for line in lines(app) if "link" in line]
     assert "\n" not in line and len(line) < 1500
     assert str(ROOT) not in told(app) and "Traceback" not in told(app)
-    values, defaults = app.session_state["kept"][page or "simulator"], {n: c.default for n, c in controls.items()}
+    values, defaults = app.session_state["kept"][page], {n: c.default for n, c in controls.items()}
     assert all(alike(values[name], defaults[name]) for name in refused if defaults[name] is not None)
     assert len(app.get("plotly_chart")) > 0 or page in ("claims", "tuning", "variants", "miras")
 

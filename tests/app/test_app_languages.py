@@ -29,7 +29,11 @@ DIVERGING = {"tau": "0", "eta": "1", "tokens": "300"}
 VISITS = {
     "simulator": (None, {"tokens": "300"}, ()),
     "simulator diverged": (None, DIVERGING, ("mend?", "pin")),
-    "simulator compared": (None, {"tokens": "300", "stream": "topic_shift", "gate": "constant"}, ("pin", "simulator_defaults")),
+    "simulator compared": (
+        None,
+        {"tokens": "300", "stream": "topic_shift", "gate": "constant"},
+        ("pin", "simulator_defaults"),
+    ),
     "simulator pasted": (None, {"stream": "paste", "normaliser": "zsigmoid"}, ("pin", "tour_open")),
     "simulator upload": (None, {"stream": "upload", "tokens": "300"}, ()),
     "anatomy": ("anatomy", {"tokens": "60", "depth": "2", "layer": "2"}, ("token_forward",)),
@@ -204,4 +208,4 @@ def test_two_sessions_in_two_languages_do_not_influence_each_other():
 
 def test_every_chart_goes_through_the_one_place_that_translates():
     drawing = [path.name for path in pages.ENTRY.parent.rglob("*.py") if "st.plotly_chart(" in path.read_text("utf8")]
-    assert drawing == ["charts.py"]
+    assert drawing == ["parts.py"]

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("streamlit.testing.v1")
 
-from pages import TEXTS, chart_ending, lines, open_page  # noqa: E402
+from pages import chart_ending, lines, open_page  # noqa: E402
 from pages import unbroken as sound  # noqa: E402
 
 # isort: split
@@ -75,25 +75,6 @@ def test_a_preset_fills_the_pickers_and_runs():
         assert f"MirasConfig.preset('{name}')" in app.code[0].value
         assert all(value != "–" for value in numbers(app))
     assert pick(app, bias="dot").selectbox(key="preset").value == "own"
-
-
-def test_the_pages_of_one_session_keep_their_settings():
-    app = start(preset="titans")
-    app.switch_page("app_pages/simulator.py")
-    app.query_params["tokens"] = "60"
-    sound(app.run())
-    app.switch_page("app_pages/miras.py")
-    assert sound(app.run()).selectbox(key="preset").value == "titans"
-
-
-def test_every_control_has_help():
-    app = start(preset="yaad")
-    kinds = (app.slider, app.select_slider, app.number_input, app.selectbox, app.button, app.toggle)
-    widgets = [widget for kind in (*kinds, app.get("button_group")) for widget in kind]
-    assert len(widgets) > 18
-    assert [widget.proto.label for widget in widgets if not widget.proto.help] == []
-    for control in own.ALL:
-        assert control.name in TEXTS["en"] and control.name + "?" in TEXTS["en"], control.name
 
 
 def test_a_refused_pair_says_why_and_what_is_allowed_and_loses_nothing():

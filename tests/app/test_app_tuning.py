@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("streamlit.testing.v1")
 
-from pages import TEXTS, chart_ending, lines, open_page  # noqa: E402
+from pages import chart_ending, lines, open_page  # noqa: E402
 from pages import unbroken as sound  # noqa: E402
 from tuning_pages import alike, boxes, charts, linked, metrics, picture, searched, start  # noqa: E402
 
@@ -163,30 +163,9 @@ def test_values_that_cannot_be_used_are_one_line():
     assert "from 1 to 200, not 260" in lines(many)[0]
 
 
-def test_reset_defaults_and_the_articles_lengths():
+def test_the_articles_lengths_are_one_click_away():
     app = start(objective="recall")
-    app.segmented_control(key="objective").set_value("loss")
-    app.multiselect(key="taus").set_value([0.9])
-    sound(app.run()).button(key="tuning_reset").click()
-    sound(app.run())
-    assert app.segmented_control(key="objective").value == "recall" and app.multiselect(key="taus").value == [0.1, 0.5]
     app.button(key="tuning_article").click()
     sound(app.run())
     assert (app.select_slider(key="coarse_tokens").value, app.slider(key="keep").value) == (10_000, 3)
     assert metrics(app)["Full grid"] == f"{4 * 100_000 * 2:,}"
-    app.button(key="tuning_defaults").click()
-    assert list(metrics(sound(app.run())).values())[:3] == ["126,000", "810,000", "84%"]
-    app.switch_page("app_pages/simulator.py")
-    app.query_params["tokens"] = "60"
-    sound(app.run())
-    app.switch_page("app_pages/tuning.py")
-    assert sound(app.run()).multiselect(key="taus").value == [0.2, 0.3, 0.4]
-
-
-def test_every_control_has_help_and_every_string_is_there():
-    app = start()
-    kinds = (app.slider, app.select_slider, app.multiselect, app.button, app.get("button_group"))
-    widgets = [widget for kind in kinds for widget in kind]
-    assert len(widgets) > 13 and [widget.proto.label for widget in widgets if not widget.proto.help] == []
-    for control in own.ALL:
-        assert control.name in TEXTS["en"] and control.name + "?" in TEXTS["en"], control.name

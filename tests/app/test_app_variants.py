@@ -174,22 +174,6 @@ def test_each_variant(variant):
     assert any(f"text\\-{variant}" in caption.value for caption in app.caption)
 
 
-def test_the_simulator_stays_first_and_settings_outlive_a_visit_there():
-    app = start(variant="mal")
-    app.switch_page("app_pages/simulator.py")
-    app.query_params["tokens"] = "120"
-    sound(app.run())
-    app.switch_page("app_pages/variants.py")
-    assert sound(app.run()).segmented_control(key="variant").value == "mal"
-
-
-def test_every_control_has_help():
-    app = start()
-    widgets = [*app.slider, *app.number_input, *app.text_area, *app.button, *app.get("button_group")]
-    assert len(widgets) > 15
-    assert [widget.proto.label for widget in widgets if not widget.proto.help] == []
-
-
 def test_recall_is_measured_on_demand_and_kept():
     app = start(variant="mag")
     assert "distance_chart" not in charts(app)
@@ -265,18 +249,6 @@ def test_links_set_hide_and_are_mended():
     (line,) = lines(app)
     assert all(name in line for name in ("variant", "window", "min", "nothing"))
     assert app.segmented_control(key="variant").value == "mac" and len(app.metric) == 3
-
-
-def test_reset_and_defaults():
-    app = start(variant="mag", window="50")
-    app.segmented_control(key="variant").set_value("lmm")
-    app.slider(key="window").set_value(9)
-    sound(app.run()).button(key="variants_reset").click()
-    sound(app.run())
-    assert (app.segmented_control(key="variant").value, app.slider(key="window").value) == ("mag", 50)
-    app.button(key="variants_defaults").click()
-    sound(app.run())
-    assert (app.segmented_control(key="variant").value, app.slider(key="window").value) == ("mac", 200)
 
 
 def test_missing_broken_and_new_weights(tmp_path, monkeypatch):

@@ -3,8 +3,6 @@
 All of it lives in `st.session_state`, so no visitor sees another's text or memory.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from typing import TypeVar
