@@ -1,6 +1,6 @@
 """The token loop in plain autograd: slow, short, and the oracle that the chunk form is tested against.
 
-One row, one head. Every step is written as the equation reads; nothing is shared with the fast form.
+One row, one head. Every step is written as in the equation; nothing is shared with the fast form.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Gate = Callable[[int, Tensor], tuple[Tensor, Tensor, Tensor]]  # token, raw surp
 
 
 class Loop(NamedTuple):
-    """What the loop leaves behind; t tokens of d features, matrices of L layers."""
+    """The results of the loop; t tokens of d features, matrices of L layers."""
 
     reads: Tensor  # (t, d)
     weights: list[Tensor]  # M_t, per layer (o, i)
@@ -78,6 +78,7 @@ class RecipeGate:
         g_write = torch.sigmoid((self.smoothed - self.tau) / self.softness)
         rate = max(1 / (self.count + 1), 1 / 256)
         deviation = raw - self.mean
+        # = variance + rate ((raw - mean)(raw - mean after) - variance), as `memory.gates` writes it
         self.variance = (1 - rate) * (self.variance + rate * deviation**2)
         self.mean = self.mean + rate * deviation
         self.count += 1

@@ -43,9 +43,9 @@ def simulate(config: SimulationConfig, text: str | None = None) -> Trace:
 def simulate_many(
     configs: Sequence[SimulationConfig], text: str | None = None, *, beat: Callable[[int], None] | None = None
 ) -> list[Trace]:
-    """Runs settings that differ in tau, beta, lam, eta and softness alone together, in groups that share products.
+    """Runs settings that differ only in tau, beta, lam, eta and softness, in groups that share products.
 
-    `beat` is called now and then with the number of tokens read; what it raises ends the run.
+    `beat` is called now and then with the number of tokens read; an exception that it raises ends the run.
     """
     if not configs:
         raise ConfigError("configs must hold at least 1 SimulationConfig, not 0")
@@ -58,9 +58,9 @@ def simulate_many(
         stream = make_stream(first.scenario, first.tokens, first.memory.dim, first.seed, text)
         for number, group in enumerate(groups):
             before = number * len(stream.ids)
-            told = beat and (lambda read, before=before: beat((before + read) // len(groups)))
+            share = beat and (lambda read, before=before: beat((before + read) // len(groups)))
             start = start_fast(first, len(group))
-            fast, record = run_stream(group, stream, start, told)
+            fast, record = run_stream(group, stream, start, share)
             columns += _columns(group, stream, fast, record)
     norm_start = float(weight_norm(start.weights)[0])  # the same in each row of each group
     seconds = (time.perf_counter() - began) / len(configs)
@@ -68,7 +68,7 @@ def simulate_many(
 
 
 def count_groups(memory: MemoryConfig, rows: int) -> int:
-    """In how many groups, one after the other, so many memories run: the weights of one fit a processor's cache."""
+    """The number of groups, run one after the other, such that the weights of each fit a processor's cache."""
     return math.ceil(rows * count_weights(memory) / CACHED)
 
 
@@ -111,14 +111,16 @@ def make_rule(configs: Sequence[SimulationConfig]) -> TitansRule:
 
 
 def make_gate(configs: Sequence[SimulationConfig]) -> nn.Module:
-    """The gate of some settings, a row each."""
-    column = {
-        name: torch.tensor([[getattr(config, name)] for config in configs])
-        for name in ("tau", "beta", "lam", "eta", "softness")
-    }
+    """The gate of some settings, a row each.
+
+    The recipe's names stand for other things in the paper, so here its numbers are called what they do.
+    """
+    numbers = zip(*((each.tau, each.beta, each.lam, each.eta, each.softness) for each in configs), strict=True)
+    threshold, smoothing, decay, step, softness = (torch.tensor(part).unsqueeze(-1) for part in numbers)  # (n, 1)
     if configs[0].gate == "constant":
-        return ConstantGate(theta=column["eta"], eta=column["beta"], alpha=column["lam"])
-    return SurpriseGate(**column, normaliser=configs[0].normaliser)
+        return ConstantGate(theta=step, eta=smoothing, alpha=decay)
+    normaliser = configs[0].normaliser
+    return SurpriseGate(tau=threshold, beta=smoothing, lam=decay, eta=step, softness=softness, normaliser=normaliser)
 
 
 def _columns(configs, stream: Stream, fast: Fast, record: Record) -> list[dict[str, np.ndarray]]:
@@ -143,10 +145,10 @@ def _columns(configs, stream: Stream, fast: Fast, record: Record) -> list[dict[s
 
 
 def _measure(configs, raw: Tensor) -> tuple[Tensor, Tensor]:
-    """Surprise and S of a finished run whose gate did not need them."""
+    """Surprise, and its smoothed series, of a finished run whose gate did not need them."""
     gate = make_gate([replace(config, gate="surprise") for config in configs])
     state, parts = initial_gate_state(len(raw), raw), []
-    raw = torch.where(raw < HUGE, raw, 0.0)  # what comes after a divergence must not spoil what came before it
+    raw = torch.where(raw < HUGE, raw, 0.0)  # tokens after a divergence must not spoil those before it
     for piece in raw.split(METER_CHUNK, dim=1):
         surprise, smoothed, state = gate.measure(piece, state)
         parts.append((surprise, smoothed))
@@ -174,7 +176,7 @@ def _trace(config, columns: dict, stream: Stream, norm_start: float, seconds: fl
 
 def _check_alike(configs: Sequence[SimulationConfig]) -> None:
     if configs[0].memory.heads != 1:
-        raise ConfigError(f"heads must be 1 in a simulation, not {configs[0].memory.heads}")
+        raise ConfigError("heads must be 1 in a simulation, not {heads}", heads=configs[0].memory.heads)
     for name in ("scenario", "tokens", "normaliser", "gate", "seed", "memory"):
         if any(getattr(config, name) != getattr(configs[0], name) for config in configs):
-            raise ConfigError(f"{name} must be the same in all settings of one batch")
+            raise ConfigError("{name} must be the same in all settings of one batch", name=name)

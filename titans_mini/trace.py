@@ -15,6 +15,7 @@ from .data import Event
 from .errors import ConfigError
 from .files import parse, read_bytes, write_whole, writing_to
 from .kept import CHANGED, DIGEST, digest
+from .messages import Message
 
 FORMAT = "titans_mini.trace"
 COLUMNS = {
@@ -163,11 +164,12 @@ class Trace:
             found = cls._build(header, tokens, columns)
             intact = header["format"] == FORMAT and header[DIGEST] == found.digest()
         except OSError as error:
-            raise ConfigError(f"trace file {str(source)!r} cannot be read: {error.strerror}") from None
+            text = "trace file {path} cannot be read: {reason}"
+            raise ConfigError(text, path=repr(str(source)), reason=error.strerror) from None
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, csv.Error) as error:
-            raise ConfigError(f"not a trace: {error}") from None
+            raise ConfigError("not a trace: {error}", error=error) from None
         if not intact:
-            raise ConfigError(f"trace {CHANGED}")
+            raise ConfigError("trace {fault}", fault=Message(CHANGED))
         return found
 
     @classmethod
@@ -178,7 +180,8 @@ class Trace:
         arrays = {name: np.array(columns[name], dtype=np.float64) for name in COLUMNS}
         for name, array in arrays.items():
             if array.shape != ids.shape:
-                raise ConfigError(f"{name} must have one number for each of {len(ids)} tokens, not {array.shape}")
+                text = "{name} must have one number for each of {count} tokens, not {shape}"
+                raise ConfigError(text, name=name, count=len(ids), shape=array.shape)
         return cls(
             settings=SimulationConfig.from_dict(header["settings"]),
             tokens=ids.astype(np.uint8),

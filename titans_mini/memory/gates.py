@@ -100,10 +100,10 @@ class SurpriseGate(nn.Module):
     def forward(self, raw: Tensor, features: Tensor | None, state: GateState) -> tuple[Gates, GateState]:
         """raw (n, c) surprise -> (Gates, next GateState)."""
         surprise, smoothed, state = self.measure(raw, state)
-        excess = (smoothed - _like(raw, self.tau)) / _like(raw, self.softness)
+        threshold, step, decay = (_like(raw, setting) for setting in (self.tau, self.eta, self.lam))
+        excess = (smoothed - threshold) / _like(raw, self.softness)
         g_write, g_forget = torch.sigmoid(excess), torch.sigmoid(-excess)  # they add up to 1
-        theta, alpha = _like(raw, self.eta) * g_write, _like(raw, self.lam) * g_forget
-        return Gates(theta, None, alpha, g_write, g_forget, surprise, smoothed), state
+        return Gates(step * g_write, None, decay * g_forget, g_write, g_forget, surprise, smoothed), state
 
     def project(self, x: Tensor) -> Tensor:
         """The features of x (b, t, dim): none."""

@@ -1,25 +1,25 @@
 """The rule of a MIRAS memory: any architecture, loss, retention and algorithm.
 
-Where the chunk form applies, it serves. The general path writes out the weights of every token. Gradients are taken at the chunk's start weights, for all tokens at once, by `pull_back` from the hand-written
-slope of the loss. Then each layer goes from token to token: update, keep. Reads use the weights after each write, so
-they are causal to the token.
+Where the chunk form applies, it serves. The general path writes out the weights of every token: gradients are taken at
+the chunk's start weights, for all tokens at once, by `pull_back` from the hand-written slope of the loss. Then each
+layer goes from token to token: update, keep. Reads use the weights after each write, so they are causal to the token.
 Shapes: n rows, c tokens, d features; a memory per token is flattened to (n c, ...).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import disable_saved_tensors_hooks, saved_tensors_hooks
 
 from ..memory.chunk import TitansRule, chunk_step
 from ..memory.fast.backward import BY_HAND
 from ..memory.gates import Gates
 from ..memory.mlp import LEAST_SQUARE, Bias, Weights
 from ..memory.state import Fast, Record, Tokens
-from ..memory.transforms import pull_back
 from ..memory.tree import tensors
 from .algorithm import Algorithm, Scene, Slots, column
 from .architecture import Architecture
@@ -142,3 +142,35 @@ def _clipped(grads: Weights, clip: float | None) -> Weights:
         return grads
     shrink = (clip / _norm(grads)).clamp(max=1)
     return tuple(column(shrink, grad) * grad for grad in grads)
+
+
+def is_hooked() -> bool:
+    """Whether something hooks the tensors that are saved for a backward pass. torch.func.vjp refuses to run then."""
+    try:
+        with disable_saved_tensors_hooks("only asked"):
+            return False
+    except RuntimeError:
+        return True
+
+
+def pull_back(function: Callable, at: tuple[Tensor, ...], graph: bool) -> tuple[Tensor, Callable]:
+    """function(*at), and the function that takes a gradient in it to the gradients in `at`.
+
+    `graph` says whether both are to have gradients themselves.
+    """
+    if not is_hooked():
+        return torch.func.vjp(function, *at)
+    unhooked = saved_tensors_hooks(_same, _same)  # the innermost hooks count
+    with torch.enable_grad(), unhooked:
+        at = tuple(part if graph and part.requires_grad else part.detach().requires_grad_() for part in at)
+        result = function(*at)
+
+    def pull(slope: Tensor) -> tuple[Tensor, ...]:
+        with saved_tensors_hooks(_same, _same):
+            return torch.autograd.grad(result, at, slope, create_graph=graph, materialize_grads=True)
+
+    return (result if graph else result.detach()), pull
+
+
+def _same(tensor: Tensor) -> Tensor:
+    return tensor
