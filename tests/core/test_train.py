@@ -246,7 +246,7 @@ def test_two_processes_learn_what_one_learns_from_both_batches(tmp_path):
     for folder, model, config in plans:
         config = TrainConfig(**config)
         wanted = learn_from_both(TitansConfig(**model), config).state_dict()
-        found = load_file(Path(folder) / f"state-{config.steps}.safetensors")
+        found = load_file(Path(folder) / "progress.safetensors")
         for name, tensor in wanted.items():
             torch.testing.assert_close(found[f"model.{name}"], tensor, rtol=1e-5, atol=1e-7, msg=f"{folder}: {name}")
 
