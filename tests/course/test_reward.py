@@ -6,6 +6,7 @@ import dataclasses
 import pytest
 import torch
 
+from titans_course.reward import make_env
 from titans_course.reward.policy import (
     FEATURES,
     RewardConfig,
@@ -15,7 +16,6 @@ from titans_course.reward.policy import (
     compare,
     greedy,
     is_over,
-    make_env,
     make_policy,
     matching_threshold,
     observe,
