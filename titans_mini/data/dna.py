@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ..errors import ConfigError
-from ..files import read_bytes
+from ..files import read_bytes, reason
 from .scenarios import to_bytes
 
 BASES = "ACGT"
@@ -26,8 +26,7 @@ def read_fasta(path: str | Path) -> str:
     try:
         header, _, body = read_bytes(path).decode("ascii").partition("\n")
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ConfigError("{file} cannot be read: {reason}", file=repr(str(path)), reason=reason) from None
+        raise ConfigError("{file} cannot be read: {reason}", file=repr(str(path)), reason=reason(error)) from None
     bases = "".join(body.partition(">")[0].split()).upper()
     if not header.startswith(">") or not bases or set(bases) - set(BASES):
         raise ConfigError("{file} is not a FASTA file of bases A, C, G, T", file=repr(Path(path).name))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy
 
 from ..errors import ConfigError
-from ..files import open_regular
+from ..files import open_regular, reason
 from ..messages import Message
 
 MAX_BYTES = 10_000_000
@@ -78,7 +78,7 @@ def read_text(path: str | Path) -> str:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         text = "text file {file} cannot be read: {reason}"
-        raise ConfigError(text, file=repr(str(path)), reason=error.strerror) from None
+        raise ConfigError(text, file=repr(str(path)), reason=reason(error)) from None
     return check_text(data, Message("text file {file}", file=repr(Path(path).name)))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import ConfigError
-from ..files import held, parse, read_bytes, write_whole, writing_to
+from ..files import held, parse, read_bytes, reason, write_whole, writing_to
 from ..kept import DIGEST, digest
 from ..messages import Message
 
@@ -94,9 +94,9 @@ class Store:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise self._error("cannot be used: {reason}", reason=error.strerror or error) from None
+            raise self._error("cannot be used: {reason}", reason=reason(error)) from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise self._error("is not the file of a search: {reason}", reason=error) from None
+            raise self._error("is not the file of a search: {reason}", reason=reason(error)) from None
         if not intact:
             raise self._error("is damaged: its checksum does not fit")
         if about != json.loads(json.dumps(self.about)):
