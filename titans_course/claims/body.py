@@ -118,7 +118,7 @@ def judge_body(figures: Figures) -> Judged:
 
 
 def judge_facts(figures: Figures) -> Judged:
-    """Holds if no model recalls fewer of its first facts after further ones, 2 points excepted."""
+    """Holds if no model loses more than 2 points of its recall of the first facts when it reads further ones."""
     told = Message(
         "eight facts asked for at once: {nothing} recalled; after {count} other facts {facts}, after as much filler "
         "{filler}",
@@ -151,8 +151,8 @@ FROZEN_BODY = Claim(
     measure=measure_frozen_body,
     readings={
         "body": Way("no outer weight changes while a model reads", judge_body),
-        "facts": Way("what the memory holds outlives other facts", judge_facts),
-        "skill": Way("what the model can do outlives other text", judge_skill),
+        "facts": Way("the content of the memory survives other facts", judge_facts),
+        "skill": Way("the skill of the model survives other text", judge_skill),
     },
 )  # fmt: skip
 
@@ -186,7 +186,7 @@ def measure_attention_context(size: Size) -> Figures:
 
 
 def judge_joins(names: tuple[str, ...], figures: Figures) -> Judged:
-    """Parts: what the memory says is among the keys and values; recall needs it there."""
+    """Parts: the memory's output is among the keys and values; recall needs it there."""
     joins = all(figures[f"joins_{one}"] for one in names)
     drops = [figures[f"recall_{one}"] - figures[f"recall_silent_{one}"] for one in names]
     variants = ", ".join(
@@ -201,11 +201,11 @@ ATTENTION_CONTEXT = Claim(
     key="attention_context", section="2.1", source=TITANS,
     claim="Output: the memory vector m_t, joined directly to attention's keys and values as extra context",
     claim_zh="输出:记忆向量 m_t,直接作为额外上下文拼接到注意力键值对",
-    papers="so it is in MAC (eq. 21-22); in MAG memory and attention multiply (eq. 26-28), in MAL they follow each "
-    "other (eq. 29-31)",
+    papers="true of MAC (eq. 21-22); MAG multiplies memory and attention (eq. 26-28), MAL applies one after the other "
+    "(eq. 29-31)",
     measure=measure_attention_context,
     readings={
-        "mac": Way("so it is in MAC", partial(judge_joins, ("mac",))),
-        "others": Way("so it is in MAG and MAL", partial(judge_joins, ("mag", "mal"))),
+        "mac": Way("this is how MAC works", partial(judge_joins, ("mac",))),
+        "others": Way("this is how MAG and MAL work", partial(judge_joins, ("mag", "mal"))),
     },
 )  # fmt: skip

@@ -14,7 +14,7 @@ from titans_mini.messages import Message
 from .finding import UNTESTED, Figures, Finding, Reading, Size, weigh
 
 TITANS, MIRAS = "Titans, arXiv 2501.00663", "MIRAS, arXiv 2504.13173"
-EVERY = "Holds if every reading does, in part if some reading does, at least in part."
+EVERY = "Holds if every reading holds; holds in part if some reading holds at least in part."
 
 
 class Judged(NamedTuple):

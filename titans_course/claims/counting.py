@@ -38,7 +38,7 @@ def measure_babilong(size: Size) -> Figures:
 
 
 def judge_babilong(figures: Figures) -> Judged:
-    """Cannot be tested here: it takes GPT-4, and a model of its tenth that was trained for the benchmark."""
+    """Cannot be tested here: that takes GPT-4 and a model a tenth of its size, trained for the benchmark."""
     told = Message(
         "the paper shows curves and prints {printed_numbers} numbers, and it compares a small model that was "
         "fine-tuned on the task with large ones that were not; a text model of {parameters:,} parameters, not trained "

@@ -56,7 +56,7 @@ def judge_swap(figures: Figures) -> Judged:
 
 
 def judge_days(figures: Figures) -> Judged:
-    """Cannot be tested here: it takes the authors' code and the record of an experiment."""
+    """Cannot be tested here: that takes the authors' code and the record of an experiment."""
     told = Message(
         "the article names no experiment and no starting point, the authors' code is not published, and nobody's "
         "weeks of work are measured here"
@@ -91,8 +91,8 @@ def measure_quantized(size: Size) -> Figures:
 
 
 def judge_quantized(figures: Figures) -> Judged:
-    """Parts: a token that is written, and one that is only read, takes 35% less at 8 and at 4 bits; so does a large
-    layer read in one of the ways that keep 8 or 4 bits."""
+    """Parts: writing a token takes 35% less time at 8 and at 4 bits; so does only reading one; so does reading a large
+    layer in one of the ways that keep 8 or 4 bits."""
     told = Message(
         "change of the time of one token, written and only read: "
         "int8 {change_on_int8:+.0%} and {change_frozen_int8:+.0%} ({bytes_int8:.0%} of the bytes, {accuracy_int8:.0%} "

@@ -52,12 +52,12 @@ def _judge(names: tuple[str, ...], figures: Figures) -> Judged:
 
 
 def judge_tau(figures: Figures) -> Judged:
-    """Parts: memory explosion below, hollow memory above."""
+    """Parts: the memory explodes if tau is too low; it is hollow if tau is too high."""
     return _judge(TAU, figures)
 
 
 def judge_beta(figures: Figures) -> Judged:
-    """Parts: jitter below, lag above."""
+    """Parts: jitter if beta is too small; lag if beta is too large."""
     return _judge(BETA, figures)
 
 
@@ -89,7 +89,7 @@ def measure_lambda(size: Size) -> Figures:
 
 
 def judge_lambda(figures: Figures) -> Judged:
-    """Parts: bytes grow without decay; above, a living memory forgets. A dead one is counted by itself."""
+    """Parts: without decay bytes grow; with too much a living memory forgets. Dead memories are counted separately."""
     spreads = ("lam_small", "lam_small_default", "lam_upper", "lam_large", "lam_large_default")
     told = Message(
         "without decay the memory has {bytes_start:,} bytes before and {bytes_end:,} after {tokens:,} tokens, while "

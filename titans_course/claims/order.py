@@ -35,7 +35,7 @@ def measure_order(size: Size) -> Figures:
 
 
 def judge_order(figures: Figures) -> Judged:
-    """Cannot be tested here: it takes models of 760M parameters, trained on C4."""
+    """Cannot be tested here: that takes models of 760M parameters, trained on C4."""
     printed = sorted((figures[f"wikitext_{variant}"], variant) for variant in ORDER)
     told = Message(
         "models of 760M cannot be trained here; the paper prints nothing on C4, and on Wikitext at that size {figures}",
@@ -135,7 +135,7 @@ def _difference(more: dict[int, float], less: dict[int, float]) -> Spread:
 
 
 def judge_variants(figures: Figures) -> Judged:
-    """Parts: this order in every seed; MAC better than MAL on average. From one seed nothing."""
+    """Parts: this order in every seed; MAC better than MAL on average. One seed cannot decide."""
     steps = [figures[key] for key in STEPPED]
     order = sorted((f"bits_{variant}" for variant in ORDER), key=lambda name: figures[name].mean)
     variants = listed(
@@ -156,7 +156,7 @@ def judge_variants(figures: Figures) -> Judged:
 
 
 def judge_control(control: str, figures: Figures) -> Judged:
-    """Holds if the best variant needs fewer bits in every seed. From one seed nothing."""
+    """Holds if the best variant needs fewer bits in every seed. One seed cannot decide."""
     bits, more = f"bits_{_key(control)}", f"{_key(control)}_minus_best"
     if more not in figures:
         told = Message("no model was trained without memory over the {control}", control=Message(control))
@@ -186,6 +186,6 @@ ORDER_SMALL = Claim(
             partial(judge_control, TIME),
         ),
     },
-    needs="variants", note="While the order itself cannot be tested, for want of seeds, neither can the row.",
+    needs="variants", note="If there are too few seeds to test the order itself, the row cannot be tested.",
     before=TRAINING, flags=" --runs runs",
 )  # fmt: skip

@@ -39,7 +39,7 @@ def measure_precision(size: Size) -> Figures:
 
 
 def judge_recall(figures: Figures) -> Judged:
-    """Holds if no model recalls less over the long distance, 2 points excepted."""
+    """Holds if no model loses more than 2 points of recall over the long distance."""
     near, far = (figures[f"recall_{place}"].tell(".1%", "model") for place in ("near", "far"))
     told = Message(
         "four trained models recall {near} of eight facts after {short:,} tokens of filler and {far} after {long:,}",
@@ -50,7 +50,7 @@ def judge_recall(figures: Figures) -> Judged:
 
 
 def judge_loss(figures: Figures) -> Judged:
-    """Holds if no text model is worse after its longest context than after its best, 0.02 bits excepted."""
+    """Holds if no text model is more than 0.02 bits worse after its longest context than after its best."""
     bits = {name: figures[name].mean for name in figures if name.startswith("bits_")}
     lengths = ", ".join(f"{int(name.removeprefix('bits_')):,}: {mean:.3f}" for name, mean in bits.items())
     told = Message("four text models, bits of the same bytes by length of context: {lengths}", lengths=lengths)
@@ -58,7 +58,7 @@ def judge_loss(figures: Figures) -> Judged:
 
 
 def judge_use(figures: Figures) -> Judged:
-    """Holds if it saves every text model more bits than twice the standard error."""
+    """Holds if every text model saves more bits than twice the standard error."""
     told = Message(
         "from {shortest:,} to {longest:,} bytes of context text models save {gain} bits per byte, with a standard "
         "error of up to {gain_error:.3f}",

@@ -123,17 +123,15 @@ def merge(kept: dict[str, Result], key: str, result: Result) -> dict[str, Result
 
 INTRODUCTION = """# Claims
 
-What the recipe article says, measured. A row begins with the article's own words, in Chinese, where … stands between
-passages; the English below them is our translation. A sentence that can be read in several ways is judged in each of
-them. Each verdict is computed from the figures of its row by the rule below the table, at the {size}; it is about what
-this project can run, which is small. `titans_course/claims/results.json` has every figure, with its spread over seeds.
-The command of a row, with `--again`, measures it again.
+What the recipe article says, measured. Each row starts with the article's own words in Chinese, where … separates
+passages, and our English translation. A sentence that can be read in several ways is judged once for each reading.
+Every verdict is computed from the figures of its row by the rule below the table, at the {size}. It is about what this
+project can run, which is small. `titans_course/claims/results.json` has every figure, with its spread over seeds. To
+measure a row again, run its command with `--again`.
 
 {counts}.
 """
-
-
-RULES = """A claim of several parts holds in part where some of them do. A reading that cannot be tested here does not
+RULES = """A claim with several parts holds in part if some of them hold. A reading that cannot be tested here does not
 count for its row, unless no other is left."""
 
 

@@ -150,7 +150,7 @@ def judge_chain(figures: Figures) -> Judged:
 
 
 def judge_memory(figures: Figures) -> Judged:
-    """Parts: it errs less where every token is a fact, at the longest stream; and over filler."""
+    """Parts: it errs less in the longest stream, where every token is a fact; it errs less over filler."""
     keys = (f"error_memory_{figures['longest']}", f"error_retrieval_{figures['longest']}")
     memory, search = (figures[key].mean for key in keys)
     told = Message(

@@ -148,7 +148,7 @@ def measure_depth(size: Size) -> Figures:
 
 
 def judge_depth(figures: Figures) -> Judged:
-    """Per objective: the second layer gains in every seed, and more layers gain less than 1%."""
+    """Parts, one for each objective: the second layer gains in every seed, and more layers gain less than 1%."""
     second, deeper = (
         {objective: figures[f"gain_{name}_{objective}"] for objective in OBJECTIVES} for name in ("second", "deeper")
     )
@@ -199,7 +199,7 @@ def measure_grid(size: Size) -> Figures:
 
 
 def judge_grid(figures: Figures) -> Judged:
-    """Parts: 80% saved by count, 80% in seconds (a tenth of it allowed for noise), the best setting found or tied."""
+    """Parts: 80% saved by count; 80% saved in seconds, less a tenth for noise; the setting found is best or tied."""
     noise = Message("within the noise of") if figures["tied"] else Message("beyond the noise of")
     told = Message(
         "at 10,000 and 100,000 tokens {settings} settings save {saved_by_count:.0%} of the updates, and any grid below "
