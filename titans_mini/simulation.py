@@ -157,6 +157,8 @@ def _measure(configs, raw: Tensor) -> tuple[Tensor, Tensor]:
 
 def _trace(config, columns: dict, stream: Stream, norm_start: float, seconds: float) -> Trace:
     lived = np.isfinite([columns[name] for name in COLUMNS if name != "loss_after"]).all(0)
+    if not np.isfinite(columns["loss_after"]).all():
+        lived[-1] = False  # at the latest: the memory after the last write answers beyond the range of floats
     diverged = None if lived.all() else int(np.argmin(lived))
     if diverged is not None:
         for column in columns.values():

@@ -192,3 +192,9 @@ def test_the_callers_thread_count_comes_back():
     before = torch.get_num_threads()
     simulate(replace(SMALL, tokens=5))
     assert torch.get_num_threads() == before
+
+
+def test_a_memory_that_leaves_the_range_with_its_last_write_has_diverged_there():
+    wild = replace(SMALL, scenario="outliers", tokens=60, tau=0.0, beta=0.0, lam=0.0, eta=1.0, softness=10.0)
+    trace = simulate(wild.with_memory(depth=1, chunk=5))
+    assert trace.diverged_at == 59 and np.isnan(trace.loss_after).all() and np.isfinite(trace.raw[:59]).all()
