@@ -1,25 +1,23 @@
 """Claims on trained models: what each variant is for, and forgetting that is tied to writing."""
 
-import contextlib
 import copy
-from collections.abc import Iterator
 from functools import partial
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from titans_mini.config import SimulationConfig
-from titans_mini.memory.gates import Gates
+from titans_mini.memory.state import Record
 from titans_mini.messages import Message
 from titans_mini.models.model import TitansLM
 from titans_mini.threads import one_thread
 from titans_mini.timing import medians
 from titans_mini.training.checkpoint import load_model
-from titans_mini.training.evaluate import evaluate
+from titans_mini.training.evaluate import PIECE, evaluate
 from titans_mini.training.tasks import make_batch
 
 from .claim import TITANS, Claim, Judged, Way
-from .finding import Figures, Size, Spread, grade
+from .finding import Figures, Size, grade, spreads
 
 ORDER = ("mac", "mag", "mal")  # best first, and slowest first; recipe: 2.3
 VARIANTS = ("lmm", *ORDER)
@@ -30,7 +28,6 @@ TOLD = {
     "groups": "facts in two groups",
 }
 CLOSED = 0.01  # a gate below this is closed
-WATCHED = ("g_write", "alpha")  # fields of Gates
 MARGIN = 0.02  # of an accuracy: less is no difference
 FASTER = 1.05  # ratio of two times: less is no difference
 
@@ -112,17 +109,16 @@ class TiedGate(nn.Module):
         return self.gate.project(x)
 
 
-@contextlib.contextmanager
-def watch_gates(lm: TitansLM) -> Iterator[list[Gates]]:
-    """Collects what each memory's gate decides as the model runs."""
-    opened: list[Gates] = []
-    memories = [layer.mixer.memory for layer in lm.layers]
-    hooks = [part.gate.register_forward_hook(lambda module, given, made: opened.append(made[0])) for part in memories]
-    try:
-        yield opened
-    finally:
-        for hook in hooks:
-            hook.remove()
+def opened(lm: TitansLM, size: Size) -> tuple[Tensor, Tensor]:
+    """g_write and alpha at each token of sequences like those that `recall` reads, of all memories, flat."""
+    ids = make_batch("recall_once", size.rows, size.gap, torch.Generator().manual_seed(0)).ids
+    records: list[Record] = []
+    state = None
+    with torch.inference_mode():
+        for piece in ids.split(PIECE, dim=1):
+            _, state = lm(piece, state, trace=records)
+    gates = [record.gates for record in records]
+    return torch.cat([each.g_write.flatten() for each in gates]), torch.cat([each.alpha.flatten() for each in gates])
 
 
 def tie(lm: TitansLM, lam: float) -> TitansLM:
@@ -136,15 +132,14 @@ def tie(lm: TitansLM, lam: float) -> TitansLM:
 
 def measure_forget(size: Size) -> Figures:
     """Recall of trained models with their own gates and with tied ones; what their own do at tokens not written."""
-    found: dict[str, list[float]] = {"recall_own": [], "recall_tied": [], "forget_unwritten": []}
+    rows = []
     for name in VARIANTS:
         lm = load_model(f"recall-{name}")
-        with watch_gates(lm) as opened:
-            found["recall_own"].append(recall(lm, size))
-        write, forget = (torch.cat([getattr(gates, part).flatten() for gates in opened]) for part in WATCHED)
-        found["forget_unwritten"].append(forget[write < CLOSED].mean().item())
-        found["recall_tied"].append(recall(tie(lm, SimulationConfig().lam), size))
-    return {name: Spread.of(values) for name, values in found.items()} | {"gap": size.gap}
+        write, forget = opened(lm, size)
+        tied = recall(tie(lm, SimulationConfig().lam), size)
+        unwritten = forget[write < CLOSED].mean().item()
+        rows.append({"recall_own": recall(lm, size), "recall_tied": tied, "forget_unwritten": unwritten})
+    return spreads(rows) | {"gap": size.gap}
 
 
 def judge_forget(figures: Figures) -> Judged:
