@@ -70,8 +70,7 @@ def heat_maps(
 
 
 def noise_figure(
-    found: Tuning, stage: str = "final", *, most: int = 12, short: bool = False, height: int = 320,
-    say: Say = Message,
+    found: Tuning, stage: str = "final", *, most: int = 12, short: bool = False, height: int = 320, say: Say = Message
 ) -> go.Figure:  # fmt: skip
     """The best settings of a stage, at most `most`: mean, spread and each seed; ties with the best in blue.
 

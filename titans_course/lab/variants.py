@@ -96,12 +96,7 @@ class RecallLab(PredictionPanel):
     }
 
     def __init__(
-        self,
-        variant: str = "mag",
-        *,
-        predict: Prediction | None = QUESTION,
-        language: str | None = None,
-        **values,
+        self, variant: str = "mag", *, predict: Prediction | None = QUESTION, language: str | None = None, **values
     ) -> None:
         super().__init__(predict, language)
         self.found: Recalled | None = None
