@@ -140,7 +140,7 @@ class SimulationConfig:
     softness: float = number(0.05, 1e-4, 10.0)  # width of the write gate's threshold
     normaliser: str = choice("excess", NORMALISER_NAMES)  # what brings surprise into 0..1
     gate: str = choice("surprise", SIMULATION_GATE_NAMES)  # the recipe's gate, or gates held fixed
-    seed: int = whole(0, *SEED)  # of start weights, keys and values
+    seed: int = whole(0, *SEED)  # seed of start weights, keys and values
     memory: MemoryConfig = field(default_factory=lambda: MemoryConfig.preset("recipe"))
 
     def __post_init__(self) -> None:

@@ -47,7 +47,7 @@ class StreamConfig:
     piece: int = whole(4096, 16, 1_000_000)  # tokens read at once
     noise: float = number(0.02, 0.0, 1.0)  # share of random bytes in a text
     file: str | None = None  # read this file's bytes, over and over, instead of the bundled text: up to 1 TB
-    seed: int = whole(0, *SEED)  # of the fact and of the stream
+    seed: int = whole(0, *SEED)  # seed of the fact and of the stream
 
     def __post_init__(self) -> None:
         check_settings(self)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import hashlib
-import io
 import math
 import os
 import platform
@@ -41,8 +39,9 @@ WARM_UP = 50  # steps in which the learning rate rises
 class TrainConfig:
     """How to train. Sizes (see the task) are at most `start_size` in the first half of the steps, then grow to `size`.
 
-    With `truncate` > 0 a sequence is learnt that many tokens at a time, a step of the optimizer each, while the state
-    carries on: gradients flow that far, which bounds memory, and the model meets memories older than its gradients.
+    With `truncate` > 0 a sequence is learnt that many tokens at a time, with an optimizer step each, while the state
+    carries over. Gradients flow no further back, which bounds memory use, and the model also learns to read from
+    memories that are older than its gradients.
     """
 
     task: str = choice("recall", TASKS)  # what to learn; with --file: text
@@ -54,11 +53,11 @@ class TrainConfig:
     lr: float = number(3e-3, 1e-8, 1.0)  # peak learning rate of AdamW
     easy: float = number(0.0, 0.0, 1.0)  # share of the steps, at the start, with eight facts placed first (recall)
     gate_cost: float = number(0.0, 0.0, 100.0)  # penalty on theta + alpha (open gates) in the second half: its factor
-    weight_decay: float = number(0.01, 0.0, 1.0)  # of AdamW
+    weight_decay: float = number(0.01, 0.0, 1.0)  # weight decay of AdamW
     truncate: int = whole(0, 0, 10_000_000)  # tokens learnt at a time, an optimizer step each; 0: the whole sequence
     memory: str = choice("on", ("on", "off"))  # off trains the same model without its memory, the control
     save_every: int = whole(100, 1, 10_000_000)  # steps between two saved states
-    seed: int = whole(0, *SEED)  # of weights and batches
+    seed: int = whole(0, *SEED)  # seed of weights and batches
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -257,8 +256,7 @@ class Trainer:
 
     def finish(self, results: list | None = None, measured: dict[str, list] | None = None) -> Path:
         """Writes the losses as `log.csv` and the checkpoint `model`, whose card holds `results` and all `measured`."""
-        log = io.StringIO()
-        csv.writer(log).writerows([("step", "loss"), *enumerate(self.losses, start=1)])
+        log = "".join(f"{step},{loss}\n" for step, loss in [("step", "loss"), *enumerate(self.losses, start=1)])
         card = {
             **{name: value for name, value in self._describe().items() if name != "model"},
             "tokens": self.tokens,
@@ -270,5 +268,5 @@ class Trainer:
             **(measured or {}),
         }
         with writing_to("out", self.folder):
-            write_whole(self.folder / "log.csv", log.getvalue())
+            write_whole(self.folder / "log.csv", log)
             return save_model(self.lm, self.folder / "model", card)
