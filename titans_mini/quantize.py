@@ -33,6 +33,7 @@ class Quantized(NamedTuple):
     codes: Tensor  # int8 (..., o, i), or uint8 (..., o, ceil(i / 2)): even columns in the low four bits
     scale: Tensor  # float32 (..., o, 1)
     columns: int  # i
+    dtype: torch.dtype = torch.float32  # of the matrices that were rounded
 
     @property
     def nbytes(self) -> int:
@@ -49,7 +50,7 @@ def quantize(weight: Tensor, kind: str = "int8") -> Quantized:
     scale = weight.detach().float().abs().amax(-1, keepdim=True) / limit  # (..., o, 1)
     scale = scale.clamp_min(torch.finfo(torch.float32).tiny)
     codes = (weight.detach() / scale).round().clamp(-limit, limit).nan_to_num().to(torch.int8)
-    return Quantized(pack_pairs(codes) if kind == "int4" else codes, scale, weight.shape[-1])
+    return Quantized(pack_pairs(codes) if kind == "int4" else codes, scale, weight.shape[-1], weight.dtype)
 
 
 def dequantize(weight: Quantized, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -71,60 +72,42 @@ def unpack_pairs(packed: Tensor, columns: int) -> Tensor:
     return pairs.flatten(-2)[..., :columns].to(torch.int8) - 8
 
 
-class KeptState(NamedTuple):
-    """A MemoryState at rest: its weights, and its momentum if so wished, as codes; the rest as it was."""
-
-    weights: tuple[Quantized, ...]
-    momentum: tuple[Quantized, ...] | tuple[Tensor, ...]
-    rest: MemoryState  # without weights and momentum
-    dtype: torch.dtype  # of the weights
-
-
 State = MemoryState | LayerState | ModelState
 
 
-def compress(state: State, kind: str = "int8", *, momentum: bool = False):
-    """The same state with each memory in it as a KeptState; `momentum` says whether that is rounded as well."""
+def compress(state: State, kind: str = "int8", *, momentum: bool = False) -> State:
+    """The same state at rest: the weights of each memory in it as Quantized, and its momentum if wished."""
     check_choice("kind", kind, LIMITS)
-
-    def keep(memory: MemoryState) -> KeptState:
-        weights, pushes = (tuple(quantize(part, kind) for part in parts) for parts in (memory.weights, memory.momentum))
-        rest = memory._replace(weights=(), momentum=())
-        return KeptState(weights, pushes if momentum else memory.momentum, rest, memory.weights[0].dtype)
-
-    return _change(state, MemoryState, keep)
+    return map_tree(lambda memory: _compressed(memory, kind, momentum), _checked(state), leaf=MemoryState)
 
 
-def restore(state) -> State:
+def _compressed(memory: MemoryState, kind: str, momentum: bool) -> MemoryState:
+    codes = lambda part: quantize(part, kind)  # noqa: E731
+    velocity = map_tree(codes, memory.momentum) if momentum else memory.momentum
+    return memory._replace(weights=map_tree(codes, memory.weights), momentum=velocity)
+
+
+def restore(state: State) -> State:
     """The state that a compressed one stands for, ready to read on."""
-
-    def unpack(kept: KeptState) -> MemoryState:
-        codes = lambda part: dequantize(part, kept.dtype)  # noqa: E731
-        weights, momentum = map_tree(codes, (kept.weights, kept.momentum), leaf=Quantized)
-        return kept.rest._replace(weights=weights, momentum=momentum)
-
-    return _change(state, KeptState, unpack)
+    return map_tree(lambda part: dequantize(part, part.dtype), _checked(state), leaf=Quantized)
 
 
-def memory_bytes(state) -> dict[str, int]:
+def memory_bytes(state: State) -> dict[str, int]:
     """Bytes of a state's fast weights and of its momentum, over all layers and rows, at rest or not."""
-    total = {"weights": 0, "momentum": 0}
-
-    def count(memory: MemoryState | KeptState):
-        for name in total:
-            total[name] += sum(part.nbytes for part in getattr(memory, name))
-        return memory
-
-    _change(state, (MemoryState, KeptState), count)
-    return total
+    memories: list[MemoryState] = []
+    map_tree(memories.append, _checked(state), leaf=MemoryState)
+    size = lambda parts: sum(part.nbytes for part in parts)  # noqa: E731
+    return {
+        "weights": sum(size(memory.weights) for memory in memories),
+        "momentum": sum(size(memory.momentum) for memory in memories),
+    }
 
 
-def _change(state, kind, change: Callable):
-    """The same state with `change` applied to each memory in it that is of this kind."""
-    if not isinstance(state, (kind, LayerState, ModelState)):
+def _checked(state: State) -> State:
+    if not isinstance(state, State):
         given = type(state).__name__
         raise ConfigError("state must be that of a memory, a layer or a model, not {given}", given=given)
-    return map_tree(change, state, leaf=kind)
+    return state
 
 
 class RoundedRule(NamedTuple):
@@ -183,15 +166,12 @@ def _through_codes(kind: str) -> Callable[[Tensor], Tensor]:
 
 
 def QuantizedMemory(memory: NeuralMemory, kind: str = "int8", *, momentum: bool = False) -> NeuralMemory:  # noqa: N802
-    """A trained memory whose fast weights rest as codes between chunks; it shares the parameters of `memory`.
-
-    `compress` of the same kind loses nothing of its states.
-    """
+    """As `rounded`, to the numbers that codes of this kind hold: `compress` loses nothing of its states."""
     return rounded(memory, _through_codes(kind), momentum=momentum)
 
 
 def quantized_model(lm: TitansLM, kind: str = "int8", *, momentum: bool = False) -> TitansLM:
-    """A copy of `lm` whose memories are as QuantizedMemory makes them."""
+    """As `rounded_model`, by the codes of this kind."""
     return rounded_model(lm, _through_codes(kind), momentum=momentum)
 
 
@@ -203,12 +183,10 @@ def step(lm: TitansLM, ids: Tensor, kept: ModelState, kind: str = "int8", *, mem
     """
     before = restore(kept)
     logits, after = lm(ids, before, memory=memory)
-    layers = []
-    for old, middle, new in zip(kept.layers, before.layers, after.layers, strict=True):
-        if new.memory is not None and new.memory.weights is middle.memory.weights:
-            rest = new.memory._replace(weights=(), momentum=())
-            new = new._replace(memory=old.memory._replace(rest=rest))
-        elif new.memory is not None:
-            new = compress(new, kind, momentum=isinstance(old.memory.momentum[0], Quantized))
-        layers.append(new)
-    return logits, after._replace(layers=tuple(layers))
+
+    def rest(new: MemoryState, between: MemoryState, old: MemoryState) -> MemoryState:
+        if new.weights is between.weights:
+            return new._replace(weights=old.weights, momentum=old.momentum)
+        return _compressed(new, kind, momentum=isinstance(old.momentum[0], Quantized))
+
+    return logits, map_tree(rest, after, before, kept, leaf=MemoryState)

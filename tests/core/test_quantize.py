@@ -182,7 +182,7 @@ def test_steps_from_a_state_at_rest_equal_one_reading(variant, kind):
     assert torch.equal(kept.tokens_seen, end.tokens_seen)
     for now, then in zip(kept.layers, compress(end, kind).layers, strict=True):
         assert all(torch.equal(a.codes, b.codes) for a, b in zip(now.memory.weights, then.memory.weights, strict=True))
-        assert torch.allclose(now.memory.rest.pending.keys, then.memory.rest.pending.keys, atol=1e-6)
+        assert torch.allclose(now.memory.pending.keys, then.memory.pending.keys, atol=1e-6)
 
 
 def test_a_frozen_memory_is_quantised_once():
@@ -193,7 +193,7 @@ def test_a_frozen_memory_is_quantised_once():
         _, kept = step(lm, token, kept, "int4", memory="frozen")
     end = [weight.codes for layer in kept.layers for weight in layer.memory.weights]
     assert all(a is b for a, b in zip(start, end, strict=True))
-    assert kept.layers[0].memory.rest.tokens_seen.tolist() == [22, 22]  # 4 persistent tokens, 9 and 9
+    assert kept.layers[0].memory.tokens_seen.tolist() == [22, 22]  # 4 persistent tokens, 9 and 9
 
 
 def test_the_model_given_stays_as_it_is():
