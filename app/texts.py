@@ -8,7 +8,6 @@ import re
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from titans_course import chinese
 from titans_course import language as languages
 from titans_course.language import DEFAULT, Say
 
@@ -55,10 +54,7 @@ def told(text: object) -> str:
     """
     if isinstance(text, Exception) and text.args:
         text = text.args[0]
-    said = languages.tell(text, language())
-    if said == str(text) and language() != DEFAULT:  # until every message is a `Message`
-        return chinese.phrase(said)
-    return said
+    return languages.tell(text, language())
 
 
 def quoted(text: object, limit: int = 200) -> str:

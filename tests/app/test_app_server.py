@@ -20,7 +20,7 @@ from streamlit.web.server.starlette.starlette_websocket import _is_origin_allowe
 # isort: split
 import door  # noqa: E402
 import server  # noqa: E402
-import turns  # noqa: E402
+from claims import runs as claims_runs  # noqa: E402
 
 HOST = (b"host", b"127.0.0.1:8501")
 
@@ -112,7 +112,7 @@ def test_one_visitor_measures_at_a_time_and_the_others_are_told_to_wait():
     waited, busy, order = [], threading.Event(), []
 
     def first():
-        with turns.measuring(waited.append):
+        with claims_runs.measuring(waited.append):
             order.append("first begins")
             busy.set()
             while not waited:  # until the other has been told
@@ -122,7 +122,7 @@ def test_one_visitor_measures_at_a_time_and_the_others_are_told_to_wait():
     thread = threading.Thread(target=first)
     thread.start()
     assert busy.wait(60)
-    with turns.measuring(waited.append):
+    with claims_runs.measuring(waited.append):
         order.append("second begins")
     thread.join(60)
     assert order == ["first begins", "first ends", "second begins"]
@@ -132,9 +132,9 @@ def test_who_gives_up_waiting_leaves_the_turn_to_others():
     def stop(seconds):
         raise InterruptedError
 
-    with turns.measuring(stop), pytest.raises(InterruptedError), turns.measuring(stop):
+    with claims_runs.measuring(stop), pytest.raises(InterruptedError), claims_runs.measuring(stop):
         pass
-    with turns.measuring(stop):  # free again
+    with claims_runs.measuring(stop):  # free again
         pass
 
 
