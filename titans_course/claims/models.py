@@ -110,8 +110,8 @@ class TiedGate(nn.Module):
 
 
 def opened(lm: TitansLM, size: Size) -> tuple[Tensor, Tensor]:
-    """g_write and alpha at each token of sequences like those that `recall` reads, of all memories, flat."""
-    ids = make_batch("recall_once", size.rows, size.gap, torch.Generator().manual_seed(0)).ids
+    """g_write and alpha of all memories at each token of the sequences that `recall` reads, each in one dimension."""
+    ids = make_batch("recall_once", size.rows, size.gap, torch.Generator().manual_seed(1234)).ids  # as `evaluate` does
     records: list[Record] = []
     state = None
     with torch.inference_mode():
