@@ -6,8 +6,9 @@ import streamlit as st
 from texts import say
 
 from titans_course.studies.duration import Clock, Speed, measure, seconds_left
+from titans_course.studies.tuning import so_far
 from titans_mini.threads import one_thread
-from titans_mini.tune import TuneConfig, Tuning, so_far, steps
+from titans_mini.tune import TuneConfig, Tuning, steps
 from titans_mini.tune.store import Store
 
 KEPT = 4000  # rows of a session; a row takes 1 kB

@@ -10,10 +10,10 @@ import pytest
 from titans_course.language import tell
 from titans_course.studies import duration as tune_time
 from titans_course.studies.duration import Clock, Speed, seconds_left
-from titans_course.studies.tuning import T_95, best_by, full_grids, means, order, part, rank_correlation, stand
+from titans_course.studies.tuning import T_95, best_by, full_grids, means, order, part, rank_correlation, so_far, stand
 from titans_mini import ConfigError
 from titans_mini.cli.tune import add_tune, command
-from titans_mini.tune import TuneConfig, Tuning, run_job, so_far, steps, tune
+from titans_mini.tune import TuneConfig, Tuning, run_job, steps, tune
 from titans_mini.tune.search import Job
 from titans_mini.tune.store import Setting, Store, setting_of
 

@@ -15,8 +15,8 @@ from scipy.special import stdtrit
 
 from titans_mini.errors import ConfigError
 from titans_mini.tune.objectives import OBJECTIVES
-from titans_mini.tune.search import TuneConfig, Tuning, tune
-from titans_mini.tune.store import Setting, setting_of
+from titans_mini.tune.search import TuneConfig, Tuning, steps, tune
+from titans_mini.tune.store import Setting, Store, setting_of
 
 # Student's t that 1 in 20 passes by chance, for 1, 2, 3 ... degrees of freedom.
 T_95 = tuple(stdtrit(range(1, 11), 0.95).round(3).tolist())
@@ -30,6 +30,11 @@ class Stand(NamedTuple):
     kept: bool  # whether it is
     behind: float  # how much worse the best of those kept is than the best, in units of the score
     correlation: float  # of the two orders, see `rank_correlation`
+
+
+def so_far(config: TuneConfig, store: Store) -> Tuning:
+    """What the rows of a store say of a search on the bundled text; nothing is run."""
+    return next(step for step in steps(config, store) if step.left or step.found.complete).found
 
 
 def full_grids(config: TuneConfig, lengths: Iterable[int]) -> dict[int, Tuning]:

@@ -1,5 +1,5 @@
 """The two-stage grid of the recipe, resumable, with its noise between seeds."""
 
-from .search import TuneConfig, Tuning, run_job, so_far, steps, tune
+from .search import TuneConfig, Tuning, run_job, steps, tune
 
-__all__ = ["TuneConfig", "Tuning", "run_job", "so_far", "steps", "tune"]
+__all__ = ["TuneConfig", "Tuning", "run_job", "steps", "tune"]

@@ -249,11 +249,6 @@ def steps(
         settings = found.chosen
 
 
-def so_far(config: TuneConfig, store: Store) -> Tuning:
-    """What the rows of a store say of a search on the bundled text; nothing is run."""
-    return next(step for step in steps(config, store) if step.left or step.found.complete).found
-
-
 def _work(jobs: list[Job], workers: int, beat: Beat | None) -> Iterator[list[dict]]:
     """The rows of each job, in the order in which they are done."""
     if workers == 1:
