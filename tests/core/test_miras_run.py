@@ -5,7 +5,8 @@ import pytest
 
 from titans_course.studies.streams import KINDS, make_pairs
 from titans_mini import ConfigError, MemoryConfig
-from titans_mini.miras import KNOBS, PRESETS, MirasConfig, allowed, miras_table, refused, run, table
+from titans_mini.cli.miras import miras_table
+from titans_mini.miras import KNOBS, PRESETS, MirasConfig, allowed, refused, run, table
 
 DELTA = MirasConfig("matrix", "l2", "none", "gd", "constant", theta=0.5)
 

@@ -55,7 +55,7 @@ def _add_simulate(commands) -> None:
 
 
 def _miras(options: argparse.Namespace) -> int:
-    from ..miras import miras_table  # only here, since the other commands start faster without it
+    from .miras import miras_table  # only here, since the other commands start faster without it
 
     print(miras_table())
     return 0

@@ -6,7 +6,6 @@ Any allowed combination is a `MirasConfig`, runs over a stream of pairs by `run`
 
 from .architecture import from_module
 from .config import PRESETS, MirasConfig
-from .listing import miras_table
 from .privacy import epsilon
 from .registry import KNOBS, Combination, allowed, check, refused, table
 from .rule import MirasMemory
@@ -23,7 +22,6 @@ __all__ = [
     "check",
     "epsilon",
     "from_module",
-    "miras_table",
     "refused",
     "run",
     "table",

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..config import MemoryConfig
 from ..defaults import plain_defaults
 from ..errors import ConfigError, check_integer
+from ..memory.chunk import run_chunks
 from ..memory.gates import initial_gate_state
 from ..memory.state import Fast, Tokens
 from .architecture import Architecture
@@ -59,7 +60,8 @@ def run(
     keys, values, queries = _series(keys, values, keys if queries is None else queries)
     memory = memory or default_memory(config, keys.shape[-1])
     if (memory.dim, memory.heads) != (keys.shape[-1], 1):
-        raise ConfigError(f"memory must have dim {keys.shape[-1]} and 1 head, not {memory.dim} and {memory.heads}")
+        text = "memory must have dim {dim} and 1 head, not {given} and {heads}"
+        raise ConfigError(text, dim=keys.shape[-1], given=memory.dim, heads=memory.heads)
     check_integer("seed", seed, 0, 2**31 - 1)
     with torch.random.fork_rng(devices=[]), torch.inference_mode():
         torch.manual_seed(seed)  # of a learned gate's first weights
@@ -67,10 +69,12 @@ def run(
         rule = make_rule(memory, config, gate, architecture=architecture, norms=True, seed=seed)
         fast = start_fast(rule, [seed])
         tokens = Tokens(*(part * memory.norm for part in (keys, values, queries)), gate.project(keys))
-        columns, fast = _columns(tokens, fast, rule, memory.chunk)
-        columns["recalled"] = rule.answer(fast.weights, tokens.queries)
-    for name in ("reads", "recalled"):
-        columns[name] = columns[name] / memory.norm
+        reads, fast, record = run_chunks(fast, tokens, rule, memory.chunk)
+        recalled = rule.answer(fast.weights, tokens.queries)
+    theta, eta, alpha = record.gates[:3]
+    columns = dict(loss=record.loss, surprise=record.raw, memory_norm=record.norm, theta=theta, alpha=alpha)
+    columns |= dict(eta=torch.zeros_like(theta) if eta is None else eta)
+    columns |= dict(reads=reads / memory.norm, recalled=recalled / memory.norm)
     arrays = {name: column[0].numpy() for name, column in columns.items()}
     return MirasTrace(config, **arrays, fast=rule.fast is not None, diverged_at=_blank(arrays))
 
@@ -94,28 +98,15 @@ def _series(*series: np.ndarray | Tensor) -> list[Tensor]:
     shape = tensors[0].shape
     for name, part in zip(("keys", "values", "queries"), tensors, strict=True):
         if part.dim() != 2 or part.shape != shape or part.numel() == 0:
-            raise ConfigError(
-                f"{name} must be (tokens, features) and like keys {tuple(shape)}, not {tuple(part.shape)}"
-            )
+            text = "{name} must be (tokens, features) and like keys {keys}, not {given}"
+            raise ConfigError(text, name=name, keys=tuple(shape), given=tuple(part.shape))
         if not bool(part.isfinite().all()):
-            raise ConfigError(f"{name} must be finite numbers, not NaN or infinity")
+            raise ConfigError("{name} must be finite numbers, not NaN or infinity", name=name)
     return [part.unsqueeze(0) for part in tensors]
 
 
-def _columns(tokens: Tokens, fast: Fast, rule: MirasRule, chunk: int):
-    """The columns of a trace but for `recalled`, each (1, t) or (1, t, d), and the final memory."""
-    parts = []
-    for piece in tokens.split(chunk):
-        reads, fast, record = rule.step(fast, piece)
-        theta, eta, alpha = record.gates[:3]
-        eta = torch.zeros_like(theta) if eta is None else eta
-        parts.append((record.loss, record.raw, record.norm, theta, eta, alpha, reads))
-    names = ("loss", "surprise", "memory_norm", "theta", "eta", "alpha", "reads")
-    return {name: torch.cat(part, dim=1) for name, part in zip(names, zip(*parts, strict=True), strict=True)}, fast
-
-
 def _blank(columns: dict[str, np.ndarray]) -> int | None:
-    """The first token that is not finite, or None; everything from it on becomes NaN."""
+    """The first token that is not finite, or None; from there on all columns become NaN, `recalled` everywhere."""
     lived = np.logical_and.reduce([
         np.isfinite(column).reshape(len(column), -1).all(1) for name, column in columns.items() if name != "recalled"
     ])  # fmt: skip

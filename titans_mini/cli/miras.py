@@ -1,11 +1,10 @@
-"""The design space in plain text, for the command line."""
+"""The command `titans-mini miras`: the design space in plain text."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from .config import PRESETS
-from .registry import KNOBS, allowed, refused, table
+from ..miras import KNOBS, PRESETS, allowed, refused, table
 
 
 def miras_table() -> str:
