@@ -48,7 +48,10 @@ def test_a_run_does_not_continue_on_a_text_that_changed(own, tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "task", "message"),
-    [(TEXT, "recall", "file can only be used with a task that reads text, not with 'recall'"), ("short", "text", "at least 1000")],
+    [
+        (TEXT, "recall", "file can only be used with a task that reads text, not with 'recall'"),
+        ("short", "text", "at least 1000"),
+    ],
 )
 def test_a_file_that_cannot_be_used_is_one_line(tmp_path, capsys, content, task, message):
     (tmp_path / "own.txt").write_text(content)
