@@ -106,7 +106,7 @@ FIGURES = {
     "bits": lambda say: variants.bits_figure({"on": np.ones(9), "same time": np.ones(9)}, 2, trained=4, say=say),
     "distance": lambda say: variants.distance_figure({"off": {8: 0.5}}, say=say),
 }
-SYMBOLS = "tau theta lambda beta eta g_write g_forget cursor Coef MB"
+SYMBOLS = "tau theta lambda beta eta alpha g_write g_forget cursor Coef MB"
 
 
 def test_every_figure_of_the_room_is_among_them():
