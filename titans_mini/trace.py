@@ -72,12 +72,12 @@ class Trace:
         stream has a small gradient only because its error is small, and a single matrix (L = 1) cannot die.
         """
         depth = self.settings.memory.depth
-        told = np.flatnonzero(self.loss > 0)  # where nothing is to be learnt, a gradient of 0 tells nothing
-        if depth == 1 or self.diverged_at is not None or len(told) == 0:
+        errs = np.flatnonzero(self.loss > 0)  # where nothing is left to learn, a gradient of 0 is no sign of death
+        if depth == 1 or self.diverged_at is not None or len(errs) == 0:
             return None
-        pull = self.raw[told] / np.sqrt(self.loss[told])
+        pull = self.raw[errs] / np.sqrt(self.loss[errs])
         living = np.flatnonzero(pull >= pull[0] * RESOLUTION ** ((depth - 1) / depth))  # the first token at least
-        fallen = told[living[-1] + 1 :]
+        fallen = errs[living[-1] + 1 :]
         return int(fallen[0]) if len(fallen) >= self.edge else None
 
     @property
@@ -113,7 +113,7 @@ class Trace:
         return pandas.DataFrame({"token": self.tokens, **{name: getattr(self, name) for name in COLUMNS}})
 
     def header(self) -> dict:
-        """All that is not a column, as plain JSON types."""
+        """Everything but the columns, as plain JSON types."""
         return {
             "format": FORMAT,
             "settings": self.settings.to_dict(),
@@ -125,7 +125,7 @@ class Trace:
         }
 
     def digest(self) -> str:
-        """SHA-256 of everything that the trace says; numbers that are not finite count as NaN, as JSON keeps them."""
+        """SHA-256 of the whole trace; numbers that are not finite count as NaN, as JSON stores them."""
         columns = (getattr(self, name) for name in COLUMNS)
         finite = (np.where(np.isfinite(column), column, np.nan).astype("<f8").tobytes() for column in columns)
         return digest(self.header(), self.tokens.tobytes(), *finite)

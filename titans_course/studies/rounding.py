@@ -1,4 +1,4 @@
-"""What 8 and 4 bits would make of a memory as it stands: its size, and how well it still does. Recipe: section 6."""
+"""A memory rounded to 8 and 4 bits: its size, and how well it still works. Recipe: section 6."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Rounded(NamedTuple):
 
     weights: str  # fp32, int8, int4, or start: the weights before the first token, for comparison
     bytes: int  # of the fast weights
-    score: float  # bits per byte of what is read next, or recall of what was read last
+    score: float  # bits per byte of the text read next, or recall of the bytes read last
 
 
 def rounded(engine: LanguageEngine | RecipeEngine, state, ids: Tensor) -> list[Rounded]:
     """A row for fp32, int8, int4 and start. `ids` (t,): for a language model the bytes read next, else those read last.
 
-    A language model goes on writing, its memory rounded after each chunk; the recipe's memory is rounded once and
+    A language model continues to write, its memory rounded after each chunk; the recipe's memory is rounded once and
     asked. Raises ConfigError for another engine.
     """
     with one_thread(), torch.inference_mode():

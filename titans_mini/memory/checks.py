@@ -134,8 +134,8 @@ def check_finite(out: Tensor, x: Tensor, first: int = 0) -> None:
     """
     if in_transform() or bool(out.isfinite().all()):
         return
-    told = "input is not finite at token {token} of row {row}", "memory diverged at token {token} of row {row}"
-    for template, series in zip(told, (x, out), strict=True):
+    faults = "input is not finite at token {token} of row {row}", "memory diverged at token {token} of row {row}"
+    for template, series in zip(faults, (x, out), strict=True):
         bad = ~series.isfinite().all(-1)  # (b, t)
         if bool(bad.any()):
             token = int(bad.any(0).nonzero()[0])

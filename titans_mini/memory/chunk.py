@@ -1,16 +1,18 @@
 """The chunk form: c writes and c reads of the memory as a few matrix products, exact and causal to the token.
 
-All gradients of a chunk are taken at its start weights W_l and momentum P_l. With
+The recurrence S_t = eta_t S_{t-1} - theta_t grad_t, M_t = (1 - alpha_t) M_{t-1} + S_t is linear in the gradients, and
+all gradients of a chunk are taken at its start weights W. Unrolled from there, with P the momentum at the start,
 
-    D[t,j] = prod_{s=j+1..t} (1 - alpha_s)      E[j,i] = prod_{s=i+1..j} eta_s
-    Coef = D E diag(theta)    A_t = prod_{s<=t} (1 - alpha_s)    b_t = sum_j D[t,j] prod_{s<=j} eta_s
+    M_t = A_t W + b_t P - sum_{i<=t} Coef[t,i] grad_i
+    D[t,j] = prod_{s=j+1..t} (1 - alpha_s)          E[j,i] = prod_{s=i+1..j} eta_s
+    A_t = prod_{s<=t} (1 - alpha_s)    b_t = sum_j D[t,j] prod_{s<=j} eta_s    Coef = D E diag(theta)
 
-the layer as it stands after write t maps x to
+In each layer the gradient of a token has rank one, grad_i = delta_i a_i^T, so the layer after write t maps x to
 
-    A_t W_l x + b_t P_l x + (1 - A_t) W_0 x - sum_{i<=t} Coef[t,i] (a_{l-1,i} . x) delta_{l,i}
+    A_t W x + b_t P x - sum_{i<=t} Coef[t,i] (a_i . x) delta_i
 
-so no per-token weight is ever materialised. W_0 is zero in the paper: the memory decays towards zero. The `origin` of a
-rule is another W_0, which gives M_t = (1 - alpha_t) M_{t-1} + alpha_t W_0 + S_t. Paper: eq. 13-18.
+and no per-token weight is ever materialised. A memory that decays towards an `origin` W_0 instead of zero has one term
+more, (1 - A_t) W_0: that is M_t = (1 - alpha_t) M_{t-1} + alpha_t W_0 + S_t. Paper: eq. 13-18.
 
 The code follows this order: coefficients, one read, one write, and then `chunk_step`, which puts them together.
 Shapes: n rows (batch x heads), c tokens, q queries, d features; o outputs and i inputs of a layer.
@@ -45,15 +47,12 @@ from .tree import join
 
 
 class Rule(Protocol):
-    """What happens inside a memory. NeuralMemory runs any rule; the paper's is TitansRule.
-
-    All weights are per layer, with rows n (batch x heads) first.
-    """
+    """What happens inside a memory. NeuralMemory runs any rule; the paper's is TitansRule."""
 
     gate: nn.Module
 
     def start(self, heads: int) -> Sequence[Tensor]:
-        """W_0, per layer (heads, ...): the first values of the memory's trained start weights."""
+        """W_0, per layer (heads, ...): the values that the memory's trained start weights begin with."""
 
     def begin(self, weights: Weights) -> tuple[Weights, Weights]:
         """W_0 of each row -> what the fast weights and the momentum hold before the first token."""
@@ -100,10 +99,8 @@ def coefficients(gates: Gates) -> Coefficients:
 
 def _of_one_token(theta: Tensor, eta: Tensor | None, keep: Tensor) -> Coefficients:
     """The same for a chunk of one token, where D = E = 1."""
-    write = theta.unsqueeze(-1)
-    if eta is None:
-        return Coefficients(start=keep, write=write)
-    return Coefficients(start=keep, write=write, carry=eta, momentum_carry=eta, momentum_write=theta)
+    momentum = {} if eta is None else dict(carry=eta, momentum_carry=eta, momentum_write=theta)
+    return Coefficients(start=keep, write=theta.unsqueeze(-1), **momentum)
 
 
 class Sources(NamedTuple):
@@ -255,8 +252,7 @@ def chunk_step(
 ) -> tuple[Tensor | None, Fast, Record]:
     """One chunk: (reads (n, q, d) or None, the memory after it, the record of its tokens).
 
-    With `ends` false, when the chunk is not full yet, the weights after it are not computed and those of its start are
-    returned.
+    `ends` is false for a chunk that is not full yet: the weights after it are spared, those of its start returned.
     """
     activity, norm = rule.form.measure(fast.weights, tokens, rule)  # eq. 12
     raw = norm * tokens.keys.shape[-1] ** -0.5

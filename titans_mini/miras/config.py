@@ -45,7 +45,7 @@ class MirasConfig:
 
     @property
     def combination(self) -> Combination:
-        """The names alone."""
+        """Its five names."""
         return Combination(*(getattr(self, knob) for knob in KNOBS))
 
     def number(self, knob: str) -> float | None:

@@ -107,7 +107,7 @@ def repairs(combination: Combination) -> list[dict[str, str]]:
 
 
 def single_repairs(combination: Combination) -> dict[str, list[str]]:
-    """Knob -> the names of which any one alone makes a refused combination allowed; empty if it takes two changes."""
+    """Knob -> the names that each make a refused combination allowed; empty if it takes two changes."""
     by_knob: dict[str, list[str]] = {}
     for change in repairs(combination):
         if len(change) == 1:

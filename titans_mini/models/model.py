@@ -60,8 +60,7 @@ class TitansLM(nn.Module):
     """ids (b, t) int64 -> (logits (b, t, vocab), state). Pass the state on to continue; see TitansConfig.
 
     `memory` says what the memories do: "on", "frozen" (they keep their start weights) or "off" (left out). A list given
-    as `trace` receives what the memories' writes did, as in NeuralMemory: the records of the first layer, then of the
-    next.
+    as `trace` receives the Records of the memories, as in NeuralMemory: those of the first layer, then of the next.
     """
 
     def __init__(self, config: TitansConfig) -> None:
