@@ -155,10 +155,14 @@ def folded(name: str, draw: Callable[[], None], icon: str | None = None) -> None
             draw()
 
 
-def beside(widths: Mapping[str, float], hidden: frozenset[str]) -> Iterator[str]:
-    """The panels that the link does not hide, one after the other; the loop's body draws into a column of its own."""
-    shown = [name for name in widths if name not in hidden]
-    columns = st.columns([widths[name] for name in shown], gap="medium") if shown else ()
-    for name, column in zip(shown, columns, strict=True):
+def beside(panels: Mapping[str, tuple[float, Callable[[], None]]], hidden: frozenset[str]) -> None:
+    """Panels side by side, but for those that the link hides: name -> its width and what draws it.
+
+    A function draws each, not the body of a loop over a generator: a run that is cut short would leave that generator
+    open, and with it the column, into which the next run would draw.
+    """
+    shown = [panel for name, panel in panels.items() if name not in hidden]
+    columns = st.columns([width for width, _ in shown], gap="medium") if shown else ()
+    for column, (_, draw) in zip(columns, shown, strict=True):
         with column:
-            yield name
+            draw()

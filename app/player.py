@@ -1,6 +1,7 @@
 """Scrub, step and play: the text, the formula and the curves at one token. A fragment: no run is repeated."""
 
 import time
+from functools import partial
 
 import parts
 import runs
@@ -42,11 +43,8 @@ def _show_token(run: Run, token: int, hidden: frozenset[str]) -> None:
     """Buttons, text and formula: all that stands above the curves, though the curves go out first."""
     if "player" not in hidden:
         _show_controls(run, token)
-    for panel in parts.beside({"text": 11, "formula": 9}, hidden):
-        if panel == "text":
-            show_text(run, token)
-        else:
-            _show_formula(run.trace, token)
+    text, formula = partial(show_text, run, token), partial(_show_formula, run.trace, token)
+    parts.beside({"text": (11, text), "formula": (9, formula)}, hidden)
 
 
 def _move(run: Run, beating: bool) -> int:

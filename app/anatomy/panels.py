@@ -1,6 +1,7 @@
 """One token on the Anatomy page: stepper, text, vectors, gate, numbers, heat maps. A fragment: no run is repeated."""
 
 import math
+from functools import partial
 
 import controls
 import links
@@ -35,12 +36,8 @@ def show(run: Run, hidden: frozenset[str]) -> None:
     if run.trace.diverged_at is not None:
         st.caption(say("anatomy_end", token=run.trace.diverged_at))
     gate, step = _steps(run, token)
-    for panel in parts.beside({"text": 11, "vectors": 9}, hidden):
-        if panel == "text":
-            player.show_text(run, token)
-        else:
-            _guide("vectors", hidden)
-            parts.chart(figures_anatomy.vector_figure(step, say=speaker()), "vectors")
+    text = partial(player.show_text, run, token)
+    parts.beside({"text": (11, text), "vectors": (9, partial(_show_vectors, step, hidden))}, hidden)
     if "hand" not in hidden:
         _show_hand(hidden)
         gate, step = _steps(run, token)
@@ -61,12 +58,18 @@ def _show_step(run: Run, gate: Step, step: Step, hidden: frozenset[str]) -> None
         _show_numbers(gate, step)
     if "maps" not in hidden:
         _show_maps(step, hidden)
-    for panel in parts.beside({"formula": 11, "curve": 9}, hidden):
-        if panel == "formula":
-            _show_formula(run, step)
-        else:
-            _guide("curve", hidden)
-            parts.chart(figures_anatomy.write_figure(step, say=speaker()), "curve")
+    formula, curve = partial(_show_formula, run, step), partial(_show_curve, step, hidden)
+    parts.beside({"formula": (11, formula), "curve": (9, curve)}, hidden)
+
+
+def _show_vectors(step: Step, hidden: frozenset[str]) -> None:
+    _guide("vectors", hidden)
+    parts.chart(figures_anatomy.vector_figure(step, say=speaker()), "vectors")
+
+
+def _show_curve(step: Step, hidden: frozenset[str]) -> None:
+    _guide("curve", hidden)
+    parts.chart(figures_anatomy.write_figure(step, say=speaker()), "curve")
 
 
 def _place(run: Run, last: int, hidden: frozenset[str]) -> int:

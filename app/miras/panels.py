@@ -87,17 +87,20 @@ def _spell(value: object) -> str:
 
 def _charts(runs: dict[str, Run], hidden: frozenset[str]) -> None:
     drawn = {say(name): (run.trace, run.answers) for name, run in runs.items()}
-    for panel in parts.beside({"curves": 3, "recall": 2}, hidden):
-        if panel == "recall":
-            parts.heading("recall_by_age")
-            parts.chart(figures_miras.age_figure(drawn, say=speaker()), "by_age")
-            continue
+
+    def curves() -> None:
         parts.heading("along")
         figure = figures_miras.stream_figure(drawn, marked=runs["this_rule"].stream.marked, say=speaker())
         for label, run in runs.items():
             if run.ended is not None:
                 figures_miras.mark_blow_up(figure, run.ended, say(label), say=speaker())
         parts.chart(figure, "along")
+
+    def recall() -> None:
+        parts.heading("recall_by_age")
+        parts.chart(figures_miras.age_figure(drawn, say=speaker()), "by_age")
+
+    parts.beside({"curves": (3, curves), "recall": (2, recall)}, hidden)
 
 
 def _formula(rule: miras_rules.Rule) -> None:
@@ -138,12 +141,9 @@ def _choice(row: dict[str, str]) -> dict[str, str]:
 def allowed_line(values: dict) -> str:
     """What could be chosen in the place of a refused combination, as Markdown."""
     chosen = miras_rules.names(values)
-    if not (alone := single_repairs(chosen)):
-        pairs = (f"{_word(knob)} {_bold(name)}" for knob, name in repairs(chosen)[0].items())
+    single = single_repairs(chosen)
+    if not single:
+        pairs = (f"{_word(knob)} **{plain(name)}**" for knob, name in repairs(chosen)[0].items())
         return say("allowed_together", choices=say("and").join(pairs))
-    choices = (f"{_word(knob)} {', '.join(map(_bold, names))}" for knob, names in alone.items())
+    choices = (f"{_word(knob)} {', '.join(f'**{plain(name)}**' for name in names)}" for knob, names in single.items())
     return say("allowed", choices=say("or").join(choices))
-
-
-def _bold(name: str) -> str:
-    return f"**{plain(name)}**"

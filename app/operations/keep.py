@@ -1,6 +1,7 @@
 """Below the drill: memories kept under a name, the present one in 8 and 4 bits, and what can be taken away."""
 
 import importlib.util
+from functools import partial
 
 import links
 import parts
@@ -19,17 +20,14 @@ FILE = "titans_mini_memory.safetensors"
 
 def show(desk: Desk, hidden: frozenset[str]) -> None:
     """The panels that the link does not hide."""
-    for panel in parts.beside({"sessions": 1, "rounding": 1}, hidden):
-        parts.heading(panel)
-        if panel == "sessions":
-            _sessions(desk, hidden)
-        else:
-            _rounding(desk)
+    sessions, rounding = partial(_sessions, desk, hidden), partial(_rounding, desk)
+    parts.beside({"sessions": (1, sessions), "rounding": (1, rounding)}, hidden)
     if "downloads" not in hidden:
         _downloads(desk)
 
 
 def _sessions(desk: Desk, hidden: frozenset[str]) -> None:
+    parts.heading("sessions")
     with st.container(horizontal=True, vertical_alignment="bottom", key="keep_row"):
         name = st.text_input(say("keep_name"), "my-memory", max_chars=64, key="keep_name", help=say("keep_name?"),
                              persist_state="session")  # fmt: skip
@@ -65,6 +63,7 @@ def _compare_with_link(desk: Desk, hidden: frozenset[str]) -> None:
 
 
 def _rounding(desk: Desk) -> None:
+    parts.heading("rounding")
     drill = desk.drill
     parts.button("round", desk.attempt, _measure, desk, icon="compress")
     if desk.rounding is None:

@@ -1,6 +1,7 @@
 """The drill as it plays: controls, gauges, time line, snapshots with one-click rollback, events. One fragment."""
 
 import math
+from functools import partial
 
 import parts
 import streamlit as st
@@ -35,17 +36,9 @@ def _live(desk: Desk, hidden: frozenset[str], beating: bool) -> None:
     if desk.note:
         st.error(desk.note)
     _stand(desk)
-    for panel in parts.beside({"gauges": 4, "chart": 7}, hidden):
-        if panel == "gauges":
-            _gauges(desk)
-        else:
-            _chart(desk)
-    for panel in parts.beside({"snapshots": 1, "events": 1}, hidden):
-        parts.heading(panel)
-        if panel == "snapshots":
-            _snapshots(desk, beating)
-        else:
-            _events(desk)
+    parts.beside({"gauges": (4, partial(_gauges, desk)), "chart": (7, partial(_chart, desk))}, hidden)
+    snapshots = partial(_snapshots, desk, beating)
+    parts.beside({"snapshots": (1, snapshots), "events": (1, partial(_events, desk))}, hidden)
 
 
 def _controls(desk: Desk, playing: bool) -> None:
@@ -110,6 +103,7 @@ def _chart(desk: Desk) -> None:
 
 
 def _snapshots(desk: Desk, playing: bool) -> None:
+    parts.heading("snapshots")
     drill = desk.drill
     store = drill.runner.snapshots
     with st.container(horizontal=True, key="snapshot_buttons"):
@@ -145,6 +139,7 @@ def _damage(desk: Desk) -> None:
 
 
 def _events(desk: Desk) -> None:
+    parts.heading("events")
     rows = [_event_row(desk, event) for event in reversed(desk.drill.events)]
     columns = {name: say(f"event={name}") for name in ("token", "what", "kind", "value", "limit", "cause")}
     columns["token"] = st.column_config.NumberColumn(say("event=token"), format="localized", width="small")

@@ -141,12 +141,12 @@ def test_the_switch_changes_the_words_and_nothing_else():
     before, link, settings = shapes(app), dict(app.query_params), trace_of(app).settings
     formula, numbers = app.latex[0].value, pages.numbers(app)
     switch(app, "zh")
-    assert app.metric[0].label == CHINESE["writes"]
+    assert app.metric[0].label == CHINESE["writes"] and "记忆范数" in drawn(app)
     assert (shapes(app), trace_of(app).settings, pages.numbers(app)) == (before, settings, numbers)
     assert app.query_params.items() >= {**link, "lang": "zh"}.items()
     assert app.slider(key="cursor").value == 70 and app.segmented_control(key="pace").value == 10
     switch(app, "en")
-    assert (shapes(app), app.latex[0].value) == (before, formula)
+    assert (shapes(app), app.latex[0].value) == (before, formula) and not HAN.search("".join(drawn(app)))
     assert app.query_params.items() >= {**link, "lang": "en"}.items()
 
 

@@ -10,6 +10,8 @@ from pages import NAMES, TEXTS, lines, open_page, page_of, unbroken  # noqa: E40
 from reading import read  # noqa: E402
 
 # isort: split
+import parts  # noqa: E402
+from streamlit.delta_generator_singletons import context_dg_stack  # noqa: E402
 from tuning import runs as tuning_runs  # noqa: E402
 
 from titans_course.studies import duration as tune_time  # noqa: E402
@@ -79,3 +81,13 @@ def test_defaults_and_reset_set_every_control(page):
 
 def _tupled(value):
     return tuple(value) if isinstance(value, list) else value  # what a multiselect holds
+
+
+def test_a_run_cut_short_inside_a_panel_leaves_no_column_open():
+    def cut() -> None:
+        raise InterruptedError
+
+    before = context_dg_stack.get()
+    with pytest.raises(InterruptedError):
+        parts.beside({"text": (1, cut), "formula": (1, cut)}, frozenset())
+    assert context_dg_stack.get() == before
