@@ -13,10 +13,11 @@ from builders import CONSTANT, SURPRISE, Pairing, PlainSurprise
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from titans_mini import ConstantGate, LearnedGate, SurpriseGate
+from titans_mini import ConstantGate, LearnedGate, MemoryConfig, NeuralMemory, SurpriseGate
 from titans_mini.memory.chunk import Fast, TitansRule, Tokens
 from titans_mini.memory.fast import kernel
 from titans_mini.memory.gates import NORMALISERS, initial_gate_state
+from titans_mini.memory.tree import named
 
 CUT = 4  # the tokens come in two parts, so that the state is carried over
 WIDTH, HIDDEN = 8, 16
@@ -75,10 +76,28 @@ def run(case: Case, given: dict[str, Tensor], backend: str) -> dict[str, Tensor]
     return found | {f"gate.{name}": tensor for name, tensor in fast.gate._asdict().items()}
 
 
+def run_memory(device: str) -> dict[str, Tensor]:
+    """Output and state of a whole memory: chunk by chunk, and without a gradient, when the kernel serves it."""
+    torch.manual_seed(0)
+    module = NeuralMemory(MemoryConfig.preset("recipe", dim=WIDTH, expansion=HIDDEN // WIDTH)).double().to(device)
+    x, launches, launch = torch.randn(2, 9, WIDTH, dtype=torch.float64).to(device), [], kernel.launch
+    kernel.launch = lambda *given, **options: (launches.append(given), launch(*given, **options))[1]
+    found = {}
+    for name, grad in (("plain", True), ("kernel", False)):
+        with torch.set_grad_enabled(grad):
+            first, state = module(x[:, :CUT])
+            second, state = module(x[:, CUT:], state)
+        found[f"{name}/out"] = torch.cat([first, second], dim=1).detach()
+        found |= {f"{name}/{key}": tensor.detach() for key, tensor in named(state).items()}
+    kernel.launch = launch
+    return found | {"launches": torch.tensor(len(launches))}
+
+
 if __name__ == "__main__":
     source, target, device = sys.argv[1:]
     tokens = {name: tensor.to(device) for name, tensor in load_file(source).items()}
     outcomes = {}
     for name, case in CASES.items():
         outcomes |= {f"{name}/{key}": tensor for key, tensor in run(case, tokens, "triton").items()}
+    outcomes |= {f"memory/{key}": tensor for key, tensor in run_memory(device).items()}
     save_file({name: tensor.cpu().contiguous() for name, tensor in outcomes.items()}, target)

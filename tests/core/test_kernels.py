@@ -89,6 +89,20 @@ def test_the_kernel_is_the_token_loop(device, name, given, outcomes):
 
 
 @needs_triton
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_memory_token_by_token_runs_on_the_kernel(device, outcomes):
+    found = {key.removeprefix("memory/"): tensor for key, tensor in outcomes(device).items() if "memory/" in key}
+    assert int(found["launches"]) == 2  # one for each call
+    plain, kernel_made = (
+        {key.removeprefix(kind): tensor for key, tensor in found.items() if key.startswith(kind)}
+        for kind in ("plain/", "kernel/")
+    )
+    assert plain.keys() == kernel_made.keys()
+    for name, wanted in plain.items():
+        torch.testing.assert_close(kernel_made[name], wanted, rtol=1e-10, atol=1e-10)
+
+
+@needs_triton
 def test_the_comparison_would_see_a_wrong_rule(given, outcomes):
     found = {key.removeprefix("excess/"): tensor for key, tensor in outcomes("cpu").items() if "excess/" in key}
     assert distance(found, oracle("excess", given, clip=0.6)) > 1e-4

@@ -124,9 +124,15 @@ class NeuralMemory(nn.Module):
         held = state.pending.keys.shape[1]
         fast, steps, rest = Fast(state.weights, state.momentum, state.gate), [], None
         with torch.autocast(x.device.type, enabled=False):  # the memory keeps its own dtype
-            for piece in _pieces(state.pending, tokens, self.config.chunk):
-                full = piece.keys.shape[1] == self.config.chunk
-                reads, after, record = self.rule.step(fast, piece, ends=full)
+            pieces, step = _pieces(state.pending, tokens, self.config.chunk), self.rule.step
+            if self.config.chunk == 1 and not torch.is_grad_enabled():
+                from .fast.kernel import launch, serves  # the same numbers, all tokens at once, on CUDA
+
+                if serves(fast, tokens, self.rule):
+                    pieces, step = [tokens], functools.partial(launch, rule=self.rule)
+            for piece in pieces:
+                full = piece.keys.shape[1] >= self.config.chunk
+                reads, after, record = step(fast, piece, ends=full)
                 fast, rest = (after, None) if full else (fast, piece)
                 if traced:
                     record = record._replace(silence=piece.values.square().sum(-1))

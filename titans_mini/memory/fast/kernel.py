@@ -19,10 +19,11 @@ from torch import Tensor
 
 from ...errors import ConfigError, check_choice
 from ...messages import Message
-from ..chunk import TitansRule, run_chunks
+from ..chunk import Rule, TitansRule, run_chunks
 from ..gates import ConstantGate, Gates, GateState, LearnedGate, SurpriseGate
 from ..mlp import ACTIVATIONS, squared_error
 from ..state import Fast, Record, Tokens
+from ..transforms import in_transform
 from ..tree import tensors
 
 STATE_ON_CHIP = 131_072  # bytes of weights and momentum that one program holds in registers
@@ -46,8 +47,8 @@ def _state_fits(fast: Fast, rule: TitansRule) -> bool:
 
 # What the kernel needs, each with its test. The first one that fails is the reason for the eager loop.
 LIMITS: dict[str, Callable[[Fast, Tokens, TitansRule], bool]] = {
-    "triton is installed": lambda fast, tokens, rule: importlib.util.find_spec("triton") is not None,
     "tensors lie on a CUDA device": lambda fast, tokens, rule: tokens.keys.is_cuda or _interpreted(),
+    "triton is installed": lambda fast, tokens, rule: importlib.util.find_spec("triton") is not None,
     "float32 or float64": lambda fast, tokens, rule: tokens.keys.dtype in (torch.float32, torch.float64),
     "depth 2": lambda fast, tokens, rule: len(fast.weights) == 2,
     "activation silu": lambda fast, tokens, rule: rule.activation is ACTIVATIONS["silu"],
@@ -65,6 +66,11 @@ LIMITS: dict[str, Callable[[Fast, Tokens, TitansRule], bool]] = {
 def obstacle(fast: Fast, tokens: Tokens, rule: TitansRule) -> str | None:
     """The first of LIMITS that this run does not keep, or None: the kernel can run it."""
     return next((name for name, holds in LIMITS.items() if not holds(fast, tokens, rule)), None)
+
+
+def serves(fast: Fast, tokens: Tokens, rule: Rule) -> bool:
+    """Whether the kernel can take the steps of a memory of chunk 1, of which no gradient is wanted."""
+    return isinstance(rule, TitansRule) and not in_transform() and obstacle(fast, tokens, rule) is None
 
 
 def token_loop(fast: Fast, tokens: Tokens, rule: TitansRule) -> Outcome:
@@ -103,8 +109,8 @@ def run(fast: Fast, tokens: Tokens, rule: TitansRule, *, backend: str = "auto") 
     return BACKENDS[backend](fast, tokens, rule)
 
 
-def launch(fast: Fast, tokens: Tokens, rule: TitansRule) -> Outcome:
-    """The kernel's run. The caller has checked its limits."""
+def launch(fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True) -> Outcome:
+    """The kernel's run, as a step over all tokens; each ends its chunk. The caller has checked the limits."""
     from .recurrence import NORMALISERS, TRACE, recurrence  # triton is optional, and reads TRITON_INTERPRET here
 
     n, t, d = tokens.keys.shape
