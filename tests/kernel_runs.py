@@ -6,6 +6,7 @@ A process of its own, since Triton reads TRITON_INTERPRET once, when it is first
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -14,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from titans_mini import ConstantGate, LearnedGate, MemoryConfig, NeuralMemory, SurpriseGate
-from titans_mini.memory.chunk import Fast, TitansRule, Tokens
+from titans_mini.memory.chunk import Fast, TitansRule, Tokens, run_chunks
 from titans_mini.memory.fast import kernel
 from titans_mini.memory.gates import NORMALISERS, initial_gate_state
 from titans_mini.memory.tree import named
@@ -60,20 +61,31 @@ def memory(given: dict[str, Tensor]) -> tuple[Fast, Tokens]:
     return fast, Tokens(*(given[name] for name in ("keys", "values", "queries", "features")))
 
 
-def run(case: Case, given: dict[str, Tensor], backend: str) -> dict[str, Tensor]:
+def run(case: Case, given: dict[str, Tensor], step: Callable) -> dict[str, Tensor]:
     """Reads, record and final memory of one case, in two calls."""
     fast, tokens = memory(given)
     rule, parts = TitansRule(case.pairing.gate.to(tokens.keys.device), clip=case.clip, norms=True), []
     for part in (slice(None, CUT), slice(CUT, None)):
         piece = Tokens(*(field if field is None else field[:, part].contiguous() for field in tokens))
         with torch.no_grad():
-            reads, fast, record = kernel.run(fast, piece, rule, backend=backend)
+            reads, fast, record = step(fast, piece, rule)
         parts.append((reads, record.raw, record.loss, record.norm, record.gates.theta, record.gates.alpha))
     names = ("reads", "raw", "loss", "norm", "theta", "alpha")
     found = {name: torch.cat(series, dim=1) for name, series in zip(names, zip(*parts, strict=True), strict=True)}
     found |= {f"weights.{i}": tensor for i, tensor in enumerate(fast.weights)}
     found |= {f"momentum.{i}": tensor for i, tensor in enumerate(fast.momentum)}
     return found | {f"gate.{name}": tensor for name, tensor in fast.gate._asdict().items()}
+
+
+def loop(fast: Fast, tokens: Tokens, rule: TitansRule):
+    """Chunks of one token."""
+    return run_chunks(fast, tokens, rule, 1)
+
+
+def on_the_kernel(fast: Fast, tokens: Tokens, rule: TitansRule):
+    """The kernel, which must serve."""
+    assert kernel.serves(fast, tokens, rule)
+    return kernel.launch(fast, tokens, rule)
 
 
 def run_memory(device: str) -> dict[str, Tensor]:
@@ -98,6 +110,13 @@ if __name__ == "__main__":
     tokens = {name: tensor.to(device) for name, tensor in load_file(source).items()}
     outcomes = {}
     for name, case in CASES.items():
-        outcomes |= {f"{name}/{key}": tensor for key, tensor in run(case, tokens, "triton").items()}
+        outcomes |= {f"{name}/{key}": tensor for key, tensor in run(case, tokens, on_the_kernel).items()}
+    fast, given = memory(tokens)
+    before = [weight.clone() for weight in fast.weights]
+    rule = TitansRule(CASES["excess"].pairing.gate)
+    with torch.no_grad():
+        reads, after, record = on_the_kernel(fast, given._replace(queries=None), rule)
+    assert reads is None and record.norm is None and record.raw.shape == given.keys.shape[:2]
+    assert all(map(torch.equal, before, fast.weights)) and not torch.equal(after.weights[0], fast.weights[0])
     outcomes |= {f"memory/{key}": tensor for key, tensor in run_memory(device).items()}
     save_file({name: tensor.cpu().contiguous() for name, tensor in outcomes.items()}, target)

@@ -12,10 +12,11 @@ import torch
 from kernel_runs import CASES, HIDDEN, WIDTH
 from safetensors.torch import load_file, save_file
 
-from titans_mini import ConfigError, MemoryConfig
-from titans_mini.memory.chunk import TitansRule, chunk_step
+from titans_mini import MemoryConfig
+from titans_mini.memory.chunk import TitansRule
 from titans_mini.memory.fast import kernel
 from titans_mini.memory.mlp import ACTIVATIONS, initial_weights
+from titans_mini.quantize import RoundedRule
 from titans_mini.reference import token_loop
 
 ROWS, TOKENS = 2, 9
@@ -84,7 +85,7 @@ def distance(found, wanted):
 def test_the_kernel_is_the_token_loop(device, name, given, outcomes):
     found = {key.removeprefix(f"{name}/"): tensor for key, tensor in outcomes(device).items() if f"{name}/" in key}
     assert distance(found, oracle(name, given)) < 1e-10
-    eager = kernel_runs.run(CASES[name], given, "eager")  # also the gates, and the gate's running statistics
+    eager = kernel_runs.run(CASES[name], given, kernel_runs.loop)  # also the gates, and the gate's running statistics
     assert found.keys() == eager.keys() and distance(found, eager) < 1e-10
 
 
@@ -135,14 +136,7 @@ def test_it_compiles_for_a_gpu_that_is_not_here(tmp_path):
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_eager_loop_is_the_token_loop(name, given):
-    assert distance(kernel_runs.run(CASES[name], given, "auto"), oracle(name, given)) < 1e-10
-
-
-def test_without_queries_nothing_is_read(given):
-    fast, tokens = kernel_runs.memory(given)
-    reads, after, record = kernel.run(fast, tokens._replace(queries=None), TitansRule(CASES["excess"].pairing.gate))
-    assert reads is None and record.norm is None and record.raw.shape == (ROWS, TOKENS)
-    assert not torch.equal(after.weights[0], fast.weights[0])
+    assert distance(kernel_runs.run(CASES[name], given, kernel_runs.loop), oracle(name, given)) < 1e-10
 
 
 BEYOND = {
@@ -171,34 +165,21 @@ def test_what_the_kernel_cannot_run_is_named(limit, given, monkeypatch):
     assert kernel.obstacle(*usual) is None
     unusual = BEYOND[limit](*usual)
     assert kernel.obstacle(*unusual) == limit
-    with pytest.raises(ConfigError, match=f"backend triton needs: {limit}"), torch.no_grad():
-        kernel.run(*unusual, backend="triton")
+    with torch.no_grad():
+        assert kernel.serves(*usual) and not kernel.serves(*unusual)
 
 
 def test_the_device_decides(given, monkeypatch):
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     usual = (*kernel_runs.memory(given), TitansRule(CASES["excess"].pairing.gate))
     assert kernel.obstacle(*usual) in ("triton is installed", "tensors lie on a CUDA device")
-    with pytest.raises(ConfigError, match="backend must be one of auto, triton, eager"):
-        kernel.run(*usual, backend="cuda")
 
 
-@pytest.mark.parametrize("backend", kernel.BACKENDS)
-def test_a_gradient_is_refused_in_one_line(backend, given):
+@needs_triton
+def test_a_gradient_or_another_rule_is_left_to_the_loop(given, monkeypatch):
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
     fast, tokens = kernel_runs.memory(given)
     rule = TitansRule(CASES["excess"].pairing.gate)
-    wanted = tokens._replace(keys=tokens.keys.clone().requires_grad_())
-    with pytest.raises(ConfigError, match="no gradient"):
-        kernel.run(fast, wanted, rule, backend=backend)
-    learned = TitansRule(CASES["learned"].pairing.gate)
-    with pytest.raises(ConfigError, match="no gradient"):
-        kernel.run(fast, tokens, learned, backend=backend)
-
-
-def test_the_caller_keeps_its_memory(given):
-    fast, tokens = kernel_runs.memory(given)
-    rule = TitansRule(CASES["excess"].pairing.gate)
-    before = [weight.clone() for weight in fast.weights]
-    first, again = (kernel.run(fast, tokens, rule) for _ in range(2))
-    assert all(map(torch.equal, before, fast.weights)) and torch.equal(first[0], again[0])
-    assert torch.equal(first[0][:, :1], chunk_step(fast, tokens.split(1)[0], rule)[0])
+    assert not kernel.serves(fast, tokens, rule)  # a gradient may be wanted
+    with torch.no_grad():
+        assert kernel.serves(fast, tokens, rule) and not kernel.serves(fast, tokens, RoundedRule(rule, torch.round, 1))

@@ -125,7 +125,7 @@ class NeuralMemory(nn.Module):
         fast, steps, rest = Fast(state.weights, state.momentum, state.gate), [], None
         with torch.autocast(x.device.type, enabled=False):  # the memory keeps its own dtype
             pieces, step = _pieces(state.pending, tokens, self.config.chunk), self.rule.step
-            if self.config.chunk == 1 and not torch.is_grad_enabled():
+            if self.config.chunk == 1:
                 from .fast.kernel import launch, serves  # the same numbers, all tokens at once, on CUDA
 
                 if serves(fast, tokens, self.rule):

@@ -1,10 +1,10 @@
-"""The recurrence token by token, forward only: one Triton kernel where the device allows it, else the eager loop.
+"""The recurrence token by token, forward only, as one Triton kernel: on CUDA, for a memory of chunk 1.
 
-    reads, fast, record = kernel.run(fast, tokens, rule)
+    reads, fast, record = launch(fast, tokens, rule)
 
-gives what `chunk_step` gives for pieces of one token (chunk 1, paper eq. 13-14 exactly). A step of the eager loop is
-dozens of small operations; the kernel is one launch for a whole stretch, with the memory kept on the chip. LIMITS says
-what it needs. Near STATE_ON_CHIP some registers spill to the cache: correct, but slower.
+gives what `run_chunks` gives for chunk 1 (paper eq. 13-14 exactly), to rounding. There a step is dozens of small
+operations; the kernel is one launch for a whole stretch, with the memory kept on the chip. LIMITS says what it needs.
+Near STATE_ON_CHIP some registers spill to the cache: correct, but slower.
 """
 
 from __future__ import annotations
@@ -17,18 +17,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ...errors import ConfigError, check_choice
-from ...messages import Message
-from ..chunk import Rule, TitansRule, run_chunks
+from ..chunk import Rule, TitansRule
 from ..gates import ConstantGate, Gates, GateState, LearnedGate, SurpriseGate
 from ..mlp import ACTIVATIONS, squared_error
 from ..state import Fast, Record, Tokens
 from ..transforms import in_transform
-from ..tree import tensors
 
 STATE_ON_CHIP = 131_072  # bytes of weights and momentum that one program holds in registers
 PER_WARP = 4096  # bytes of one matrix in a warp: 32 registers of each thread
-Outcome = tuple[Tensor | None, Fast, Record]  # reads (n, t, d) or None, the memory after the last write, record (n, t)
 
 
 def _interpreted() -> bool:
@@ -45,7 +41,7 @@ def _state_fits(fast: Fast, rule: TitansRule) -> bool:
     return sum(weight[0].nbytes for weight in fast.weights) * (1 + has_momentum) <= STATE_ON_CHIP
 
 
-# What the kernel needs, each with its test. The first one that fails is the reason for the eager loop.
+# What the kernel needs, each with its test.
 LIMITS: dict[str, Callable[[Fast, Tokens, TitansRule], bool]] = {
     "tensors lie on a CUDA device": lambda fast, tokens, rule: tokens.keys.is_cuda or _interpreted(),
     "triton is installed": lambda fast, tokens, rule: importlib.util.find_spec("triton") is not None,
@@ -69,48 +65,17 @@ def obstacle(fast: Fast, tokens: Tokens, rule: TitansRule) -> str | None:
 
 
 def serves(fast: Fast, tokens: Tokens, rule: Rule) -> bool:
-    """Whether the kernel can take the steps of a memory of chunk 1, of which no gradient is wanted."""
-    return isinstance(rule, TitansRule) and not in_transform() and obstacle(fast, tokens, rule) is None
+    """Whether `launch` can take the steps of a memory of chunk 1: the rule is Titans', and no gradient is wanted."""
+    if torch.is_grad_enabled() or in_transform() or not isinstance(rule, TitansRule):
+        return False
+    return obstacle(fast, tokens, rule) is None
 
 
-def token_loop(fast: Fast, tokens: Tokens, rule: TitansRule) -> Outcome:
-    """The eager loop: `chunk_step` on one token after the other, for every memory, gate and device."""
-    return run_chunks(fast, tokens, rule, 1)
+def launch(fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
+    """All tokens (n, t, d) in one step: (reads (n, t, d) or None, the memory after them, their record (n, t)).
 
-
-def _triton(fast: Fast, tokens: Tokens, rule: TitansRule) -> Outcome:
-    missing = obstacle(fast, tokens, rule)
-    if missing is not None:
-        raise ConfigError("backend triton needs: {limit}", limit=Message(missing))
-    return launch(fast, tokens, rule)
-
-
-def _auto(fast: Fast, tokens: Tokens, rule: TitansRule) -> Outcome:
-    chosen = launch if obstacle(fast, tokens, rule) is None else token_loop
-    return chosen(fast, tokens, rule)
-
-
-BACKENDS: dict[str, Callable[[Fast, Tokens, TitansRule], Outcome]] = {
-    "auto": _auto,  # the kernel where it can run, else the loop
-    "triton": _triton,  # the kernel, or a ConfigError that names the limit
-    "eager": token_loop,
-}
-
-
-def run(fast: Fast, tokens: Tokens, rule: TitansRule, *, backend: str = "auto") -> Outcome:
-    """Writes tokens (n, t, d) one by one and reads after each write; returns (reads, memory, record (n, t)).
-
-    Forward only, whatever the backend: raises ConfigError where a gradient is wanted. The chunk form has one.
+    Each token ends its chunk. The caller has checked that the kernel `serves`.
     """
-    check_choice("backend", backend, BACKENDS)
-    given = [*tensors(fast), *tensors(tokens), *rule.gate.parameters()]
-    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given):
-        raise ConfigError("kernel.run has no gradient: call it under torch.no_grad, or train with NeuralMemory")
-    return BACKENDS[backend](fast, tokens, rule)
-
-
-def launch(fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True) -> Outcome:
-    """The kernel's run, as a step over all tokens; each ends its chunk. The caller has checked the limits."""
     from .recurrence import NORMALISERS, TRACE, recurrence  # triton is optional, and reads TRITON_INTERPRET here
 
     n, t, d = tokens.keys.shape
