@@ -11,8 +11,7 @@ from torch.nn import functional
 from ..config import TitansConfig
 from ..errors import ConfigError, check_choice
 from ..memory.checks import Leaf, check_device, check_state, usable
-from ..memory.state import Record
-from .variants import VARIANTS, LayerState, WindowOnly
+from .variants import VARIANTS, LayerState, Mixed, Records, WindowOnly
 
 MODES = ("on", "frozen", "off")
 
@@ -47,9 +46,7 @@ class Layer(nn.Module):
         self.feedforward = Feedforward(config.dim)
         self.norms = nn.ModuleList(nn.RMSNorm(config.dim, eps=1e-6) for _ in range(2))
 
-    def forward(
-        self, x: Tensor, state: LayerState, mode: str, trace: list[Record] | None = None
-    ) -> tuple[Tensor, LayerState]:
+    def forward(self, x: Tensor, state: LayerState, mode: str, trace: Records = None) -> Mixed:
         """x (b, t, dim) -> the same shape."""
         mixed, state = self.mixer(self.norms[0](x), state, mode, trace)
         x = x + mixed
@@ -77,12 +74,7 @@ class TitansLM(nn.Module):
         return ModelState(layers, torch.zeros((), dtype=torch.int64, device=self.head.weight.device))
 
     def forward(
-        self,
-        ids: Tensor,
-        state: ModelState | None = None,
-        *,
-        memory: str = "on",
-        trace: list[Record] | None = None,
+        self, ids: Tensor, state: ModelState | None = None, *, memory: str = "on", trace: Records = None
     ) -> tuple[Tensor, ModelState]:
         """See the class. Raises ConfigError for ids of a wrong shape or outside the vocabulary."""
         check_choice("memory", memory, MODES)

@@ -36,8 +36,12 @@ class SegmentState(NamedTuple):
     values: Tensor
 
 
+Records = list[Record] | None  # a list receives what the memory's writes did, as in NeuralMemory
+Mixed = tuple[Tensor, LayerState]
+
+
 def use_memory(
-    memory: NeuralMemory, x: Tensor, state: MemoryState, mode: str, trace: list[Record] | None = None
+    memory: NeuralMemory, x: Tensor, state: MemoryState, mode: str, trace: Records = None
 ) -> tuple[Tensor | None, MemoryState]:
     """One call of the memory in a mode: (output (b, t, dim), or None if it is off, the state after it)."""
     if mode == "off":
@@ -56,16 +60,14 @@ class LMM(nn.Module):
     def initial_state(self, batch: int, mode: str = "on") -> LayerState:
         """A memory that has read the persistent tokens."""
         state = self.memory.initial_state(batch)
-        mode = "frozen" if mode == "off" else mode  # so that a memory that is switched on later has read them
+        mode = "frozen" if mode == "off" else mode  # a memory that is off now may be switched on later
         return LayerState(use_memory(self.memory, self.persistent.expand(batch, -1, -1), state, mode)[1], None)
 
     def wanted_state(self, batch: int) -> LayerState:
         """What a state for `batch` rows must be like, for `check_state`; so in every variant."""
         return LayerState(self.memory.wanted_state(batch), None)
 
-    def forward(
-        self, x: Tensor, state: LayerState, mode: str = "on", trace: list[Record] | None = None
-    ) -> tuple[Tensor, LayerState]:
+    def forward(self, x: Tensor, state: LayerState, mode: str = "on", trace: Records = None) -> Mixed:
         """x (b, t, dim) -> the same shape; so in every variant."""
         out, memory = use_memory(self.memory, x, state.memory, mode, trace)
         return torch.zeros_like(x) if out is None else out, LayerState(memory, None)
@@ -86,9 +88,7 @@ class WindowOnly(nn.Module):
         """As LMM's."""
         return LayerState(None, self.attention.wanted_state(batch))
 
-    def forward(
-        self, x: Tensor, state: LayerState, mode: str = "on", trace: list[Record] | None = None
-    ) -> tuple[Tensor, LayerState]:
+    def forward(self, x: Tensor, state: LayerState, mode: str = "on", trace: Records = None) -> Mixed:
         """As LMM's."""
         out, window = self.attention(x, state.window)
         return out, LayerState(None, window)
@@ -114,9 +114,7 @@ class MAL(nn.Module):
         """As LMM's."""
         return LayerState(self.memory.wanted_state(batch), self.attention.wanted_state(batch))
 
-    def forward(
-        self, x: Tensor, state: LayerState, mode: str = "on", trace: list[Record] | None = None
-    ) -> tuple[Tensor, LayerState]:
+    def forward(self, x: Tensor, state: LayerState, mode: str = "on", trace: Records = None) -> Mixed:
         """As LMM's."""
         recalled, memory = use_memory(self.memory, x, state.memory, mode, trace)
         out, window = self.attention(x if recalled is None else x + recalled, state.window)
@@ -154,9 +152,7 @@ class MAG(nn.Module):
         """As LMM's."""
         return LayerState(self.memory.wanted_state(batch), self.attention.wanted_state(batch))
 
-    def forward(
-        self, x: Tensor, state: LayerState, mode: str = "on", trace: list[Record] | None = None
-    ) -> tuple[Tensor, LayerState]:
+    def forward(self, x: Tensor, state: LayerState, mode: str = "on", trace: Records = None) -> Mixed:
         """As LMM's."""
         recalled, memory = use_memory(self.memory, x, state.memory, mode, trace)
         seen, window = self.attention(x, state.window)
@@ -200,9 +196,7 @@ class MAC(nn.Module):
         nothing = self.persistent.keys.new_zeros(batch, self.heads, 0, self.persistent.keys.shape[-1])
         return SegmentState(nothing, nothing, nothing, nothing)
 
-    def forward(
-        self, x: Tensor, state: LayerState, mode: str = "on", trace: list[Record] | None = None
-    ) -> tuple[Tensor, LayerState]:
+    def forward(self, x: Tensor, state: LayerState, mode: str = "on", trace: Records = None) -> Mixed:
         """As LMM's, one segment after the other."""
         begun = state.window.keys.shape[2]
         first = self.segment - begun
@@ -216,7 +210,7 @@ class MAC(nn.Module):
                 outputs.append(out)
         return torch.cat(outputs, dim=1), state
 
-    def _piece(self, x: Tensor, state: LayerState, mode: str, trace: list[Record] | None) -> tuple[Tensor, LayerState]:
+    def _piece(self, x: Tensor, state: LayerState, mode: str, trace: Records) -> Mixed:
         """Tokens of one segment, which may have begun before."""
         seen, window = self._attend(x, state, mode)
         seen = x + seen
