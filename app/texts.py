@@ -52,8 +52,6 @@ def told(text: object) -> str:
 
     Any other text stays as it is: it may be a word that a visitor typed.
     """
-    if isinstance(text, Exception) and text.args:
-        text = text.args[0]
     return languages.tell(text, language())
 
 

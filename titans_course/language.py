@@ -58,7 +58,7 @@ def say(context: str, key: str, language: str = DEFAULT, /, **fields: object) ->
 
 def tell(message: object, language: str = DEFAULT) -> str:
     """A message of the package, or that of an error, in that language; anything without a translation stays."""
-    if isinstance(message, Exception) and message.args:
+    if isinstance(message, Exception) and message.args and isinstance(message.args[0], Message):
         message = message.args[0]
     if language == DEFAULT or not isinstance(message, Message):
         return str(message)

@@ -65,6 +65,7 @@ def test_an_error_of_the_package_is_told_in_the_session_s_language(chinese):
         check_number("tau", 7, 0, 1)
     assert told(error.value) == "tau 须为 0 到 1 之间的数，而不是 7"
     assert told(error.value.message) == told(error.value)
+    assert told(FileNotFoundError(2, "No such file")) == "[Errno 2] No such file"  # which the package did not write
 
 
 def test_a_visitor_s_own_word_is_never_translated(chinese):
