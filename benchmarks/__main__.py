@@ -11,10 +11,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from titans_course.cli.bench import KINDS, add_bench_flags
 from titans_mini.errors import ConfigError
 from titans_mini.files import parse, read_bytes, write_whole, writing_to
 
-from .cases import KINDS
 from .contestants import present
 from .machine import describe
 from .report import markdown, to_json
@@ -114,10 +114,7 @@ def write(out: Path | None, results: list[dict], rounds: int, *, missing: int, q
 def main(arguments: list[str] | None = None) -> int:
     """Runs the cases that were asked for, prints the page, and writes results.json and BENCHMARKS.md."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small sizes, to check that the runner works")
-    parser.add_argument("--out", type=Path, help="folder for the results; default: the project, and none with --quick")
-    parser.add_argument("--only", nargs="+", choices=KINDS, metavar="KIND", help="measure only these kinds, again")
-    parser.add_argument("--missing", action="store_true", help="measure only what a stopped run did not reach")
+    add_bench_flags(parser)
     options = parser.parse_args(arguments)
     name = "quick" if options.quick else "full"
     size = SIZES[name]

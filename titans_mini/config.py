@@ -29,17 +29,18 @@ class MemoryConfig:
     Differs: `clip` bounds each token's gradient norm, which the paper does not do; `None` switches it off.
     """
 
-    dim: int = whole(64, 1, 8192)  # features of the input and of the output
+    dim: int = whole(64, 1, 8192)  # features of keys and values
     heads: int = whole(1, 1, 64)  # independent memories, each over dim / heads features
     depth: int = whole(2, 1, 4)  # weight matrices of one memory
     expansion: int = whole(4, 1, 16)  # hidden width over head width
     chunk: int = whole(16, 1, 1024)  # tokens whose gradients are taken at the same start weights
     activation: str = choice("silu", ACTIVATION_NAMES)  # between two matrices
     clip: float | None = 1.0  # largest norm of one token's gradient; None: unbounded
-    scale: str = choice("unit", SCALE_NAMES)  # norm of keys (and of a stream's values): unit is 1, rms is sqrt(dim)
+    # The width is that of one head, dim / heads.
+    scale: str = choice("unit", SCALE_NAMES)  # norm of keys, queries, stream values: unit is 1, rms is sqrt(width)
     conv: int = whole(4, 1, 64)  # taps of the causal depthwise convolution after q, k, v
-    gate: str = choice("learned", GATE_NAMES)  # what decides theta, eta and alpha
-    decay: str = choice("zero", DECAY_NAMES)  # where forgetting moves the weights: zero, as published, or their start
+    gate: str = choice("learned", GATE_NAMES)  # how theta, eta and alpha are decided
+    decay: str = choice("zero", DECAY_NAMES)  # what forgetting moves the weights to: zero, as published, or their start
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -78,16 +79,16 @@ class TitansConfig:
     For `mac` the segment is the memory's chunk, so `window` and `chunk` are equal.
     """
 
-    variant: str = choice("mac", VARIANT_NAMES)  # the memory only, or as context, as gate, as layer
+    variant: str = choice("mac", VARIANT_NAMES)  # mac: memory as context, mag: as gate, mal: as layer, lmm: memory only
     vocab_size: int = whole(256, 2, 1_000_000)  # different tokens
-    dim: int = whole(64, 1, 8192)  # width: features of a token
-    layers: int = whole(2, 1, 64)  # layers, each with a memory unless memory_layers says otherwise
+    dim: int = whole(64, 1, 8192)  # features of a token
+    layers: int = whole(2, 1, 64)  # layers, each with a memory unless --memory-layers lists those that have one
     heads: int = whole(4, 1, 64)  # heads of attention
-    window: int = whole(16, 1, 4096)  # tokens that attention sees; for mac: of a segment
-    chunk: int = whole(16, 1, 1024)  # tokens of the memory's chunk
-    memory_depth: int = whole(2, 1, 4)  # matrices of a memory
+    window: int = whole(16, 1, 4096)  # tokens that attention sees; for mac, the length of a segment
+    chunk: int = whole(16, 1, 1024)  # tokens that the memory learns from at the same start weights
+    memory_depth: int = whole(2, 1, 4)  # weight matrices of a memory
     memory_heads: int = whole(1, 1, 64)  # memories side by side in a layer, each on its share of the features
-    gate: str = choice("learned", GATE_NAMES)  # the paper's gate, or surprise: the recipe's
+    gate: str = choice("learned", GATE_NAMES)  # learned: the paper's; surprise: the recipe's
     persistent: int = whole(4, 1, 1024)  # learned tokens that every token sees
     memory_layers: tuple[int, ...] | None = None  # layers with a memory, counted from 0; None: all
 
@@ -125,21 +126,21 @@ def _check_divides(settings: MemoryConfig | TitansConfig, name: str) -> None:
 
 @dataclass(frozen=True)
 class SimulationConfig:
-    """One run of a stream through a memory. Defaults are the recipe article's (2.2 and 3).
+    """One run of a stream through a memory. Defaults are the recipe article's (sections 2.2 and 3).
 
     With `gate="constant"` the paper's rule runs with its gates held fixed: theta_t = eta, eta_t = beta,
     alpha_t = lam. The memory's shape and its `scale` sit in `memory`.
     """
 
-    scenario: str = choice("text", SCENARIO_NAMES)  # what is read
+    scenario: str = choice("text", SCENARIO_NAMES)  # the stream to read
     tokens: int = whole(2000, 1, 10_000_000)  # bytes to read
     tau: float = number(0.3, 0.0, 1.0)  # surprise threshold of the write gate
-    beta: float = number(0.7, 0.0, 1.0)  # momentum of surprise
-    lam: float = number(1e-4, 0.0, 1.0)  # decay per silent token (lambda)
-    eta: float = number(1e-3, 0.0, 10.0)  # step size
+    beta: float = number(0.7, 0.0, 1.0)  # smoothing of surprise
+    lam: float = number(1e-4, 0.0, 1.0)  # decay per token that is not written, lambda
+    eta: float = number(1e-3, 0.0, 10.0)  # step size of a write
     softness: float = number(0.05, 1e-4, 10.0)  # width of the write gate's threshold
-    normaliser: str = choice("excess", NORMALISER_NAMES)  # what brings surprise into 0..1
-    gate: str = choice("surprise", SIMULATION_GATE_NAMES)  # the recipe's gate, or gates held fixed
+    normaliser: str = choice("excess", NORMALISER_NAMES)  # how surprise is scaled to the range 0 to 1
+    gate: str = choice("surprise", SIMULATION_GATE_NAMES)  # surprise: the recipe's gate; constant: gates held fixed
     seed: int = whole(0, *SEED)  # seed of start weights, keys and values
     memory: MemoryConfig = field(default_factory=lambda: MemoryConfig.preset("recipe"))
 

@@ -41,12 +41,12 @@ class StreamConfig:
     """What is read. `noise` is the share of bytes replaced by random ones, so that a text read again is never the
     same; `file` takes the place of the bundled text."""
 
-    checkpoint: str = "recall-lmm"  # a path, or the name of a bundled checkpoint (see titans-mini eval --help)
-    task: str | None = None  # whose fact is planted: recall or needle; without it: the one that fits the checkpoint
+    checkpoint: str = "recall-lmm"  # a path, or the name of a bundled checkpoint, listed by titans-mini eval --help
+    task: str | None = None  # task that plants the fact: recall or needle (default: the one that fits the checkpoint)
     tokens: int = whole(2_000_000, 1, 10**12)  # tokens to read
     piece: int = whole(4096, 16, 1_000_000)  # tokens read at once
     noise: float = number(0.02, 0.0, 1.0)  # share of random bytes in a text
-    file: str | None = None  # read this file's bytes, over and over, instead of the bundled text: up to 1 TB
+    file: str | None = None  # read this file's bytes, up to 1 TB, over and over instead of the bundled text
     seed: int = whole(0, *SEED)  # seed of the fact and of the stream
 
     def __post_init__(self) -> None:

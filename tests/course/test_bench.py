@@ -181,6 +181,10 @@ def test_a_full_run_has_every_case():
     assert full[-1]["tokens"] == 2_000_000
 
 
+def test_the_command_knows_every_kind():
+    assert tuple(cases.KINDS) == command.KINDS
+
+
 @pytest.mark.parametrize("more", [[], ["--missing"], ["--only", "decode", "settings"]])
 def test_the_command_starts_the_runner(more, monkeypatch, tmp_path):
     started = []

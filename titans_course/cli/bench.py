@@ -11,14 +11,21 @@ from titans_mini.cli.flags import add_command
 
 from .serving import ROOT, find
 
+KINDS = ("speed", "memory", "profile", "decode", "settings", "stream")
+
 
 def add_bench(commands) -> None:
     """Adds `titans-mini bench`, which is `python -m benchmarks` from anywhere."""
     text = "measure speed and memory against a peer, and write BENCHMARKS.md"
-    command = add_command(commands, "bench", _bench, text)
-    command.add_argument("--quick", action="store_true", help="small sizes: a check that it works, no figures to keep")
-    command.add_argument("--out", help="folder of the results; default: the project's, none for --quick")
-    command.add_argument("--only", nargs="+", metavar="KIND", help="measure only these kinds of cases, again")
+    add_bench_flags(add_command(commands, "bench", _bench, text))
+
+
+def add_bench_flags(command: argparse.ArgumentParser) -> None:
+    """The flags of `titans-mini bench` and of `python -m benchmarks`."""
+    command.add_argument("--quick", action="store_true", help="small sizes, to check that the runner works")
+    command.add_argument("--out", type=Path, help="folder for the results; default: the project, and none with --quick")
+    only = "measure only these kinds, again: " + ", ".join(KINDS)
+    command.add_argument("--only", nargs="+", choices=KINDS, metavar="KIND", help=only)
     command.add_argument("--missing", action="store_true", help="measure only what a stopped run did not reach")
 
 
@@ -26,7 +33,7 @@ def _bench(options: argparse.Namespace) -> int:
     find("benchmarks")
     command = [sys.executable, "-m", "benchmarks"]
     command += ["--quick"] if options.quick else []
-    command += ["--out", str(Path(options.out).resolve())] if options.out else []
+    command += ["--out", str(options.out.resolve())] if options.out else []
     command += ["--missing"] if options.missing else []
     command += ["--only", *options.only] if options.only else []
     return subprocess.call(command, cwd=ROOT)

@@ -20,11 +20,12 @@ def add_claims(commands) -> None:
     """Adds `titans-mini claims`."""
     text = "measure what the recipe article claims, row by row; the full size writes CLAIMS.md and its figures"
     command = add_command(commands, "claims", _claims, text)
-    command.add_argument("--size", default="small", help="small (half a minute) or full (an hour)")
+    command.add_argument("--size", default="small", help="small (half a minute) or full (an hour); default small")
     command.add_argument("--only", nargs="+", default=[], metavar="KEY", help="only these rows (see --list)")
-    command.add_argument("--runs", help="folder of training runs text-VARIANT-SEED, for the row on the variants' order")
+    runs = "folder of training runs text-VARIANT-SEED; needed only by the claim about the order of the variants"
+    command.add_argument("--runs", help=runs)
     command.add_argument(
-        "--out", help="folder of results.json and CLAIMS.md; default: the project's for full, none for small"
+        "--out", help="folder for results.json and CLAIMS.md; default: the project for full; small writes nothing"
     )
     command.add_argument("--again", action="store_true", help="measure again what the folder holds at this size")
     command.add_argument("--json", action="store_true", help="print one JSON object")

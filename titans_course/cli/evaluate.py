@@ -27,7 +27,8 @@ def add_eval(commands) -> None:
     command = add_command(commands, "eval", _eval, text)
     command.add_argument("--checkpoint", required=True, help="a path, or one of " + ", ".join(bundled_names()))
     command.add_argument("--task", help=", ".join(TASKS) + " (default: the one that the model was trained on)")
-    command.add_argument("--size", type=int, help="gap, or bytes of text (default 256; of a text file, all)")
+    size_help = "tokens between facts and questions, or bytes of text (default 256; of a text file, all)"
+    command.add_argument("--size", type=int, help=size_help)
     command.add_argument(
         "--rows", type=int, help="sequences, or questions of a file (default 64; each --measure has its own)"
     )
@@ -35,8 +36,12 @@ def add_eval(commands) -> None:
     seed_help = f"seed of the random choices (default {measure.SEED})"
     command.add_argument("--seed", type=int, default=measure.SEED, help=seed_help)
     command.add_argument("--measure", default=None, help=", ".join(MEASURES) + " (the last three read text)")
-    command.add_argument("--context", type=int, nargs="+", metavar="BYTES", help="lengths for --measure context")
-    command.add_argument("--passage", type=int, nargs="+", metavar="BYTES", help="lengths for --measure second-reading")
+    for flag, kind, lengths in (
+        ("--context", "context", measure.CONTEXTS),
+        ("--passage", "second-reading", measure.PASSAGES),
+    ):
+        lengths_help = f"lengths for --measure {kind} (default {' '.join(map(str, lengths))})"
+        command.add_argument(flag, type=int, nargs="+", metavar="BYTES", help=lengths_help)
     command.add_argument("--file", help="read this text, bAbI file or BABILong file instead of a task")
     command.add_argument("--format", help=", ".join(FORMATS) + " (default: recognised by the content of --file)")
 

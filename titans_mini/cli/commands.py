@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     add_train(commands)
     add_tune(commands)
     add_stream(commands)
-    add_command(commands, "miras", _miras, "print the design space: every choice of every knob")
+    add_command(commands, "miras", _miras, "print the design space: every choice for each of the four parts")
     for joined in sorted(entry_points(group="titans_mini.commands"), key=lambda one: one.name):  # of titans_course
         joined.load()(commands)
     return parser

@@ -25,11 +25,13 @@ SHOWN = ("mean", "spread", "behind", "writes_per_1k")
 
 def add_tune(commands) -> None:
     """Adds `titans-mini tune`."""
-    text = "search tau, beta, lambda, eta and depth: all on a short stream, the best few on a long one"
+    text = "search tau, beta, lambda, eta and depth: all settings on a short stream, the best few on a long one"
     command = add_command(commands, "tune", _tune, text)
     add_flags(command, TuneConfig())
     command.add_argument("--file", help="read this UTF-8 text file instead of the bundled text")
-    command.add_argument("--workers", type=int, default=1, help="processes; more than 1 needs joblib")
+    command.add_argument(
+        "--workers", type=int, default=1, help="processes; more than 1 needs joblib (1 to 1,024; default 1)"
+    )
     command.add_argument("--out", help="folder of rows and tables; run the same command again to continue")
     command.add_argument("--maps", action="store_true", help="also write maps.html to the folder (needs plotly)")
     command.add_argument("--json", action="store_true", help="print one JSON object")

@@ -44,18 +44,18 @@ class TrainConfig:
     memories that are older than its gradients.
     """
 
-    task: str = choice("recall", TASKS)  # what to learn; with --file: text
+    task: str = choice("recall", TASKS)  # task to learn; with --file, text
     file: str = ""  # train on this UTF-8 text instead of the bundled one; its last tenth is held out
     steps: int = whole(600, 1, 10_000_000)  # batches to learn from
-    rows: int = whole(32, 1, 10_000_000)  # sequences a step, in each process
-    size: int = 128  # largest gap, or length in bytes, that training reaches
+    rows: int = whole(32, 1, 10_000_000)  # sequences per step, in each process
+    size: int = 128  # most tokens from facts to questions (recall), bases (dna) or bytes; at most 10,000,000
     start_size: int = whole(64, 0, 10_000_000)  # largest size in the first half of the steps
     lr: float = number(3e-3, 1e-8, 1.0)  # peak learning rate of AdamW
-    easy: float = number(0.0, 0.0, 1.0)  # share of the steps, at the start, with eight facts placed first (recall)
-    gate_cost: float = number(0.0, 0.0, 100.0)  # penalty on theta + alpha (open gates) in the second half: its factor
+    easy: float = number(0.0, 0.0, 1.0)  # share of the steps, at the start, on easier recall with all eight facts first
+    gate_cost: float = number(0.0, 0.0, 100.0)  # weight of the penalty on open gates (theta + alpha) in the second half
     weight_decay: float = number(0.01, 0.0, 1.0)  # weight decay of AdamW
-    truncate: int = whole(0, 0, 10_000_000)  # tokens learnt at a time, an optimizer step each; 0: the whole sequence
-    memory: str = choice("on", ("on", "off"))  # off trains the same model without its memory, the control
+    truncate: int = whole(0, 0, 10_000_000)  # tokens per backward pass and optimizer step; 0: the whole sequence
+    memory: str = choice("on", ("on", "off"))  # off: train the same model without its memory, as a control
     save_every: int = whole(100, 1, 10_000_000)  # steps between two saved states
     seed: int = whole(0, *SEED)  # seed of weights and batches
 

@@ -36,16 +36,16 @@ BATCH = 2**26  # hidden activations of one batch of runs: 256 MB
 class TuneConfig:
     """A grid, two stream lengths and an objective. Defaults are the recipe article's ranges and lengths."""
 
-    objective: str = choice("loss", OBJECTIVES)  # what is scored
+    objective: str = choice("loss", OBJECTIVES)  # score: loss, lower is better; recall of facts, higher is better
     tokens: int = whole(10_000, FEWEST, MOST)  # tokens of the first stage, which runs every setting
-    final_tokens: int = 100_000  # tokens of the second stage; as many as tokens: the full grid in one stage
+    final_tokens: int = 100_000  # tokens of the second stage; if equal to --tokens, all settings run in one stage
     keep: int = whole(3, 1, LARGEST_GRID)  # settings that continue to the second stage
-    seeds: int = whole(3, 1, 100)  # runs of each setting
-    tau: tuple[float, ...] = (0.2, 0.3, 0.4)  # surprise thresholds, 0 to 1
-    beta: tuple[float, ...] = (0.5, 0.7, 0.9)  # momenta of surprise, 0 to 1
-    lam: tuple[float, ...] = (1e-5, 1e-4, 1e-3)  # decays per silent token (lambda), 0 to 1
-    eta: tuple[float, ...] = (1e-3,)  # step sizes, 0 to 10
-    depth: tuple[int, ...] = (1, 2)  # matrices of the memory, 1 to 4
+    seeds: int = whole(3, 1, 100)  # seeds per setting
+    tau: tuple[float, ...] = (0.2, 0.3, 0.4)  # values of tau (surprise threshold) to try, each 0 to 1
+    beta: tuple[float, ...] = (0.5, 0.7, 0.9)  # values of beta (smoothing) to try, each 0 to 1
+    lam: tuple[float, ...] = (1e-5, 1e-4, 1e-3)  # values of lambda (decay) to try, each 0 to 1
+    eta: tuple[float, ...] = (1e-3,)  # values of eta (step size) to try, each 0 to 10
+    depth: tuple[int, ...] = (1, 2)  # values of depth (weight matrices) to try, each 1 to 4
     width: int = whole(64, 1, 8192)  # features of keys and values
 
     def __post_init__(self) -> None:
