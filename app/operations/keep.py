@@ -41,7 +41,7 @@ def _sessions(desk: Desk, hidden: frozenset[str]) -> None:
     if not kept:
         st.caption(say("nothing_kept"))
     for name in kept:
-        with parts.row(f"memory_{name}"):
+        with parts.row(f"kept_{name}"):
             st.markdown(f"**{plain(name)}**")
             st.space("stretch")
             parts.button("resume", desk.attempt, desk.resume, name, key=f"resume_{name}")
