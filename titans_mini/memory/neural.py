@@ -21,7 +21,7 @@ from .chunk import Rule, TitansRule
 from .convolution import bind_neighbours, convolve
 from .gates import LearnedGate, SurpriseGate, initial_gate_state
 from .mlp import ACTIVATIONS, Weights, layer_shapes
-from .state import Fast, MemoryState, Pending, Record, Tokens
+from .state import Fast, MemoryState, Pending, Record, Tokens, chunks
 from .transforms import in_transform
 from .tree import join, map_tree
 
@@ -30,7 +30,7 @@ STRETCH = 0.1  # lets a trained gate close fully, so that nothing leaks over ten
 
 def titans_rule(config: MemoryConfig, gate: nn.Module | None = None) -> TitansRule:
     """The paper's rule for these settings, with their gate unless another one is given."""
-    from .fast.backward import BY_HAND  # the same numbers as the default form, with which training takes longer
+    from .fast.backward import BY_HAND  # same numbers as the plain form; training takes a fifth less time
 
     if gate is None:
         learned = config.gate == "learned"
@@ -105,7 +105,7 @@ class NeuralMemory(nn.Module):
             tokens = x[:, max(start, 0) : start + reach]
             last = start + reach >= x.shape[1]  # the backward pass needs its graph at once
             if torch.is_grad_enabled() and not last and not in_transform():
-                from .fast.recompute import recompute  # the same numbers; the graph is rebuilt when it is needed
+                from .fast.recompute import recompute  # same numbers; the graph is rebuilt when needed
 
                 out, state, record = recompute(run, self.parameters(), tokens, state)
             else:
@@ -124,9 +124,9 @@ class NeuralMemory(nn.Module):
         held = state.pending.keys.shape[1]
         fast, steps, rest = Fast(state.weights, state.momentum, state.gate), [], None
         with torch.autocast(x.device.type, enabled=False):  # the memory keeps its own dtype
-            pieces, step = _pieces(state.pending, tokens, self.config.chunk), self.rule.step
+            pieces, step = chunks(state.pending, tokens, self.config.chunk), self.rule.step
             if self.config.chunk == 1:
-                from .fast.kernel import launch, serves  # the same numbers, all tokens at once, on CUDA
+                from .fast.kernel import launch, serves  # same numbers; all tokens at once, on CUDA
 
                 if serves(fast, tokens, self.rule):
                     pieces, step = [tokens], functools.partial(launch, rule=self.rule)
@@ -230,15 +230,3 @@ class NeuralMemory(nn.Module):
             with torch.no_grad():
                 self._wanted = {key: wanted_state(self.initial_state(), batch, self.config.heads)}
         return self._wanted[key]
-
-
-def _pieces(pending: Pending, tokens: Tokens, chunk: int) -> list[Tokens]:
-    """The chunks of the pending tokens and the new ones. The pending ones were answered before, so they ask nothing."""
-    held = pending.keys.shape[1]
-    if held == 0:
-        return tokens.split(chunk)
-    pairs = zip(pending, (tokens.keys, tokens.values, tokens.features), strict=True)
-    keys, values, features = (torch.cat(pair, dim=1) for pair in pairs)
-    queries = torch.cat([torch.zeros_like(pending.keys), tokens.queries], dim=1)
-    first, *others = Tokens(keys, values, queries, features).split(chunk)
-    return [first._replace(queries=first.queries[:, held:]), *others]

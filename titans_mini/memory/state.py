@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from .gates import Gates, GateState
@@ -64,3 +65,15 @@ class MemoryState(NamedTuple):
     conv: Tensor  # (b, taps - 1, 3 dim): the last inputs of the causal convolution
     tokens_seen: Tensor  # (b,) int64, pending ones included
     chunk: Tensor | None = None  # (0, c) bool: empty, but its shape says the chunk; None: unknown
+
+
+def chunks(pending: Pending, tokens: Tokens, chunk: int) -> list[Tokens]:
+    """The chunks of the pending tokens and the new ones. The pending ones were answered before, so they ask nothing."""
+    held = pending.keys.shape[1]
+    if held == 0:
+        return tokens.split(chunk)
+    pairs = zip(pending, (tokens.keys, tokens.values, tokens.features), strict=True)
+    keys, values, features = (torch.cat(pair, dim=1) for pair in pairs)
+    queries = torch.cat([torch.zeros_like(pending.keys), tokens.queries], dim=1)
+    first, *others = Tokens(keys, values, queries, features).split(chunk)
+    return [first._replace(queries=first.queries[:, held:]), *others]
