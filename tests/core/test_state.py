@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from titans_mini import MemoryState
 from titans_mini.memory.gates import GateState
 from titans_mini.memory.state import Pending
-from titans_mini.memory.tree import map_tree, tensors
+from titans_mini.memory.tree import join, map_tree, tensors
 
 
 def flatten(state: MemoryState) -> dict[str, torch.Tensor]:
@@ -106,8 +106,17 @@ def test_a_module_keeps_no_state():
     assert all(torch.equal(value, buffers[name]) for name, value in memory.state_dict().items())
 
 
-def test_map_tensors_keeps_names_and_none():
+def test_map_tree_keeps_names_and_none():
     pending = Pending(*torch.ones(3, 1, 1, 1))
     doubled = map_tree(lambda tensor: tensor * 2, (pending, [pending.keys], None))
     assert isinstance(doubled[0], Pending) and doubled[2] is None and isinstance(doubled[1], list)
     assert [tensor.item() for tensor in tensors(doubled)] == [2, 2, 2, 2]
+
+
+def test_map_tree_takes_leaves_of_any_type_and_leaves_the_rest_to_the_first_tree():
+    state, other = make_memory().initial_state(1), make_memory(seed=1).initial_state(1)
+    swapped = map_tree(
+        lambda ours, theirs: theirs, (state.conv, state.pending), (other.conv, other.pending), leaf=Pending
+    )
+    assert swapped[0] is state.conv and swapped[1] is other.pending
+    assert [tensor.tolist() for tensor in join([torch.ones(1, 1), torch.zeros(1, 2)])] == [[1, 0, 0]]
