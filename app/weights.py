@@ -6,11 +6,11 @@ from typing import NamedTuple
 import streamlit as st
 from texts import plain, quoted, say
 
+from titans_course.studies.controls import CONTROLS, RECALL_CONTROL, is_control, read_seeds
 from titans_mini import TitansLM
 from titans_mini.config import VARIANT_NAMES
 from titans_mini.errors import ConfigError
 from titans_mini.training import checkpoint
-from titans_mini.training.controls import CONTROLS, RECALL_CONTROL, is_control
 from titans_mini.training.tasks import TASKS
 
 UNREADABLE = (ConfigError, OSError, LookupError, TypeError)  # what a missing or damaged file raises
@@ -69,7 +69,7 @@ def controls() -> dict[str, Weights]:
 def recall_control() -> dict[str, dict]:
     """The card of the recall model trained without memory, as `controls` names it; empty where there is none."""
     try:
-        found = [card for card in checkpoint.read_seeds(RECALL_CONTROL) if is_control(card)]
+        found = [card for card in read_seeds(RECALL_CONTROL) if is_control(card)]
     except ConfigError:
         return {}
     return {"same steps": found[0]} if found else {}

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from titans_course.studies.flops import memory_flops, training_flops
+from titans_course.studies.timing import medians, seconds
 from titans_mini import MemoryConfig, SimulationConfig, simulate, simulate_many
 from titans_mini.stream import Reader, StreamConfig, peak_memory
-from titans_mini.timing import medians, seconds
 
 from .contestants import OURS, Contestant, make, present
 from .machine import total_memory

@@ -8,6 +8,7 @@ import contextlib
 import json
 import math
 import statistics
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -27,7 +28,6 @@ from .settings import SEED, check_settings, number, whole
 from .source import Source
 from .stopping import postponed
 from .threads import one_thread
-from .timing import peak_memory
 from .training.checkpoint import load_model
 from .training.tasks import RECALL_PAIRS, TASKS, check_vocabulary, make_batch, recall_filler, text_bytes
 
@@ -239,3 +239,18 @@ def recall_fact(lm: TitansLM, state: ModelState, fact: Fact, *, is_text: bool = 
     share = (said == right).double().mean().item()
     show = (lambda ids: bytes(ids.tolist()).decode("ascii", "backslashreplace")) if is_text else Tensor.tolist
     return {"wanted": show(right), "said": show(said), "share_recalled": share, "recalled": share == 1.0}
+
+
+def peak_memory() -> float | None:
+    """Largest resident size of this process so far, in MB (2^20 bytes); None if the system does not say."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    found = next((line for line in lines if line.startswith("VmHWM")), None)
+    if found is not None:  # of this process only, whereas getrusage also counts the one that started it
+        return int(found.split()[1]) / 1024
+    try:
+        import resource  # only here, since Windows has no such module
+    except ImportError:
+        return None
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return size / 2**20 if sys.platform == "darwin" else size / 1024

@@ -20,11 +20,11 @@ from weights import Weights
 
 from titans_course.figures import variants as figures_variants
 from titans_course.studies import reading
+from titans_course.studies.controls import CONTROLS
 from titans_course.studies.visibility import Visibility, measure
 from titans_mini.data.scenarios import to_bytes
 from titans_mini.models.model import MODES
 from titans_mini.threads import one_thread
-from titans_mini.training.controls import CONTROLS
 from titans_mini.training.tasks import text_bytes
 from variants import controls as own
 from variants import kept as stored

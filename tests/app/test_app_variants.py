@@ -10,9 +10,9 @@ from pages import chart_ending as chart  # noqa: E402
 from pages import unbroken as sound  # noqa: E402
 
 from titans_course.figures import variants as figures_variants
+from titans_course.studies.controls import RECALL_CONTROL
 from titans_mini import TitansConfig, TitansLM
 from titans_mini.training import checkpoint
-from titans_mini.training.controls import RECALL_CONTROL
 from titans_mini.training.tasks import TASKS  # noqa: E402
 
 VARIANTS = ("lmm", "mac", "mag", "mal")

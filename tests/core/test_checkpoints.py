@@ -2,8 +2,7 @@
 
 import pytest
 
-from titans_mini.training.checkpoint import BUNDLED, bundled_names, load_model, read_card, read_seeds
-from titans_mini.training.controls import RECALL_CONTROL, is_control
+from titans_mini.training.checkpoint import BUNDLED, bundled_names, load_model, read_card
 from titans_mini.training.evaluate import evaluate
 
 CHANCE = 1 / 32  # of naming one of the recall task's values
@@ -26,12 +25,6 @@ def test_a_recall_model_recalls_past_its_window_by_its_memory_alone(name):
     assert evaluate(lm, "recall", 2048, rows=8)["accuracy"] >= 0.95
     for mode in ("frozen", "off"):
         assert evaluate(lm, "recall", 256, rows=32, memory=mode)["accuracy"] < 4 * CHANCE
-
-
-def test_the_cards_of_the_recall_control_ship_without_weights_and_say_that_it_guesses():
-    cards = read_seeds(RECALL_CONTROL)
-    assert [card["training"]["seed"] for card in cards] == [0, 1, 2] and all(map(is_control, cards))
-    assert all(row["accuracy"] < 4 * CHANCE for card in cards for row in card["results"])
 
 
 def test_two_callers_never_share_a_model():

@@ -24,7 +24,7 @@ from titans_mini.tune import TuneConfig, run_job, tune
 from titans_mini.tune import search as tuning
 from titans_mini.tune.objectives import ANSWER, CUE, plant_facts
 from titans_mini.tune.search import Key, Setting
-from titans_mini.tune.store import Store, cost, settings_needed, table, to_csv
+from titans_mini.tune.store import Store, cost, table, to_csv
 
 SMALL = TuneConfig(
     tokens=100, final_tokens=200, keep=2, seeds=2, tau=(0.1, 0.9), beta=(0.5,), lam=(1e-4, 0.5), depth=(1, 2), width=4
@@ -96,11 +96,9 @@ def test_recall_is_near_0_for_a_memory_that_never_writes_and_clear_for_one_that_
     assert learnt["score"] > 0.2
 
 
-def test_the_articles_lengths_save_80_percent_from_30_settings_on():
-    assert settings_needed(0.8, 10_000, 100_000, 3) == 30
+def test_the_articles_lengths_save_80_percent_at_30_settings():
     assert cost(30, 10_000, 100_000, 3).saved == pytest.approx(0.8)
     assert cost(29, 10_000, 100_000, 3).saved < 0.8
-    assert settings_needed(0.9, 10_000, 100_000, 3) is None and settings_needed(0.95, 10_000, 100_000, 3) is None
 
 
 def test_the_price_is_counted_in_tokens_that_were_run(found):

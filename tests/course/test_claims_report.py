@@ -20,12 +20,12 @@ from titans_course.claims.models import ORDER, TiedGate, tie
 from titans_course.claims.operations import in_fresh_process
 from titans_course.claims.order import read_cards
 from titans_course.claims.report import FORMAT, Result, due, examine, markdown, merge, to_json
+from titans_course.studies.controls import CONTROLS
 from titans_mini import ConfigError, LearnedGate
 from titans_mini.cli import main
 from titans_mini.kept import seal, unseal
 from titans_mini.stopping import Terminated
 from titans_mini.training.checkpoint import BUNDLED, load_model, write_card
-from titans_mini.training.controls import CONTROLS
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -7,6 +7,7 @@ from titans_course.figures.evidence import context_figure, second_reading_figure
 from titans_course.figures.variants import NAMES
 from titans_course.language import speaker
 from titans_course.studies import evidence
+from titans_course.studies.controls import CONTROLS
 from titans_course.studies.evidence import (
     Gain,
     bits_by_mode,
@@ -18,7 +19,6 @@ from titans_course.studies.evidence import (
 )
 from titans_mini.errors import ConfigError
 from titans_mini.models.model import MODES
-from titans_mini.training.controls import CONTROLS
 
 
 def context_rows(memory, lost=0.1):

@@ -9,12 +9,12 @@ from torch.nn import functional
 
 from titans_course.studies import context as measure
 from titans_course.studies.context import by_context, follow, half_life, measure_text, second_reading
+from titans_course.studies.controls import CONTROLS, RECALL_CONTROL, is_control, modes_of, read_seeds
 from titans_mini import ConfigError, TitansConfig, TitansLM
 from titans_mini.cli import main
 from titans_mini.models.model import MODES
 from titans_mini.threads import one_thread
 from titans_mini.training.checkpoint import load_model, read_card, save_model
-from titans_mini.training.controls import CONTROLS, is_control, modes_of
 
 SMALL = dict(dim=16, heads=2, window=4, chunk=4, persistent=2)
 
@@ -249,3 +249,9 @@ def test_training_on_text_measures_at_its_end(capsys, tmp_path, monkeypatch):
         assert read_card(tmp_path / memory / "model")["context"] == [{"bits": 1.0}]
         assert [row["memory"] for row in result] == list(seen[-1])
     assert seen == [MODES, ("off",)]
+
+
+def test_the_cards_of_the_recall_control_ship_without_weights_and_say_that_it_guesses():
+    cards = read_seeds(RECALL_CONTROL)
+    assert [card["training"]["seed"] for card in cards] == [0, 1, 2] and all(map(is_control, cards))
+    assert all(row["accuracy"] < 4 / 32 for card in cards for row in card["results"])

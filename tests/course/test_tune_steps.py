@@ -10,7 +10,18 @@ import pytest
 from titans_course.language import tell
 from titans_course.studies import duration as tune_time
 from titans_course.studies.duration import Clock, Speed, seconds_left
-from titans_course.studies.tuning import T_95, best_by, full_grids, means, order, part, rank_correlation, so_far, stand
+from titans_course.studies.tuning import (
+    T_95,
+    best_by,
+    full_grids,
+    means,
+    order,
+    part,
+    rank_correlation,
+    settings_needed,
+    so_far,
+    stand,
+)
 from titans_mini import ConfigError
 from titans_mini.cli.tune import add_tune, command
 from titans_mini.tune import TuneConfig, Tuning, run_job, steps, tune
@@ -222,3 +233,8 @@ def test_the_verdict_is_translated_by_its_template():
     assert tell(two, "zh") == f"{setting}：召回 0.9 ± 0（100 个词元）；与其余 3 个中的 1 个并列"
     assert tell(one, "zh") == f"{setting}：召回 0.9（100 个词元）；只有一个种子：噪声未知"
     assert tell(none, "zh") == "没有任何设置有得分"
+
+
+def test_the_articles_lengths_save_80_percent_from_30_settings_on():
+    assert settings_needed(0.8, 10_000, 100_000, 3) == 30
+    assert settings_needed(0.9, 10_000, 100_000, 3) is None and settings_needed(0.95, 10_000, 100_000, 3) is None

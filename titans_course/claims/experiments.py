@@ -3,13 +3,13 @@
 from titans_mini.messages import Message
 from titans_mini.quantize import LIMITS
 from titans_mini.threads import one_thread
-from titans_mini.timing import seconds
 from titans_mini.training.checkpoint import load_model
 from titans_mini.training.tasks import dna_bases
 
 from ..reward import FOR_TAU, UNSEEN, RewardConfig, greedy, play, threshold, train_policy
 from ..studies.latency import read_latencies, report
 from ..studies.next_base import MODEL, build, fit, held_out_bits, markov_bits, swap
+from ..studies.timing import seconds
 from .claim import MIRAS, Claim, Judged, Way
 from .finding import UNTESTED, Figures, Size, Spread, grade, spreads
 

@@ -11,11 +11,11 @@ from titans_mini.memory.state import Record
 from titans_mini.messages import Message
 from titans_mini.models.model import TitansLM
 from titans_mini.threads import one_thread
-from titans_mini.timing import medians
 from titans_mini.training.checkpoint import load_model
 from titans_mini.training.evaluate import PIECE, evaluate
 from titans_mini.training.tasks import make_batch
 
+from ..studies.timing import medians
 from .claim import TITANS, Claim, Judged, Way
 from .finding import Figures, Size, grade, spreads
 

@@ -12,8 +12,9 @@ from titans_mini.messages import Message
 from titans_mini.simulation import simulate_many
 from titans_mini.tune import TuneConfig, Tuning, tune
 from titans_mini.tune.objectives import OBJECTIVES
-from titans_mini.tune.store import setting_of, settings_needed
+from titans_mini.tune.store import setting_of
 
+from ..studies.tuning import settings_needed
 from .claim import MIRAS, TITANS, Claim, Judged
 from .finding import Figures, Size, Spread, finite, grade
 

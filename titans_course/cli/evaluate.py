@@ -10,11 +10,11 @@ from titans_mini.data.scenarios import to_bytes
 from titans_mini.errors import ConfigError, check_choice, check_integer
 from titans_mini.models.model import MODES, TitansLM
 from titans_mini.training.checkpoint import bundled_names, load_model, read_card
-from titans_mini.training.controls import is_control, modes_of
 from titans_mini.training.evaluate import evaluate
 from titans_mini.training.tasks import TASKS, check_size, check_vocabulary
 
 from ..studies import context as measure
+from ..studies.controls import is_control, modes_of
 from ..studies.evaluate_file import check_bytes, evaluate_file
 from ..studies.story_files import FORMATS, read_file
 

@@ -3,9 +3,9 @@
 import math
 import statistics
 
-from titans_mini.tune.store import cost, settings_needed
+from titans_mini.tune.store import cost
 
-from ..studies.tuning import T_95
+from ..studies.tuning import T_95, settings_needed
 from .check import Answer, Draw, Exercise
 from .values import agree, require
 

@@ -12,10 +12,10 @@ from titans_mini.errors import ConfigError
 from titans_mini.messages import Message
 from titans_mini.tune import Tuning
 from titans_mini.tune.objectives import OBJECTIVES
-from titans_mini.tune.store import Setting, cost, setting_of, settings_needed
+from titans_mini.tune.store import Setting, cost, setting_of
 
 from ..language import Say
-from ..studies.tuning import means, order
+from ..studies.tuning import means, order, settings_needed
 from .trace import COLOURS, KEEP, NO_NAME, TAU, frame
 
 NAMES = {"tau": "tau", "beta": "beta", "lam": "lambda", "eta": "eta", "depth": Message("depth")}

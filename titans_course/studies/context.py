@@ -17,8 +17,9 @@ from titans_mini.errors import ConfigError, check_choice, check_integer
 from titans_mini.memory.chunk import Record
 from titans_mini.models.model import MODES, TitansLM
 from titans_mini.training.checkpoint import BUNDLED, CARD, WEIGHTS, bundled_names, load_model, read_card, write_card
-from titans_mini.training.controls import modes_of
 from titans_mini.training.tasks import check_vocabulary, text_bytes
+
+from .controls import modes_of
 
 PIECE = 256  # bytes read at once; the state carries over
 CONTEXTS = (16, 64, 256, 1024, 4096)

@@ -6,11 +6,12 @@ import time
 from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple
 
-from titans_mini import timing
 from titans_mini.config import MemoryConfig, SimulationConfig
 from titans_mini.simulation import count_groups, simulate_many
 from titans_mini.tune.search import Job, Step, TuneConfig, plan_jobs
 from titans_mini.tune.store import Key, Setting
+
+from . import timing
 
 TOKENS, ROWS = 128, 8  # of the run that measures
 TRUSTED = 0.1  # share of a search after which its own pace is trusted

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from titans_mini.models.model import MODES
-from titans_mini.training.controls import CONTROLS
+
+from .controls import CONTROLS
 
 SERIES = (*MODES, *CONTROLS)
 NOTHING = 0.0005  # bits per byte; less is 0.000 as it is shown, and may be rounding

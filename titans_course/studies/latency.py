@@ -24,9 +24,10 @@ from titans_mini.quantize import (
     step,
 )
 from titans_mini.threads import one_thread
-from titans_mini.timing import medians
 from titans_mini.training.evaluate import evaluate
 from titans_mini.training.tasks import TASKS, check_vocabulary, make_batch
+
+from .timing import medians
 
 
 @plain_defaults()

@@ -107,3 +107,11 @@ def _costs(found: Tuning, settings: Sequence[Setting]) -> list[float]:
 def _same(short: Tuning, long: Tuning) -> None:
     if set(order(short)) != set(order(long)):
         raise ConfigError("stages must hold the same settings, all of them")
+
+
+def settings_needed(saved: float, tokens: int, final_tokens: int, keep: int) -> int | None:
+    """The smallest grid for which two stages save the share `saved`; None if none is large enough."""
+    room = final_tokens * (1 - saved) - tokens  # of a setting's full length, what the second stage may take
+    if round(room, 6) <= 0:
+        return None
+    return math.ceil(round(keep * final_tokens / room, 6))

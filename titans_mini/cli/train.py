@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict
 from importlib.metadata import entry_points
 
 from ..config import TitansConfig
-from ..training.controls import modes_of
+from ..models.model import MODES
 from ..training.evaluate import evaluate
 from ..training.processes import joined
 from ..training.tasks import TASKS, check_size, source_of
@@ -63,7 +62,7 @@ def _finish(trainer: Trainer, sizes: list[int]) -> None:
     """Measures the trained model, writes its checkpoint, and prints both."""
     training, lm = trainer.config, trainer.lm
     source = source_of(training.task, training.file, held_out=True)
-    modes = modes_of({"training": asdict(training)})
+    modes = MODES if training.memory == "on" else ("off",)
     results = [evaluate(lm, training.task, training.size, memory=mode, source=source) for mode in modes]
     for size in dict.fromkeys(sizes):
         rows = max(16, min(64, 2**20 // max(1, size)))  # about a million tokens

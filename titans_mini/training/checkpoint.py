@@ -23,7 +23,6 @@ from ..models.model import TitansLM
 
 BUNDLED = Path(__file__).parents[1] / "checkpoints"
 WEIGHTS, CARD = ".safetensors", ".json"
-SEEDS = "seeds"  # the folder of cards without weights
 DIGEST = "weights_sha256"  # in the card; the card's own is that of `kept`
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
@@ -53,7 +52,7 @@ def write_card(path: Path, content: dict) -> None:
 def read_card(name: str | Path) -> dict:
     """The card of a bundled checkpoint's name or of a path. Raises ConfigError if it is damaged or was edited."""
     path = _find(name)[1]
-    card = _unsealed(path)
+    card = unsealed(path)
     try:
         _settings(card)
     except ValueError as error:
@@ -62,16 +61,8 @@ def read_card(name: str | Path) -> dict:
     return card
 
 
-def read_seeds(name: str) -> list[dict]:
-    """The bundled cards of a training whose weights do not ship, such as "recall-off", in the order of their seeds.
-
-    Raises ConfigError if one is damaged or was edited.
-    """
-    return [_unsealed(path) for path in sorted((BUNDLED / SEEDS).glob(f"{name}-[0-9].json"))]
-
-
-def _unsealed(path: Path) -> dict:
-    """The content of a card. Raises ConfigError."""
+def unsealed(path: Path) -> dict:
+    """The content of a card file. Raises ConfigError if it is damaged or was edited."""
     file = repr(path.name)
     try:
         return unseal(parse(read_bytes(path)))

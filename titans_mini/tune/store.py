@@ -194,11 +194,3 @@ def cost(settings: int, tokens: int, final_tokens: int, keep: int, seeds: int = 
     two_stage = seeds * (settings * tokens + min(keep, settings) * final_tokens)
     full = seeds * settings * final_tokens
     return Cost(two_stage, full, 1 - two_stage / full)
-
-
-def settings_needed(saved: float, tokens: int, final_tokens: int, keep: int) -> int | None:
-    """The smallest grid for which two stages save the share `saved`; None if none is large enough."""
-    room = final_tokens * (1 - saved) - tokens  # of a setting's full length, what the second stage may take
-    if round(room, 6) <= 0:
-        return None
-    return math.ceil(round(keep * final_tokens / room, 6))

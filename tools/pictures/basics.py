@@ -14,9 +14,9 @@ from titans_course.figures.parallel import coefficient_figure, tradeoff_figure
 from titans_course.studies.anatomy import dissect
 from titans_course.studies.capacity import best_matrix, best_two_layers, random_pairs, recall_by_age
 from titans_course.studies.parallel import chunk_cost, chunk_sizes, gate_matrices
+from titans_course.studies.timing import medians
 from titans_mini import MemoryConfig, NeuralMemory, SimulationConfig, simulate, simulate_many
 from titans_mini.threads import one_thread
-from titans_mini.timing import medians
 
 
 def tour_trace() -> go.Figure:

@@ -28,6 +28,7 @@ from titans_course.figures.variants import attention_figure, distance_figure
 from titans_course.lab.operations import make_engine
 from titans_course.reward import RewardConfig
 from titans_course.studies import rules as experiments
+from titans_course.studies.controls import CONTROLS, RECALL_CONTROL, read_seeds
 from titans_course.studies.drill import Drill, DrillConfig, clean_drill
 from titans_course.studies.evidence import recall_table, series_of
 from titans_course.studies.frontiers import SHARED, TAUS, lifetime, rounded_model, sweep
@@ -35,8 +36,7 @@ from titans_course.studies.tuning import best_by, order
 from titans_course.studies.visibility import measure
 from titans_mini import SimulationConfig, TitansConfig, simulate
 from titans_mini.models.model import MODES
-from titans_mini.training.checkpoint import load_model, read_card, read_seeds
-from titans_mini.training.controls import CONTROLS, RECALL_CONTROL
+from titans_mini.training.checkpoint import load_model, read_card
 from titans_mini.training.evaluate import evaluate
 from titans_mini.training.tasks import make_batch
 from titans_mini.training.train import TrainConfig, Trainer

@@ -6,7 +6,10 @@ loses overstates what memory is worth. A control never had that part.
 
 from __future__ import annotations
 
-from ..models.model import MODES
+from titans_mini.models.model import MODES
+from titans_mini.training.checkpoint import BUNDLED, unsealed
+
+SEEDS = BUNDLED / "seeds"  # cards, without weights, of the same trainings with other seeds
 
 # What a control has in common with the models it is compared with -> its checkpoint. A step without memory is several
 # times faster, so the second control took more steps in about the same time.
@@ -22,3 +25,11 @@ def is_control(card: dict) -> bool:
 def modes_of(card: dict) -> tuple[str, ...]:
     """The memory modes that mean something for the model of this card: all three, or only "off" for a control."""
     return ("off",) if is_control(card) else MODES
+
+
+def read_seeds(name: str) -> list[dict]:
+    """The bundled cards of a training whose weights do not ship, such as "recall-off", in the order of their seeds.
+
+    Raises ConfigError if one is damaged or was edited.
+    """
+    return [unsealed(path) for path in sorted(SEEDS.glob(f"{name}-[0-9].json"))]

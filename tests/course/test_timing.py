@@ -1,6 +1,6 @@
 """Times that are compared are medians of calls in turns."""
 
-from titans_mini import timing
+from titans_course.studies import timing
 
 
 def test_calls_take_turns_and_the_median_counts(monkeypatch):
