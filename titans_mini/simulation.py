@@ -19,9 +19,9 @@ from .errors import ConfigError
 from .memory.chunk import TitansRule, run_chunks
 from .memory.fast.single import run_single
 from .memory.gates import ConstantGate, SurpriseGate, initial_gate_state
-from .memory.mlp import ACTIVATIONS, apply_memory, count_weights, initial_weights, weight_norm
+from .memory.mlp import ACTIVATIONS, Weights, apply_memory, count_weights, initial_weights, weight_norm
 from .memory.state import Fast, Record, Tokens
-from .memory.tree import join
+from .memory.tree import join, map_tree
 from .threads import one_thread
 from .trace import COLUMNS, Trace
 
@@ -129,8 +129,7 @@ def _columns(configs, stream: Stream, fast: Fast, record: Record) -> list[dict[s
     surprise, smoothed = gates.surprise, gates.smoothed
     if surprise is None:
         surprise, smoothed = _measure(configs, record.raw)
-    tokens = _tokens(stream, memory.norm, len(configs))
-    error = apply_memory(fast.weights, tokens.keys, ACTIVATIONS[memory.activation]) - tokens.values
+    loss_after = _loss(fast.weights, _tokens(stream, memory.norm, len(configs)), memory)
     series = {
         "surprise": surprise,
         "momentum": smoothed,
@@ -139,9 +138,19 @@ def _columns(configs, stream: Stream, fast: Fast, record: Record) -> list[dict[s
         "memory_norm": record.norm,
         "loss": record.loss / memory.norm**2,
         "raw": record.raw,
-        "loss_after": error.square().sum(-1) / memory.norm**2,
+        "loss_after": loss_after,
     }
     return [{name: series[name][row].double().numpy() for name in COLUMNS} for row in range(len(configs))]
+
+
+def _loss(weights: Weights, tokens: Tokens, memory: MemoryConfig) -> Tensor:
+    """(rows, t) inner loss of every token at these weights; float64 where it is beyond the range of float32."""
+    error = apply_memory(weights, tokens.keys, ACTIVATIONS[memory.activation]) - tokens.values
+    loss = error.square().sum(-1) / memory.norm**2
+    if loss.dtype == torch.float64 or bool(loss.isfinite().all()):
+        return loss
+    exact = _loss(*map_tree(Tensor.double, (weights, tokens)), memory)
+    return torch.where(loss.isfinite(), loss.double(), exact)
 
 
 def _measure(configs, raw: Tensor) -> tuple[Tensor, Tensor]:
@@ -157,8 +166,6 @@ def _measure(configs, raw: Tensor) -> tuple[Tensor, Tensor]:
 
 def _trace(config, columns: dict, stream: Stream, norm_start: float, seconds: float) -> Trace:
     lived = np.isfinite([columns[name] for name in COLUMNS if name != "loss_after"]).all(0)
-    if not np.isfinite(columns["loss_after"]).all():
-        lived[-1] = False  # at the latest: the memory after the last write answers beyond the range of floats
     diverged = None if lived.all() else int(np.argmin(lived))
     if diverged is not None:
         for column in columns.values():
