@@ -31,7 +31,7 @@ def terminable() -> Iterator[None]:
     def terminate(*_: object) -> None:
         raise Terminated
 
-    with _handled(terminate, signal.SIGTERM):
+    with handled(terminate, signal.SIGTERM):
         yield
 
 
@@ -57,14 +57,14 @@ def postponed() -> Iterator[Stop]:
             restore()
             signal.raise_signal(number)
 
-    with _handled(note, *STOPS) as restore:
+    with handled(note, *STOPS) as restore:
         yield stop
     if stop.asked:
         signal.raise_signal(stop.number)
 
 
 @contextlib.contextmanager
-def _handled(handle: Callable[..., None], *numbers: int) -> Iterator[Callable[[], None]]:
+def handled(handle: Callable[..., None], *numbers: int) -> Iterator[Callable[[], None]]:
     """Inside it `handle` gets these signals, unless they are ignored; yields a function that ends that early.
 
     Outside the main thread no signal arrives, and nothing is changed.

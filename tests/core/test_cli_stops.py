@@ -12,8 +12,7 @@ import pytest
 import torch
 
 from titans_mini import DivergenceError, TitansConfig
-from titans_mini.cli import main
-from titans_mini.cli.output import printable
+from titans_mini.cli import main, printable
 from titans_mini.kept import unpack
 from titans_mini.stopping import Terminated
 from titans_mini.training.progress import FILE

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from titans_mini import ConfigError
 from titans_mini.data import SCENARIOS, bundled_text, check_text, make_stream, read_text
 from titans_mini.data import text as text_module
-from titans_mini.data.encode import CONTEXT, encode
+from titans_mini.data.encode import CONTEXT, Encoder
 from titans_mini.data.text import MAX_BYTES, builtin_docstrings, is_reference_text
 
 DIM = 64
@@ -126,7 +126,7 @@ def test_keys_depend_on_the_recent_past_alone():
     ids = torch.randint(0, 256, (60,), generator=torch.Generator().manual_seed(0))
     changed = ids.clone()
     changed[30] = (changed[30] + 1) % 256
-    keys, other = (encode(series, ids, DIM, seed=0)[0] for series in (ids, changed))
+    keys, other = (Encoder(ids, DIM, seed=0)(series)[0] for series in (ids, changed))
     moved = (keys != other).any(-1).nonzero().flatten().tolist()
     assert moved == list(range(31, 31 + CONTEXT))  # not token 30 itself: its key does not know it
 
@@ -135,13 +135,13 @@ def test_keys_are_unit_and_values_are_so_on_average():
     stream = make_stream("text", 3000, DIM)
     assert torch.allclose(stream.keys.norm(dim=-1), torch.ones(3000), atol=1e-5)
     ids = stream.ids
-    _, values = encode(ids, ids, DIM, seed=0)
+    _, values = Encoder(ids, DIM, seed=0)(ids)
     assert values.square().sum(-1).mean().item() == pytest.approx(1, abs=1e-4)
 
 
 def test_rare_bytes_have_longer_values():
     ids = torch.tensor([101] * 990 + [126] * 10)
-    _, values = encode(ids, ids, DIM, seed=0)
+    _, values = Encoder(ids, DIM, seed=0)(ids)
     assert values[-1].norm() > 2 * values[0].norm()
 
 

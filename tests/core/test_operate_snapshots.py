@@ -22,9 +22,7 @@ from titans_mini.operate import (
     RecipeEngine,
     SnapshotError,
     Snapshots,
-    memory_bytes,
 )
-from titans_mini.training.checkpoint import bundled_names, load_model
 
 KILLS = 100
 
@@ -281,20 +279,3 @@ def test_what_a_killed_writer_left_is_cleared_away(store):
     assert len(store.list()) == 1
     store.save(written(store.engine, 3))
     assert not list(store.folder.glob("*.part"))
-
-
-@pytest.mark.parametrize("name", bundled_names())
-def test_shipped_models_snapshots_are_below_the_recipes_30_mb(name):
-    engine = LanguageEngine(load_model(name))
-    size = len(encode_state(engine.start(), "0" * 64))
-    config = engine.lm.config
-    counted = memory_bytes(width=config.dim, layers=len(engine.memories), depth=config.memory_depth)
-    assert counted == sum(weight.nbytes for weights in engine.fast(engine.start()) for weight in weights)
-    assert 2 * counted < size < 30_000_000  # with momentum, window and pending tokens
-
-
-def test_at_760m_one_layers_memory_is_above_30_mb():
-    weights = 1536 * 6144 + 6144 * 1536
-    assert memory_bytes(width=1536) == 4 * weights and weights == 18_874_368
-    assert memory_bytes(width=1536, bytes_per_weight=2) > 30_000_000
-    assert memory_bytes(width=1536, layers=24) / 4 > 0.5 * 760_000_000  # not 0.3% of the parameters

@@ -9,11 +9,11 @@ from titans_mini.memory.mlp import mlp_shapes
 from titans_mini.messages import Message
 from titans_mini.miras.config import PRESETS
 from titans_mini.models.model import TitansLM
-from titans_mini.operate import memory_bytes
 from titans_mini.training.checkpoint import load_model
 from titans_mini.training.evaluate import evaluate
 from titans_mini.training.stories import STORIES
 
+from ..studies.flops import memory_bytes
 from .claim import MIRAS, TITANS, Claim, Judged, Way
 from .finding import UNTESTED, Figures, Size, grade
 

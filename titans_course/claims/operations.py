@@ -13,11 +13,12 @@ from titans_mini.config import MemoryConfig
 from titans_mini.errors import ConfigError
 from titans_mini.memory import NeuralMemory
 from titans_mini.messages import Message
-from titans_mini.operate import LanguageEngine, MemoryEngine, Runner, Sessions, memory_bytes
+from titans_mini.operate import LanguageEngine, MemoryEngine, Runner, Sessions
 from titans_mini.stream import Reader, StreamConfig, make_fact, recall_fact
 from titans_mini.training.checkpoint import load_model
 
 from ..studies.drill import NONE, SCALED, SHORT_RUN, Drill, DrillConfig, delays
+from ..studies.flops import memory_bytes
 from ..studies.timing import seconds
 from .claim import TITANS, Claim, Judged
 from .counting import LARGEST, WIDTH

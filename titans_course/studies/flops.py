@@ -11,7 +11,7 @@ tokens, with P = sum of o i over the layers' matrices (o outputs, i inputs) of o
 from __future__ import annotations
 
 from titans_mini.config import MemoryConfig
-from titans_mini.memory.mlp import layer_shapes
+from titans_mini.memory.mlp import layer_shapes, mlp_shapes
 
 
 def chunk_flops(config: MemoryConfig, tokens: int) -> dict[str, int]:
@@ -49,3 +49,11 @@ def memory_flops(config: MemoryConfig, batch: int, tokens: int) -> int:
 def training_flops(config: MemoryConfig, batch: int, tokens: int) -> int:
     """Forward and backward: by convention a backward pass counts as two forward ones (each product has two factors)."""
     return 3 * memory_flops(config, batch, tokens)
+
+
+def memory_bytes(*, width: int, layers: int = 1, depth: int = 2, expansion: int = 4, bytes_per_weight: int = 4) -> int:
+    """Bytes of the fast weights of a model, one memory of width `width` a layer; momentum takes as much again.
+
+    Recipe: 5.2 says less than 30 MB. At 760M (width 1536, 24 layers) a single layer has 18.9 million weights.
+    """
+    return layers * bytes_per_weight * sum(o * i for o, i in mlp_shapes(width, depth, expansion))

@@ -5,18 +5,18 @@ This file imports nothing that takes long, so that Ctrl-C is answered from the f
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
-import signal
 import sys
 from collections.abc import Iterator
 
 from ..errors import ConfigError, DivergenceError
-from ..stopping import STOPS, exit_code, terminable
-from .output import printable
+from ..stopping import STOPS, exit_code, handled, terminable
 
 __all__ = ["main"]
 
+ESCAPE = "titans_mini.escape"  # how characters that an encoding lacks are written
 # What torch says when memory runs out; on the CPU this error has no type of its own.
 OUT_OF_MEMORY = ("DefaultCPUAllocator", "bad_alloc", "out of memory", "Storage size calculation overflowed")
 
@@ -24,7 +24,8 @@ OUT_OF_MEMORY = ("DefaultCPUAllocator", "bad_alloc", "out of memory", "Storage s
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit code: 0, 2 for what cannot be done, 130 for Ctrl-C, 143 for SIGTERM."""
     try:
-        with _ending_at_once() if arguments is None else contextlib.nullcontext():
+        # Until work begins a signal ends the process silently, since an import cannot be interrupted cleanly.
+        with handled(lambda number, _: os._exit(128 + number), *(STOPS if arguments is None else ())):
             from .commands import parse
         with printable(), terminable():
             return _run(parse, arguments)
@@ -66,18 +67,27 @@ def _drop_output() -> None:
             sys.stdout.close()
 
 
-@contextlib.contextmanager
-def _ending_at_once() -> Iterator[None]:
-    """Within it a signal ends the process silently: no work has begun yet, and an import cannot be interrupted cleanly.
+def escape(error: UnicodeError) -> tuple[str, int]:
+    r"""Writes characters that an encoding lacks as \uXXXX, beyond 16 bits as two of them; JSON reads them the same."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2)), error.end
 
-    Signals that are ignored, as in a shell's background job, stay so.
-    """
-    handlers = {number: signal.getsignal(number) for number in STOPS}
-    handlers = {number: handler for number, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}
-    for number in handlers:
-        signal.signal(number, lambda came, frame: os._exit(128 + came))
+
+codecs.register_error(ESCAPE, escape)
+
+
+@contextlib.contextmanager
+def printable() -> Iterator[None]:
+    """Within it any text can be printed, also to a terminal that knows only ASCII or cp1252."""
+    streams = [stream for stream in (sys.stdout, sys.stderr) if hasattr(stream, "reconfigure")]
+    before = [stream.errors for stream in streams]
+    for stream in streams:
+        stream.reconfigure(errors=ESCAPE)
     try:
         yield
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        for stream, errors in zip(streams, before, strict=True):
+            if not stream.closed:
+                stream.reconfigure(errors=errors)

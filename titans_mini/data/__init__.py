@@ -5,13 +5,5 @@ from .scenarios import SCENARIOS, Event, Stream, make_stream
 from .text import bundled_text, check_text, read_text
 
 __all__ = [
-    "SCENARIOS",
-    "Event",
-    "Stream",
-    "bundled_text",
-    "check_text",
-    "genome",
-    "make_stream",
-    "read_fasta",
-    "read_text",
-]
+    "SCENARIOS", "Event", "Stream", "bundled_text", "check_text", "genome", "make_stream", "read_fasta", "read_text",
+]  # fmt: skip

@@ -25,13 +25,11 @@ FREQUENCY = 0.01  # a: the byte frequency at which a value has half of its full 
 BLANK = 10  # the byte that stands before the first one: a new line
 
 
-def encode(ids: Tensor, reference: Tensor, dim: int, seed: int) -> tuple[Tensor, Tensor]:
-    """ids (t,) bytes -> keys, values (t, dim) of norm 1 (values: in root mean square over `reference` bytes)."""
-    return Encoder(reference, dim, seed)(ids)
-
-
 class Encoder:
-    """`encode` with its seeded directions drawn once, for a stream that comes in pieces."""
+    """ids (t,) bytes -> keys, values (t, dim) of norm 1 (values: in root mean square over `reference` bytes).
+
+    The seeded directions are drawn once, so a stream may come in blocks.
+    """
 
     @plain_defaults()
     def __init__(self, reference: Tensor, dim: int, seed: int) -> None:
@@ -42,16 +40,12 @@ class Encoder:
 
     @plain_defaults()
     def __call__(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """ids (t,) bytes -> keys, values (t, dim)."""
-        return self._keys(ids), self.values[ids]
-
-    def _keys(self, ids: Tensor) -> Tensor:
         past = torch.cat([torch.full((CONTEXT,), BLANK), ids])
         context, total = torch.ones(len(ids), len(self.shared)), torch.zeros(len(ids), len(self.shared))
         for lag in range(1, CONTEXT + 1):
             context = context * self.signs[lag - 1, past[CONTEXT - lag : CONTEXT - lag + len(ids)]]
             total = total + context
-        return _unit(_unit(total) + self.shared)
+        return _unit(_unit(total) + self.shared), self.values[ids]
 
 
 def _value_table(reference: Tensor, dim: int, generator: torch.Generator) -> Tensor:

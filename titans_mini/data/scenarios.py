@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..defaults import plain_defaults
 from ..errors import check_choice
-from .encode import encode
+from .encode import Encoder
 from .text import bundled_text, check_text
 
 LOOP = 48  # bytes of the passage that the artificial scenarios repeat
@@ -131,7 +131,7 @@ def make_stream(scenario: str, tokens: int, dim: int, seed: int = 0, text: str |
     else:
         script = SCENARIOS[scenario](tokens, generator)
         reference = script.ids[: script.known]
-    keys, values = encode(script.ids, reference, dim, seed)
+    keys, values = Encoder(reference, dim, seed)(script.ids)
     if script.key_gain is not None:
         keys = keys * script.key_gain.unsqueeze(-1)
     if script.value_gain is not None:

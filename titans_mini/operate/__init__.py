@@ -7,10 +7,10 @@ from .monitor import ALARMS, Event, Limits, Metrics, Monitor
 from .runner import RunConfig, Runner
 from .sessions import Session, Sessions
 from .shadow import ShadowConfig, ShadowState, compare
-from .snapshots import Snapshot, Snapshots, fingerprint, memory_bytes
+from .snapshots import Snapshot, Snapshots, fingerprint
 
 __all__ = [
     "ALARMS", "Event", "LanguageEngine", "Limits", "MemoryEngine", "Metrics", "Monitor", "RecipeEngine", "RunConfig",
     "Runner", "Session", "Sessions", "ShadowConfig", "ShadowState", "Snapshot", "SnapshotError", "Snapshots", "compare",
-    "fingerprint", "memory_bytes", "to_prometheus",
+    "fingerprint", "to_prometheus",
 ]  # fmt: skip

@@ -17,7 +17,6 @@ import filelock
 from ..errors import ConfigError, check_integer, show
 from ..files import clear_parts, read_bytes, reason, write_whole
 from ..kept import SnapshotError, decode_state, encode_state, fingerprint_of, tokens_seen
-from ..memory.mlp import mlp_shapes
 from ..messages import Message
 from .engine import Engine
 from .measures import is_dead
@@ -159,11 +158,3 @@ class Snapshots:
         except OSError as error:
             text = "snapshot not written to {folder}: {reason}"
             raise SnapshotError(text, folder=repr(str(self.folder)), reason=reason(error)) from None
-
-
-def memory_bytes(*, width: int, layers: int = 1, depth: int = 2, expansion: int = 4, bytes_per_weight: int = 4) -> int:
-    """Bytes of the fast weights of a model, one memory of width `width` a layer; momentum takes as much again.
-
-    Recipe: 5.2 says less than 30 MB. At 760M (width 1536, 24 layers) a single layer has 18.9 million weights.
-    """
-    return layers * bytes_per_weight * sum(o * i for o, i in mlp_shapes(width, depth, expansion))

@@ -41,7 +41,6 @@ class Task(NamedTuple):
 
     make: Callable[[int, int, torch.Generator, Tensor | None], Batch]  # rows, size, generator, source (t,)
     vocab_size: int
-    size: str  # what `size` counts
     source: Callable[[bool], Tensor] | None = None  # what sequences are cut from, by "held out"; None: from nothing
     least: int = 0  # the smallest size at which anything is asked
 
@@ -169,8 +168,7 @@ def recall_task(layout: Layout | None = None) -> Task:
         """As in `Task`; every sequence is random, so there is no source and nothing is held out."""
         return recall_batch(rows, size, generator, layout)
 
-    where = "filler tokens among which the facts lie" if layout is None else "filler tokens between telling and asking"
-    return Task(make, RECALL_KEYS + RECALL_VALUES + RECALL_FILLER, where)
+    return Task(make, RECALL_KEYS + RECALL_VALUES + RECALL_FILLER)
 
 
 def stretches(rows: int, length: int, generator: torch.Generator, source: Tensor) -> Batch:
@@ -196,7 +194,7 @@ def draw_story(*names: str) -> Draw:
     return draw
 
 
-def question_task(draw: Draw, what: str) -> Task:
+def question_task(draw: Draw) -> Task:
     """A question about facts that lie scattered in real text, asked at its end (for stories: see arXiv 2406.10149)."""
 
     def make(rows: int, length: int, generator: torch.Generator, source: Tensor) -> Batch:
@@ -210,17 +208,17 @@ def question_task(draw: Draw, what: str) -> Task:
         ids = torch.stack([row[len(row) - shortest :] for row in sequences])
         return Batch(ids, torch.arange(shortest) >= shortest - torch.tensor(answers).unsqueeze(-1))
 
-    return Task(make, 256, f"bytes of text around the {what}", text_bytes)
+    return Task(make, 256, text_bytes)
 
 
 TASKS: dict[str, Task] = {
     "recall": recall_task(),
     **{name: recall_task(layout) for name, layout in LAYOUTS.items()},
-    "needle": question_task(draw_needle, "fact"),
-    "text": Task(stretches, 256, "bytes", text_bytes, least=2),
-    "dna": Task(stretches, len(BASES), "bases", dna_bases, least=2),
-    **{name: question_task(draw_story(name), "story") for name in STORIES},
-    "stories": question_task(draw_story(*STORIES), "story"),
+    "needle": question_task(draw_needle),
+    "text": Task(stretches, 256, text_bytes, least=2),
+    "dna": Task(stretches, len(BASES), dna_bases, least=2),
+    **{name: question_task(draw_story(name)) for name in STORIES},
+    "stories": question_task(draw_story(*STORIES)),
 }
 
 
