@@ -53,7 +53,8 @@ class MirasConfig:
         setting = f"{knob}_number"
         number, value = KNOBS[knob][getattr(self, knob)].number, getattr(self, setting)
         if number is None and value is not None:
-            raise ConfigError(f"{setting} must be left out: {knob} {getattr(self, knob)} takes none, not {value!r}")
+            text = "{setting} must be left out: {knob} {choice} takes none, not {value}"
+            raise ConfigError(text, setting=setting, knob=knob, choice=getattr(self, knob), value=repr(value))
         if number is None:
             return None
         return number.check(setting, number.default if value is None else value)
