@@ -11,8 +11,7 @@ from controls import MAX_TOKENS
 from texts import quoted, say, speaker, told
 
 from titans_course.figures import tune as figures_tune
-from titans_course.studies.tuning import settings_needed
-from titans_mini.cli.tune import command
+from titans_course.studies.tuning import command, settings_needed
 from titans_mini.tune import TuneConfig, Tuning
 from titans_mini.tune.store import setting_of, to_csv
 from tuning import runs as tuning_runs

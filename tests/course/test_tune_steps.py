@@ -13,6 +13,7 @@ from titans_course.studies.duration import Clock, Speed, seconds_left
 from titans_course.studies.tuning import (
     T_95,
     best_by,
+    command,
     full_grids,
     means,
     order,
@@ -23,7 +24,7 @@ from titans_course.studies.tuning import (
     stand,
 )
 from titans_mini import ConfigError
-from titans_mini.cli.tune import add_tune, command
+from titans_mini.cli.tune import add_tune
 from titans_mini.tune import TuneConfig, Tuning, run_job, steps, tune
 from titans_mini.tune.search import Job
 from titans_mini.tune.store import Setting, Store, setting_of

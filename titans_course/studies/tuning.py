@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import stdtrit
 
+from titans_mini.cli.flags import spellings
 from titans_mini.errors import ConfigError
 from titans_mini.tune.objectives import OBJECTIVES
 from titans_mini.tune.search import TuneConfig, Tuning, steps, tune
@@ -115,3 +116,13 @@ def settings_needed(saved: float, tokens: int, final_tokens: int, keep: int) -> 
     if round(room, 6) <= 0:
         return None
     return math.ceil(round(keep * final_tokens / room, 6))
+
+
+def command(config: TuneConfig) -> str:
+    """The shell command that runs this search on the bundled text."""
+    words = ["titans-mini tune"]
+    for field in fields(TuneConfig):
+        value = getattr(config, field.name)
+        numbers = value if isinstance(value, tuple) else (value,)
+        words += [spellings(field.name)[-1], *map(str, numbers)]
+    return " ".join(words)

@@ -6,7 +6,6 @@ import argparse
 import importlib.util
 import json
 import sys
-from dataclasses import fields
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from ..files import write_whole, writing_to
 from ..tune import TuneConfig, Tuning, tune
 from ..tune.search import ROWS_FILE
 from ..tune.store import Setting, setting_of, to_csv
-from .flags import add_command, add_flags, given, spellings
+from .flags import add_command, add_flags, given
 
 SHOWN = ("mean", "spread", "behind", "writes_per_1k")
 
@@ -36,16 +35,6 @@ def add_tune(commands) -> None:
     command.add_argument("--maps", action="store_true", help="also write maps.html to the folder (needs plotly)")
     command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument("--quiet", action="store_true", help="no progress bar")
-
-
-def command(config: TuneConfig) -> str:
-    """The shell command that runs this search on the bundled text."""
-    words = ["titans-mini tune"]
-    for field in fields(TuneConfig):
-        value = getattr(config, field.name)
-        numbers = value if isinstance(value, tuple) else (value,)
-        words += [spellings(field.name)[-1], *map(str, numbers)]
-    return " ".join(words)
 
 
 def _tune(options: argparse.Namespace) -> int:
