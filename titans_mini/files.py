@@ -130,3 +130,14 @@ def held(lock: str | Path, busy: str, wait: float = 0.0) -> Iterator[None]:
         yield
     finally:
         file.release()
+
+
+@contextlib.contextmanager
+def owned(folder: Path, lock: str, work: str) -> Iterator[None]:
+    """Creates the folder `out` of a command and locks it; ConfigError if another `work` of its kind is using it."""
+    busy = Message("out {path} is in use by another {work}", path=repr(str(folder)), work=Message(work))
+    with contextlib.ExitStack() as stack:
+        with writing_to("out", folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(held(folder / lock, busy))
+        yield

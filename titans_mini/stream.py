@@ -20,7 +20,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .errors import ConfigError, DivergenceError, check_choice
-from .files import held, parse, read_bytes, reason, write_whole, writing_to
+from .files import owned, parse, read_bytes, reason, write_whole, writing_to
 from .kept import decode_state, encode_state, fingerprint_of
 from .messages import Message
 from .models.model import ModelState, TitansLM
@@ -155,13 +155,8 @@ class Reader:
     @contextlib.contextmanager
     def _held(self) -> Iterator[None]:
         """Keeps other streams out of the folder; ConfigError if one is at work there."""
-        with contextlib.ExitStack() as stack:
-            if self.out is not None:
-                busy = Message("out {path} is in use by another stream", path=repr(str(self.out)))
-                with writing_to("out", self.out):
-                    self.out.mkdir(parents=True, exist_ok=True)
-                    stack.enter_context(held(self.out / f"{SNAPSHOT}.lock", busy))
-                self._resume()  # what another stream saved before this one held the folder
+        with contextlib.nullcontext() if self.out is None else owned(self.out, f"{SNAPSHOT}.lock", "stream"):
+            self._resume()  # what another stream saved before this one held the folder
             yield
 
     def _step(self) -> int:

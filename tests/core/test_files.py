@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from titans_mini import ConfigError
-from titans_mini.files import clear_parts, held, write_whole, writing_to
+from titans_mini.files import clear_parts, held, owned, write_whole, writing_to
 
 CONTEXT = multiprocessing.get_context("spawn")
 
@@ -110,4 +110,16 @@ def test_a_lock_keeps_others_away_until_its_process_ends(tmp_path):
     process.kill()
     process.join()
     with held(tmp_path / "lock", "busy"):
+        pass
+
+
+def test_a_folder_is_made_and_has_one_owner(tmp_path):
+    folder = tmp_path / "new"
+    for _ in range(2):  # free again after the first time
+        with owned(folder, ".lock", "search"):
+            line = "out .*new' is in use by another search"
+            with pytest.raises(ConfigError, match=line), owned(folder, ".lock", "search"):
+                pass
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="out .*file' cannot be written"), owned(tmp_path / "file", ".lock", "search"):
         pass

@@ -20,10 +20,9 @@ from tqdm import tqdm
 
 from ..config import TitansConfig
 from ..errors import ConfigError, DivergenceError
-from ..files import clear_parts, held, write_whole, writing_to
+from ..files import clear_parts, owned, write_whole, writing_to
 from ..memory.chunk import Record
 from ..memory.tree import map_tree
-from ..messages import Message
 from ..models.model import ModelState, TitansLM
 from ..settings import SEED, check_settings, choice, number, whole
 from ..stopping import Stop, Terminated, postponed
@@ -181,18 +180,18 @@ class Trainer:
         if self._is_held or self.rank > 0:
             yield
             return
-        busy = Message("out {folder} is in use by another training", folder=repr(str(self.folder)))
-        with contextlib.ExitStack() as stack:
+        with owned(self.folder, ".lock", "training"):
             with writing_to("out", self.folder):
-                stack.enter_context(held(self.folder / ".lock", busy))
                 clear_parts(self.folder)
             if self.step == self.kept:  # another training may have come further since
                 self._resume()
             if self.step == 0:
                 self.save()
             self._is_held = True
-            stack.callback(setattr, self, "_is_held", False)
-            yield
+            try:
+                yield
+            finally:
+                self._is_held = False
 
     def save(self) -> None:
         """Keeps the run's state, whole or not at all. Raises ConfigError where the disk does not take it."""

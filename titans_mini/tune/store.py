@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import ConfigError
-from ..files import held, parse, read_bytes, reason, write_whole, writing_to
+from ..files import owned, parse, read_bytes, reason, write_whole, writing_to
 from ..kept import DIGEST, digest
 from ..messages import Message
 
@@ -74,13 +74,11 @@ class Store:
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Locks the file; ConfigError if another search is using it."""
-        with contextlib.ExitStack() as stack:
-            if self.path is not None:
-                with writing_to("out", self.path):
-                    self.path.parent.mkdir(parents=True, exist_ok=True)
-                    busy = Message("out {file} is in use by another search", file=repr(str(self.path)))
-                    stack.enter_context(held(self.path.with_name(self.path.name + ".lock"), busy))
-                self._load()  # what another search added before this one held the file
+        if self.path is None:
+            yield
+            return
+        with owned(self.path.parent, f"{self.path.name}.lock", "search"):
+            self._load()  # what another search added before this one held the file
             yield
 
     def _load(self) -> None:
