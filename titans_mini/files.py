@@ -41,6 +41,14 @@ def read_bytes(path: str | Path) -> bytes:
             raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), str(path)) from None
 
 
+def entries(folder: Path) -> list[Path]:
+    """What lies in a folder; nothing if there is no such folder. OSError if it cannot be read."""
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def parse(text: str | bytes) -> object:
     """The content of a JSON text. ValueError if it is none or is nested too deeply to be read."""
     try:
@@ -106,18 +114,23 @@ def reason(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def writing_to(setting: str, path: str | Path) -> Iterator[None]:
-    """Turns an OSError inside it into a ConfigError that names the setting and the path."""
+def refusing(template: str, kind: type[ConfigError] = ConfigError, **fields: object) -> Iterator[None]:
+    """Turns an OSError inside it into a ConfigError of this template, whose field `reason` says what went wrong."""
     try:
         yield
     except OSError as error:
-        text = "{setting} {path} cannot be written: {reason}"
-        raise ConfigError(text, setting=Message(setting), path=repr(str(path)), reason=reason(error)) from None
+        raise kind(template, **fields, reason=reason(error)) from None
+
+
+def writing_to(setting: str, path: str | Path) -> contextlib.AbstractContextManager:
+    """Turns an OSError inside it into a ConfigError that names the setting and the path."""
+    text = "{setting} {path} cannot be written: {reason}"
+    return refusing(text, setting=Message(setting), path=repr(str(path)))
 
 
 @contextlib.contextmanager
-def held(lock: str | Path, busy: str, wait: float = 0.0) -> Iterator[None]:
-    """Holds the lock file `lock`, created if need be; ConfigError with the line `busy` if another has it for `wait` s.
+def held(lock: str | Path, busy: ConfigError, wait: float = 0.0) -> Iterator[None]:
+    """Holds the lock file `lock`, created if need be; raises `busy` if another holds it for `wait` seconds.
 
     The system frees the lock when its process ends, however it ends. Raises OSError if no file can be created.
     """
@@ -125,7 +138,7 @@ def held(lock: str | Path, busy: str, wait: float = 0.0) -> Iterator[None]:
     try:
         file.acquire()
     except filelock.Timeout:
-        raise ConfigError(busy) from None
+        raise busy from None
     try:
         yield
     finally:
@@ -135,7 +148,7 @@ def held(lock: str | Path, busy: str, wait: float = 0.0) -> Iterator[None]:
 @contextlib.contextmanager
 def owned(folder: Path, lock: str, work: str) -> Iterator[None]:
     """Creates the folder `out` of a command and locks it; ConfigError if another `work` of its kind is using it."""
-    busy = Message("out {path} is in use by another {work}", path=repr(str(folder)), work=Message(work))
+    busy = ConfigError("out {path} is in use by another {work}", path=repr(str(folder)), work=Message(work))
     with contextlib.ExitStack() as stack:
         with writing_to("out", folder):
             folder.mkdir(parents=True, exist_ok=True)

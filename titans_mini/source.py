@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .errors import ConfigError
-from .files import open_regular, reason
+from .files import open_regular, refusing
 from .kept import digest
 
 MOST = 10**12  # bytes of a file: as many as a stream can have tokens
@@ -52,8 +52,5 @@ class Source:
     def _open(self) -> BinaryIO:
         if self.file is None:
             return io.BytesIO(self.content)
-        try:
+        with refusing("file {file} cannot be read: {reason}", file=repr(str(self.file))):
             return open_regular(self.file)
-        except OSError as error:
-            text = "file {file} cannot be read: {reason}"
-            raise ConfigError(text, file=repr(str(self.file)), reason=reason(error)) from None

@@ -95,7 +95,7 @@ def test_what_killed_writers_left_can_be_cleared(tmp_path):
 
 
 def _hold(path, pipe):
-    with held(path, "busy"):
+    with held(path, ConfigError("busy")):
         pipe.send("held")
         pipe.recv()
 
@@ -105,11 +105,11 @@ def test_a_lock_keeps_others_away_until_its_process_ends(tmp_path):
     process = CONTEXT.Process(target=_hold, args=(tmp_path / "lock", there), daemon=True)
     process.start()
     assert here.recv() == "held"
-    with pytest.raises(ConfigError, match="^busy$"), held(tmp_path / "lock", "busy"):
+    with pytest.raises(ConfigError, match="^busy$"), held(tmp_path / "lock", ConfigError("busy")):
         pass
     process.kill()
     process.join()
-    with held(tmp_path / "lock", "busy"):
+    with held(tmp_path / "lock", ConfigError("busy")):
         pass
 
 

@@ -184,7 +184,8 @@ def locked(report: Path) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         with writing_to("out", report):
             report.parent.mkdir(parents=True, exist_ok=True)
-            busy = f"out {str(report)!r} is in use by another process; waited {PATIENCE:g} s"
+            text = "out {path} is in use by another process; waited {seconds} s"
+            busy = ConfigError(text, path=repr(str(report)), seconds=f"{PATIENCE:g}")
             stack.enter_context(held(report.with_name(f"{report.name}.lock"), busy, PATIENCE))
         yield
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy
 
 from ..errors import ConfigError
-from ..files import open_regular, reason
+from ..files import open_regular, refusing
 from ..messages import Message
 
 MAX_BYTES = 10_000_000
@@ -65,12 +65,8 @@ def builtin_docstrings() -> str:
 
 def read_text(path: str | Path) -> str:
     """The text of a UTF-8 file of 1 byte to 10 MB; ConfigError for anything else, folders and devices included."""
-    try:
-        with open_regular(path) as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        text = "text file {file} cannot be read: {reason}"
-        raise ConfigError(text, file=repr(str(path)), reason=reason(error)) from None
+    with refusing("text file {file} cannot be read: {reason}", file=repr(str(path))), open_regular(path) as file:
+        data = file.read(MAX_BYTES + 1)
     return check_text(data, Message("text file {file}", file=repr(Path(path).name)))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import ConfigError, check_number
-from ..files import held, reason
+from ..files import entries, held, reason, refusing
 from ..kept import SnapshotError
 from ..messages import Message
 from .engine import Engine
@@ -52,13 +52,11 @@ class Sessions:
         place = self._place(user, name)
         what = Message("session {name} of user {user}", name=repr(name), user=repr(user))
         text = "{session} is in use by another writer; waited {seconds} s"
-        busy = Message(text, session=what, seconds=f"{self.wait:g}")
+        busy = ConfigError(text, session=what, seconds=f"{self.wait:g}")
         with contextlib.ExitStack() as stack:
-            try:
+            with refusing("{session} cannot be opened: {reason}", session=what):
                 place.mkdir(parents=True, exist_ok=True)
                 stack.enter_context(held(place / ".session.lock", busy, self.wait))
-            except OSError as error:
-                raise ConfigError("{session} cannot be opened: {reason}", session=what, reason=reason(error)) from None
             session = Session(Snapshots(place, self.engine, wait=self.wait))
             yield session
             session.keep()
@@ -66,13 +64,8 @@ class Sessions:
     def list(self, user: str) -> list[str]:
         """The names of a user's sessions."""
         folder = self.folder / check_name("user", user)
-        try:
-            return sorted(path.name for path in folder.iterdir() if path.is_dir())
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        except OSError as error:
-            text = "sessions of {user} cannot be listed: {reason}"
-            raise ConfigError(text, user=repr(user), reason=reason(error)) from None
+        with refusing("sessions of {user} cannot be listed: {reason}", user=repr(user)):
+            return sorted(path.name for path in entries(folder) if path.is_dir())
 
     def _place(self, user: str, name: str) -> Path:
         place = self.folder / check_name("user", user) / check_name("session", name)

@@ -12,10 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import filelock
-
 from ..errors import ConfigError, check_integer, show
-from ..files import clear_parts, read_bytes, reason, write_whole
+from ..files import clear_parts, entries, held, read_bytes, refusing, write_whole
 from ..kept import SnapshotError, decode_state, encode_state, fingerprint_of, tokens_seen
 from ..messages import Message
 from .engine import Engine
@@ -84,14 +82,9 @@ class Snapshots:
 
     def list(self) -> list[Snapshot]:
         """All snapshots, oldest first; files with any other name are ignored."""
-        try:
-            paths = list(self.folder.iterdir())
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        except OSError as error:
-            text = "snapshots in {folder} cannot be read: {reason}"
-            raise SnapshotError(text, folder=repr(str(self.folder)), reason=reason(error)) from None
-        found = ((FILE.fullmatch(path.name), path) for path in paths)
+        text = "snapshots in {folder} cannot be read: {reason}"
+        with refusing(text, SnapshotError, folder=repr(str(self.folder))):
+            found = [(FILE.fullmatch(path.name), path) for path in entries(self.folder)]
         return sorted(Snapshot(int(m[1]), int(m[2]), m[3], path) for m, path in found if m)
 
     def find(self, name: str) -> Snapshot:
@@ -106,11 +99,10 @@ class Snapshots:
     def load(self, snapshot: Snapshot):
         """The state of a snapshot, in tensors that nobody else holds. Raises SnapshotError."""
         file = snapshot.path.name
+        with refusing("snapshot '{file}' cannot be read: {reason}", SnapshotError, file=file):
+            data = read_bytes(snapshot.path)
         try:
-            return decode_state(read_bytes(snapshot.path), self.engine.start(), self.fingerprint)[0]
-        except OSError as error:
-            text = "snapshot '{file}' cannot be read: {reason}"
-            raise SnapshotError(text, file=file, reason=reason(error)) from None
+            return decode_state(data, self.engine.start(), self.fingerprint)[0]
         except SnapshotError as error:
             raise SnapshotError("{file}: {reason}", file=file, reason=error.message) from None
 
@@ -147,14 +139,10 @@ class Snapshots:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         """The folder, locked; parts that killed writers left are removed."""
-        try:
+        text = "snapshot not written: another writer held the folder for {seconds} s"
+        busy = SnapshotError(text, seconds=f"{self.wait:g}")
+        with refusing("snapshot not written to {folder}: {reason}", SnapshotError, folder=repr(str(self.folder))):
             self.folder.mkdir(parents=True, exist_ok=True)
-            with filelock.FileLock(self.folder / ".lock", timeout=self.wait):
+            with held(self.folder / ".lock", busy, self.wait):
                 clear_parts(self.folder)
                 yield
-        except filelock.Timeout:
-            text = "snapshot not written: another writer held the folder for {seconds} s"
-            raise SnapshotError(text, seconds=f"{self.wait:g}") from None
-        except OSError as error:
-            text = "snapshot not written to {folder}: {reason}"
-            raise SnapshotError(text, folder=repr(str(self.folder)), reason=reason(error)) from None
