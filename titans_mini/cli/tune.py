@@ -100,7 +100,7 @@ def describe(found: Tuning) -> str:
 
 
 def write(found: Tuning, folder: Path, *, maps: bool = False) -> None:
-    """coarse.csv, final.csv and, for `maps`, maps.html in the folder, each whole or not at all."""
+    """coarse.csv, final.csv and, for `maps`, maps.html in the folder, each written atomically."""
     with writing_to("out", folder):
         for stage in ("coarse", "final"):
             write_whole(folder / f"{stage}.csv", to_csv(found.table(stage)))

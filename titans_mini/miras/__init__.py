@@ -12,17 +12,6 @@ from .rule import MirasMemory
 from .running import MirasTrace, run
 
 __all__ = [
-    "KNOBS",
-    "PRESETS",
-    "Combination",
-    "MirasConfig",
-    "MirasMemory",
-    "MirasTrace",
-    "allowed",
-    "check",
-    "epsilon",
-    "from_module",
-    "refused",
-    "run",
-    "table",
-]
+    "KNOBS", "PRESETS", "Combination", "MirasConfig", "MirasMemory", "MirasTrace", "allowed", "check", "epsilon",
+    "from_module", "refused", "run", "table",
+]  # fmt: skip

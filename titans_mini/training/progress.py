@@ -36,7 +36,7 @@ class Progress(NamedTuple):
 def save_progress(
     folder: Path, settings: dict, progress: Progress, lm: nn.Module, optimizer: torch.optim.Optimizer
 ) -> None:
-    """Keeps a run's state. Raises OSError."""
+    """Saves a run's state. Raises OSError."""
     tensors = {MODEL + key: value for key, value in lm.state_dict().items()}
     for index, values in optimizer.state_dict()["state"].items():  # by the index of the parameter
         tensors |= {f"{OPTIMIZER}{index}.{name}": torch.as_tensor(value) for name, value in values.items()}

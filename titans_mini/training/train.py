@@ -38,7 +38,7 @@ WARM_UP = 50  # steps in which the learning rate rises
 class TrainConfig:
     """How to train. Sizes (see the task) are at most `start_size` in the first half of the steps, then grow to `size`.
 
-    With `truncate` > 0 a sequence is learnt that many tokens at a time, with an optimizer step each, while the state
+    With `truncate` > 0 a sequence is learned that many tokens at a time, with an optimizer step each, while the state
     carries over. Gradients flow no further back, which bounds memory use, and the model also learns to read from
     memories that are older than its gradients.
     """
@@ -96,7 +96,7 @@ def learning_rate(config: TrainConfig, step: int) -> float:
 
 
 class Piece(NamedTuple):
-    """Consecutive tokens of a batch that are learnt together, and the token after each, which is to be predicted."""
+    """Consecutive tokens of a batch that are learned together, and the token after each, which is to be predicted."""
 
     ids: Tensor  # (b, n + 1)
     ask: Tensor  # (b, n + 1) bool: the tokens whose predictions count
@@ -163,7 +163,7 @@ class Trainer:
         self._resume()
 
     def _describe(self) -> dict:
-        """What must be the same for a run to continue: settings, and the text that it reads."""
+        """What must be the same for a run to continue: its settings, and the text that it reads."""
         described = {"model": asdict(self.lm.config), "training": asdict(self.config)}
         if TASKS[self.config.task].source is not text_bytes:
             return described
@@ -176,7 +176,7 @@ class Trainer:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Keeps other trainings out of the folder, and finds out at once whether it can be written to."""
+        """Locks the folder against other trainings, and shows at once whether it can be written to."""
         if self._is_held or self.rank > 0:
             yield
             return
@@ -194,7 +194,7 @@ class Trainer:
                 self._is_held = False
 
     def save(self) -> None:
-        """Keeps the run's state, whole or not at all. Raises ConfigError where the disk does not take it."""
+        """Saves the run's state atomically. Raises ConfigError if it cannot be written."""
         progress = Progress(self.step, self.seconds, self.tokens, tuple(self.losses))
         with writing_to("out", self.folder):
             save_progress(self.folder, self._describe(), progress, self.lm, self.optimizer)
