@@ -10,7 +10,7 @@ from titans_mini.kept import DIGEST, unseal
 from titans_mini.messages import Message
 from titans_mini.training.checkpoint import BUNDLED
 
-from ..studies.controls import CONTROLS, SEEDS, is_control
+from ..studies.controls import CONTROLS, is_control
 from .claim import TITANS, Claim, Judged, Way
 from .finding import UNTESTED, Figures, Size, Spread, grade, listed
 from .models import ORDER
@@ -18,6 +18,7 @@ from .models import ORDER
 LENGTH = 2048  # bytes of held-out text over which a card tells the bits
 WIKITEXT = {"mac": 19.93, "mag": 18.61, "mal": 19.07}  # at 760M; Paper: table 1
 SHIPPED = CONTROLS  # those whose checkpoints are looked for
+SEEDS = BUNDLED / "seeds"  # cards, without weights, of the same trainings with other seeds
 STEPS, TIME = CONTROLS  # the controls of the same steps, and of about the same time
 STEPPED = tuple(f"{second}_minus_{first}" for first, second in pairwise(ORDER))  # figures: bits from one to the next
 TRAINING = (

@@ -7,9 +7,9 @@ loses overstates what memory is worth. A control never had that part.
 from __future__ import annotations
 
 from titans_mini.models.model import MODES
-from titans_mini.training.checkpoint import BUNDLED, unsealed
+from titans_mini.training import checkpoint
 
-SEEDS = BUNDLED / "seeds"  # cards, without weights, of the same trainings with other seeds
+SEEDS = "seeds"  # the folder of cards without weights
 
 # What a control has in common with the models it is compared with -> its checkpoint. A step without memory is several
 # times faster, so the second control took more steps in about the same time.
@@ -32,4 +32,4 @@ def read_seeds(name: str) -> list[dict]:
 
     Raises ConfigError if one is damaged or was edited.
     """
-    return [unsealed(path) for path in sorted(SEEDS.glob(f"{name}-[0-9].json"))]
+    return [checkpoint.unsealed(path) for path in sorted((checkpoint.BUNDLED / SEEDS).glob(f"{name}-[0-9].json"))]
