@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from titans_mini import ConstantGate, LearnedGate, MemoryConfig, NeuralMemory, SurpriseGate
-from titans_mini.memory.chunk import Fast, Tokens
+from titans_mini.memory.chunk import Fast, TitansRule, Tokens
 from titans_mini.memory.gates import NORMALISERS, Gates, initial_gate_state
 from titans_mini.memory.mlp import initial_weights
 from titans_mini.reference import Gate, RecipeGate
@@ -48,6 +48,11 @@ def fresh(weights: tuple[Tensor, ...]) -> Fast:
     """A memory of these weights (n, o, i) that has read nothing."""
     momentum = tuple(torch.zeros_like(weight) for weight in weights)
     return Fast(weights, momentum, initial_gate_state(len(weights[0]), weights[0].detach()))
+
+
+def plain_step(fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True) -> tuple:
+    """TitansRule.step as a function, which the wrong steps of `mutants.steps` can take the place of."""
+    return rule.step(fast, tokens, ends=ends)
 
 
 class GivenGate(nn.Module):

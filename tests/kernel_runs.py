@@ -64,13 +64,13 @@ def memory(given: dict[str, Tensor]) -> tuple[Fast, Tokens]:
 def run(case: Case, given: dict[str, Tensor], step: Callable) -> dict[str, Tensor]:
     """Reads, record and final memory of one case, in two calls."""
     fast, tokens = memory(given)
-    rule, parts = TitansRule(case.pairing.gate.to(tokens.keys.device), clip=case.clip, norms=True), []
+    rule, parts = TitansRule(case.pairing.gate.to(tokens.keys.device), clip=case.clip, record_norm=True), []
     for part in (slice(None, CUT), slice(CUT, None)):
         piece = Tokens(*(field if field is None else field[:, part].contiguous() for field in tokens))
         with torch.no_grad():
             reads, fast, record = step(fast, piece, rule)
-        parts.append((reads, record.raw, record.loss, record.norm, record.gates.theta, record.gates.alpha))
-    names = ("reads", "raw", "loss", "norm", "theta", "alpha")
+        parts.append((reads, record.raw, record.loss, record.memory_norm, record.gates.theta, record.gates.alpha))
+    names = ("reads", "raw", "loss", "memory_norm", "theta", "alpha")
     found = {name: torch.cat(series, dim=1) for name, series in zip(names, zip(*parts, strict=True), strict=True)}
     found |= {f"weights.{i}": tensor for i, tensor in enumerate(fast.weights)}
     found |= {f"momentum.{i}": tensor for i, tensor in enumerate(fast.momentum)}
@@ -116,7 +116,7 @@ if __name__ == "__main__":
     rule = TitansRule(CASES["excess"].pairing.gate)
     with torch.no_grad():
         reads, after, record = on_the_kernel(fast, given._replace(queries=None), rule)
-    assert reads is None and record.norm is None and record.raw.shape == given.keys.shape[:2]
+    assert reads is None and record.memory_norm is None and record.raw.shape == given.keys.shape[:2]
     assert all(map(torch.equal, before, fast.weights)) and not torch.equal(after.weights[0], fast.weights[0])
     outcomes |= {f"memory/{key}": tensor for key, tensor in run_memory(device).items()}
     save_file({name: tensor.cpu().contiguous() for name, tensor in outcomes.items()}, target)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from titans_mini import MemoryConfig
 from titans_mini.memory.chunk import Fast, Tokens
 from titans_mini.memory.gates import Gates, initial_gate_state
-from titans_mini.memory.mlp import Bias
+from titans_mini.memory.mlp import InnerLoss
 from titans_mini.memory.tree import map_tree, tensors
 from titans_mini.miras import Combination, MirasConfig
 from titans_mini.miras.general import MirasRule
@@ -46,7 +46,7 @@ class ByBlock(nn.Module):
         return Gates(*map(join, zip(*gates, strict=True))), type(state)(*map(join, zip(*states, strict=True)))
 
 
-def by_block(biases: list[Bias]) -> Bias:
+def by_block(biases: list[InnerLoss]) -> InnerLoss:
     """Several biases, each with an equal block of rows."""
 
     def bias(prediction, value, features):
@@ -85,7 +85,7 @@ def make_scene(combinations: list[Combination], **settings) -> Scene:
         for names in combinations
     ]
     gates = [make_gate(memory, config).double() for config in configs]
-    rules = [make_rule(memory, config, gate, norms=True) for config, gate in zip(configs, gates, strict=True)]
+    rules = [make_rule(memory, config, gate, record_norm=True) for config, gate in zip(configs, gates, strict=True)]
     rule = rules[0]._replace(gate=ByBlock(gates), bias=by_block([rule.bias for rule in rules]))
     random = torch.Generator().manual_seed(1)
     index = [row - (row % 4 == TWIN) for row in range(4 * len(gates))]  # twins start from one memory, noise included
@@ -121,7 +121,7 @@ def run(step, scene: Scene):
     fast, parts = scene.fast, []
     for piece in scene.tokens.split(CHUNK):
         reads, fast, record = step(fast, piece, scene.rule)
-        parts.append((reads, record.loss, record.raw, record.norm))
+        parts.append((reads, record.loss, record.raw, record.memory_norm))
     return [torch.cat(part, dim=1) for part in zip(*parts, strict=True)], fast
 
 

@@ -1,6 +1,6 @@
 """The properties of the memory core, so that the real thing and each mutant go through the very same check.
 
-A `step` has the signature of `chunk.chunk_step` (STEPS are its two forms), a `memory` is a NeuralMemory. Every check
+A `step` has the signature of `builders.plain_step` (STEPS are its two forms), a `memory` is a NeuralMemory. Every check
 raises AssertionError where its property does not hold.
 """
 
@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
-from builders import PAIRINGS, ROWS, Changed, Pairing, PlainSurprise, Stream, fresh, make_input, make_stream
+from builders import PAIRINGS, ROWS, Changed, Pairing, PlainSurprise, Stream, fresh, make_input, make_stream, plain_step
 from torch import Tensor
 
 from titans_mini import MemoryState, NeuralMemory, SurpriseGate
-from titans_mini.memory.chunk import Fast, TitansRule, Tokens, chunk_step
-from titans_mini.memory.fast.backward import BY_HAND
+from titans_mini.memory.chunk import Fast, TitansRule, Tokens
 from titans_mini.memory.gates import initial_gate_state
 from titans_mini.memory.mlp import ACTIVATIONS, apply_memory
 from titans_mini.memory.tree import map_tree, tensors
@@ -27,10 +26,10 @@ TOLERANCE = 1e-10
 
 def by_hand(fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True) -> tuple:
     """The chunk form with the hand-written backward pass."""
-    return chunk_step(fast, tokens, rule._replace(form=BY_HAND), ends=ends)
+    return plain_step(fast, tokens, rule._replace(by_hand=True), ends=ends)
 
 
-STEPS = {"plain": chunk_step, "by hand": by_hand}
+STEPS = {"plain": plain_step, "by hand": by_hand}
 
 
 def check_close(found, wanted, tolerance: float = TOLERANCE) -> None:
@@ -54,15 +53,15 @@ class Run(NamedTuple):
     momentum: tuple[Tensor, ...]
     raw: Tensor
     loss: Tensor
-    norm: Tensor
+    memory_norm: Tensor
 
 
 def run(step: Step, stream: Stream, rule: TitansRule, chunk: int) -> Run:
     """The whole stream, chunk by chunk."""
     fast, parts = fresh(stream.weights), []
     for piece in stream.tokens.split(chunk):
-        reads, fast, record = step(fast, piece, rule._replace(norms=True))
-        parts.append((reads, record.raw, record.loss, record.norm))
+        reads, fast, record = step(fast, piece, rule._replace(record_norm=True))
+        parts.append((reads, record.raw, record.loss, record.memory_norm))
     reads, raw, loss, norm = (torch.cat(series, dim=1) for series in zip(*parts, strict=True))
     return Run(reads, fast.weights, fast.momentum, raw, loss, norm)
 
@@ -104,7 +103,7 @@ def check_oracle(
         rows.append(token_loop(weights, keys, values, queries, gate, rule.activation.value, **settings))
     stack = lambda *parts: torch.stack(parts)  # noqa: E731
     layers = lambda name: tuple(map(stack, *(getattr(loop, name) for loop in rows)))  # noqa: E731
-    plain = {name: stack(*(getattr(loop, name) for loop in rows)) for name in ("reads", "raw", "loss", "norm")}
+    plain = {name: stack(*(getattr(loop, name) for loop in rows)) for name in ("reads", "raw", "loss", "memory_norm")}
     wanted = Run(weights=layers("weights"), momentum=layers("momentum"), **plain)
     if not pairing.momentum:
         check_close(found.momentum, fresh(stream.weights).momentum)

@@ -83,8 +83,8 @@ def compress(state: State, kind: str = "int8", *, momentum: bool = False) -> Sta
 
 def _compressed(memory: MemoryState, kind: str, momentum: bool) -> MemoryState:
     codes = lambda part: quantize(part, kind)  # noqa: E731
-    velocity = map_tree(codes, memory.momentum) if momentum else memory.momentum
-    return memory._replace(weights=map_tree(codes, memory.weights), momentum=velocity)
+    memory = memory._replace(weights=map_tree(codes, memory.weights))
+    return memory._replace(momentum=map_tree(codes, memory.momentum)) if momentum else memory
 
 
 def restore(state: State) -> State:
@@ -127,8 +127,8 @@ class RoundedRule(NamedTuple):
         """As in TitansRule; so are the methods."""
         return self.rule.gate
 
-    def start(self, heads: int) -> Sequence[Tensor]:
-        return self.rule.start(heads)
+    def draw(self, heads: int) -> Sequence[Tensor]:
+        return self.rule.draw(heads)
 
     def begin(self, weights: Weights) -> tuple[Weights, Weights]:
         weights, momentum = self.rule.begin(weights)

@@ -1,6 +1,7 @@
 """The token loop in plain autograd: slow, short, and the oracle that the chunk form is tested against.
 
-One row, one head. Every step is written as in the equation; nothing is shared with the fast form.
+One row, one head; differentiable from the first token on. Every step is written as in the equation, and nothing is
+shared with the chunk form.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ class Loop(NamedTuple):
     weights: list[Tensor]  # M_t, per layer (o, i)
     momentum: list[Tensor]  # S_t, per layer (o, i)
     raw: Tensor  # (t,) surprise
-    loss: Tensor  # (t,) inner loss before the write
-    norm: Tensor  # (t,) memory norm after the write
+    loss: Tensor  # (t,) inner loss before the write, at the weights of the chunk's start
+    memory_norm: Tensor  # (t,) after the write
 
 
 def predict(weights: list[Tensor], x: Tensor, activation: Callable[[Tensor], Tensor]) -> Tensor:
@@ -40,24 +41,25 @@ def token_loop(weights, keys, values, queries, gate: Gate, activation, *, chunk=
     """
     origin = [torch.zeros_like(weight) for weight in weights] if origin is None else origin
     momentum = [torch.zeros_like(weight) for weight in weights]
-    reads, raws, losses, norms = [], [], [], []
+    reads, raws, losses, memory_norms = [], [], [], []
     for t in range(len(keys)):
         if t % chunk == 0:
             start = [weight if weight.requires_grad else weight.detach().requires_grad_() for weight in weights]
         loss = (predict(start, keys[t], activation) - values[t]).square().sum()
         grads = torch.autograd.grad(loss, start, create_graph=True)
-        norm = sum(grad.square().sum() for grad in grads).sqrt()
-        raw = norm / keys.shape[-1] ** 0.5
+        grad_norm = sum(grad.square().sum() for grad in grads).sqrt()
+        raw = grad_norm / keys.shape[-1] ** 0.5
         theta, eta, alpha = gate(t, raw)
         if clip is not None:
-            theta = theta * torch.clamp(clip / norm, max=1)
+            theta = theta * torch.clamp(clip / grad_norm, max=1)
         momentum = [eta * s - theta * grad for s, grad in zip(momentum, grads, strict=True)]
-        weights = [(1 - alpha) * m + alpha * o + s for m, o, s in zip(weights, origin, momentum, strict=True)]
+        layers = zip(weights, origin, momentum, strict=True)
+        weights = [(1 - alpha) * weight + alpha * home + s for weight, home, s in layers]
         reads.append(predict(weights, queries[t], activation))
         raws.append(raw)
         losses.append(loss)
-        norms.append(sum(weight.square().sum() for weight in weights).sqrt())
-    return Loop(torch.stack(reads), weights, momentum, *map(torch.stack, (raws, losses, norms)))
+        memory_norms.append(sum(weight.square().sum() for weight in weights).sqrt())
+    return Loop(torch.stack(reads), weights, momentum, *map(torch.stack, (raws, losses, memory_norms)))
 
 
 class RecipeGate:

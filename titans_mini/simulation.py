@@ -107,7 +107,7 @@ def make_rule(configs: Sequence[SimulationConfig]) -> TitansRule:
     """The rule of some settings, a row each, with the memory norm recorded after each write."""
     memory = configs[0].memory
     origin = start_fast(configs[0]).weights if memory.decay == "start" else None
-    return TitansRule(make_gate(configs), ACTIVATIONS[memory.activation], memory.clip, norms=True, origin=origin)
+    return TitansRule(make_gate(configs), ACTIVATIONS[memory.activation], memory.clip, record_norm=True, origin=origin)
 
 
 def make_gate(configs: Sequence[SimulationConfig]) -> nn.Module:
@@ -135,7 +135,7 @@ def _columns(configs, stream: Stream, fast: Fast, record: Record) -> list[dict[s
         "momentum": smoothed,
         "g_write": gates.g_write,
         "g_forget": gates.g_forget,
-        "memory_norm": record.norm,
+        "memory_norm": record.memory_norm,
         "loss": record.loss / memory.norm**2,
         "raw": record.raw,
         "loss_after": loss_after,

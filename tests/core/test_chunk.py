@@ -3,12 +3,12 @@
 import properties
 import pytest
 import torch
-from builders import PAIRINGS, ROWS, WIDTH, GivenGate, Stream, fresh, make_stream
+from builders import PAIRINGS, ROWS, WIDTH, GivenGate, Stream, fresh, make_stream, plain_step
 from properties import around, check_close, run
 
 from titans_mini import SurpriseGate
 from titans_mini.config import ACTIVATION_NAMES, DECAY_NAMES
-from titans_mini.memory.chunk import TitansRule, Tokens, chunk_step
+from titans_mini.memory.chunk import TitansRule, Tokens
 from titans_mini.memory.mlp import ACTIVATIONS, apply_memory, gradient_norm, gradients, weight_norm
 from titans_mini.reference import RecipeGate, token_loop
 
@@ -49,31 +49,31 @@ def test_the_recipe_at_its_defaults_equals_its_reference(chunk):
     stream = make_stream(40)
     gate = SurpriseGate().double()
     settings = {name: float(value) for name, value in gate.named_buffers()}  # what binary floats make of them
-    found = run(chunk_step, stream, TitansRule(gate), chunk)
+    found = run(plain_step, stream, TitansRule(gate), chunk)
     for row in range(ROWS):
         keys, values, queries = (part[row] for part in stream.tokens[:3])
         weights = [weight[row] for weight in stream.weights]
         silu = torch.nn.functional.silu
         loop = token_loop(weights, keys, values, queries, RecipeGate(**settings), silu, chunk=chunk)
-        check_close([found.reads[row], found.raw[row], found.loss[row], found.norm[row]], [*loop[:1], *loop[3:]])
+        check_close([found.reads[row], found.raw[row], found.loss[row], found.memory_norm[row]], [*loop[:1], *loop[3:]])
         check_close([weight[row] for weight in found.weights], loop.weights)
 
 
 @pytest.mark.parametrize("gate", PAIRINGS)
 def test_reads_see_no_later_token(gate):
-    properties.check_step_is_causal(chunk_step, PAIRINGS[gate])
+    properties.check_step_is_causal(plain_step, PAIRINGS[gate])
 
 
 @pytest.mark.parametrize("gate", PAIRINGS)
 @pytest.mark.parametrize(("depth", "activation"), MLPS)
 def test_a_write_lowers_the_loss_of_its_pair(depth, activation, gate):
-    properties.check_write_lowers_loss(chunk_step, PAIRINGS[gate], depth=depth, activation=activation)
+    properties.check_write_lowers_loss(plain_step, PAIRINGS[gate], depth=depth, activation=activation)
 
 
 @pytest.mark.parametrize("chunk", [1, 4])
 @pytest.mark.parametrize(("depth", "activation"), MLPS)
 def test_silence_only_decays(depth, activation, chunk):
-    properties.check_silence(chunk_step, chunk=chunk, depth=depth, activation=activation)
+    properties.check_silence(plain_step, chunk=chunk, depth=depth, activation=activation)
 
 
 @pytest.mark.parametrize("chunk", [1, 4])
@@ -83,7 +83,7 @@ def test_silence_decays_the_recipe_by_lambda_a_token(chunk):
     gate = PAIRINGS["recipe"].gate
     fast, left = fresh(stream.weights), 1.0
     for piece in Tokens(silence, silence).split(chunk):
-        _, fast, record = chunk_step(fast, piece, TitansRule(gate))
+        _, fast, record = plain_step(fast, piece, TitansRule(gate))
         left = left * (1 - gate.lam * (1 - record.gates.g_write)).prod(-1)
     check_close(fast.weights, tuple(weight * left.view(-1, 1, 1) for weight in stream.weights), 1e-14)
 
@@ -92,9 +92,9 @@ def test_silence_decays_the_recipe_by_lambda_a_token(chunk):
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_no_step_and_no_forgetting_leave_the_memory(depth, chunk):
     stream = given(make_stream(9, depth=depth), theta=0, alpha=0)
-    found = run(chunk_step, stream, TitansRule(GivenGate(), clip=1.0), chunk)
+    found = run(plain_step, stream, TitansRule(GivenGate(), clip=1.0), chunk)
     assert all(torch.equal(after, before) for after, before in zip(found.weights, stream.weights, strict=True))
-    check_close(found.norm, weight_norm(stream.weights).unsqueeze(-1).expand(-1, 9))
+    check_close(found.memory_norm, weight_norm(stream.weights).unsqueeze(-1).expand(-1, 9))
     check_close(found.reads, apply_memory(stream.weights, stream.tokens.queries, ACTIVATIONS["silu"]))
 
 
@@ -104,10 +104,10 @@ def test_full_forgetting_goes_back_to_the_start(depth, chunk):
     """With decay "start": M_t = (1 - alpha) M_{t-1} + alpha W_0 is W_0 at alpha 1, and halfway to it at alpha 0.5."""
     start, stream = make_stream(1, depth=depth, seed=2).weights, make_stream(9, depth=depth)
     for alpha, left in ((1, 0.0), (0.5, 0.5**9)):
-        found = run(chunk_step, given(stream, theta=0, alpha=alpha), TitansRule(GivenGate(), origin=start), chunk)
+        found = run(plain_step, given(stream, theta=0, alpha=alpha), TitansRule(GivenGate(), origin=start), chunk)
         wanted = [left * ours + (1 - left) * origin for ours, origin in zip(stream.weights, start, strict=True)]
         check_close(found.weights, tuple(wanted), 1e-14)
-        check_close(found.norm[:, -1], weight_norm(tuple(wanted)))
+        check_close(found.memory_norm[:, -1], weight_norm(tuple(wanted)))
 
 
 @pytest.mark.parametrize("decay", DECAY_NAMES)
@@ -127,14 +127,14 @@ def test_the_oracle_leaves_its_callers_tensors_as_they_are(decay):
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_full_forgetting_clears_the_memory(depth, chunk):
     stream = given(make_stream(9, depth=depth), theta=0, alpha=1)
-    found = run(chunk_step, stream, TitansRule(GivenGate()), chunk)
-    for tensor in (*found.weights, found.norm, found.reads):
+    found = run(plain_step, stream, TitansRule(GivenGate()), chunk)
+    for tensor in (*found.weights, found.memory_norm, found.reads):
         assert torch.equal(tensor, torch.zeros_like(tensor))
 
 
 def test_a_linear_memory_without_momentum_is_the_delta_rule():
     stream = given(make_stream(9, depth=1), eta=0)
-    found = run(chunk_step, stream, TitansRule(GivenGate()), 1)
+    found = run(plain_step, stream, TitansRule(GivenGate()), 1)
     memory = stream.weights[0]
     for t in range(9):
         key, value, query = (part[:, t, :, None] for part in stream.tokens[:3])
@@ -159,8 +159,8 @@ def test_gates_at_their_ends_have_the_gradients_of_the_loop(step, depth, name, v
         plain = PAIRINGS["given"].plain(features)
         outcomes.append(token_loop(weights, *parts, plain, torch.nn.functional.silu, chunk=4, clip=clip))
     check_close(found.reads, torch.stack([loop.reads for loop in outcomes]))
-    gradients_found = torch.autograd.grad(found.reads.square().sum() + found.norm.sum(), stream.leaves())
-    total = sum(loop.reads.square().sum() + loop.norm.sum() for loop in outcomes)
+    gradients_found = torch.autograd.grad(found.reads.square().sum() + found.memory_norm.sum(), stream.leaves())
+    total = sum(loop.reads.square().sum() + loop.memory_norm.sum() for loop in outcomes)
     check_close(gradients_found, torch.autograd.grad(total, stream.leaves()))
 
 
@@ -172,7 +172,7 @@ def test_everything_at_once_at_its_end_stays_finite(step):
                 stream = given(make_stream(9), theta=theta, eta=eta, alpha=alpha)
                 found = run(step, stream, TitansRule(GivenGate(), clip=1.0), 4)
                 leaves = torch.autograd.grad(found.reads.square().sum(), stream.leaves())
-                for tensor in (*found.weights, *found.momentum, found.reads, found.norm, *leaves):
+                for tensor in (*found.weights, *found.momentum, found.reads, found.memory_norm, *leaves):
                     assert bool(tensor.isfinite().all()), (theta, eta, alpha)
 
 
@@ -192,7 +192,7 @@ def test_clipping_bounds_the_step_and_leaves_surprise_alone():
     stream = given(make_stream(1), theta=1, alpha=0)
     loud = stream._replace(tokens=stream.tokens._replace(values=stream.tokens.values * 100))
     free, clipped = (
-        chunk_step(fresh(loud.weights), loud.tokens, TitansRule(GivenGate(), clip=clip)) for clip in (None, 0.5)
+        plain_step(fresh(loud.weights), loud.tokens, TitansRule(GivenGate(), clip=clip)) for clip in (None, 0.5)
     )
     moves = [
         weight_norm(tuple(after - before for after, before in zip(fast.weights, loud.weights, strict=True)))
@@ -206,9 +206,9 @@ def test_clipping_bounds_the_step_and_leaves_surprise_alone():
 @pytest.mark.parametrize("length", [1, 4])
 def test_fewer_queries_and_an_unfinished_chunk_change_nothing_else(length):
     stream = make_stream(length)
-    rule, start = TitansRule(GivenGate(), clip=1.0, norms=True), fresh(stream.weights)
-    reads, _, record = chunk_step(start, stream.tokens, rule)
+    rule, start = TitansRule(GivenGate(), clip=1.0, record_norm=True), fresh(stream.weights)
+    reads, _, record = plain_step(start, stream.tokens, rule)
     last = stream.tokens._replace(queries=stream.tokens.queries[:, -1:])
-    asked, kept, again = chunk_step(start, last, rule, ends=False)
-    check_close((asked, again.raw, again.loss, again.norm), (reads[:, -1:], record.raw, record.loss, record.norm))
-    assert all(a is b for a, b in zip(kept.weights + kept.momentum, start.weights + start.momentum, strict=True))
+    asked, kept, again = plain_step(start, last, rule, ends=False)
+    check_close((asked, *again), (reads[:, -1:], *record))
+    assert kept is start

@@ -59,14 +59,15 @@ def outcomes(given, tmp_path_factory):
 
 
 def oracle(name, given, clip="as in the case"):
-    """reads, raw, loss, norm and the final memory of `reference.token_loop`, rows stacked."""
+    """reads, raw, loss, memory norm and the final memory of `reference.token_loop`, rows stacked."""
     case, loops = CASES[name], []
     for row in range(ROWS):
         first, second, keys, values, queries, features = (tensor[row].clone() for tensor in given.values())
         clip = case.clip if clip == "as in the case" else clip
         plain, silu = case.pairing.plain(features), torch.nn.functional.silu
         loops.append(token_loop([first, second], keys, values, queries, plain, silu, clip=clip))
-    wanted = {key: torch.stack([getattr(loop, key) for loop in loops]) for key in ("reads", "raw", "loss", "norm")}
+    names = ("reads", "raw", "loss", "memory_norm")
+    wanted = {name: torch.stack([getattr(loop, name) for loop in loops]) for name in names}
     for layer in range(2):
         wanted[f"weights.{layer}"] = torch.stack([loop.weights[layer] for loop in loops])
         if case.pairing.momentum:
@@ -142,7 +143,9 @@ def test_the_eager_loop_is_the_token_loop(name, given):
 BEYOND = {
     "depth 2": lambda fast, tokens, rule: (fast._replace(weights=fast.weights[:1]), tokens, rule),
     "activation silu": lambda fast, tokens, rule: (fast, tokens, rule._replace(activation=ACTIVATIONS["tanh"])),
-    "the inner loss of the paper": lambda fast, tokens, rule: (fast, tokens, rule._replace(bias=lambda *given: given)),
+    "the inner loss of the paper": lambda fast, tokens, rule: (
+        fast, tokens, rule._replace(inner_loss=lambda *given: given),
+    ),
     "gate surprise, learned or constant": lambda fast, tokens, rule: (
         fast, tokens, rule._replace(gate=torch.nn.Identity()),
     ),

@@ -12,6 +12,7 @@ from torch.nn.functional import silu
 
 from titans_mini import ConfigError, ConstantGate, MemoryConfig, NeuralMemory, SurpriseGate
 from titans_mini.memory.mlp import apply_memory
+from titans_mini.memory.neural import titans_rule
 from titans_mini.memory.tree import map_tree, tensors
 from titans_mini.reference import token_loop
 
@@ -182,6 +183,19 @@ def test_another_rule_shares_the_parameters_and_leaves_the_memory_alone(kind):
     shared = {name: value.data_ptr() for name, value in memory.named_parameters() if not name.startswith("gate")}
     assert {name: value.data_ptr() for name, value in silent.named_parameters()} == shared
     check_close(silent(x)[1].weights, memory.initial_state(3).weights)
+
+
+def test_a_rule_of_the_same_settings_forgets_towards_the_same_weights():
+    memory = make_memory(decay="start")
+    twin = memory.with_rule(titans_rule(memory.config, memory.gate))
+    assert twin.rule.origin is memory.start
+    assert torch.equal(twin(make_input(9))[0], memory(make_input(9))[0])
+
+
+def test_a_gate_beside_a_rule_is_refused():
+    memory = make_memory()
+    with pytest.raises(ConfigError, match="gate must be left out where rule is given"):
+        NeuralMemory(memory.config, memory.rule, gate=ConstantGate())
 
 
 def test_a_gate_is_changed_through_the_rule_alone():

@@ -5,12 +5,12 @@ from collections import defaultdict
 
 import pytest
 import torch
+from builders import plain_step
 from miras_properties import CHUNK, check_all, make_scene, miras_step, run
 from mutants import miras as mutants
 from properties import check_close
 
 from titans_mini import ConfigError
-from titans_mini.memory.chunk import chunk_step
 from titans_mini.memory.tree import tensors
 from titans_mini.miras import KNOBS, Combination, MirasConfig, allowed, check, refused
 from titans_mini.miras.general import general_step
@@ -81,7 +81,7 @@ def test_fast_and_general_path_agree(depth, clip):
             continue  # the number of layers has no part in the rest
         scene = make_scene(group, depth=depth, clip=clip)
         outcomes = []
-        for step, rule in ((chunk_step, scene.rule.fast), (general_step, scene.rule)):
+        for step, rule in ((plain_step, scene.rule.fast), (general_step, scene.rule)):
             parts, fast = run(step, scene._replace(rule=rule))
             numbers = [*parts, *tensors(fast)]
             leaves = [*scene.fast.weights, *scene.tokens[:4]]
@@ -96,4 +96,4 @@ def test_the_fast_path_serves_mlps_with_every_bias_linear_retention_and_plain_st
     assert {names.bias for group in FAST for names in group} == {*KNOBS["bias"]}
     scene = make_scene(FAST[0])
     piece = scene.tokens.split(CHUNK)[0]
-    assert torch.equal(miras_step(scene.fast, piece, scene.rule)[0], chunk_step(scene.fast, piece, scene.rule.fast)[0])
+    assert torch.equal(miras_step(scene.fast, piece, scene.rule)[0], plain_step(scene.fast, piece, scene.rule.fast)[0])

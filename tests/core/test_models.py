@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import torch
-from models import KINDS, check_future, check_parts, check_reach, check_rows, make_ids, make_model
+from models import KINDS, check_equal, check_future, check_parts, check_reach, check_rows, make_ids, make_model
 from torch import nn
 
 from titans_mini import ConfigError, TitansConfig, TitansLM
@@ -38,6 +38,29 @@ def test_other_modes_are_causal_and_split_too(variant, mode):
     lm = make_model(variant)
     check_future(lm, memory=mode)
     check_parts(lm, memory=mode)
+
+
+@pytest.mark.parametrize("variant", ["lmm", "mac", "mag", "mal"])
+def test_the_mode_may_change_anywhere_and_splits_still_change_nothing(variant):
+    """Tokens of each mode, in turn; segments and chunks have four. MAC may not leave "off" within a segment."""
+    schedules = [
+        [("on", 2), ("frozen", 5), ("on", 9)],
+        [("frozen", 3), ("on", 2), ("frozen", 1), ("on", 8)],
+        [("on", 6), ("off", 2), ("on", 8)],
+        [("on", 3), ("frozen", 9), ("off", 4), ("on", 3), ("frozen", 1), ("on", 5)],
+    ]
+    lm = make_model(variant)
+    for schedule in schedules:
+        ids, outcomes = make_ids(sum(count for _, count in schedule)), []
+        for longest in (len(ids[0]), 3, 1):
+            state, logits = None, []
+            for (mode, _), part in zip(schedule, ids.split([count for _, count in schedule], dim=1), strict=True):
+                for piece in part.split(longest, dim=1):
+                    out, state = lm(piece, state, memory=mode)
+                    logits.append(out)
+            outcomes.append((torch.cat(logits, dim=1), tensors(state)))
+        for outcome in outcomes[1:]:
+            check_equal(outcome, outcomes[0])
 
 
 def test_tokens_are_counted_exactly():

@@ -4,11 +4,10 @@ import inspect
 
 import properties
 import pytest
-from builders import PAIRINGS, make_memory
+from builders import PAIRINGS, make_memory, plain_step
 from mutants import gates, memories, steps
 
 from titans_mini import NeuralMemory, SurpriseGate
-from titans_mini.memory.chunk import chunk_step
 
 # Which check catches which step, and with what arguments.
 STEPS = {
@@ -43,7 +42,7 @@ MEMORIES = {
 @pytest.mark.parametrize("mutant", STEPS)
 def test_a_wrong_step_is_caught(mutant):
     check, arguments = STEPS[mutant]
-    check(chunk_step, **arguments)
+    check(plain_step, **arguments)
     with pytest.raises(AssertionError):
         check(mutant, **arguments)
 

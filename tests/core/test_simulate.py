@@ -91,7 +91,7 @@ def test_a_simulation_is_the_token_loop(chunk, depth, decay):
     origin = weights if decay == "start" else None
     loop = token_loop(weights, keys, values, keys, RecipeGate(lam=0.02), silu, chunk=chunk, origin=origin)
     trace = simulate(config)
-    for name, expected in (("raw", loop.raw), ("memory_norm", loop.norm)):
+    for name, expected in (("raw", loop.raw), ("memory_norm", loop.memory_norm)):
         np.testing.assert_allclose(getattr(trace, name), expected.detach().numpy(), rtol=2e-4, err_msg=name)
     np.testing.assert_allclose(trace.loss, loop.loss.detach().numpy() / 16, rtol=2e-3, atol=1e-5)
 

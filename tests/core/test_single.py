@@ -41,19 +41,18 @@ def gate(normaliser: str = "excess") -> SurpriseGate:
 @pytest.mark.parametrize(("depth", "activation"), [*product((1, 2, 3, 4), ACTIVATION_NAMES)])
 def test_it_is_chunks_of_one_token_for_every_memory(depth, activation, clip, decay):
     start = tuple(weight[:1].detach() for weight in make_stream(1, depth=depth, seed=2).weights)
-    check(
-        TitansRule(gate(), ACTIVATIONS[activation], clip, norms=True, origin=start if decay == "start" else None), depth
-    )
+    origin = start if decay == "start" else None
+    check(TitansRule(gate(), ACTIVATIONS[activation], clip, record_norm=True, origin=origin), depth)
 
 
 @pytest.mark.parametrize("normaliser", NORMALISERS)
 def test_it_is_chunks_of_one_token_for_every_normaliser(normaliser):
-    check(TitansRule(gate(normaliser), norms=True))
+    check(TitansRule(gate(normaliser), record_norm=True))
 
 
 def test_a_stream_in_parts_is_the_stream():
     fast, tokens = first_row()
-    rule = TitansRule(gate(), norms=True)
+    rule = TitansRule(gate(), record_norm=True)
     whole = run_single(fast, tokens, rule)
     records = []
     for part in tokens.split(5):
@@ -65,7 +64,7 @@ def test_a_stream_in_parts_is_the_stream():
 def test_the_memory_that_is_given_stays_as_it_was():
     fast, tokens = first_row()
     before = [weight.clone() for weight in fast.weights]
-    after, _ = run_single(fast, tokens, TitansRule(gate(), norms=True))
+    after, _ = run_single(fast, tokens, TitansRule(gate(), record_norm=True))
     assert all(map(torch.equal, fast.weights, before))
     assert not any(map(torch.equal, after.weights, before))
 
@@ -73,7 +72,7 @@ def test_the_memory_that_is_given_stays_as_it_was():
 def test_what_leaves_the_range_of_numbers_is_recorded_as_such():
     fast, tokens = first_row()
     wild = SurpriseGate(**{**SURPRISE, "eta": 1e6}).double()
-    _, record = run_single(fast, tokens, TitansRule(wild, norms=True))
+    _, record = run_single(fast, tokens, TitansRule(wild, record_norm=True))
     assert record.raw[0, 0].isfinite()
-    assert not record.norm[0, -1].isfinite()
+    assert not record.memory_norm[0, -1].isfinite()
     assert record.raw[0, -1].isnan()

@@ -19,7 +19,7 @@ from torch.nn.functional import normalize
 
 from titans_mini.config import MemoryConfig
 from titans_mini.errors import ConfigError, check_choice, check_integer, check_number
-from titans_mini.memory.chunk import Fast, TitansRule, Tokens, chunk_step
+from titans_mini.memory.chunk import Fast, TitansRule, Tokens
 from titans_mini.memory.gates import ConstantGate, GateState, SurpriseGate, initial_gate_state
 from titans_mini.memory.mlp import ACTIVATIONS, apply_memory, gradient_norm, gradients, initial_weights
 from titans_mini.threads import one_thread
@@ -121,7 +121,7 @@ def advance(episode: Episode, write: Tensor, config: RewardConfig) -> tuple[Epis
         return episode._replace(place=episode.place + 1), _answered(episode, config) / config.facts
     here = slice(episode.place, episode.place + 1)
     gate = ConstantGate(theta=config.step * write.unsqueeze(-1), eta=0.0, alpha=0.0)
-    _, fast, _ = chunk_step(episode.fast, Tokens(episode.keys[:, here], episode.values[:, here]), TitansRule(gate))
+    _, fast, _ = TitansRule(gate).step(episode.fast, Tokens(episode.keys[:, here], episode.values[:, here]))
     episode = episode._replace(fast=fast, writes=episode.writes + write, place=episode.place + 1)
     return _look(episode) if episode.place < config.told else episode, -config.cost * write
 

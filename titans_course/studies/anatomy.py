@@ -15,7 +15,7 @@ from titans_mini.config import SimulationConfig
 from titans_mini.data import Stream, make_stream
 from titans_mini.defaults import plain_defaults
 from titans_mini.errors import check_integer, check_number
-from titans_mini.memory.chunk import Fast, Tokens, chunk_step
+from titans_mini.memory.chunk import Fast, Tokens
 from titans_mini.memory.gates import ConstantGate
 from titans_mini.memory.mlp import ACTIVATIONS, Activation, apply_memory, gradients, weight_norm
 from titans_mini.simulation import make_rule, run_stream, start_fast
@@ -64,12 +64,12 @@ def dissect(
             fast, _ = run_stream([config], Stream(*(part[:token] for part in stream[:3]), events=()), fast)
         pair = Tokens(*(part[None, token : token + 1] * memory.norm for part in (stream.keys, stream.values)))
         rule = make_rule([config])
-        gates = chunk_step(fast, pair, rule)[2].gates
+        gates = rule.step(fast, pair)[2].gates
         theta = float(gates.theta) if theta is None else check_number("theta", theta, 0, 10)
         alpha = float(gates.alpha) if alpha is None else check_number("alpha", alpha, 0, 1)
         eta = 0.0 if gates.eta is None else float(gates.eta)
         fixed = ConstantGate(theta=theta, eta=eta, alpha=alpha)
-        _, after, record = chunk_step(fast, pair, rule._replace(gate=fixed))
+        _, after, record = rule._replace(gate=fixed).step(fast, pair)
         left = apply_memory(after.weights, pair.keys, activation) - pair.values
         return Step(
             token=token,

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from titans_mini.config import MemoryConfig
-from titans_mini.memory.chunk import Fast, TitansRule, Tokens, chunk_step, coefficients, run_chunks
+from titans_mini.memory.chunk import Fast, TitansRule, Tokens, coefficients, run_chunks
 from titans_mini.memory.gates import ConstantGate, Gates, SurpriseGate, initial_gate_state
 from titans_mini.memory.mlp import ACTIVATIONS, count_weights, initial_weights, layer_shapes
 from titans_mini.memory.scan import decay_matrix
@@ -71,7 +71,7 @@ def one_chunk(config: MemoryConfig, tokens: int) -> Callable[[], object]:
     fast = Fast(weights, tuple(map(torch.zeros_like, weights)), initial_gate_state(config.heads, weights[0].detach()))
     series = torch.randn(3, config.heads, tokens, config.head_dim, generator=random)
     gate = ConstantGate() if config.gate == "learned" else SurpriseGate()
-    return partial(chunk_step, fast, Tokens(*series), TitansRule(gate, ACTIVATIONS[config.activation], config.clip))
+    return partial(TitansRule(gate, ACTIVATIONS[config.activation], config.clip).step, fast, Tokens(*series))
 
 
 class _Watch(TorchDispatchMode):

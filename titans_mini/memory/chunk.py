@@ -4,23 +4,25 @@ The recurrence S_t = eta_t S_{t-1} - theta_t grad_t, M_t = (1 - alpha_t) M_{t-1}
 all gradients of a chunk are taken at its start weights W. Unrolled from there, with P the momentum at the start,
 
     M_t = A_t W + b_t P - sum_{i<=t} Coef[t,i] grad_i
-    D[t,j] = prod_{s=j+1..t} (1 - alpha_s)          E[j,i] = prod_{s=i+1..j} eta_s
-    A_t = prod_{s<=t} (1 - alpha_s)    b_t = sum_j D[t,j] prod_{s<=j} eta_s    Coef = D E diag(theta)
+    D[t,j] = prod_{s=j+1..t} (1 - alpha_s)          E[j,i] = prod_{s=i+1..j} eta_s       (0 where j > t, i > j)
+    A_t = prod_{s<=t} (1 - alpha_s)    b_t = sum_{j<=t} D[t,j] prod_{s<=j} eta_s    Coef = D E diag(theta)
 
-In each layer the gradient of a token has rank one, grad_i = delta_i a_i^T, so the layer after write t maps x to
+In each layer the gradient of a token has rank one, grad_i = delta_i a_i^T, where a_i is what the layer receives for
+key i. So the layer after write t maps x to
 
     A_t W x + b_t P x - sum_{i<=t} Coef[t,i] (a_i . x) delta_i
 
 and no per-token weight is ever materialised. A memory that decays towards an `origin` W_0 instead of zero has one term
 more, (1 - A_t) W_0: that is M_t = (1 - alpha_t) M_{t-1} + alpha_t W_0 + S_t. Paper: eq. 13-18.
 
-The code follows this order: coefficients, one read, one write, and then `chunk_step`, which puts them together.
-Shapes: n rows (batch x heads), c tokens, q queries, d features; o outputs and i inputs of a layer.
+The code follows this order: coefficients, one read, one write, and `TitansRule.step`, which puts them together. In
+formulas t, j and i are tokens. In shapes letters are sizes: n rows (batch x heads), c tokens of the chunk, q queries,
+d features, o outputs and i inputs of a layer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -31,11 +33,10 @@ from .mlp import (
     ACTIVATIONS,
     Activation,
     Activity,
-    Bias,
+    InnerLoss,
     Weights,
     apply_memory,
     draw_weights,
-    gradient_norm,
     gradients,
     squared_error,
     weight_norm,
@@ -45,32 +46,13 @@ from .state import Fast, Record, Tokens
 from .transforms import in_transform
 from .tree import join
 
-
-class Rule(Protocol):
-    """What happens inside a memory. NeuralMemory runs any rule; the paper's is TitansRule."""
-
-    gate: nn.Module
-
-    def start(self, heads: int) -> Sequence[Tensor]:
-        """W_0, per layer (heads, ...): the values that the memory's trained start weights begin with."""
-
-    def begin(self, weights: Weights) -> tuple[Weights, Weights]:
-        """W_0 of each row -> what the fast weights and the momentum hold before the first token."""
-
-    def step(self, fast: Fast, tokens: Tokens, *, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
-        """One chunk; see `chunk_step`."""
-
-    def answer(self, weights: Weights, queries: Tensor) -> Tensor:
-        """What these weights answer to queries (n, c, d) without a write: (n, c, d). Paper: eq. 15."""
-
-
 # ---- coefficients: how much of each ingredient is in the memory after write t ----
 
 
 class Coefficients(NamedTuple):
     """Shares of the ingredients. Those of momentum are None where the gate has none."""
 
-    start: Tensor  # A: (n, c), of the start weights
+    keep_start: Tensor  # A: (n, c), of the start weights
     write: Tensor  # Coef: (n, c, c), [t, i] of gradient i
     carry: Tensor | None = None  # b: (n, c), of the start momentum
     momentum_carry: Tensor | None = None  # (n, 1), of the start momentum in the end momentum
@@ -83,15 +65,15 @@ def coefficients(gates: Gates) -> Coefficients:
     theta, eta, keep = gates.theta, gates.eta, 1 - gates.alpha
     if theta.shape[-1] == 1:
         return _of_one_token(theta, eta, keep)
-    decay = decay_matrix(keep)  # D: (n, c, c)
+    kept = decay_matrix(keep)  # D: (n, c, c)
     if eta is None:  # E is the identity
-        return Coefficients(start=keep.cumprod(-1), write=decay * theta.unsqueeze(-2))
+        return Coefficients(keep_start=keep.cumprod(-1), write=kept * theta.unsqueeze(-2))
     carried = decay_matrix(eta)  # E: (n, c, c)
     since_start = eta.cumprod(-1)  # (n, c)
     return Coefficients(
-        start=keep.cumprod(-1),
-        write=torch.bmm(decay, carried) * theta.unsqueeze(-2),
-        carry=torch.bmm(decay, since_start.unsqueeze(-1)).squeeze(-1),
+        keep_start=keep.cumprod(-1),
+        write=torch.bmm(kept, carried) * theta.unsqueeze(-2),
+        carry=torch.bmm(kept, since_start.unsqueeze(-1)).squeeze(-1),
         momentum_carry=since_start[:, -1:],
         momentum_write=carried[:, -1] * theta,
     )
@@ -100,7 +82,7 @@ def coefficients(gates: Gates) -> Coefficients:
 def _of_one_token(theta: Tensor, eta: Tensor | None, keep: Tensor) -> Coefficients:
     """The same for a chunk of one token, where D = E = 1."""
     momentum = {} if eta is None else dict(carry=eta, momentum_carry=eta, momentum_write=theta)
-    return Coefficients(start=keep, write=theta.unsqueeze(-1), **momentum)
+    return Coefficients(keep_start=keep, write=theta.unsqueeze(-1), **momentum)
 
 
 class Sources(NamedTuple):
@@ -112,7 +94,7 @@ class Sources(NamedTuple):
 
     def of_layer(self, layer: int, coef: Coefficients) -> list[tuple[Tensor, Tensor]]:
         """The (matrix (n, o, i), share (n, c)) pairs of one layer; a source whose share is None takes no part."""
-        pairs = zip(self, (coef.start, coef.carry, coef.origin), strict=True)
+        pairs = zip(self, (coef.keep_start, coef.carry, coef.origin), strict=True)
         return [(matrices[layer], share) for matrices, share in pairs if share is not None]
 
 
@@ -128,9 +110,9 @@ class Reading(NamedTuple):
 
 def last_queries(coef: Coefficients, count: int) -> Coefficients:
     """The coefficients after each of the last `count` writes."""
-    asked = slice(coef.start.shape[1] - count, None)
+    asked = slice(coef.keep_start.shape[1] - count, None)
     carry, origin = (None if share is None else share[:, asked] for share in (coef.carry, coef.origin))
-    return coef._replace(start=coef.start[:, asked], carry=carry, origin=origin, write=coef.write[:, asked])
+    return coef._replace(keep_start=coef.keep_start[:, asked], carry=carry, origin=origin, write=coef.write[:, asked])
 
 
 def read_layers(
@@ -141,8 +123,8 @@ def read_layers(
     inputs, outputs = [queries], []
     for layer, (a, delta) in enumerate(zip(activity.inputs, activity.deltas, strict=True)):
         x = inputs[-1]
-        (weight, start), *others = sources.of_layer(layer, coef)
-        z = torch.bmm(x, weight.mT) * start.unsqueeze(-1)  # A W x: (n, q, o)
+        (weight, keep_start), *others = sources.of_layer(layer, coef)
+        z = torch.bmm(x, weight.mT) * keep_start.unsqueeze(-1)  # A W x: (n, q, o)
         for matrix, share in others:
             z = torch.addcmul(z, torch.bmm(x, matrix.mT), share.unsqueeze(-1))
         similarity = torch.bmm(x, a.mT) * coef.write  # Coef[t, i] (a_i . x_t): (n, q, c)
@@ -153,24 +135,24 @@ def read_layers(
 
 
 def write(sources: Sources, activity: Activity, coef: Coefficients) -> tuple[Weights, Weights]:
-    """Weights and momentum after the chunk's last write."""
-    after, velocities = [], []
-    end_write = last(coef.write.mT)  # Coef[c, i]: (n, c, 1)
-    for layer, (velocity, a, delta) in enumerate(zip(sources.momentum, activity.inputs, activity.deltas, strict=True)):
-        (weight, start), *others = sources.of_layer(layer, coef)
-        weight = weight * last(start).unsqueeze(-1)
+    """Weights and momentum after the chunk's last write. Where there is no eta, the momentum is returned as it came."""
+    weights_after, momentum_after = [], []
+    end_write = last(coef.write.mT)  # Coef[t, i] of the last token t: (n, c, 1)
+    for layer, (momentum, a, delta) in enumerate(zip(sources.momentum, activity.inputs, activity.deltas, strict=True)):
+        (weight, share), *others = sources.of_layer(layer, coef)
+        weight = weight * last(share).unsqueeze(-1)
         for matrix, share in others:
             weight = torch.addcmul(weight, matrix, last(share).unsqueeze(-1))
         if coef.carry is not None:
             push = (delta * coef.momentum_write.unsqueeze(-1)).mT  # (n, o, c)
-            velocity = _less(velocity * coef.momentum_carry.unsqueeze(-1), push, a)
-        after.append(_less(weight, (delta * end_write).mT, a))
-        velocities.append(velocity)
-    return tuple(after), tuple(velocities)
+            momentum = _less(momentum * coef.momentum_carry.unsqueeze(-1), push, a)
+        weights_after.append(_less(weight, (delta * end_write).mT, a))
+        momentum_after.append(momentum)
+    return tuple(weights_after), tuple(momentum_after)
 
 
 def _less(total: Tensor, left: Tensor, right: Tensor) -> Tensor:
-    """total - left right, in the storage of `total`; vmap of torch.func may need a new one."""
+    """total - left right, written over `total`, a fresh tensor here; torch.func's vmap may not write in place."""
     subtract = torch.baddbmm if in_transform() else Tensor.baddbmm_
     return subtract(total, left, right, alpha=-1)
 
@@ -197,25 +179,40 @@ def norms_after_writes(sources: Sources, activity: Activity, coef: Coefficients)
     return total.clamp_min(0).sqrt()
 
 
-# ---- a chunk ----
-
-
-def _measure(weights: Weights, tokens: Tokens, rule: TitansRule) -> tuple[Activity, Tensor]:
-    activity = gradients(weights, tokens.keys, tokens.values, rule.activation, rule.bias, tokens.features)
-    return activity, gradient_norm(activity)
-
-
-def _read_write(sources, activity, coef, queries, activation, ends) -> tuple[Tensor | None, Weights, Weights]:
+def read_write(
+    sources: Sources, activity: Activity, coef: Coefficients, queries: Tensor | None, activation: Activation, ends: bool
+) -> tuple[Tensor | None, Weights, Weights]:
+    """(reads (n, q, d) or None, weights and momentum after the last write, or those of the start unless `ends`)."""
     reads = None if queries is None else read_layers(sources, activity, coef, queries, activation).outputs[-1]
     after = write(sources, activity, coef) if ends else (sources.weights, sources.momentum)
     return reads, *after
 
 
-class Form(NamedTuple):
-    """How the two expensive parts of a chunk are computed; `memory.fast` has a form that trains faster."""
+# ---- a chunk ----
 
-    measure: Callable = _measure  # weights, tokens, rule -> the gradients, and their norm (n, c)
-    read_write: Callable = _read_write  # see there -> reads (n, q, d) or None, weights and momentum after the chunk
+
+class Rule(Protocol):
+    """What happens inside a memory. NeuralMemory runs any rule; the paper's is TitansRule."""
+
+    gate: nn.Module
+
+    def draw(self, heads: int) -> Sequence[Tensor]:
+        """W_0, per layer (heads, ...): the values that the memory's trained start weights begin with."""
+
+    def begin(self, weights: Weights) -> tuple[Weights, Weights]:
+        """W_0 of each row -> what the fast weights and the momentum hold before the first token."""
+
+    def step(self, fast: Fast, tokens: Tokens, *, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
+        """One chunk: (reads (n, q, d) or None, the memory after it, the record of its tokens).
+
+        `ends` is false for a chunk that is not full yet: its writes show in the reads, but `fast` is returned as it is.
+        """
+
+    def answer(self, weights: Weights, queries: Tensor) -> Tensor:
+        """What these weights answer to queries (n, c, d) without a write: (n, c, d). Paper: eq. 15."""
+
+
+OWN_START = ()  # as an origin: the start weights of the memory that runs the rule, which NeuralMemory fills in
 
 
 class TitansRule(NamedTuple):
@@ -224,13 +221,13 @@ class TitansRule(NamedTuple):
     gate: nn.Module
     activation: Activation = ACTIVATIONS["silu"]
     clip: float | None = None  # largest norm of a token's gradient; None: any
-    norms: bool = False  # also record the memory norm after each write
-    bias: Bias = squared_error  # the inner loss, which changes only the output layer's delta
+    record_norm: bool = False  # also record the memory norm after each write
+    inner_loss: InnerLoss = squared_error  # changes only the output layer's delta
     origin: Sequence[Tensor] | None = None  # W_0, per layer (heads, o, i); None: the memory decays towards zero
-    shapes: Sequence[tuple[int, int]] = ()  # (o, i) of the layers, for `start`
-    form: Form = Form()
+    shapes: Sequence[tuple[int, int]] = ()  # (o, i) of the layers, for `draw`
+    by_hand: bool = False  # train with the hand-written backward pass of `memory.fast`: same numbers, a fifth faster
 
-    def start(self, heads: int) -> list[Tensor]:
+    def draw(self, heads: int) -> list[Tensor]:
         """As in Rule: drawn at random."""
         return draw_weights(self.shapes, heads)
 
@@ -240,35 +237,31 @@ class TitansRule(NamedTuple):
 
     def step(self, fast: Fast, tokens: Tokens, *, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
         """As in Rule."""
-        return chunk_step(fast, tokens, self, ends=ends)
+        differentiate, finish = gradients, read_write
+        if self.by_hand and torch.is_grad_enabled():  # only autograd's backward pass is replaced
+            from .fast.backward import differentiate, finish
+        activity = differentiate(
+            fast.weights, tokens.keys, tokens.values, self.activation, self.inner_loss, tokens.features
+        )  # eq. 12
+        raw = activity.grad_norm * tokens.keys.shape[-1] ** -0.5  # (n, c)
+        gates, gate_state = self.gate(raw, tokens.features, fast.gate)
+        clipped = gates
+        if self.clip is not None:
+            clipped = gates._replace(theta=gates.theta * (self.clip / activity.grad_norm).clamp(max=1))
+        sources, coef = _sources(fast, self), coefficients(clipped)
+        if sources.origin is not None:
+            coef = coef._replace(origin=1 - coef.keep_start)
+        reads, weights, momentum = finish(sources, activity, coef, tokens.queries, self.activation, ends)
+        norm = None
+        if self.record_norm:
+            single = raw.shape[-1] == 1 and ends
+            norm = weight_norm(weights).unsqueeze(-1) if single else norms_after_writes(sources, activity, coef)
+        after = Fast(weights, momentum, gate_state) if ends else fast
+        return reads, after, Record(raw, activity.loss, gates, norm)
 
     def answer(self, weights: Weights, queries: Tensor) -> Tensor:
         """As in Rule."""
         return apply_memory(weights, queries, self.activation)
-
-
-def chunk_step(
-    fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True
-) -> tuple[Tensor | None, Fast, Record]:
-    """One chunk: (reads (n, q, d) or None, the memory after it, the record of its tokens).
-
-    `ends` is false for a chunk that is not full yet: the weights after it are spared, those of its start returned.
-    """
-    activity, norm = rule.form.measure(fast.weights, tokens, rule)  # eq. 12
-    raw = norm * tokens.keys.shape[-1] ** -0.5
-    gates, gate_state = rule.gate(raw, tokens.features, fast.gate)
-    clipped = gates
-    if rule.clip is not None:
-        clipped = gates._replace(theta=gates.theta * (rule.clip / norm).clamp(max=1))
-    sources, coef = _sources(fast, rule), coefficients(clipped)
-    if sources.origin is not None:
-        coef = coef._replace(origin=1 - coef.start)
-    reads, *after = rule.form.read_write(sources, activity, coef, tokens.queries, rule.activation, ends)
-    norms = None
-    if rule.norms:
-        single = raw.shape[-1] == 1 and ends
-        norms = weight_norm(after[0]).unsqueeze(-1) if single else norms_after_writes(sources, activity, coef)
-    return reads, Fast(*after, gate_state), Record(raw, activity.loss, gates, norms)
 
 
 def _sources(fast: Fast, rule: TitansRule) -> Sources:

@@ -2,7 +2,8 @@
 
 Shapes: n rows (batch x heads), c tokens, o outputs and i inputs of a layer. A memory of depth L is a tuple of L
 matrices (n, o, i). Writing the backward pass out keeps autograd free for the outer model, works under
-`inference_mode`, and shows that each token's gradient is rank one: grad_l = delta_l a_{l-1}^T.
+`inference_mode`, and shows that each token's gradient is rank one: grad_l = delta_l a_{l-1}^T, where a_{l-1} is the
+input of layer l and a_0 the key.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ LEAST_SQUARE = 1e-30  # smallest square norm of a gradient: at 0 the slope of th
 
 
 def _silu(z: Tensor) -> tuple[Tensor, Tensor]:
-    gate = torch.sigmoid(z)
-    value = z * gate
-    return value, torch.addcmul(gate + value, value, gate, value=-1)
+    sigmoid = torch.sigmoid(z)
+    value = z * sigmoid
+    return value, torch.addcmul(sigmoid + value, value, sigmoid, value=-1)
 
 
 def _gelu(z: Tensor) -> tuple[Tensor, Tensor]:
@@ -86,12 +87,13 @@ def draw_weights(shapes: Sequence[tuple[int, int]], heads: int, generator: torch
     ]
 
 
-# The inner loss: prediction, value (n, c, d), the gate's features -> loss (n, c), d loss / d prediction (n, c, d)
-Bias = Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]
+# The inner loss, which MIRAS calls the attentional bias: prediction, value (n, c, d), and the gate's features, for a
+# loss that learns a number from the token -> loss (n, c), d loss / d prediction (n, c, d)
+InnerLoss = Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]
 
 
 def squared_error(prediction: Tensor, value: Tensor, features: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """||M(k) - v||^2 and its slope, the inner loss of the paper. Paper: eq. 12."""
+    """||M(k) - v||^2 and its slope in the prediction: the inner loss of the paper. Paper: eq. 12."""
     error = prediction - value
     return (error * error).sum(-1), error + error
 
@@ -104,6 +106,7 @@ class Activity(NamedTuple):
     deltas: list[Tensor]  # d loss / d z_l: (n, c, o)
     loss: Tensor  # (n, c)
     values: Tensor  # (n, c, d)
+    grad_norm: Tensor | None = None  # (n, c): see `gradient_norm`
 
     @property
     def error(self) -> Tensor:
@@ -116,7 +119,7 @@ def gradients(
     keys: Tensor,
     values: Tensor,
     activation: Activation,
-    bias: Bias = squared_error,
+    inner_loss: InnerLoss = squared_error,
     features: Tensor | None = None,
 ) -> Activity:
     """Forward and backward of the inner loss at fixed weights. Paper: eq. 12.
@@ -131,11 +134,12 @@ def gradients(
             value, slope = activation.with_slope(z)
             inputs.append(value)
             slopes.append(slope)
-    loss, slope = bias(outputs[-1], values, features)
-    deltas = [slope]
+    loss, loss_slope = inner_loss(outputs[-1], values, features)
+    deltas = [loss_slope]
     for weight, slope in zip(weights[:0:-1], slopes[::-1], strict=True):
         deltas.insert(0, torch.bmm(deltas[0], weight) * slope)
-    return Activity(inputs, outputs, deltas, loss, values)
+    activity = Activity(inputs, outputs, deltas, loss, values)
+    return activity._replace(grad_norm=gradient_norm(activity))
 
 
 def apply_memory(weights: Weights, x: Tensor, activation: Activation) -> Tensor:

@@ -3,12 +3,16 @@
 A token is projected to a key, a value and a query; the key-value pair is written into the fast weights by one
 gradient step, and the query is answered by the memory after that write. Paper: section 3.1, eq. 11-15.
 Recipe: 2.1-2.2.
+
+A key is k = norm(silu(conv(x W_k))), a query likewise; a value is without the norm. The convolution makes each key of
+its token and, before training, the token before it (`bind_neighbours`).
 """
 
 from __future__ import annotations
 
 import copy
 import functools
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +21,7 @@ from torch.nn.functional import normalize, silu
 from ..config import MemoryConfig
 from ..errors import ConfigError
 from .checks import check_finite, check_input, check_pending, check_state, usable, wanted_state
-from .chunk import Rule, TitansRule
+from .chunk import OWN_START, Rule, TitansRule
 from .convolution import bind_neighbours, convolve
 from .gates import LearnedGate, SurpriseGate, initial_gate_state
 from .mlp import ACTIVATIONS, Weights, layer_shapes
@@ -30,18 +34,20 @@ STRETCH = 0.1  # lets a trained gate close fully, so that nothing leaks over ten
 
 def titans_rule(config: MemoryConfig, gate: nn.Module | None = None) -> TitansRule:
     """The paper's rule for these settings, with their gate unless another one is given."""
-    from .fast.backward import BY_HAND  # same numbers as the plain form; training takes a fifth less time
-
     if gate is None:
         learned = config.gate == "learned"
         gate = LearnedGate(config.dim, config.heads, stretch=STRETCH) if learned else SurpriseGate()
-    return TitansRule(gate, ACTIVATIONS[config.activation], config.clip, shapes=layer_shapes(config), form=BY_HAND)
+    origin = OWN_START if config.decay == "start" else None
+    activation, shapes = ACTIVATIONS[config.activation], layer_shapes(config)
+    return TitansRule(gate, activation, config.clip, origin=origin, shapes=shapes, by_hand=True)
 
 
 class NeuralMemory(nn.Module):
     """x (b, t, dim) -> (output (b, t, dim), MemoryState).
 
-    `rule` says what happens inside; None is the paper's, with `gate` in place of the configured one if given. Any
+    `rule` says what happens inside; None is the paper's (`titans_rule`), with `gate` in place of the configured one if
+    given. The settings gate, clip, activation, decay, depth and expansion belong to that rule: with a `rule` of your
+    own they have no effect, and `gate` must be left out (else ConfigError). Any
     split of a sequence over calls gives the same outputs, because tokens of an unfinished chunk stay in the state as
     `pending`. Inputs may be bfloat16; the memory itself is float32 (float64 if the module is). Device: `.to(device)`
     and inputs on that device.
@@ -54,27 +60,33 @@ class NeuralMemory(nn.Module):
 
     def __init__(self, config: MemoryConfig, rule: Rule | None = None, *, gate: nn.Module | None = None) -> None:
         super().__init__()
+        if rule is not None and gate is not None:
+            raise ConfigError("gate must be left out where rule is given: a rule brings its own gate")
         self.config = config
         dim = config.dim
-        to_start = rule is None and config.decay == "start"
         rule = titans_rule(config, gate) if rule is None else rule
         self.gate = rule.gate  # registered here; to change it, see `with_rule`
         self.to_qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.conv = nn.Conv1d(3 * dim, 3 * dim, config.conv, groups=3 * dim)
         bind_neighbours(self.conv)
-        self.start = nn.ParameterList(rule.start(config.heads))  # W_0, per layer (heads, o, i)
+        self.start = nn.ParameterList(rule.draw(config.heads))  # W_0, per layer (heads, o, i)
         self.norm = nn.RMSNorm(config.head_dim, eps=1e-6)
         self.to_gate = nn.Linear(dim, dim)
         self.to_out = nn.Linear(dim, dim, bias=False)
-        self.rule = rule._replace(origin=self.start) if to_start else rule
+        self.rule = self._with_origin(rule)
         self._wanted: dict[tuple, MemoryState] = {}
 
     def with_rule(self, rule: Rule) -> NeuralMemory:
         """A memory with another rule, and so another gate, which shares all other parameters with this one."""
         twin = copy.copy(self)
         twin._modules = self._modules | {"gate": rule.gate}
-        twin.rule, twin._wanted = rule, {}
+        twin.rule, twin._wanted = self._with_origin(rule), {}
         return twin
+
+    def _with_origin(self, rule: Rule) -> Rule:
+        """The rule, decaying towards this memory's start weights if that is what it asks for."""
+        own = isinstance(rule, TitansRule) and rule.origin == OWN_START
+        return rule._replace(origin=self.start) if own else rule
 
     def initial_state(self, batch: int = 1) -> MemoryState:
         """The state that has read nothing: the learned start weights, copied for each row."""
@@ -98,22 +110,28 @@ class NeuralMemory(nn.Module):
     ) -> tuple[Tensor, MemoryState]:
         """Writes each token, reads after each write. See the class."""
         x, state = self._check(x, state)
-        reach = self.block * self.config.chunk
-        outs = []
-        for start in range(-state.pending.keys.shape[1], x.shape[1], reach):  # blocks end where chunks do
-            run = functools.partial(self._block, first=max(start, 0), traced=trace is not None)
-            tokens = x[:, max(start, 0) : start + reach]
-            last = start + reach >= x.shape[1]  # the backward pass needs its graph at once
-            if torch.is_grad_enabled() and not last and not in_transform():
+        outs, traced = [], trace is not None
+        for first, end in self._blocks(x.shape[1], state.pending.keys.shape[1]):
+            tokens, final = x[:, first:end], end == x.shape[1]
+            # The backward pass begins with the final block, so that one keeps its graph.
+            if torch.is_grad_enabled() and not final and not in_transform():
                 from .fast.recompute import recompute  # same numbers; the graph is rebuilt when needed
 
+                run = functools.partial(self._block, first=first, traced=traced)
                 out, state, record = recompute(run, self.parameters(), tokens, state)
             else:
-                out, state, record = run(tokens, state)
+                out, state, record = self._block(tokens, state, first=first, traced=traced)
             outs.append(out)
-            if trace is not None:
+            if traced:
                 trace.append(record)
         return outs[0] if len(outs) == 1 else torch.cat(outs, dim=1), state
+
+    def _blocks(self, length: int, held: int) -> Iterator[tuple[int, int]]:
+        """First token and end of each block of `block` chunks. The first block has room for fewer new tokens, since
+        the `held` pending ones are in it; so all blocks end where chunks do."""
+        reach = self.block * self.config.chunk
+        for offset in range(-held, length, reach):
+            yield max(offset, 0), min(offset + reach, length)
 
     def _block(
         self, x: Tensor, state: MemoryState, *, first: int, traced: bool
@@ -177,6 +195,13 @@ class NeuralMemory(nn.Module):
         with torch.autocast(keys.device.type, enabled=False):
             return self.rule.step(fast, Tokens(keys, values, None, features))[1]
 
+    def settled(self, state: MemoryState) -> MemoryState:
+        """The state with its pending tokens written, as a chunk that ends early: the next token begins a new one."""
+        if state.pending.keys.shape[1] == 0:
+            return state
+        fast = self.current(state)
+        return state._replace(**fast._asdict(), pending=self._none_pending(fast.weights[0]))
+
     def answer(self, weights: Weights, queries: Tensor) -> Tensor:
         """What fast weights of this memory answer to queries (n, c, d), without a write: (n, c, d)."""
         return self.rule.answer(weights, queries)
@@ -210,6 +235,8 @@ class NeuralMemory(nn.Module):
 
     def _memory_dtype(self) -> torch.dtype:
         return torch.promote_types(self.to_qkv.weight.dtype, torch.float32)
+
+    # ---- bookkeeping; no mathematics below ----
 
     def _check(self, x: Tensor, state: MemoryState | None) -> tuple[Tensor, MemoryState]:
         """x and the state to start from, ready to use. Raises ConfigError for either where it does not fit."""

@@ -38,9 +38,9 @@ class Record(NamedTuple):
     """What happened at each token, (n, c)."""
 
     raw: Tensor  # ||grad|| / sqrt(d): surprise before normalising, never clipped
-    loss: Tensor  # inner loss before the write
-    gates: Gates
-    norm: Tensor | None  # memory norm after the write
+    loss: Tensor  # inner loss before the write, at the weights of the chunk's start
+    gates: Gates  # as the gate decided, before the clip: the step is theta, made smaller where the clip applies
+    memory_norm: Tensor | None  # after the write
     silence: Tensor | None = None  # the loss of a memory that answers 0; only in a trace of NeuralMemory
 
 

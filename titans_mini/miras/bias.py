@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..memory.mlp import Bias, squared_error
+from ..memory.mlp import InnerLoss, squared_error
 from ..messages import Message
 from .choice import Choice, Number, equation
 
@@ -74,12 +74,12 @@ def _probability(prediction: Tensor, value: Tensor, number: None) -> tuple[Tenso
     return (target * (meant - said)).sum(-1), said.exp() - target
 
 
-def _fixed(function: Callable) -> Callable[[float | None], Bias]:
+def _fixed(function: Callable) -> Callable[[float | None], InnerLoss]:
     """A builder: the number of the settings -> the bias."""
     return lambda number: lambda prediction, value, features=None: function(prediction, value, number)
 
 
-def _learned(number: float) -> Bias:
+def _learned(number: float) -> InnerLoss:
     """The switch whose threshold is softplus of the gate's last feature; `number` only starts it (see `MirasGate`)."""
     return lambda prediction, value, features: _switch(prediction, value, functional.softplus(features[..., -1:]))
 

@@ -15,10 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import disable_saved_tensors_hooks, saved_tensors_hooks
 
-from ..memory.chunk import TitansRule, chunk_step
-from ..memory.fast.backward import BY_HAND
+from ..memory.chunk import TitansRule
 from ..memory.gates import Gates
-from ..memory.mlp import LEAST_SQUARE, Bias, Weights
+from ..memory.mlp import LEAST_SQUARE, InnerLoss, Weights
 from ..memory.state import Fast, Record, Tokens
 from ..memory.tree import tensors
 from .algorithm import Algorithm, Scene, Slots, column
@@ -33,11 +32,11 @@ class MirasRule(NamedTuple):
 
     gate: nn.Module
     architecture: Architecture
-    bias: Bias
+    bias: InnerLoss
     retention: Retention
     algorithm: Algorithm
     clip: float | None = None
-    norms: bool = False  # also record the memory norm after each write
+    record_norm: bool = False  # also record the memory norm after each write
     seed: int = 0  # of retention privacy's noise
     miras: MirasConfig | None = None  # the settings that it was made from
 
@@ -46,9 +45,10 @@ class MirasRule(NamedTuple):
         """The same rule for the chunk form; None where that does not apply."""
         if not (self.retention.linear and self.algorithm.linear and self.architecture.activation):
             return None
-        return TitansRule(self.gate, self.architecture.activation, self.clip, self.norms, bias=self.bias, form=BY_HAND)
+        activation = self.architecture.activation
+        return TitansRule(self.gate, activation, self.clip, self.record_norm, inner_loss=self.bias, by_hand=True)
 
-    def start(self, heads: int) -> Sequence[Tensor]:
+    def draw(self, heads: int) -> Sequence[Tensor]:
         """Drawn at random, or those of `from_module`."""
         return self.architecture.initial(heads, None)
 
@@ -62,7 +62,7 @@ class MirasRule(NamedTuple):
     def step(self, fast: Fast, tokens: Tokens, *, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
         """One chunk: by the chunk form where that applies, else by the general path."""
         chunked = self.fast
-        return general_step(fast, tokens, self) if chunked is None else chunk_step(fast, tokens, chunked, ends=ends)
+        return general_step(fast, tokens, self) if chunked is None else chunked.step(fast, tokens, ends=ends)
 
     def answer(self, weights: Weights, queries: Tensor) -> Tensor:
         """M(q) for queries (n, c, d) at a state's weights."""
@@ -90,7 +90,7 @@ def general_step(fast: Fast, tokens: Tokens, rule: MirasRule) -> tuple[Tensor | 
         q = tokens.queries.shape[1]  # the last q tokens ask
         asked = tuple(part.unflatten(0, (n, c))[:, c - q :].flatten(0, 1) for part in after)  # (n q, ...)
         reads = rule.architecture.apply(asked, tokens.queries.reshape(n * q, 1, d)).view(n, q, d)
-    record = Record(raw, loss, gates, _norm(after).view(n, c) if rule.norms else None)
+    record = Record(raw, loss, gates, _norm(after).view(n, c) if rule.record_norm else None)
     return reads, Fast(weights, carry, gate_state), record
 
 

@@ -34,7 +34,7 @@ def make_rule(
     gate: nn.Module,
     *,
     architecture: Architecture | None = None,
-    norms: bool = False,
+    record_norm: bool = False,
     seed: int = 0,
 ) -> MirasRule:
     """The rule of these settings; `architecture` takes the place of the one that is named.
@@ -54,7 +54,7 @@ def make_rule(
         RETENTIONS[miras.retention].build(miras.number("retention")),
         ALGORITHMS[miras.algorithm].build(miras.number("algorithm")),
         memory.clip,
-        norms,
+        record_norm,
         check_integer("seed", seed, 0, 2**63 - 1),
         miras,
     )

@@ -66,13 +66,13 @@ def run(
     with torch.random.fork_rng(devices=[]), torch.inference_mode():
         torch.manual_seed(seed)  # of a learned gate's first weights
         gate = make_gate(memory, config, gate).double()
-        rule = make_rule(memory, config, gate, architecture=architecture, norms=True, seed=seed)
+        rule = make_rule(memory, config, gate, architecture=architecture, record_norm=True, seed=seed)
         fast = start_fast(rule, [seed])
         tokens = Tokens(*(part * memory.norm for part in (keys, values, queries)), gate.project(keys))
         reads, fast, record = run_chunks(fast, tokens, rule, memory.chunk)
         recalled = rule.answer(fast.weights, tokens.queries)
     theta, eta, alpha = record.gates[:3]
-    columns = dict(loss=record.loss, surprise=record.raw, memory_norm=record.norm, theta=theta, alpha=alpha)
+    columns = dict(loss=record.loss, surprise=record.raw, memory_norm=record.memory_norm, theta=theta, alpha=alpha)
     columns |= dict(eta=torch.zeros_like(theta) if eta is None else eta)
     columns |= dict(reads=reads / memory.norm, recalled=recalled / memory.norm)
     arrays = {name: column[0].numpy() for name, column in columns.items()}

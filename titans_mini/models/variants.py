@@ -1,7 +1,9 @@
 """The four ways a memory sits in a layer. Each maps x (b, t, dim) and a state to the same, causal to the token.
 
-`mode` says what the memory does: "on" writes and reads; "frozen" reads its start weights; "off" leaves it out.
-Paper: section 4. Persistent tokens take part in every attention; where there is none, the memory reads them first.
+`mode` says what the memory does: "on" writes and reads; "frozen" reads the weights that it has and writes
+nothing; "off" leaves it out. Paper: section 4. Persistent tokens take part in every attention; where there is none, the
+memory reads them first. Here x is normed already, and the residual around the whole mixer is added outside: see `Layer`
+in model.py.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ class LayerState(NamedTuple):
 
 
 class SegmentState(NamedTuple):
-    """Keys and values of the tokens of an unfinished segment, (b, h, m, d): of what memory said, and of x."""
+    """Keys and values of the m tokens of the current segment, (b, heads, m, d): of what memory recalled, and of x."""
 
     recalled_keys: Tensor
     recalled_values: Tensor
@@ -97,7 +99,7 @@ class WindowOnly(nn.Module):
 class MAL(nn.Module):
     """Memory as a layer: memory, then attention. Paper: eq. 29-31.
 
-    Differs: each of the two has its own residual, so attention sees x + M(x) and the layer adds both; read
+    Differs: each of the two has its own residual, so attention sees x + M(x) and the output adds both; read
     literally, what memory does not know is lost to attention, and what it knows must pass through it.
     """
 
@@ -122,17 +124,20 @@ class MAL(nn.Module):
 
 
 class Product(nn.Module):
-    """y gated by m, each normed by a learned vector: norm(y) * silu(norm(m)). Paper: eq. 25 and 28."""
+    """y gated by what was recalled, each normed by a learned vector, then projected. Paper: eq. 25 and 28.
+
+    That is W (norm(y) * silu(norm(recalled))), and W norm(y) where nothing was recalled.
+    """
 
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.norm_left, self.norm_right = nn.RMSNorm(dim, eps=1e-6), nn.RMSNorm(dim, eps=1e-6)
         self.to_out = nn.Linear(dim, dim, bias=False)
 
-    def forward(self, y: Tensor, m: Tensor | None) -> Tensor:
-        """y, m (b, t, dim) -> (b, t, dim); without m, y passes ungated."""
+    def forward(self, y: Tensor, recalled: Tensor | None) -> Tensor:
+        """y, recalled (b, t, dim) -> (b, t, dim)."""
         y = self.norm_left(y)
-        return self.to_out(y if m is None else y * functional.silu(self.norm_right(m)))
+        return self.to_out(y if recalled is None else y * functional.silu(self.norm_right(recalled)))
 
 
 class MAG(nn.Module):
@@ -162,11 +167,15 @@ class MAG(nn.Module):
 class MAC(nn.Module):
     """Memory as context, segment by segment. Paper: eq. 21-25.
 
-    h = what the memory before the segment says to each token; attention over persistent tokens, h and
-    the segment; y, its output on the residual x, is written into the memory; the layer's output is y gated by the
-    read after that write. Differs: token i attends only to h_j and x_j for j <= i (read literally, the paper's h
-    lets it see the whole segment), the last read is per token, and y has the residual, without which a token
-    reaches the memory only as far as attention has learnt to look at it.
+    The paper's h, here `recalled`, is what the memory of the segment's start answers to each token, asked through
+    `to_query`, without the memory's own convolution. Attention sees persistent tokens, h and the segment; y, its output
+    plus x, is written into the memory; the layer's output is y gated by the read after that write.
+    Differs: token i attends only to h_j and x_j for j <= i (read literally, the paper's h lets it see the whole
+    segment), the last read is per token, and y has the residual, without which a token reaches the memory only as far
+    as attention has learnt to look at it.
+
+    A segment is a chunk of the memory. Where `mode` changed within a segment, fewer tokens than a chunk were written in
+    it; the next segment writes them as a chunk of their own, so that every split of a stream gives the same.
     """
 
     def __init__(self, config: TitansConfig) -> None:
@@ -212,14 +221,17 @@ class MAC(nn.Module):
 
     def _piece(self, x: Tensor, state: LayerState, mode: str, trace: Records) -> Mixed:
         """Tokens of one segment, which may have begun before."""
+        if state.window.keys.shape[2] == 0:  # a segment begins, and with it a chunk
+            state = state._replace(memory=self.memory.settled(state.memory))
         seen, window = self._attend(x, state, mode)
-        seen = x + seen
-        recalled, memory = use_memory(self.memory, seen, state.memory, mode, trace)
+        y = x + seen
+        recalled, memory = use_memory(self.memory, y, state.memory, mode, trace)
         if window.keys.shape[2] == self.segment:
             window = self._empty(len(x))
-        return self.product(seen, recalled), LayerState(memory, window)
+        return self.product(y, recalled), LayerState(memory, window)
 
     def _attend(self, x: Tensor, state: LayerState, mode: str) -> tuple[Tensor, SegmentState]:
+        """The output of attention (b, t, dim), and the segment with these t tokens in it."""
         q, k, v = (split_heads(part, self.heads) for part in self.to_qkv(x).chunk(3, dim=-1))
         before = state.window
         if mode == "off":
@@ -228,14 +240,14 @@ class MAC(nn.Module):
             recalled = self.to_recalled(self._before_segment(x, state.memory))
             rk, rv = (split_heads(part, self.heads) for part in recalled.chunk(2, dim=-1))
         window = SegmentState(*(torch.cat(pair, dim=2) for pair in zip(before, (rk, rv, k, v), strict=True)))
-        m, end = before.keys.shape[2], window.keys.shape[2]
+        begun, end = before.keys.shape[2], window.keys.shape[2]
         places = torch.arange(end, device=x.device)
-        causal = places <= places[m:].unsqueeze(-1)  # (t, end)
-        length = window.recalled_keys.shape[2]
-        mask = torch.cat([causal[:, :length], causal], dim=1)  # h_j and x_j for j <= i
-        keys = [rotate(window.recalled_keys, places[:length]), rotate(window.keys, places)]
+        causal = places <= places[begun:].unsqueeze(-1)  # (t, end)
+        known = window.recalled_keys.shape[2]  # tokens of the segment for which memory was asked
+        mask = torch.cat([causal[:, :known], causal], dim=1)  # h_j and x_j for j <= i
+        keys = [rotate(window.recalled_keys, places[:known]), rotate(window.keys, places)]
         keys, values = torch.cat(keys, dim=2), torch.cat([window.recalled_values, window.values], dim=2)
-        out = self.persistent.attend(q, rotate(q, places[m:]), keys, values, mask)
+        out = self.persistent.attend(q, rotate(q, places[begun:]), keys, values, mask)
         return self.to_out(merge_heads(out)), window
 
     def _before_segment(self, x: Tensor, state: MemoryState) -> Tensor:
@@ -243,8 +255,8 @@ class MAC(nn.Module):
         heads = self.memory.config.heads
         query = functional.normalize(functional.silu(self.to_query(x)), dim=-1, eps=1e-6)
         rows = split_heads(query, heads).flatten(0, 1).to(state.weights[0].dtype)  # (n, t, d)
-        said = self.memory.answer(state.weights, rows)
-        return self.norm(merge_heads(said.unflatten(0, (len(x), heads))).to(x.dtype))
+        recalled = self.memory.answer(state.weights, rows)
+        return self.norm(merge_heads(recalled.unflatten(0, (len(x), heads))).to(x.dtype))
 
 
 VARIANTS: dict[str, type[nn.Module]] = {"lmm": LMM, "mac": MAC, "mag": MAG, "mal": MAL}

@@ -16,19 +16,16 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ..chunk import Coefficients, Form, Reading, Sources, TitansRule, last_queries, read_layers, write
-from ..mlp import ACTIVATIONS, Activation, Activity, Weights, gradient_norm, gradients, squared_error
-from ..state import Tokens
+from ..chunk import Coefficients, Reading, Sources, last_queries, read_layers, read_write, write
+from ..mlp import ACTIVATIONS, Activation, Activity, InnerLoss, Weights, gradients, squared_error
 from ..transforms import in_transform
-
-PLAIN = Form()
 
 
 def _silu_curvature(z: Tensor) -> tuple[Tensor, Tensor]:
-    gate = torch.sigmoid(z)
-    value, rest = z * gate, 1 - gate
-    slope = torch.addcmul(gate, value, rest)
-    return slope, torch.addcmul(gate + slope, value, gate, value=-1).mul_(rest)
+    sigmoid = torch.sigmoid(z)
+    value, rest = z * sigmoid, 1 - sigmoid
+    slope = torch.addcmul(sigmoid, value, rest)
+    return slope, torch.addcmul(sigmoid + slope, value, sigmoid, value=-1).mul_(rest)
 
 
 def _gelu_curvature(z: Tensor) -> tuple[Tensor, Tensor]:
@@ -50,39 +47,37 @@ CURVATURES: dict[Activation, Callable[[Tensor], tuple[Tensor, Tensor]]] = {
 
 
 def _serves(activation: Activation) -> bool:
-    """Whether the backward pass may be needed and is this one: not under torch.func, which brings its own."""
-    return torch.is_grad_enabled() and not in_transform() and activation in CURVATURES
+    """Whether this backward pass is known: not under torch.func, which brings its own."""
+    return activation in CURVATURES and not in_transform()
 
 
-def measure(weights: Weights, tokens: Tokens, rule: TitansRule) -> tuple[Activity, Tensor]:
-    """As in Form."""
-    if rule.bias is not squared_error or not _serves(rule.activation):
-        return PLAIN.measure(weights, tokens, rule)
-    depth = len(weights)
-    norm, loss, *parts = _Gradients.apply(rule.activation, tokens.keys, tokens.values, *weights)
-    hidden, outputs, deltas = parts[: depth - 1], parts[depth - 1 : 2 * depth - 1], parts[2 * depth - 1 :]
-    return Activity([tokens.keys, *hidden], outputs, deltas, loss, tokens.values), norm
-
-
-def read_write(
-    sources: Sources,
-    activity: Activity,
-    coef: Coefficients,
-    queries: Tensor | None,
+def differentiate(
+    weights: Weights,
+    keys: Tensor,
+    values: Tensor,
     activation: Activation,
-    ends: bool,
+    inner_loss: InnerLoss = squared_error,
+    features: Tensor | None = None,
+) -> Activity:
+    """As `mlp.gradients`."""
+    if inner_loss is not squared_error or not _serves(activation):
+        return gradients(weights, keys, values, activation, inner_loss, features)
+    norm, loss, *parts = _Gradients.apply(activation, keys, values, *weights)
+    inputs, outputs, deltas = _by_layer([keys, *parts], len(weights))
+    return Activity(inputs, outputs, deltas, loss, values, norm)
+
+
+def finish(
+    sources: Sources, activity: Activity, coef: Coefficients, queries: Tensor | None, activation: Activation, ends: bool
 ) -> tuple[Tensor | None, Weights, Weights]:
-    """As in Form."""
+    """As `chunk.read_write`."""
     if not _serves(activation):
-        return PLAIN.read_write(sources, activity, coef, queries, activation, ends)
+        return read_write(sources, activity, coef, queries, activation, ends)
     depth = len(sources.weights)
     origin = sources.origin or (None,) * depth
     parts = (*sources.weights, *sources.momentum, *activity.inputs, *activity.deltas, *origin)
     reads, *after = _ReadWrite.apply(activation, ends, queries, *coef, *parts)
     return (reads, tuple(after[:depth]), tuple(after[depth:])) if ends else (reads, *sources[:2])
-
-
-BY_HAND = Form(measure, read_write)
 
 
 class _Gradients(torch.autograd.Function):
@@ -92,7 +87,7 @@ class _Gradients(torch.autograd.Function):
     def forward(ctx, activation: Activation, keys: Tensor, values: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
         """See the class."""
         activity = gradients(weights, keys, values, activation)
-        norm = gradient_norm(activity)
+        norm = activity.grad_norm
         ctx.activation, ctx.depth = activation, len(weights)
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(norm, *weights, *activity.inputs, *activity.outputs, *activity.deltas)
@@ -199,7 +194,7 @@ class _Sums:
     def sources(self, layers: _Layers, coef: Coefficients, g_coef: Coefficients) -> list[tuple]:
         """(matrices, their share, that share's gradient so far, the matrices' gradients) of each source in use."""
         rows = [
-            (layers.weights, coef.start, g_coef.start, self.weights),
+            (layers.weights, coef.keep_start, g_coef.keep_start, self.weights),
             (layers.momentum, coef.carry, g_coef.carry, self.momentum),
             (layers.origin, coef.origin, g_coef.origin, self.origin),
         ]
@@ -214,7 +209,7 @@ def _back_write(
     A, b and w are those of the chunk's last token.
     """
     sources = sums.sources(layers, coef, sums.coef)
-    for layer, (_, velocity, a, delta, _) in enumerate(zip(*layers, strict=True)):
+    for layer, (_, momentum, a, delta, _) in enumerate(zip(*layers, strict=True)):
         g, scaled = g_weights[layer], []
         if g is not None:
             for matrices, share, g_share, g_matrices in sources:
@@ -223,10 +218,10 @@ def _back_write(
             scaled.append((g, coef.write[:, -1], sums.coef.write[:, -1]))
         g = g_momentum[layer]
         if g is not None and coef.carry is None:
-            sums.momentum[layer] = g  # nothing moves it
+            sums.momentum[layer] = g  # nothing changes it
         elif g is not None:
             sums.momentum[layer] = _plus(sums.momentum[layer], g, coef.momentum_carry.unsqueeze(-1))
-            sums.coef.momentum_carry[:, -1] += _dot(g, velocity)
+            sums.coef.momentum_carry[:, -1] += _dot(g, momentum)
             scaled.append((g, coef.momentum_write, sums.coef.momentum_write))
         for g, share, g_share in scaled:
             pulled = torch.bmm(a, g.mT)  # (n, c, o)

@@ -48,7 +48,7 @@ LIMITS: dict[str, Callable[[Fast, Tokens, TitansRule], bool]] = {
     "float32 or float64": lambda fast, tokens, rule: tokens.keys.dtype in (torch.float32, torch.float64),
     "depth 2": lambda fast, tokens, rule: len(fast.weights) == 2,
     "activation silu": lambda fast, tokens, rule: rule.activation is ACTIVATIONS["silu"],
-    "the inner loss of the paper": lambda fast, tokens, rule: rule.bias is squared_error,
+    "the inner loss of the paper": lambda fast, tokens, rule: rule.inner_loss is squared_error,
     "gate surprise, learned or constant": lambda fast, tokens, rule: type(rule.gate) in (
         SurpriseGate, LearnedGate, ConstantGate,
     ),
@@ -94,7 +94,7 @@ def launch(fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True) -
         names = ("g_write", "g_forget", "surprise", "smoothed")
         gates = Gates(column["theta"], None, column["alpha"], *(column[name] for name in names))
         end = GateState(*gate[:, :5].split(1, dim=-1))
-    record = Record(column["raw"], column["loss"], gates, column["norm"] if rule.norms else None)
+    record = Record(column["raw"], column["loss"], gates, column["norm"] if rule.record_norm else None)
     return None if tokens.queries is None else reads, _unpack_state(state, fast, end), record
 
 
