@@ -16,7 +16,7 @@ from ..studies.reading import CHANCE, smooth
 from ..studies.visibility import Visibility
 from .trace import COLOURS, KEEP, NO_NAME, frame
 
-# Of a model's modes, and of the controls, by what they share with the model (see training.controls).
+# Of a model's modes, and of the controls, by what they share with the model (see studies.controls).
 MODE_COLOURS = {
     "on": COLOURS["g_write"],
     "frozen": COLOURS["g_forget"],
