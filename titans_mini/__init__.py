@@ -1,27 +1,33 @@
 """titans_mini: a neural memory that keeps learning while it reads.
 
+"Paper" is Titans (arXiv 2501.00663), "MIRAS" is arXiv 2504.13173, and "recipe" is the article on surprise-gated memory
+that this project implements beside them. docs/DIFFERENCES.md lists where the code differs from its sources.
+
 Read in this order:
 
 1. config.py               the settings, with their ranges
 2. reference.py            the memory as a plain loop over tokens: the oracle that everything else is compared with
 3. memory/mlp.py           the memory as a function: an MLP, its inner loss, and one token's gradient
-4. memory/gates.py         what decides how much is written, carried and forgotten
-5. memory/chunk.py         many tokens at once, with the same numbers; what a rule is
+4. memory/scan.py          the recurrence over the tokens of a chunk as products
+5. memory/gates.py         what decides how much is written, carried and forgotten
 6. memory/state.py         what goes into a memory, comes out of it, and is carried from call to call
-7. memory/neural.py        NeuralMemory: projections, convolution, chunks
-8. models/variants.py      MAC, MAG, MAL and LMM
-9. models/model.py         the language model
+7. memory/chunk.py         many tokens at once, with the same numbers; what a rule is
+8. memory/neural.py        NeuralMemory: projections, convolution, chunks
+9. models/variants.py      MAC, MAG, MAL and LMM
+10. models/model.py        the language model
 
 The files in memory/fast/ give the same numbers faster; a first reader skips them.
 
-One letter, one meaning, in code, notebooks, app and figures:
+One letter, one meaning, in code, notebooks, app and figures, with the exceptions named below:
 
 | name | symbol | meaning | shape | source |
 |---|---|---|---|---|
 | b, t, c, d, h | | batch, tokens, tokens of a chunk, features of a head, heads | | |
 | n | | rows: batch x heads | | |
 | k, v, q | k_t, v_t, q_t | key, value, query of a token | (n, c, d) | paper eq. 11, 15 |
+| o, i | | outputs and inputs of a layer | | |
 | M, weights | M_t | fast weights: the memory itself, one matrix a layer | (n, o, i) | paper eq. 13 |
+| W, P | | M and S at the start of a chunk | (n, o, i) | chunk form |
 | S, momentum | S_t | momentum of the fast weights (paper: past surprise) | (n, o, i) | paper eq. 14 |
 | theta | theta_t | step size of a write | (n, c) | paper eq. 14 |
 | eta | eta_t | momentum that is carried | (n, c) | paper eq. 14 |
@@ -33,7 +39,8 @@ One letter, one meaning, in code, notebooks, app and figures:
 | beta, lam, eta | beta, lambda, eta of the recipe | smoothing, decay, step size | | recipe 2.2 |
 | g_write, g_forget | | gates of the recipe, 0..1 | (n, c) | recipe 2.2 |
 
-In settings `eta` is the recipe's step size; in `Gates` it is the paper's momentum, and the step is `theta`.
+Exceptions: in settings `eta` is the recipe's step size, while in `Gates` it is the paper's momentum and the step is
+`theta`. The recipe's S is called `smoothed` here, and its alpha `softness`. In formulas t, j and i are tokens.
 """
 
 import importlib

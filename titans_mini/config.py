@@ -29,6 +29,7 @@ class MemoryConfig:
     Differs: `clip` bounds each token's gradient norm, which the paper does not do; `None` switches it off.
     """
 
+    # whole and number: default, least, most; choice: default, the allowed words. The comments are also the help texts.
     dim: int = whole(64, 1, 8192)  # features of keys and values
     heads: int = whole(1, 1, 64)  # independent memories, each over dim / heads features
     depth: int = whole(2, 1, 4)  # weight matrices of one memory
@@ -36,8 +37,7 @@ class MemoryConfig:
     chunk: int = whole(16, 1, 1024)  # tokens whose gradients are taken at the same start weights
     activation: str = choice("silu", ACTIVATION_NAMES)  # between two matrices
     clip: float | None = 1.0  # largest norm of one token's gradient; None: unbounded
-    # The width is that of one head, dim / heads.
-    scale: str = choice("unit", SCALE_NAMES)  # norm of keys, queries, stream values: unit is 1, rms is sqrt(width)
+    scale: str = choice("unit", SCALE_NAMES)  # norm of keys and queries: unit is 1, rms is sqrt(dim / heads)
     conv: int = whole(4, 1, 64)  # taps of the causal depthwise convolution after q, k, v
     gate: str = choice("learned", GATE_NAMES)  # how theta, eta and alpha are decided
     decay: str = choice("zero", DECAY_NAMES)  # what forgetting moves the weights to: zero, as published, or their start
@@ -55,7 +55,7 @@ class MemoryConfig:
 
     @property
     def norm(self) -> float:
-        """The norm that keys are scaled to: 1, or sqrt(head_dim) for `scale="rms"`."""
+        """The norm that keys and queries are scaled to: 1, or sqrt(head_dim) for `scale="rms"`."""
         return self.head_dim**0.5 if self.scale == "rms" else 1.0
 
     @classmethod

@@ -3,7 +3,8 @@
 A gate turns a chunk's surprise (and, for the learned one, its features) into theta, eta and alpha of the one
 recurrence S_t = eta_t S_{t-1} - theta_t grad_t, M_t = (1 - alpha_t) M_{t-1} + S_t. All per row n and token c.
 
-A gate of one's own is any module with `features`, `project` and the call of the three below.
+A gate of your own is any module with `features`, the numbers that it needs per token and head; `project(x)`, which
+makes them from the input; and `forward(raw, features, state)`, which returns (Gates, next GateState).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class GateState(NamedTuple):
     mean: Tensor  # of raw surprise
     variance: Tensor
     peak: Tensor  # largest raw surprise so far
-    smoothed: Tensor  # S of the recipe, the momentum of surprise
+    smoothed: Tensor  # S of the recipe, smoothed surprise
 
 
 class Gates(NamedTuple):
@@ -49,7 +50,7 @@ def initial_gate_state(rows: int, like: Tensor) -> GateState:
 
 
 # How raw surprise becomes a number from 0 to 1; the recipe leaves it open, so there are four answers. Each takes
-# (n, c) raw surprise, its standard score and the largest value; the last two count only the tokens before it.
+# (n, c) raw surprise, its standard score and the peak; score and peak are measured against earlier tokens only.
 NORMALISERS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     # how far above the running mean, in units of four standard deviations
     "excess": lambda raw, score, peak: (score * 0.25).clamp(0.0, 1.0),
@@ -62,8 +63,9 @@ NORMALISERS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
 class SurpriseGate(nn.Module):
     """The recipe's gate: write where smoothed surprise passes a threshold, else forget a little.
 
-    S_t = beta S_{t-1} + (1 - beta) surprise_t; g_write = sigmoid((S_t - tau) / softness); g_forget = 1 - g_write;
-    theta_t = eta g_write; alpha_t = lam g_forget. Settings are numbers, or (n, 1) tensors with one setting a row.
+    smoothed_t = beta smoothed_{t-1} + (1 - beta) surprise_t; g_write = sigmoid((smoothed_t - tau) / softness);
+    g_forget = 1 - g_write; theta_t = eta g_write; alpha_t = lam g_forget. The recipe writes S_t for smoothed_t.
+    Settings are numbers, or (n, 1) tensors with one setting a row.
     Recipe: 2.2. Differs: the normaliser is ours, since the article names none.
     """
 
@@ -77,7 +79,7 @@ class SurpriseGate(nn.Module):
             self.register_buffer(name, _setting(value))
 
     def measure(self, raw: Tensor, state: GateState) -> tuple[Tensor, Tensor, GateState]:
-        """raw (n, c) -> (surprise, S) of each token, each (n, c), and the next state.
+        """raw (n, c) -> (surprise, smoothed) of each token, each (n, c), and the next state.
 
         Mean and variance are exponential averages of the last HORIZON tokens, plain ones while there are fewer. They
         start at zero, so the very first token counts as wholly surprising.
@@ -146,8 +148,8 @@ class LearnedGate(nn.Module):
     """A learned gate: theta, eta and alpha are sigmoids of a linear map of the token, one set per head.
 
     Paper: eq. 13-14, which let the three depend on the token and do not say how; sigmoids of a linear map are this
-    project's choice. `theta`, `eta` and `alpha` are the values of an untrained gate. With `stretch` > 0 each sigmoid
-    is widened by that much at both ends and clipped to 0..1, so that a gate can reach exactly 0 or 1.
+    project's choice. An untrained gate is near `theta`, `eta` and `alpha`, exactly so at x = 0. With `stretch` > 0
+    each sigmoid is widened by that much at both ends and clipped to 0..1, so that a gate can reach exactly 0 or 1.
     """
 
     features = 3

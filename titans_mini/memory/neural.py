@@ -47,10 +47,11 @@ class NeuralMemory(nn.Module):
 
     `rule` says what happens inside; None is the paper's (`titans_rule`), with `gate` in place of the configured one if
     given. The settings gate, clip, activation, decay, depth and expansion belong to that rule: with a `rule` of your
-    own they have no effect, and `gate` must be left out (else ConfigError). Any
-    split of a sequence over calls gives the same outputs, because tokens of an unfinished chunk stay in the state as
-    `pending`. Inputs may be bfloat16; the memory itself is float32 (float64 if the module is). Device: `.to(device)`
-    and inputs on that device.
+    own they have no effect, and `gate` must be left out (else ConfigError).
+
+    Any split of a sequence over calls gives the same outputs, because tokens of an unfinished chunk stay in the state
+    as `pending`. Inputs may be bfloat16; the memory itself is float32 (float64 if the module is). Device:
+    `.to(device)` and inputs on that device.
 
     A list given as `trace` receives the Record of each block of tokens, (b heads, tokens of the block) in each field.
     Records are outputs of the graph, so a loss made of them trains the gates.
@@ -127,8 +128,8 @@ class NeuralMemory(nn.Module):
         return outs[0] if len(outs) == 1 else torch.cat(outs, dim=1), state
 
     def _blocks(self, length: int, held: int) -> Iterator[tuple[int, int]]:
-        """First token and end of each block of `block` chunks. The first block has room for fewer new tokens, since
-        the `held` pending ones are in it; so all blocks end where chunks do."""
+        """First token and end of each block of new tokens. The `held` pending ones count as part of the first block,
+        so that all blocks but the last end where chunks do."""
         reach = self.block * self.config.chunk
         for offset in range(-held, length, reach):
             yield max(offset, 0), min(offset + reach, length)

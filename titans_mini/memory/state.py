@@ -12,11 +12,11 @@ from .mlp import Weights
 
 
 class Fast(NamedTuple):
-    """Everything that changes from chunk to chunk."""
+    """Everything that changes from chunk to chunk. Saved states go by these names."""
 
     weights: Weights  # M, per layer (n, o, i)
     momentum: Weights  # S, the same shapes
-    gate: GateState
+    gate: GateState  # what the gate remembers
 
 
 class Tokens(NamedTuple):
@@ -64,7 +64,9 @@ class MemoryState(NamedTuple):
     pending: Pending
     conv: Tensor  # (b, taps - 1, 3 dim): the last inputs of the causal convolution
     tokens_seen: Tensor  # (b,) int64, pending ones included
-    chunk: Tensor | None = None  # (0, c) bool: empty, but its shape says the chunk; None: unknown
+    # (0, c) bool. It holds nothing; its shape records the chunk, so that a memory of another chunk refuses the state.
+    # A plain number would not do: a state consists of tensors, and is saved as such. None: unknown.
+    chunk: Tensor | None = None
 
 
 def chunks(pending: Pending, tokens: Tokens, chunk: int) -> list[Tokens]:

@@ -59,6 +59,8 @@ class Persistent(nn.Module):
     def attend(self, q: Tensor, turned: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
         """Attention over the persistent tokens and `keys`, of queries q (b, h, ..., t, d) and `turned`, q rotated.
 
+        The persistent tokens have no position, so they are met by q itself.
+
         keys, values (b, h, ..., s, d), keys rotated; mask (..., t, s) is true where a query may look. The dots are
         nothing for a segment of MAC, q (b, h, t, d), and the blocks of a sliding window, q (b, h, blocks, w, d).
         """

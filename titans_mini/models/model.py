@@ -56,8 +56,9 @@ class Layer(nn.Module):
 class TitansLM(nn.Module):
     """ids (b, t) int64 -> (logits (b, t, vocab), state). Pass the state on to continue; see TitansConfig.
 
-    `memory` says what the memories do: "on", "frozen" (they keep their start weights) or "off" (left out). A list given
-    as `trace` receives the Records of the memories, as in NeuralMemory: those of the first layer, then of the next.
+    `memory` says what the memories do: "on", "frozen" (they read the weights that they have and write
+    nothing) or "off" (left out). A list given as `trace` receives the Records of the memories, as in NeuralMemory:
+    those of the first layer, then of the next.
     """
 
     def __init__(self, config: TitansConfig) -> None:
