@@ -6,8 +6,6 @@ its front end: `app`, `lab` for all labs, `lab.tuning` for one, `shared` for app
 never looked up, unless they are messages themselves.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping
 from functools import cache

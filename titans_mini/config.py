@@ -119,7 +119,7 @@ class TitansConfig:
 
 def _check_divides(settings: MemoryConfig | TitansConfig, name: str) -> None:
     count, dim = getattr(settings, name), settings.dim
-    if dim % count:
+    if dim % count:  # a Message is a word of the package, which a front end may translate
         text = "{name} must divide dim: {count} does not divide {dim}"
         raise ConfigError(text, name=Message(name), count=count, dim=dim)
 

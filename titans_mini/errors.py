@@ -4,8 +4,6 @@ Every check ends in a `ConfigError` whose single line names the setting, what wa
 The command line turns it into exit code 2 without a traceback.
 """
 
-from __future__ import annotations
-
 import contextlib
 import math
 from collections.abc import Iterable

@@ -4,8 +4,6 @@ Default, range and meaning of a setting stand on one line. `check_settings` chec
 makes a flag of each, with the comment as its help.
 """
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Callable, Iterable

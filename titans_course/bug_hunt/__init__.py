@@ -6,8 +6,6 @@ failed(build("A"))                    # ["future"]
 failed(mend("A", "wrong", "right"))   # [] once the right piece is replaced
 """
 
-from __future__ import annotations
-
 import inspect
 
 import torch

@@ -1,7 +1,5 @@
 """What is wrong with each patient: the check that it fails, the faulty piece of its source, and the right one."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

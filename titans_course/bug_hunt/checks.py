@@ -1,7 +1,5 @@
 """Seven property checks of a small memory, each true where its property holds, and what moved token by token."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

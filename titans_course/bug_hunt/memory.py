@@ -1,7 +1,5 @@
 """The healthy control of the bug hunt: a matrix memory in plain PyTorch, small enough to read at a glance."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize

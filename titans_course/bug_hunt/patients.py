@@ -4,8 +4,6 @@ Each runs, trains and looks right. What a patient does not define it takes from 
 wrong with it stands in `answers`, not here.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """`titans-mini bench`: measures speed and memory; needs a clone of the project."""
 
-from __future__ import annotations
-
 import argparse
 import subprocess
 import sys

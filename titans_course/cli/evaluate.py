@@ -1,7 +1,5 @@
 """`titans-mini eval`: what a checkpoint reaches on a task, on text, or on a file, printed as one JSON object."""
 
-from __future__ import annotations
-
 import argparse
 import json
 

@@ -4,8 +4,6 @@ The app answers only this machine unless `--address` says otherwise. What cannot
 this machine does not have) ends in one line before anything is loaded.
 """
 
-from __future__ import annotations
-
 import argparse
 import errno
 import importlib.util

@@ -1,7 +1,5 @@
 """Small figures of matrices and closed forms: heat maps of one token's write, and plain curves. Pure functions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Pictures of the bug hunt: which tokens moved, and which patient fails which check. Pure functions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Pictures of the audit: figures of a row, a rule driven through numbers, verdicts counted. Pure functions."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 
 import plotly.graph_objects as go

@@ -1,7 +1,5 @@
 """Figures of what context is worth to a text model, beside the controls: bits by its length, and a second reading."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import plotly.graph_objects as go

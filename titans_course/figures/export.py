@@ -1,7 +1,5 @@
 """What a run leaves behind: the Python that repeats it, and one HTML page that opens anywhere, offline too."""
 
-from __future__ import annotations
-
 import html
 from dataclasses import fields
 

@@ -1,7 +1,5 @@
 """Picture of a fixed write gate: what it recalls and what it earns over its threshold. Pure functions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The gauges of a drill: writes, norm, loss, drift and the shadow's comparison, each against its limits."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Figures of the MIRAS page: recall by age, and what happened along the stream, for one rule or two. Pure functions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

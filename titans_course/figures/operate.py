@@ -1,7 +1,5 @@
 """The time line of a drill: its gauges over the stream, and all that happened. Pure functions."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

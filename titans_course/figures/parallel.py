@@ -1,7 +1,5 @@
 """Pictures of the chunk form: its coefficient matrix with one row taken out, and what a chunk size costs and brings."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

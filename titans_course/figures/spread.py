@@ -1,7 +1,5 @@
 """A figure of an experiment's rows: the mean over seeds as a line, and bars from the lowest seed to the highest."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import plotly.graph_objects as go

@@ -3,8 +3,6 @@
 Every figure takes its words from `say`, a function of a template and its fields: English unless one is given.
 """
 
-from __future__ import annotations
-
 import copy
 import functools
 import html

@@ -1,7 +1,5 @@
 """Figures of a grid search: heat maps of its table, the scores with their noise, and the price. Pure functions."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Figures of the four variants: how a layer is wired, who sees whom, loss per token, recall. Pure functions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

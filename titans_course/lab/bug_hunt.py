@@ -1,7 +1,5 @@
 """BugHuntLab: name the check that a patient fails, then see token by token what moved and should not have."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from torch import Tensor

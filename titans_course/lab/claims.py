@@ -1,7 +1,5 @@
 """ClaimsLab: predict the verdict of a claim, then see its figures with their spread, and the rule that judged them."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import plotly.graph_objects as go

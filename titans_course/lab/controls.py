@@ -1,7 +1,5 @@
 """The controls of a lab: declared as a table, built as widgets, and labelled in a language that may change."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """FrontiersLab: a memory of few bits behind a fixed gate that pays for each write; recall and reward over tau."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from ..figures.frontiers import sweep_figure

@@ -1,7 +1,5 @@
 """MirasLab: five pickers make a memory, which reads a stream of pairs; recall and loss, and why a choice is refused."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """DrillLab: an incident, its strength and the thresholds; which alarm notices, and after how many tokens?"""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from titans_mini.errors import ConfigError, check_choice

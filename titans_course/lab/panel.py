@@ -1,7 +1,5 @@
 """What all labs share: controls, where a figure is drawn, how changes wait for each other, errors, the language."""
 
-from __future__ import annotations
-
 import asyncio
 import html
 import json

@@ -1,7 +1,5 @@
 """ParallelLab: the gates of a chunk make its coefficient matrix; a row of it, and what loop and chunk form cost."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

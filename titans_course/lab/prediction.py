@@ -1,7 +1,5 @@
 """Prediction: a question that a learner answers before a lab shows what happens, and the panel that keeps it closed."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Callable
 from dataclasses import dataclass

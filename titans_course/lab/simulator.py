@@ -1,7 +1,5 @@
 """SimulatorLab: sliders around one simulation. FailureLab: the failure gallery, a row at a time."""
 
-from __future__ import annotations
-
 import html
 from dataclasses import replace
 

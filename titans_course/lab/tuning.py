@@ -1,7 +1,5 @@
 """TuningLab: a grid measured at several stream lengths; what two stages would save, and whether a pick stands."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """RecallLab: eight pairs, filler, then the eight questions of a trained model, answered pair by pair."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

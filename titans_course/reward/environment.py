@@ -1,7 +1,5 @@
 """The episodes of `reward` as a Gymnasium environment; needs the extra `reward`."""
 
-from __future__ import annotations
-
 import gymnasium
 import numpy as np
 import torch

@@ -6,8 +6,6 @@ what can be recalled. Recipe: section 6, "surprise as a reward signal"; algorith
 The same episodes as a Gymnasium environment: `make_env`.
 """
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass

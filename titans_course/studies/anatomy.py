@@ -3,8 +3,6 @@
 Recipe: 2.2, step by step. Paper: eq. 12-14.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """What a memory still knows of a stream of pairs: which pair is asked for after each write, and how well it answers."""
 
-from __future__ import annotations
-
 from collections import deque
 from dataclasses import fields, replace
 from typing import NamedTuple

@@ -3,8 +3,6 @@
 Paper: eq. 12; a memory that reads once takes one gradient step per pair (eq. 13-14 with eta = alpha = 0).
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize

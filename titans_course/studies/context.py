@@ -4,8 +4,6 @@ All three read held-out text, or bytes that are given, in pieces, so that memory
 Results are lists of plain dicts, as they stand in a checkpoint's card.
 """
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 

@@ -4,8 +4,6 @@ A model evaluated with its memory frozen or off lacks a part that it was trained
 loses overstates what memory is worth. A control never had that part.
 """
 
-from __future__ import annotations
-
 from titans_mini.models.model import MODES
 from titans_mini.training import checkpoint
 

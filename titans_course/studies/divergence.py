@@ -1,7 +1,5 @@
 """Why a run left the range of numbers, found by trying: which single milder setting would have kept it finite."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """How long a search takes on this machine: a quick benchmark, and an estimate of the seconds it needs and has left."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple

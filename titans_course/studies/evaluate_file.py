@@ -4,8 +4,6 @@ An answer is exact if the model finds each of its bytes the likeliest, given the
 after it: what it would say itself, always taking the likeliest byte.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from pathlib import Path

@@ -4,8 +4,6 @@ A series is a model's mode ("on", "frozen", "off"), or a control by what it shar
 "same time"). Pure functions of cards; they hold for whatever checkpoints ship.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

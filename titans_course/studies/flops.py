@@ -8,8 +8,6 @@ tokens, with P = sum of o i over the layers' matrices (o outputs, i inputs) of o
     coefficients 2 c c c + 2 c c, or for the recipe's gate three running averages of 2 c c each
 """
 
-from __future__ import annotations
-
 from titans_mini.config import MemoryConfig
 from titans_mini.memory.mlp import layer_shapes, mlp_shapes
 

@@ -4,8 +4,6 @@ Recipe: section 6. The engines are `quantize`, `operate.sessions` and `reward`; 
 rounding to any number of bits, what a recall model still knows after several sessions, and a sweep over tau.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 

@@ -5,8 +5,6 @@ that a verdict is a measurement: seen, dead, not seen, or not possible. A dead m
 what it knew, too, but it is named for what it is: it cannot learn anything again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple

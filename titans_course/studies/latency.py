@@ -3,8 +3,6 @@
 Recipe: section 6, which claims 35% less latency. The rounding itself is `titans_mini.quantize`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 
 import torch

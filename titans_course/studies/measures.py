@@ -1,7 +1,5 @@
 """Numbers that sum a trace up: how often it writes, how the norm moves, how nervous and how late S is, what stays."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from titans_mini.errors import ConfigError

@@ -3,8 +3,6 @@
 `MODEL` is its source as text, `swap` the two lines that make its MLP memory a CNN. Recipe: 4.
 """
 
-from __future__ import annotations
-
 import copy
 import math
 from dataclasses import replace

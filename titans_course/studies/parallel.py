@@ -4,8 +4,6 @@ The token loop and the chunk form do nearly the same arithmetic; they differ in 
 what must be kept, and in the weights at which a gradient is taken. Paper: eq. 13-16 and section 3.2.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial

@@ -3,8 +3,6 @@
 Bits of each token read, recall over a gap, and generation. Each is a generator that yields as it progresses.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """A memory rounded to 8 and 4 bits: its size, and how well it still works. Recipe: section 6."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Reads published files of questions, bAbI (arXiv 1502.05698) or BABILong (arXiv 2406.10149), or a plain text."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

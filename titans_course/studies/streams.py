@@ -1,7 +1,5 @@
 """Streams of associations with known truth: what a memory's loss and forgetting are good for, seen on plain numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -3,8 +3,6 @@
 A `Tuning` whose `final_tokens` equal its `tokens` is a full grid at one length; two of them can be compared.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace

@@ -3,8 +3,6 @@
 Nothing here knows a mask. A batch holds one row per source, each nudged at its own place, and one row as it was.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterator
 from typing import NamedTuple

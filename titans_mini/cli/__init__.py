@@ -3,8 +3,6 @@
 This file imports nothing that takes long, so that Ctrl-C is answered from the first moment.
 """
 
-from __future__ import annotations
-
 import codecs
 import contextlib
 import os

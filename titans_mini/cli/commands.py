@@ -1,7 +1,5 @@
 """The commands of `titans-mini`; those with a file of their own are only added here."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from importlib.metadata import entry_points

@@ -1,7 +1,5 @@
 """Commands, and their flags from the fields of a settings class: type, default and range of the field, its comment."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Callable, Iterable
 

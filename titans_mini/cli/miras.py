@@ -1,7 +1,5 @@
 """The command `titans-mini miras`: the design space in plain text."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 from ..miras import KNOBS, PRESETS, allowed, refused, table

@@ -1,7 +1,5 @@
 """The command `stream`."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

@@ -1,7 +1,5 @@
 """`titans-mini train`: trains a model, measures it, and writes its checkpoint; a run that was stopped continues."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

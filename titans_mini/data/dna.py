@@ -1,7 +1,5 @@
 """A small real genome as a stream of bases."""
 
-from __future__ import annotations
-
 import functools
 from pathlib import Path
 

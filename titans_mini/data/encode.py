@@ -12,8 +12,6 @@ byte stands out. Keys all have the same norm; values have that norm in root mean
 Smooth inverse frequency: Arora, Liang and Ma 2017, "A simple but tough-to-beat baseline for sentence embeddings".
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

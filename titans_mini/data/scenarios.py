@@ -1,7 +1,5 @@
 """Streams whose truth is known: each scenario gives its tokens and the places where something happens."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Real text: the documentation inside numpy, or any file."""
 
-from __future__ import annotations
-
 import ast
 import builtins
 import functools

@@ -1,7 +1,5 @@
 """Evaluation: accuracy and bits on the answers of a task, at any length, in constant memory."""
 
-from __future__ import annotations
-
 import math
 import time
 

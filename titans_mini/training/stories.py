@@ -1,7 +1,5 @@
 """Small generated stories, each with a question, in the manner of bAbI (arXiv 1502.05698)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 

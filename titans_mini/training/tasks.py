@@ -3,8 +3,6 @@
 Every task makes a Batch from a generator and a length, so that training and evaluation use the same code.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Training: one loop for every task, resumable without loss, on one process or several (torchrun)."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import math

@@ -1,7 +1,5 @@
 """What a grid search can aim at: the inner loss along a text, or the recall of facts that were planted in it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ Recipe: section 3 (tau, beta, lambda and depth on 10k tokens, then the best thre
 each setting runs over several seeds, which draw the start weights, the keys and values, and the planted facts.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import itertools

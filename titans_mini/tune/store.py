@@ -1,7 +1,5 @@
 """The results of a search: a row per setting, seed and stream length, the table of their means, and the cost."""
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import io
