@@ -1,6 +1,6 @@
 """The properties of a step of the MIRAS design space, for every combination and every wrong version alike.
 
-A `step` has the signature of `general.general_step`. Since rows are independent, which is one of the properties, many
+A `step` has the signature of `rule.general_step`. Since rows are independent, which is one of the properties, many
 biases and gates run side by side: a block of four rows each. A block's rows: a stream, the same with other tokens
 from CHANGED on, another stream, one pair again and again.
 """
@@ -19,8 +19,7 @@ from titans_mini.memory.gates import Gates, initial_gate_state
 from titans_mini.memory.mlp import InnerLoss
 from titans_mini.memory.tree import map_tree, tensors
 from titans_mini.miras import Combination, MirasConfig
-from titans_mini.miras.general import MirasRule
-from titans_mini.miras.rule import make_gate, make_rule
+from titans_mini.miras.rule import MirasRule, make_gate, make_rule
 
 WIDTH, LENGTH, CHUNK, CHANGED = 4, 3, 2, 1
 STREAM, TWIN, OTHER, REPEAT = range(4)  # the rows of a block

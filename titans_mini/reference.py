@@ -44,9 +44,9 @@ def token_loop(weights, keys, values, queries, gate: Gate, activation, *, chunk=
     reads, raws, losses, memory_norms = [], [], [], []
     for t in range(len(keys)):
         if t % chunk == 0:
-            start = [weight if weight.requires_grad else weight.detach().requires_grad_() for weight in weights]
-        loss = (predict(start, keys[t], activation) - values[t]).square().sum()
-        grads = torch.autograd.grad(loss, start, create_graph=True)
+            chunk_start = [weight if weight.requires_grad else weight.detach().requires_grad_() for weight in weights]
+        loss = (predict(chunk_start, keys[t], activation) - values[t]).square().sum()
+        grads = torch.autograd.grad(loss, chunk_start, create_graph=True)
         grad_norm = sum(grad.square().sum() for grad in grads).sqrt()
         raw = grad_norm / keys.shape[-1] ** 0.5
         theta, eta, alpha = gate(t, raw)

@@ -24,7 +24,7 @@ COLUMNS = {
     "g_write": "write gate, 0..1",
     "g_forget": "forget gate, 0..1 (alpha_t where the gate is constant)",
     "memory_norm": "||M||, Frobenius norm of the fast weights after the write",
-    "loss": "||M(k) - v||^2 before the write, over the mean square norm of values",
+    "loss": "||M(k) - v||^2 before the write, at the weights of the chunk's start, over the mean square norm of values",
     "raw": "||grad|| / sqrt(d), surprise before normalising",
     "loss_after": "the same loss for this token's pair under the memory at the end of the run",
 }

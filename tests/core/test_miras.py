@@ -13,7 +13,7 @@ from properties import check_close
 from titans_mini import ConfigError
 from titans_mini.memory.tree import tensors
 from titans_mini.miras import KNOBS, Combination, MirasConfig, allowed, check, refused
-from titans_mini.miras.general import general_step
+from titans_mini.miras.rule import general_step
 
 GROUPS: dict[tuple, list[Combination]] = defaultdict(list)  # architecture, retention, algorithm -> all biases, gates
 for combination in allowed():

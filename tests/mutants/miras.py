@@ -1,9 +1,9 @@
-"""Wrong steps, with the signature of `general.general_step`, and wrong parts of a rule."""
+"""Wrong steps, with the signature of `rule.general_step`, and wrong parts of a rule."""
 
 import torch
 
 from titans_mini.miras.algorithm import ALGORITHMS, Algorithm, _at_start, _descend
-from titans_mini.miras.general import general_step
+from titans_mini.miras.rule import general_step
 
 
 def _with_update(rule, change):

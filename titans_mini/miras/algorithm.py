@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..memory.gates import Gates
 from ..memory.mlp import Weights
-from .choice import Choice, Number, equation
+from .choice import MIRAS, Choice, Number, equation
 
 BETA1, TINY = 0.9, 1e-8  # Adam's first average; the floor of a root mean square
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # coefficients of Muon (Jordan et al. 2024), five rounds
@@ -132,7 +132,6 @@ def _adam_slots(weight: Tensor) -> Slots:
     return (*_one(weight), *_one(weight), weight.new_zeros(len(weight), *[1] * (weight.dim() - 1)))
 
 
-MIRAS = "MIRAS (arXiv 2504.13173)"
 CARRIED = Number("eta", 0.9, 0.0, 1.0)
 
 ALGORITHMS: dict[str, Choice] = {

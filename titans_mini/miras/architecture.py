@@ -19,7 +19,7 @@ from torch.nn import functional
 from ..config import MemoryConfig
 from ..memory.mlp import ACTIVATIONS, Activation, Weights, apply_memory, initial_weights
 from ..messages import Message
-from .choice import Choice, recipe
+from .choice import MIRAS, Choice, recipe
 
 CHANNELS, TAPS = 8, 5  # of the convolutional memory's hidden layers, and of each filter
 
@@ -95,8 +95,6 @@ def from_module(module: nn.Module) -> Architecture:
 
     return Architecture(initial, torch.func.vmap(one))
 
-
-MIRAS = "MIRAS (arXiv 2504.13173)"
 
 # Each takes a MemoryConfig: its head_dim, depth, expansion and activation, as far as they apply.
 ARCHITECTURES: dict[str, Choice] = {

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from ..memory.mlp import InnerLoss, squared_error
 from ..messages import Message
-from .choice import Choice, Number, equation
+from .choice import MIRAS, Choice, Number, equation
 
 STEEP = 1e3  # of the smooth sign tanh(STEEP r): the slope of r / |r| at zero
 LEARNED = "yaad"  # the bias whose number is a map of the token
@@ -84,7 +84,6 @@ def _learned(number: float) -> InnerLoss:
     return lambda prediction, value, features: _switch(prediction, value, functional.softplus(features[..., -1:]))
 
 
-MIRAS = "MIRAS (arXiv 2504.13173)"
 THRESHOLD = Number("delta", 1.0, 1e-3, 1e3)
 
 BIASES: dict[str, Choice] = {

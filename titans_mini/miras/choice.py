@@ -8,6 +8,8 @@ from typing import NamedTuple
 from ..errors import check_integer, check_number
 from ..messages import Message
 
+MIRAS = "MIRAS (arXiv 2504.13173)"  # where several choices come from
+
 
 class Number(NamedTuple):
     """The one number that a choice may take."""

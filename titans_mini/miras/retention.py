@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..messages import Message
-from .choice import Choice, Number, equation, recipe
+from .choice import MIRAS, Choice, Number, equation, recipe
 
 LINEAR = ("none", "decay", "adaptive")  # the memory after a write is a sum
 MIRROR = ("lq", "lq_mirror", "kl", "sigmoid")  # A is not W
@@ -62,8 +62,6 @@ def _lq(number: float) -> Retention:
 def _lq_mirror(number: float) -> Retention:
     return Retention(primal=lambda kept: kept * kept.abs().clamp_min(1e-12) ** (number - 2) / _power(kept, number))
 
-
-MIRAS = "MIRAS (arXiv 2504.13173)"
 
 RETENTIONS: dict[str, Choice] = {
     "none": Choice(

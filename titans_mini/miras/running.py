@@ -17,8 +17,7 @@ from ..memory.gates import initial_gate_state
 from ..memory.state import Fast, Tokens
 from .architecture import Architecture
 from .config import MirasConfig
-from .general import MirasRule
-from .rule import make_gate, make_rule
+from .rule import MirasRule, make_gate, make_rule
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class MirasTrace:
     """What happened at each of t tokens; float64. From `diverged_at` on all columns are NaN."""
 
     config: MirasConfig
-    loss: np.ndarray  # (t,) inner loss before the write, in the units of the bias
+    loss: np.ndarray  # (t,) inner loss before the write, at the weights of the chunk's start, in the units of the bias
     surprise: np.ndarray  # (t,) raw: gradient norm over sqrt(d)
     memory_norm: np.ndarray  # (t,) after the write
     theta: np.ndarray  # (t,)
