@@ -114,7 +114,8 @@ class RoundedRule(NamedTuple):
     """A rule whose fast weights are rounded at the start and after each full chunk.
 
     Within a chunk the reads are exact, as in the chunk form. Its states are ordinary ones, of numbers that the
-    rounding leaves alone. A write far below half a step is lost.
+    rounding leaves alone. A write far below half a step is lost. A chunk that ends early, because MAC changed its mode
+    within a segment, is rounded with the next full one.
     """
 
     rule: TitansRule

@@ -23,7 +23,7 @@ from .memory.mlp import ACTIVATIONS, Weights, apply_memory, count_weights, initi
 from .memory.state import Fast, Record, Tokens
 from .memory.tree import join, map_tree
 from .threads import one_thread
-from .trace import COLUMNS, Trace
+from .trace import COLUMNS, Trace, blank_from_divergence
 
 BLOCK = 64  # chunks whose tensors live at once; thousands would set off Python's slow full garbage collections
 CACHED = 1_048_576  # weights, 4 MB: with three times as many, each row takes twice as long
@@ -165,12 +165,7 @@ def _measure(configs, raw: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _trace(config, columns: dict, stream: Stream, norm_start: float, seconds: float) -> Trace:
-    lived = np.isfinite([columns[name] for name in COLUMNS if name != "loss_after"]).all(0)
-    diverged = None if lived.all() else int(np.argmin(lived))
-    if diverged is not None:
-        for column in columns.values():
-            column[diverged:] = np.nan
-        columns["loss_after"][:] = np.nan
+    diverged = blank_from_divergence(columns, "loss_after")
     return Trace(
         settings=config,
         tokens=stream.ids.numpy().astype(np.uint8),

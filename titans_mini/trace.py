@@ -194,6 +194,22 @@ class Trace:
         )
 
 
+def blank_from_divergence(columns: dict[str, np.ndarray], final: str) -> int | None:
+    """The first of t tokens whose numbers, (t,) or (t, d) a column, are not finite; None where all are.
+
+    From there on all columns become NaN, and `final`, which is about the end of the run, everywhere.
+    """
+    lived = np.logical_and.reduce([
+        np.isfinite(column).reshape(len(column), -1).all(1) for name, column in columns.items() if name != final
+    ])  # fmt: skip
+    if lived.all():
+        return None
+    diverged = int(np.argmin(lived))
+    for name, column in columns.items():
+        column[0 if name == final else diverged :] = np.nan
+    return diverged
+
+
 def _split_json(text: str) -> tuple[dict, list, dict]:
     """(header, tokens, columns) of a trace's JSON."""
     content = parse(text)

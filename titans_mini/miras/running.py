@@ -15,6 +15,7 @@ from ..errors import ConfigError, check_integer
 from ..memory.chunk import run_chunks
 from ..memory.gates import initial_gate_state
 from ..memory.state import Fast, Tokens
+from ..trace import blank_from_divergence
 from .architecture import Architecture
 from .config import MirasConfig
 from .rule import MirasRule, make_gate, make_rule
@@ -75,7 +76,9 @@ def run(
     columns |= dict(eta=torch.zeros_like(theta) if eta is None else eta)
     columns |= dict(reads=reads / memory.norm, recalled=recalled / memory.norm)
     arrays = {name: column[0].numpy() for name, column in columns.items()}
-    return MirasTrace(config, **arrays, fast=rule.fast is not None, diverged_at=_blank(arrays))
+    return MirasTrace(
+        config, **arrays, fast=rule.fast is not None, diverged_at=blank_from_divergence(arrays, "recalled")
+    )
 
 
 def default_memory(config: MirasConfig, dim: int) -> MemoryConfig:
@@ -102,17 +105,3 @@ def _series(*series: np.ndarray | Tensor) -> list[Tensor]:
         if not bool(part.isfinite().all()):
             raise ConfigError("{name} must be finite numbers, not NaN or infinity", name=name)
     return [part.unsqueeze(0) for part in tensors]
-
-
-def _blank(columns: dict[str, np.ndarray]) -> int | None:
-    """The first token that is not finite, or None; from there on all columns become NaN, `recalled` everywhere."""
-    lived = np.logical_and.reduce([
-        np.isfinite(column).reshape(len(column), -1).all(1) for name, column in columns.items() if name != "recalled"
-    ])  # fmt: skip
-    if lived.all():
-        return None
-    at = int(np.argmin(lived))
-    for column in columns.values():
-        column[at:] = np.nan
-    columns["recalled"][:] = np.nan
-    return at
