@@ -1,9 +1,13 @@
 """What keeps the houses small and apart, besides the import contracts of `make lint` (see pyproject.toml)."""
 
 import ast
+import traceback
 from pathlib import Path
 
 import pytest
+import torch
+
+from titans_mini import MemoryConfig, NeuralMemory
 
 ROOT = Path(__file__).resolve().parents[2]
 # Lines of Python, blank ones included. A budget is raised only with a reason in the commit that raises it.
@@ -59,3 +63,20 @@ def imported_first(path: Path) -> set[str]:
 @pytest.mark.parametrize("name", [*FIRST, "memory/tree.py"])
 def test_readable_files_do_not_import_their_accelerators(name):
     assert not [module for module in imported_first(ROOT / "titans_mini" / name) if "memory.fast" in module]
+
+
+def test_three_calls_lead_from_a_memory_to_the_mathematics_of_a_write(monkeypatch):
+    """NeuralMemory.forward -> _block -> TitansRule.step -> gradients: nothing else for a reader to follow."""
+    memory, found = NeuralMemory(MemoryConfig(dim=8, chunk=4)), []
+    product = torch.bmm
+
+    def bmm(*matrices):
+        if not found:
+            frames = [frame for frame in traceback.extract_stack() if "titans_mini" in frame.filename]
+            found.extend(frame.name for frame in frames)
+        return product(*matrices)
+
+    monkeypatch.setattr(torch, "bmm", bmm)
+    with torch.no_grad():
+        memory(torch.randn(1, 9, 8))
+    assert found == ["forward", "_block", "step", "gradients"]

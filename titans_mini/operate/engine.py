@@ -35,7 +35,7 @@ class Reading(NamedTuple):
     output: Tensor | None  # (1, t, ...): logits, or what the memory said
     state: NamedTuple
     raw: Tensor  # (m, t) ||grad|| / sqrt(d)
-    loss: Tensor  # (m, t) ||M(k) - v||^2 before the write, over the square norm of keys
+    loss: Tensor  # (m, t) ||M(k) - v||^2 at the weights of the chunk's start, over the square norm of keys
     g_write: Tensor | None  # (m, t) of the recipe's gate; None if another gate decides
     silence: Tensor | None = None  # (m, t) the loss of a memory that answers 0: ||v||^2, over the square norm of keys
 
