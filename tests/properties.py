@@ -15,6 +15,7 @@ from torch import Tensor
 
 from titans_mini import MemoryState, NeuralMemory, SurpriseGate
 from titans_mini.memory.chunk import Fast, TitansRule, Tokens
+from titans_mini.memory.fast.backward import BY_HAND
 from titans_mini.memory.gates import initial_gate_state
 from titans_mini.memory.mlp import ACTIVATIONS, apply_memory
 from titans_mini.memory.tree import map_tree, tensors
@@ -26,7 +27,7 @@ TOLERANCE = 1e-10
 
 def by_hand(fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True) -> tuple:
     """The chunk form with the hand-written backward pass."""
-    return plain_step(fast, tokens, rule._replace(by_hand=True), ends=ends)
+    return plain_step(fast, tokens, rule._replace(by_hand=BY_HAND), ends=ends)
 
 
 STEPS = {"plain": plain_step, "by hand": by_hand}

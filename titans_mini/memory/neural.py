@@ -34,12 +34,14 @@ STRETCH = 0.1  # lets a trained gate close fully, so that nothing leaks over ten
 
 def titans_rule(config: MemoryConfig, gate: nn.Module | None = None) -> TitansRule:
     """The paper's rule for these settings, with their gate unless another one is given."""
+    from .fast.backward import BY_HAND  # the same numbers; training takes a fifth less time
+
     if gate is None:
         learned = config.gate == "learned"
         gate = LearnedGate(config.dim, config.heads, stretch=STRETCH) if learned else SurpriseGate()
     origin = OWN_START if config.decay == "start" else None
     activation, shapes = ACTIVATIONS[config.activation], layer_shapes(config)
-    return TitansRule(gate, activation, config.clip, origin=origin, shapes=shapes, by_hand=True)
+    return TitansRule(gate, activation, config.clip, origin=origin, shapes=shapes, by_hand=BY_HAND)
 
 
 class NeuralMemory(nn.Module):

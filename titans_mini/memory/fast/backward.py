@@ -80,6 +80,9 @@ def finish(
     return (reads, tuple(after[:depth]), tuple(after[depth:])) if ends else (reads, *sources[:2])
 
 
+BY_HAND = (differentiate, finish)  # as `TitansRule.by_hand`
+
+
 class _Gradients(torch.autograd.Function):
     """keys, values (n, c, d), weights -> norm, loss (n, c), then per layer hidden inputs, outputs and deltas."""
 
