@@ -1,7 +1,5 @@
 """Runs each case in its own process, then writes results.json and BENCHMARKS.md."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import subprocess

@@ -1,7 +1,5 @@
 """What one process measures: `python -m benchmarks.cases '{"kind": ..., ...}'` prints one JSON object."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import statistics

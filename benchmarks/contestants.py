@@ -6,8 +6,6 @@ one parallel step. Neither is the same function as this project's memory: the pe
 come a chunk late, its memory has a norm and a residual, and it has no convolution.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import warnings
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """BENCHMARKS.md from the results of all cases."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 

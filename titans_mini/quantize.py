@@ -5,8 +5,6 @@ Each row of a weight matrix has one scale, symmetric about zero: w ~ code * scal
 Differs: rounding has no gradient, so all of this is for reading with a trained model, not for training one.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -136,6 +134,7 @@ class RoundedRule(NamedTuple):
         return map_tree(self.round, weights), momentum
 
     def step(self, fast: Fast, tokens: Tokens, *, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
+        """As in TitansRule, then rounds what a full chunk leaves."""
         reads, after, record = self.rule.step(fast, tokens, ends=ends)
         if tokens.keys.shape[1] == self.chunk:
             after = after._replace(weights=map_tree(self.round, after.weights))

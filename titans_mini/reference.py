@@ -4,8 +4,6 @@ One row, one head; differentiable from the first token on. Every step is written
 shared with the chunk form.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

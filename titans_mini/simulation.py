@@ -1,7 +1,5 @@
 """simulate: a stream through a memory, one setting or many at once, to a Trace."""
 
-from __future__ import annotations
-
 import math
 import platform
 import time

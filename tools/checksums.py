@@ -4,8 +4,6 @@ It writes the checksums into the cards, and a list of all files into titans_mini
 `sha256sum --check` can read. `make test` compares every file with that list.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import sys

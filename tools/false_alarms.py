@@ -7,8 +7,6 @@ text: place 0 is the held-out part followed by the beginning, any other place is
 Recall models read filler, and a place is a seed. Prints one line of JSON per place.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 

@@ -6,8 +6,6 @@ under the command given with `--with`, which must keep it away from everything e
 Marks go to COURSE/marks-LESSON.csv and pages to COURSE/feedback; COURSE/gradebook.db is neither read nor written.
 """
 
-from __future__ import annotations
-
 import argparse
 import csv
 import json

@@ -5,8 +5,6 @@
 Chromium draws them, driven by Playwright. The pictures of the README come from `tools/screenshots.py`.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

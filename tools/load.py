@@ -11,8 +11,6 @@ counted. With `--dropped`, sessions come, use two pages, and vanish without clos
 measured. Server, browser and callers share one machine, so a server on its own machine does better than these figures.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import os

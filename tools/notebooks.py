@@ -5,8 +5,6 @@ Every code cell gets its output and its execution count. Widget views, widget st
 `Repository` in pyproject.toml's [project.urls] gives the project a public address, to Colab and Binder.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import re

@@ -1,7 +1,5 @@
 """Takes the README's pictures of the app: `python tools/screenshots.py [FOLDER]` (by default docs/)."""
 
-from __future__ import annotations
-
 import sys
 import tempfile
 from pathlib import Path

@@ -5,8 +5,6 @@ trained models: a card in titans_mini/checkpoints belongs to weights that ship, 
 results of the same training from other seeds. DEPLOY's come from benchmarks/deploy.json, measured by `tools/load.py`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -1,7 +1,5 @@
 """What a memory checks: its input, that a state is one of its own, and that its output is finite."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

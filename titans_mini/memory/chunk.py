@@ -20,8 +20,6 @@ formulas t, j and i are tokens. In shapes letters are sizes: n rows (batch x hea
 d features, o outputs and i inputs of a layer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 

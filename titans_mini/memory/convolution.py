@@ -1,7 +1,5 @@
 """The causal depthwise convolution that mixes each token's projections with those of the few before it."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

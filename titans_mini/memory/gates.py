@@ -7,8 +7,6 @@ A gate of your own is any module with `features`, the numbers that it needs per 
 makes them from the input; and `forward(raw, features, state)`, which returns (Gates, next GateState).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

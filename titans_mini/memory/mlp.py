@@ -6,8 +6,6 @@ matrices (n, o, i). Writing the backward pass out keeps autograd free for the ou
 input of layer l and a_0 the key.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Callable, Sequence

@@ -4,8 +4,6 @@ Decay matrices are masked cumulative products, never differences of logarithms, 
 are exact and have finite gradients.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Walking a state: a nested tuple whose leaves are tensors, or None where there is nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import torch

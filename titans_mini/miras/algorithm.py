@@ -5,8 +5,6 @@ memories flattened to (n c, ...); `update` turns one token's gradient (n, ...) i
 from token to token. theta, eta and alpha are the gate's.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -3,8 +3,6 @@
 Weights are a tuple of tensors with the rows n (batch x heads) first, as in `memory.mlp`. Shapes: keys (n, c, d).
 """
 
-from __future__ import annotations
-
 import copy
 import functools
 import math

@@ -4,8 +4,6 @@ Each takes a prediction M(k) and a value (n, c, d) and its number, and gives the
 r = M(k) - v; |r| is smooth: sqrt(r^2 + 1e-6), so that slopes have slopes at zero.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

@@ -1,7 +1,5 @@
 """What a choice of the design space is made of: a builder, words for people, and at most one number of its own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The gate of a MIRAS memory: one of the gates of Titans, with the numbers that the other choices hold fixed."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -7,8 +7,6 @@ Recipe: section 4, which says "differential privacy" and no more. That each grad
 is this project's reading of these two words. Mechanism: Abadi et al. 2016.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

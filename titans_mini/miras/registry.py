@@ -1,7 +1,5 @@
 """The design space as a table: what each knob offers, which pairs make no sense, and every combination that does."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterator
 from typing import NamedTuple

@@ -4,8 +4,6 @@ A memory may be kept in another form than it is used in: the state holds A, and 
 token does A <- keep(A, u, alpha). Tensors (n, ...) of one layer; alpha broadcasts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -6,8 +6,6 @@ layer goes from token to token: update, keep. Reads use the weights after each w
 Shapes: n rows, c tokens, d features; a memory per token is flattened to (n c, ...).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """run: one stream of pairs through one memory of the design space, to arrays."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 Paper: section 4 (the core of MAG and MAL). Shapes: b rows, t tokens, h heads, d features of a head, w window.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

@@ -1,7 +1,5 @@
 """Generation one token at a time; the memory writes both what it reads and what it says."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch

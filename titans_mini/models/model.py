@@ -1,7 +1,5 @@
 """TitansLM: a small causal language model around a memory, and generation one token at a time."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

@@ -1,7 +1,5 @@
 """The figures of lessons 00 to 04. A picture is named after its function."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import numpy as np

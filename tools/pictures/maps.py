@@ -1,7 +1,5 @@
 """The map at the top of each lesson: boxes and arrows as SVG, in the colours of `titans_course.figures`."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from titans_course.figures import COLOURS

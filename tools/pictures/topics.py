@@ -1,7 +1,5 @@
 """The figures of lessons 05 to 11. A picture is named after its function."""
 
-from __future__ import annotations
-
 import functools
 import itertools
 import math

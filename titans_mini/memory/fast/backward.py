@@ -5,8 +5,6 @@ parts, are left to it. Letters as in `chunk`: weights W, momentum P, inputs a, o
 in a read. `g_` before a name: the outer loss's gradient in it. Gradients of gradients end in an error.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Callable, Sequence

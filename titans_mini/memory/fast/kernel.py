@@ -7,8 +7,6 @@ operations; the kernel is one launch for a whole stretch, with the memory kept o
 Near STATE_ON_CHIP some registers spill to the cache: correct, but slower.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import math
 import os

@@ -5,8 +5,6 @@ training step. The idea is gradient checkpointing's; torch's own keeps a placeho
 which a recurrence of small products has thousands, and makes a training step up to 1.8 times as long here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 
 import torch

@@ -9,8 +9,6 @@ S_1, S_2^T; series (t, 3, d) = key, value, query; gate (11) = GateState and SETT
 = theta, eta, alpha and clip of each token; trace (t, 9) = TRACE.
 """
 
-from __future__ import annotations
-
 import triton
 import triton.language as tl
 

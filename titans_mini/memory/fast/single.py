@@ -7,8 +7,6 @@ Paper: eq. 12-14 with eta 0. Recipe: 2.2.
 Shapes: t tokens, d features, o outputs and i inputs of a layer.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import NamedTuple
