@@ -31,7 +31,7 @@ def take(folder: Path, pictures: dict = PICTURES) -> None:
             settle(page)
             if button is not None:
                 page.locator(".st-key-failure").get_by_text(button).click()
-                page.get_by_text("is said to bring").wait_for()
+                page.get_by_text("is said to cause").wait_for()
                 page.mouse.move(0, 0)
             page.wait_for_timeout(2500)  # fonts and the last transition
             page.screenshot(path=folder / name)

@@ -79,7 +79,7 @@ def test_a_dead_memory_is_named_with_its_token_and_one_click_keeps_it_alive():
     app = start(tokens="1200", lam="0.01")
     dead = trace_of(app)
     (banner,) = [block.value for block in app.error]
-    assert f"dead from token {dead.dead_at} on" in banner and "nothing can be learnt" in banner
+    assert f"dead from token {dead.dead_at} on" in banner and "nothing can be learned" in banner
     app.button(key="revive").click()
     living = trace_of(sound(app.run()))
     assert living.state == "alive" and living.settings == dead.settings.with_memory(decay="start") and not app.error

@@ -118,8 +118,8 @@ def test_each_reading_has_its_verdict_its_sentence_its_figures_and_its_rule(monk
 def test_a_row_that_is_not_measured_says_so_and_has_its_command():
     app = start(row="share")
     assert "Not measured yet" in words(app) and app.code[0].value == CLAIMS["share"].command and not app.dataframe
-    assert "does not have" not in words(app) and "Neither paper has the number" in words(app)
-    assert "Neither paper has anything" in words(start(row="grid"))
+    assert "does not have" not in words(app) and "Neither paper has the claimed number" in words(app)
+    assert "Neither paper says anything" in words(start(row="grid"))
     assert app.code[0].value != (order := start(row="order_small")).code[0].value
     assert order.code[0].value == f"{CLAIMS['order_small'].before}\n{CLAIMS['order_small'].command}"
 

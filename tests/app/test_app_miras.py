@@ -114,7 +114,7 @@ def test_two_changes_are_named_where_one_does_not_do():
 def test_rule_b_is_pinned_chosen_and_taken_away():
     app = start(preset="deltanet")
     app.button(key="pin_rule").click()
-    assert any("very rule" in block.value for block in sound(app.run()).markdown)
+    assert any("same as this rule" in block.value for block in sound(app.run()).markdown)
     assert linked(app)["versus"] == "deltanet"
     mine = numbers(app)
     pick(app, preset="ttt_linear")

@@ -197,7 +197,7 @@ def test_a_memory_is_kept_resumed_and_forgotten(monkeypatch):
     for number in range(operations_desk.MAX_KEPT):
         app.text_input(key="keep_name").set_value(f"memory-{number}")
         press(app.run(), "keep_memory")
-    assert "are kept already" in lines(app)[0] and len(desk_of(app).kept()) == operations_desk.MAX_KEPT
+    assert "are already kept" in lines(app)[0] and len(desk_of(app).kept()) == operations_desk.MAX_KEPT
     press(app, "forget_my-memory")
     assert "my-memory" not in desk_of(app).kept()
     app.segmented_control(key="engine").set_value("recipe")
@@ -217,11 +217,11 @@ def test_a_memory_goes_out_and_in_as_a_file():
 def test_rounding_is_measured_and_says_of_what(engine):
     app = press(start(engine=engine), "round")
     table = app.dataframe[1].value
-    assert list(table["weights"]) == ["fp32, as it is", "int8", "int4", "an empty memory"]
+    assert list(table["weights"]) == ["fp32, not rounded", "int8", "int4", "an empty memory"]
     assert list(table["share"])[0] == "100%" and int(table["share"][2][:-1]) < int(table["share"][1][:-1]) < 40
     assert ("bits per byte" in texts(app)) == (engine == "language")
     assert "At token 200" in texts(app)
-    assert "Nothing is measured" in texts(press(app, "drill_restart"))
+    assert "Nothing has been measured" in texts(press(app, "drill_restart"))
 
 
 def test_what_is_downloaded():

@@ -40,7 +40,7 @@ def test_it_opens_with_the_price_of_ten_seconds_work_and_runs_nothing():
     assert not lines(app) and not app.dataframe and charts(app) == {"saving_chart"}
     assert list(metrics(app).values())[:3] == ["126,000", "810,000", "84%"]
     assert any("1 − 500/5,000 − 3/54 = **84.4%**" in block.value for block in app.markdown)
-    assert any("from 30 settings on; never more than 90%" in caption.value for caption in app.caption)
+    assert any("from 30 settings upwards; no grid saves more than 90%" in caption.value for caption in app.caption)
     assert "Nothing has run yet" in boxes(app)[0]
 
 
@@ -101,7 +101,7 @@ def test_settings_that_change_keep_the_results_and_a_known_search_needs_no_run()
     assert "noise unknown" in boxes(app)[0] and app.button(key="run_button").disabled
     app.slider(key="seeds").set_value(3)
     sound(app.run())
-    assert app.button(key="run_button").label == "Go on" and "settings have changed" in boxes(app)[1]
+    assert app.button(key="run_button").label == "Continue" and "settings have changed" in boxes(app)[1]
     app.multiselect(key="taus").set_value([0.1, 0.3, 0.5])
     app.slider(key="seeds").set_value(2)
     assert len(searched(app).dataframe[1].value) == 6

@@ -39,7 +39,7 @@ def test_a_stop_keeps_what_is_done_and_go_on_runs_the_rest_alone(monkeypatch):
         app.run()
         assert app.exception  # of this test's own making: as if the script were cut short
     app.run()
-    assert app.button(key="run_button").label == "Go on" and metrics(app)["Still to run"] != "nothing"
+    assert app.button(key="run_button").label == "Continue" and metrics(app)["Still to run"] != "nothing"
     assert "Stopped; best so far" in boxes(app)[0] and "not finished" in boxes(app)[0]
     assert [len(frame.value) for frame in app.dataframe] == [4]
     jobs.clear()
@@ -56,7 +56,7 @@ def test_a_stop_inside_the_first_batch_says_so(monkeypatch):
     app.button(key="run_button").click()
     app.run()
     app.run()
-    assert "before any setting had all its seeds; 0 runs" in boxes(app)[0] and not app.dataframe
+    assert "before any setting had finished all its seeds; 0 runs" in boxes(app)[0] and not app.dataframe
 
 
 def test_progress_tells_share_stage_and_time_left(monkeypatch):

@@ -108,7 +108,7 @@ def test_the_page_opens_with_masks_and_loss():
     means = [line["name"] for line in chart(app, "bits_chart")["data"]]
     assert means == [f"{mode}: {m.value}" for mode, m in zip(("on", "frozen", "off"), app.metric, strict=True)]
     assert any("two standard errors" in block.value for block in app.markdown)
-    assert any("nothing here says what memory is worth" in block.value for block in app.markdown)
+    assert any("nothing here shows what memory is worth" in block.value for block in app.markdown)
 
 
 def test_the_controls_stand_beside_on_frozen_and_off(controlled):
@@ -121,7 +121,7 @@ def test_the_controls_stand_beside_on_frozen_and_off(controlled):
     without = [metric.value for metric in app.metric][3:]
     assert [name.rpartition(": ")[2] for name in drawn[3:]] == without
     said = " ".join(block.value for block in app.markdown)
-    assert "do not say what memory is worth" in said and "Writing while reading" not in said
+    assert "do not show what memory is worth" in said and "Writing while reading" not in said
     assert said.count("trained **without memory** for") == 2
     for name in ("context_chart", "second_reading_chart"):
         assert [line["name"] for line in chart(app, name)["data"]] == list(figures_variants.NAMES.values())
@@ -180,7 +180,7 @@ def test_recall_is_measured_on_demand_and_kept():
     app.button(key="measure_button").click()
     drawn = chart(sound(app.run()), "distance_chart")["data"]
     assert [line["name"] for line in drawn] == ["on", "frozen", "off"] and list(drawn[0]["x"]) == [64, 256, 1024, 4096]
-    assert any("Of 32 answers at 4,096 tokens" in block.value for block in app.markdown)
+    assert any("out of 32 at 4,096 tokens" in block.value for block in app.markdown)
     app.slider(key="window").set_value(10)
     assert chart(sound(app.run()), "distance_chart")["data"] == drawn
 
@@ -208,7 +208,7 @@ def test_generation_is_repeatable_and_its_settings_count():
     assert html(sound(app.run())) == first
     app.slider(key="temperature").set_value(0.0)
     assert html(sound(app.run())) == first
-    assert any("other settings" in caption.value for caption in app.caption)
+    assert any("settings other than" in caption.value for caption in app.caption)
     app.segmented_control(key="memory").set_value("off")
     app.button(key="generate_button").click()
     assert html(sound(app.run())) != first

@@ -44,7 +44,7 @@ def test_stop_keeps_finished_batches_and_go_on_is_offered(server, chromium):
     page.get_by_text("Second stage, the best ones").wait_for(timeout=30_000)
     page.locator(".st-key-stop_button button:visible").click()
     page.get_by_text("Second stage, the best ones").wait_for(state="hidden", timeout=30_000)
-    page.get_by_role("button", name="Go on", exact=True).wait_for()
+    page.get_by_role("button", name="Continue", exact=True).wait_for()
     page.get_by_text("Stopped; best so far").wait_for()
     page.get_by_text("First stage: 4 of 4 settings on 200 tokens").wait_for()
     page.close()

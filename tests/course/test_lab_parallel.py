@@ -96,7 +96,7 @@ def test_costs_are_those_of_loop_and_chunk_form():
     lab.chunk.value = 2
     lab.flush()
     for cost in (loop_cost(config, 2), chunk_cost(config, 2)):
-        told = f"{cost.products:,} matrix products, {cost.flops:,} operations, {cost.bytes:,} bytes kept"
+        told = f"{cost.products:,} matrix products, {cost.flops:,} operations, {cost.bytes:,} bytes stored"
         assert told in lab.message.value
     assert "2 tokens of width 8" in lab.message.value
 
