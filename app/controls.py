@@ -33,12 +33,12 @@ class Control:
 
     name: str
     kind: str
-    default: float | int | str | None  # none: the page finds it
+    default: float | int | str | None  # None: the page computes it
     low: float = 0
     high: float = 0
     step: float = 1
     options: tuple = ()
-    longest: int = 40  # characters of a link's value that are looked at
+    longest: int = 40  # characters of a link's value that are read
 
     def read(self, text: str) -> float | int | str:
         """The value that a link gives, or ConfigError."""
@@ -103,7 +103,7 @@ def show(
         keep_in_link(control.name, None if value == control.default else value)
         return value
     value = WIDGETS[control.kind](control, bind="query-params", **more)
-    if control.high > control.low:  # only the browser keeps a widget's value inside its range
+    if control.high > control.low:  # a widget's range is enforced only in the browser
         value = min(max(value, control.low), control.high)
     return round(value, 9) if isinstance(value, float) else value
 
@@ -115,12 +115,12 @@ def one_of(control: Control, value: str) -> str:
 
 
 def labels(options: Iterable[str], spell: Callable[[str], str]) -> Callable[[str], str | None]:
-    """The labels of choices in the language of this run, also for whoever asks for them outside of it."""
+    """The labels of choices in the language of this run, also for callers outside of it."""
     return {name: spell(name) for name in options}.get
 
 
 def keep_in_link(name: str, text: str | None) -> None:
-    """The link holds a setting as this text; None: it has the page's own value, which needs no place there."""
+    """Stores a setting in the link as this text. None: it has the page's own value, so the link leaves it out."""
     if not text:
         st.query_params.pop(name, None)
     elif st.query_params.get(name) != text:
@@ -135,7 +135,7 @@ def show_all(controls: Iterable[Control], hidden: frozenset[str], disabled: Coll
 def show_folded(
     title: str, controls: Iterable[Control], hidden: frozenset[str], disabled: Collection[str] = ()
 ) -> dict:
-    """Draws several controls in a box that opens on a click, or no box where the link hides all of them."""
+    """Draws several controls in a box that opens on a click; no box if the link hides all of them."""
     if hidden.issuperset(control.name for control in controls):
         return show_all(controls, hidden)
     with st.expander(say(title)):
@@ -160,7 +160,7 @@ def to_settings(values: dict, scenario: str) -> SimulationConfig:
 
 
 def to_values(settings: SimulationConfig) -> dict:
-    """The inverse, for a run over a stream that needs no text of one's own."""
+    """The inverse, for a run over a stream that needs no text from the visitor."""
     memory = {name: getattr(settings.memory, name) for name in SHAPE}
     return {"stream": settings.scenario, **memory} | {
         name: getattr(settings, name) for name in CONTROLS if name != "stream" and name not in memory

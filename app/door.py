@@ -1,7 +1,7 @@
-"""What stands between the network and Streamlit: whose pages may talk to the app, framing, and kept uploads.
+"""The layer between the network and Streamlit: which pages may talk to the app, framing, and kept uploads.
 
-Streamlit itself takes any page of this machine for the app's own, and asks a service on the internet for its address
-before it refuses others, on the event loop, so that everybody waits. Both are decided here instead, without a look-up.
+Streamlit itself accepts any page of this machine as the app's own. Before it refuses others, it asks a service on the
+internet for its address, on the event loop, so that everybody waits. Both are decided here without a look-up.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ import streamlit as st
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADERS = (
-    (b"content-security-policy", b"frame-ancestors 'self'"),  # no page elsewhere shows the app in a frame of its own
+    (b"content-security-policy", b"frame-ancestors 'self'"),  # no other page may show the app in a frame
     (b"x-frame-options", b"SAMEORIGIN"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
@@ -34,7 +34,7 @@ class Door:
                 await receive()
                 await send({"type": "websocket.close", "code": REFUSED})
                 return
-            # It is decided: without an origin Streamlit decides nothing more.
+            # Already decided: without an origin, Streamlit checks nothing more.
             scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"origin"]}
         await self.app(scope, receive, _with_headers(send) if scope["type"] == "http" else send)
         if scope["type"] == "http" and scope["method"] == "PUT" and UPLOADS in scope["path"]:
@@ -58,7 +58,7 @@ def is_own(headers: Iterable[tuple[bytes, bytes]], allowed: Iterable[str] = ()) 
 
 
 def forget_uploads(session: str) -> None:
-    """Drops the oldest files of a session beyond `KEPT_UPLOADS`; what was read of them stays where it is used."""
+    """Drops the oldest files of a session beyond `KEPT_UPLOADS`; their contents that are in use are kept."""
     manager = st.runtime.get_instance().uploaded_file_mgr
     for name in list(manager.file_storage.get(session, ()))[:-KEPT_UPLOADS]:
         manager.remove_file(session, name)

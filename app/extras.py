@@ -19,7 +19,7 @@ def show(run: Run, other: Run | None, hidden: frozenset[str]) -> None:
     if "downloads" not in hidden:
         _show_downloads(run, other, code)
     if "code" not in hidden:
-        # The browser would fetch what colours code for it, and colour it at each move.
+        # The browser would fetch the code highlighter and run it again at each move.
         parts.folded("code", lambda: _show_code(run, code), icon="code")
 
 

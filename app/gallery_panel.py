@@ -1,4 +1,4 @@
-"""The failure gallery: one click sets a row's sliders; the row is measured beside the default and judged."""
+"""The failure gallery: one click sets a row's sliders; the run is measured, compared with the default and judged."""
 
 import controls
 import links
@@ -30,7 +30,7 @@ def active(settings: SimulationConfig, source: Source) -> str | None:
 
 
 def show(settings: SimulationConfig, source: Source) -> None:
-    """The row of buttons, and the verdict of the one that is open."""
+    """The row of buttons, and the verdict of the open one."""
     name = active(settings, source)
     st.session_state.failure = name
     st.pills(

@@ -16,7 +16,7 @@ DEAD_END, REVIVING = "zero", "start"  # what weights decay towards: near zero th
 
 
 def show(run: Run, other: Run | None, hidden: frozenset[str]) -> None:
-    """Headline numbers with the buttons of run A at their end, what A differs in, and the banner."""
+    """Headline numbers with the buttons of run A at their end, the settings in which A differs, and the banner."""
     with st.container(horizontal=True, gap="medium", key="headline"):
         if "numbers" not in hidden:
             _show_numbers(run, other)

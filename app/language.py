@@ -1,4 +1,4 @@
-"""The session's language: from its first link, or else from the browser; then from the switch that is always there."""
+"""The session's language: first from its link or else from the browser, later from the switch that is always shown."""
 
 import links
 import streamlit as st
@@ -35,7 +35,7 @@ def show_switch() -> None:
 
 
 def _switch() -> None:
-    """Callback: the other language, with all settings as they are."""
+    """Callback: switches to the other language and keeps all settings."""
     if st.session_state[SWITCH] not in LANGUAGES:
         return
     st.session_state[LANGUAGE] = st.query_params[PARAMETER] = st.session_state[SWITCH]

@@ -17,7 +17,7 @@ SHOWN = ("numbers", "pin", "player", "text", "formula", "chart")
 PANELS = ("tour", "more", "gallery", *SHOWN, "recall", "downloads", "code")
 NAMES = (*CONTROLS, *PANELS)
 ARRIVED = "arrived_with"  # in the session: settings of a page that the next run draws
-MOST_PROBLEMS = 6  # of a link, that are named
+MOST_PROBLEMS = 6  # of a link, that are listed
 
 
 class Page(NamedTuple):
@@ -63,9 +63,9 @@ def hidden() -> frozenset[str]:
 
 
 def open_link(page: Page = SIMULATOR) -> frozenset[str]:
-    """When a page opens: takes the link's settings over, and drops with one line what cannot be used.
+    """When a page opens: applies the link's settings, and drops unusable ones with one line that says so.
 
-    A page that was open before in this session comes back with its settings, and what is hidden stays hidden.
+    A page that was open before in this session returns with its settings, and hidden controls stay hidden.
     Returns what the link hides.
     """
     state = st.session_state
@@ -81,7 +81,7 @@ def open_link(page: Page = SIMULATOR) -> frozenset[str]:
     if values is None:
         values, problems, bad = _read_link(page, strict=first)
         state.link_problems = problems if came else state.link_problems + problems
-        if not first:  # else widgets of the same name would take over what they were on the other page
+        if not first:  # else widgets of the same name would take their values from the other page
             defaults = {name: control.default for name, control in page.controls.items()}
             values = defaults | state.kept.get(page.name, {}) | values
     state[HIDDEN] = {}
@@ -99,8 +99,8 @@ def open_link(page: Page = SIMULATOR) -> frozenset[str]:
 def _arrive(page: Page, values: dict) -> None:
     """Lets the next run draw a page that comes after another: with these values, and without settings in the link.
 
-    After the browser's Back, Streamlit would draw the widgets from the link only, and it has taken out of the link what
-    the page that is left has under the same name. In the next run the widgets write into the link what they are set to.
+    After the browser's Back, Streamlit would draw the widgets from the link only, from which it has removed every name
+    that the previous page also has. In the next run the widgets write their values into the link.
     """
     st.session_state[ARRIVED] = values
     names = [name for name in st.query_params if name not in page.controls]
@@ -108,7 +108,7 @@ def _arrive(page: Page, values: dict) -> None:
 
 
 def problem_line() -> str | None:
-    """What was wrong with the link, in one line of Markdown."""
+    """The problems of the link, in one line of Markdown."""
     problems = list(dict.fromkeys(st.session_state.get("link_problems", ())))  # a corrected link is read twice
     if not problems:
         return None
@@ -174,7 +174,7 @@ def put(values: dict) -> None:
 
 
 def hide_list() -> list[str]:
-    """What the link hides, in its words; after a change of the page, what it hid before."""
+    """What the link hides, as spelled there; after a change of page, what it hid before."""
     texts = st.query_params.get_all("hide") or st.session_state.get("hide") or []
     given = [part.strip() for text in texts for part in text.split(",")]
     return list(dict.fromkeys(part for part in given if part))
@@ -183,7 +183,7 @@ def hide_list() -> list[str]:
 def _read_link(page: Page, *, strict: bool) -> tuple[dict, list[tuple[str, str]], list[str]]:
     """(values that can be used, problems as what was wrong with what, names to take out of the link).
 
-    Names that mean nothing to this page are a problem where `strict`; else they are left over from another page.
+    Names that this page does not know are a problem if `strict`; otherwise they are left over from another page.
     """
     values, problems, bad = {}, [], []
     for name in st.query_params:

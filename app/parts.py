@@ -1,4 +1,4 @@
-"""What pages are made of: title, headings, numbers, buttons, charts, downloads, and panels side by side.
+"""The building blocks of pages: title, headings, numbers, buttons, charts, downloads, and panels side by side.
 
 Each finds its text in the catalogues under its name, and its help under the name with a question mark.
 """
@@ -15,7 +15,7 @@ from titans_course.figures import COLOURS
 from titans_mini.errors import ConfigError, DivergenceError
 
 BARE = {"displayModeBar": False}
-# Streamlit puts the theme's categorical colours in the place of these, so curves follow light and dark at once.
+# Streamlit replaces these with the theme's categorical colours, so curves follow light and dark at once.
 THEMED = {
     COLOURS[name]: f"#{number:06d}"
     for number, name in enumerate(("surprise", "momentum", "g_write", "g_forget", "memory_norm", "loss"), start=1)
@@ -45,7 +45,7 @@ def reset_buttons(after: Callable[[], None] | None = None) -> None:
 
 @contextmanager
 def in_one_line() -> Iterator[None]:
-    """Shows what a setting or an input makes impossible in one line, in the place of what comes after it."""
+    """Shows a ConfigError as one line, in place of what follows."""
     try:
         yield
     except (ConfigError, DivergenceError) as error:
@@ -81,13 +81,13 @@ def button(name: str, action: Callable | None = None, *arguments, icon: str | No
 
 
 def play(name: str, beat: float, draw: Callable, *arguments) -> None:
-    """Draws a fragment with the arguments and whether it plays; while it does, it is drawn again at each beat."""
+    """Draws a fragment with the arguments and whether it plays; while it plays, it is redrawn at each beat."""
     playing = bool(st.session_state.get(name))
     st.fragment(draw, run_every=beat if playing else None)(*arguments, playing)
 
 
 def follow_play(name: str, beating: bool) -> None:
-    """Inside a fragment: draws the page again where it has begun or ceased to play, since `play` sets the beat."""
+    """Inside a fragment: redraws the page when it starts or stops playing, since `play` sets the beat."""
     if bool(st.session_state.get(name)) != beating:
         st.rerun()
 
@@ -143,12 +143,12 @@ def downloads(files: Files, title: str | None = "downloads", note: str | None = 
 
 
 def table(rows: list[dict], key: str, columns: Mapping[str, object] | None = None, **look) -> None:
-    """A table as wide as its place; `columns` are the heads, or what Streamlit calls their configuration."""
+    """A table as wide as its container; `columns` are the headers, or their Streamlit column configuration."""
     st.dataframe(rows, hide_index=True, width="stretch", key=key, column_config=columns, **look)
 
 
 def folded(name: str, draw: Callable[[], None], icon: str | None = None) -> None:
-    """A box that opens on a click; what is in it is neither made nor sent while it is closed."""
+    """A box that opens on a click; while it is closed, its contents are neither made nor sent."""
     icon = None if icon is None else f":material/{icon}:"
     with st.expander(say(name), key=name, icon=icon, on_change="rerun") as panel:
         if panel.open:
@@ -156,7 +156,7 @@ def folded(name: str, draw: Callable[[], None], icon: str | None = None) -> None
 
 
 def beside(panels: Mapping[str, tuple[float, Callable[[], None]]], hidden: frozenset[str]) -> None:
-    """Panels side by side, but for those that the link hides: name -> its width and what draws it.
+    """Panels side by side, except those that the link hides: name -> its width and the function that draws it.
 
     A function draws each, not the body of a loop over a generator: a run that is cut short would leave that generator
     open, and with it the column, into which the next run would draw.

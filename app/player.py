@@ -17,7 +17,7 @@ BEAT = 0.5  # seconds from token to token in play
 PACES = (1, 10, 100)
 PAGE = 320  # bytes of text shown at once
 CHART_HEIGHT = 660
-AHEAD = 0.03  # seconds by which new curves go out before the rest: a browser draws in one go what comes within 0.01
+AHEAD = 0.03  # seconds by which new curves are sent ahead: a browser draws what arrives within 0.01 s in one go
 TOOLBAR = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 
@@ -40,7 +40,7 @@ def _player(run: Run, other: Run | None, hidden: frozenset[str], beating: bool) 
 
 
 def _show_token(run: Run, token: int, hidden: frozenset[str]) -> None:
-    """Buttons, text and formula: all that stands above the curves, though the curves go out first."""
+    """Buttons, text and formula: everything above the curves, although the curves are sent first."""
     if "player" not in hidden:
         _show_controls(run, token)
     text, formula = partial(show_text, run, token), partial(_show_formula, run.trace, token)

@@ -14,14 +14,14 @@ from titans_mini import SimulationConfig, Trace, simulate
 from titans_mini.trace import WRITE_LEVEL
 
 KEPT = 8  # runs; one of 10,000 tokens takes 0.7 MB
-MOST_TEXT = 10_000_000  # characters of texts of one's own that the runs of a session hold on to
+MOST_TEXT = 10_000_000  # characters of visitors' own texts that the runs of a session keep
 PATIENCE = 30.0  # seconds that a run waits for those before it
 _lock = threading.Lock()
 
 
 @dataclass
 class Run:
-    """A trace with the source it was read from, and what was worked out from it so far."""
+    """A trace with its source, and what has been computed from it so far."""
 
     trace: Trace
     source: Source
@@ -47,9 +47,9 @@ def get_run(settings: SimulationConfig, source: Source) -> Run:
 
 @contextlib.contextmanager
 def _turn() -> Iterator[None]:
-    """Runs take turns: threads that wrest Python's lock from each other at each product take twice the time in all.
+    """Runs take turns: threads that compete for Python's lock at each product take twice as long in total.
 
-    None waits for ever: after `PATIENCE` it goes ahead.
+    No run waits forever: after `PATIENCE` it starts anyway.
     """
     mine = _lock.acquire(timeout=PATIENCE)
     try:
@@ -65,7 +65,7 @@ def pinned() -> Run | None:
 
 
 def pin(run: Run | None) -> None:
-    """Makes `run` run A, or takes A away."""
+    """Makes `run` run A; None removes run A."""
     st.session_state.pinned = run
 
 

@@ -1,8 +1,8 @@
 """The app as a server, which `titans-mini app` runs in its own process.
 
-All that a page imports is imported before the first visitor comes. Pages run in threads, one for each visitor; a
-module that one thread is still importing is seen half-made by others (plotly, for one, looks for pandas in
-`sys.modules`), and a first visitor would wait for it.
+Everything that a page imports is imported before the first visitor comes. Pages run in threads, one for each
+visitor; other threads would see a module half-made while one thread imports it (plotly, for example, looks for pandas
+in `sys.modules`), and the first visitor would wait for the imports.
 """
 
 import ast
@@ -44,7 +44,7 @@ def imports() -> Iterator[str]:
 
 
 def load_all() -> None:
-    """Imports all that a page may import; of what is not installed the page itself speaks."""
+    """Imports everything that a page may import; the page itself reports what is not installed."""
     for name in (*LATER, *dict.fromkeys(imports())):
         if _exists(name):
             importlib.import_module(name)

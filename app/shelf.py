@@ -1,6 +1,6 @@
-"""What a session keeps of its results: those that it used last, so that nothing is computed twice.
+"""The results that a session keeps: the most recently used ones, so that nothing is computed twice.
 
-All of it lives in `st.session_state`, so no visitor sees another's text or memory.
+They live in `st.session_state`, so no visitor sees another's text or memory.
 """
 
 from collections import OrderedDict
@@ -24,7 +24,7 @@ def fetch(
 ) -> T:
     """The result of a key, made unless the session still has it.
 
-    A shelf holds `most` results, and fewer while they are `too_much`; the least recently used go first.
+    A shelf holds `most` results, and fewer while they are `too_much`; the least recently used are dropped first.
     """
     kept: OrderedDict[Hashable, T] = st.session_state.setdefault(shelf, OrderedDict())
     if key not in kept:
@@ -41,7 +41,7 @@ def holds(shelf: str, key: Hashable) -> bool:
 
 
 def last_good(name: str, make: Callable[[], T], complaint: str) -> T | None:
-    """What `make` makes; after a ConfigError one line, and what it made before, None if that is nothing."""
+    """The result of `make`; after a ConfigError its previous result (None if there is none) and one line."""
     try:
         st.session_state[name] = make()
     except ConfigError as error:

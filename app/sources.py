@@ -1,4 +1,4 @@
-"""Where the stream comes from: a scenario, the bundled text, or text of one's own, which stays in the session."""
+"""Where the stream comes from: a scenario, the bundled text, or the visitor's own text, which stays in the session."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from titans_mini.data import check_text
 from titans_mini.errors import ConfigError
 
 MAX_PASTE = 20_000  # characters; a run reads 10,000 bytes at most
-MAX_NAME = 60  # characters of a file's name in a message, so that what is wrong with it is still on the line
+MAX_NAME = 60  # characters of a file's name in a message, so that the problem still fits on the line
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def show(hidden: frozenset[str]) -> tuple[Source, str | None]:
 
 
 def choose(stream: str) -> tuple[Source, str | None]:
-    """Draws what the stream needs; the source to use, and a line of Markdown where that is still the one before."""
+    """Draws what the stream needs; the source to use, and a line of Markdown if that is still the previous one."""
     state = st.session_state
     last = state.get("source", Source())
     note = None
@@ -64,7 +64,7 @@ def _read(stream: str) -> Source | None:
         given = st.text_area(
             say("paste"), say("sample"), height=120, key="paste", help=say("paste?"), persist_state="session",
         )  # fmt: skip
-        if len(given or "") > MAX_PASTE:  # a limit of the text area itself would drop the text without a word
+        if len(given or "") > MAX_PASTE:  # a limit of the text area itself would silently drop the text
             raise ConfigError(say("paste_long", most=MAX_PASTE, count=len(given)))
         return _with_text(check_text(given or "", name=say("source=paste")))
     if stream == "upload":

@@ -23,9 +23,9 @@ PAGES = {
 
 
 def keep_imports() -> None:
-    """Once a session: what the imports made is not searched at the garbage collection after each run (0.1 s each).
+    """Once per session: excludes what the imports made from garbage collection, which takes 0.1 s after each run.
 
-    What sessions that are gone have left there is searched and freed first.
+    Leftovers of ended sessions are collected first.
     """
     if not st.session_state.setdefault("imports_kept", False):
         st.session_state.imports_kept = True

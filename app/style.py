@@ -1,7 +1,7 @@
-"""What Streamlit's own options do not set: the look of the pages, and what the browser's Back button brings.
+"""What Streamlit's own options cannot set: the look of the pages, and what the browser's Back button restores.
 
 Less empty space, the box of the text, a hint on narrow screens.
-Captions, code, the grey of charts and what is written on the primary colour reach a contrast of 4.5 to 1 here.
+Captions, code, the grey of charts and text on the primary colour reach a contrast of 4.5 to 1 here.
 """
 
 # Kinds of words in code -> their colours on light and on dark.
@@ -60,7 +60,7 @@ def style(pages: int) -> str:
 
 # Streamlit makes an entry in the browser's history whenever the server changes the link, and empties the link of the
 # page that is left before it opens the next one; so Back would lead to the same page without its settings.
-# A change of only the link replaces the entry; when another page opens, the entry that is left gets the link back
+# A change of only the link replaces the entry; when another page opens, the previous entry gets the link back
 # that it had when the visitor clicked.
 HISTORY = """\
 <script>

@@ -15,7 +15,7 @@ FRONT_END = "app"  # the catalogues' context for the texts of the pages
 LANGUAGE = "language"  # where the session holds it
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-!$:<>~|&])")
-# What Markdown makes a link of without being asked to, escaped or not: an invisible joiner after it prevents that.
+# Markdown turns these into links even if escaped; an invisible joiner after them prevents that.
 _LINK = re.compile(r"(https?:(?=//)|www(?=\.)|@)", re.IGNORECASE)
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # control characters, turns of direction
 
@@ -50,7 +50,7 @@ def speaker() -> Say:
 def told(text: object) -> str:
     """A message of the package, or an error that carries one, in the session's language.
 
-    Any other text stays as it is: it may be a word that a visitor typed.
+    Any other text is returned unchanged: it may be something that a visitor typed.
     """
     return languages.tell(text, language())
 

@@ -1,7 +1,7 @@
 """The tour of a first visit: five things to do on the Simulator, each done by the visitor or by a button.
 
-It opens where a session begins on the Simulator without a link, from a link with tour=open, and from the corner. Its
-place is an index in the session; None: closed.
+It opens when a session begins on the Simulator without a link, from a link with tour=open, and from the corner. The
+session holds the index of the open step; None: closed.
 """
 
 from collections.abc import Callable
@@ -78,7 +78,7 @@ def show(run: Run) -> None:
 
 
 def _go(place: int | None) -> None:
-    """Callback: another step, or none. A failure does not go along to the next step, which is about the usual gate."""
+    """Callback: another step, or none. A failure is not kept for the next step, which needs the usual gate."""
     now = st.session_state.get(PLACE)
     if place is not None and now is not None and STOPS[now].name == "fail" and place != now:
         links.reset()

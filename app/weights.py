@@ -1,4 +1,4 @@
-"""The bundled trained weights, found by name and read once for all visitors; nobody changes them."""
+"""The bundled trained weights, found by name and read once for all visitors; nothing modifies them."""
 
 import contextlib
 from typing import NamedTuple
@@ -55,7 +55,7 @@ def find(task: str, variant: str) -> Weights | None:
 def controls() -> dict[str, Weights]:
     """The bundled text models trained without memory, by what they share with the others.
 
-    One that is missing or cannot be read is left out, since the models themselves can still be shown.
+    A missing or unreadable one is left out, since the models themselves can still be shown.
     """
     found = {}
     for name, file in CONTROLS.items():

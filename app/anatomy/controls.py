@@ -1,4 +1,4 @@
-"""The Anatomy page's controls: the Simulator's where they mean the same, over a memory small enough to be looked at."""
+"""The Anatomy page's controls: the Simulator's where they mean the same, for a memory small enough to show whole."""
 
 from dataclasses import replace
 

@@ -24,13 +24,13 @@ KEPT = 8  # steps; one of the widest memory takes 0.8 MB
 
 @st.fragment
 def show(run: Run, hidden: frozenset[str]) -> None:
-    """All that belongs to one token."""
+    """All panels of one token."""
     last = last_token(run)
     token = _place(run, last, hidden)
     if "player" not in hidden:
         _show_stepper(run, token, last, hidden)
         token = _place(run, last, hidden)
-    # Not left to the slider: where its end moves, it would take an older token out of the link again.
+    # Not left to the slider: when its end moves, it would remove an older token from the link.
     first = min(runs.first_write(run.trace), last)
     controls.keep_in_link("token", None if token == first else str(token))
     if run.trace.diverged_at is not None:

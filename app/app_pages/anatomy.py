@@ -39,7 +39,7 @@ def _sidebar(hidden: frozenset[str]) -> tuple[SimulationConfig, sources.Source, 
 
 
 def _past_the_end(run: runs.Run) -> str | None:
-    """A line if the chosen token is one that this run does not have."""
+    """A line if the selected token is past the end of this run."""
     token, last = links.values()["token"], anatomy_panels.last_token(run)
     return say("anatomy_past", token=token, last=last) if token is not None and token > last else None
 

@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def _take_preset() -> None:
-    """A link's preset fills what the link does not set itself; from then on the link holds the choices."""
+    """A link's preset fills in what the link does not set; after that the link holds the choices."""
     name = st.query_params.get("preset")
     if name is None:
         return
@@ -48,7 +48,7 @@ def _take_preset() -> None:
 
 
 def _bring_back() -> None:
-    """Controls that were not drawn for a while have the value they had."""
+    """Controls that were not drawn for a while get their previous value back."""
     state, gone = st.session_state, links.hidden()
     kept = state.kept.get(own.PAGE.name, {})
     for control in own.COMING:
@@ -57,7 +57,7 @@ def _bring_back() -> None:
 
 
 def _sidebar(hidden: frozenset[str]) -> dict:
-    """Draws the choices; name -> value, for those that are not drawn too."""
+    """Draws the choices; returns name -> value, including those that are not drawn."""
     values = links.values()
     if "preset" not in hidden:
         _presets(values)
@@ -97,7 +97,7 @@ def _fill() -> None:
 
 
 def _stream(hidden: frozenset[str]) -> dict:
-    """Draws what the stream is; name -> value."""
+    """Draws the controls of the stream; returns name -> value."""
     values = links.values()
     first, *rest = st.columns([5, 3, 3], gap="medium", vertical_alignment="center")
     with first:
@@ -115,7 +115,7 @@ def _stream(hidden: frozenset[str]) -> dict:
 
 
 def _rule(values: dict) -> miras_rules.Rule:
-    """The rule of the pickers; if they do not go together, one line, and the rule before."""
+    """The rule of the pickers; if they do not go together, the previous rule and one line that says why."""
     why = reason(miras_rules.names(values))
     if why is None:
         return shelf.last_good("miras_rule", lambda: miras_rules.from_values(values), "miras_bad") or own.DEFAULT
@@ -124,7 +124,7 @@ def _rule(values: dict) -> miras_rules.Rule:
 
 
 def _versus(rule: miras_rules.Rule, hidden: frozenset[str]) -> str:
-    """Rule B as its control spells it, and in the link."""
+    """Rule B, spelled as in its control and in the link."""
     versus = links.values()["versus"]
     if "versus" in hidden:
         return versus
@@ -152,7 +152,7 @@ def _label(versus: str) -> str:
 
 
 def _choose() -> None:
-    """Callback: another rule B; a label that has no rule any more, which Streamlit then hands back, changes nothing."""
+    """Callback: selects another rule B. A label without a rule, which Streamlit may hand back, changes nothing."""
     with contextlib.suppress(ConfigError):
         links.put({"versus": own.VERSUS.read(st.session_state.versus_choice)})
 

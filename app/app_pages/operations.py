@@ -1,4 +1,4 @@
-"""Operations: a long stream with an incident, watched; alarms, snapshots, rollback, shadow, sessions, rounding."""
+"""Operations: monitors a long stream with an incident: alarms, snapshots, rollback, shadow, sessions, rounding."""
 
 import controls
 import links

@@ -1,4 +1,4 @@
-"""Tuning: every setting on a short stream, the best few on a long one; what that saves, and how sure it is."""
+"""Tuning: every setting on a short stream, the best few on a long one; the updates saved, and how certain it is."""
 
 import controls
 import links
@@ -13,7 +13,7 @@ from titans_mini.errors import ConfigError
 from titans_mini.tune import TuneConfig
 
 LENGTHS = TuneConfig()
-# The lengths of the recipe article, which leave the grid as it is.
+# The lengths of the recipe article; they do not change the grid.
 ARTICLE = {"coarse_tokens": LENGTHS.tokens, "final_tokens": LENGTHS.final_tokens, "keep": LENGTHS.keep}
 
 
@@ -53,7 +53,7 @@ def _sidebar(hidden: frozenset[str]) -> dict:
 
 
 def _config(values: dict) -> TuneConfig | None:
-    """The search of the controls, or one line that says why there is none."""
+    """The search that the controls ask for, or one line that says why there is none."""
     try:
         return own.config_of(values)
     except ConfigError as error:
@@ -73,7 +73,7 @@ def _search(config: TuneConfig, hidden: frozenset[str]) -> None:
         parts.button("stop", key="stop_button", help=say("stop_search?"), icon="stop")
     if asked:
         tuning_runs.run(config)
-        st.rerun()  # the buttons above still say what was to be done
+        st.rerun()  # the buttons above still show the state before the search
     if tuning_runs.last() is None:
         st.info(say("not_searched"))
 

@@ -1,4 +1,4 @@
-"""Variants: where the memory sits in a layer, who sees whom, and what trained models make of it."""
+"""Variants: where the memory sits in a layer, which tokens see which, and how trained models use it."""
 
 import controls
 import links

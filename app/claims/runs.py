@@ -14,7 +14,7 @@ from titans_course.claims.report import Result
 from titans_mini.errors import ConfigError
 
 SMALL = "claims_measured_here"
-BEAT = 0.5  # seconds between two signs of life of one who waits
+BEAT = 0.5  # seconds between two updates while a visitor waits
 _measuring = threading.Lock()
 
 
@@ -28,7 +28,7 @@ def full() -> dict[str, Result]:
 
 
 def small() -> dict[str, Result]:
-    """What was measured in this session: at most one result for each row."""
+    """The small measurements of this session: at most one result per row."""
     return st.session_state.setdefault(SMALL, {})
 
 
@@ -46,9 +46,9 @@ def measure(key: str) -> None:
 
 @contextlib.contextmanager
 def measuring(waiting: Callable[[float], None]) -> Iterator[None]:
-    """The turn to measure, which takes the whole machine: one visitor's at a time on this server.
+    """The turn to measure. A measurement uses the whole machine, so the server runs one visitor's at a time.
 
-    Until it comes, `waiting` gets the seconds so far; what it raises gives up the place.
+    Until the turn comes, `waiting` is called with the seconds so far; an exception from it gives up the place.
     """
     began = time.monotonic()
     while not _measuring.acquire(timeout=BEAT):

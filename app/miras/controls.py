@@ -80,7 +80,7 @@ RUN = (
 )
 VERSUS = RuleControl("versus", "rule", VERSUS_DEFAULT)
 MORE = (*SIZES, *RUN)
-# Drawn only where the choices ask for them: their values outlive the time in between.
+# Drawn only if the choices need them; their values are kept while they are not drawn.
 COMING = (*NUMBERS.values(), *AMOUNTS.values(), PAIRS, SIZES[-1])
 ALL = (PRESET, *PICKERS.values(), *STEPS, *MORE, KIND, VERSUS, *COMING[:-1])
 PAGE = make_page(
@@ -94,7 +94,7 @@ PAGE = make_page(
 
 
 def stream_of(values: dict) -> dict:
-    """What `make_pairs` is asked for."""
+    """The arguments of `make_pairs`."""
     kind, dim = values["kind"], values["features"]
     stream = {"kind": kind, "tokens": values["length"], "dim": dim, "pairs": values["pairs"], "seed": values["seed"]}
     if kind == "overload":

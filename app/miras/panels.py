@@ -139,7 +139,7 @@ def _choice(row: dict[str, str]) -> dict[str, str]:
 
 
 def allowed_line(values: dict) -> str:
-    """What could be chosen in the place of a refused combination, as Markdown."""
+    """Allowed choices in place of a refused combination, as Markdown."""
     chosen = miras_rules.names(values)
     single = single_repairs(chosen)
     if not single:

@@ -1,6 +1,6 @@
 """A rule of the design space as a value: from the pickers and back, spelled for a link, and as the code that makes it.
 
-Session-free: nothing here draws or remembers.
+Pure functions and values: nothing here draws or keeps state.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ CLIP = 1.0
 
 @dataclass(frozen=True)
 class Rule:
-    """The inner rule and the sizes that go with it; what makes no difference has one spelling."""
+    """The inner rule and its sizes; settings that have no effect have one spelling."""
 
     config: MirasConfig
     chunk: int = 1
@@ -34,7 +34,7 @@ class Rule:
 
 
 def make_rule(config: MirasConfig, **sizes: object) -> Rule:
-    """A rule without what makes no difference: a number that is the default, a depth that is not used."""
+    """A rule without settings that have no effect: a number that is the default, a depth that is not used."""
     for knob in NUMBERED:
         number = KNOBS[knob][getattr(config, knob)].number
         if number is not None and config.number(knob) == number.default:
@@ -59,7 +59,7 @@ def number_control(knob: str, choice: str) -> str | None:
 
 
 def names(values: dict) -> Combination:
-    """The five names that the pickers show."""
+    """The five names that are selected in the pickers."""
     return Combination(*(values[control] for control in KNOB_CONTROLS.values()))
 
 
@@ -99,7 +99,7 @@ def _details(rule: Rule) -> list[str]:
 
 
 def _changes(config: MirasConfig) -> dict[str, object]:
-    """The numbers of a configuration that are not those of its combination."""
+    """The numbers of a configuration that differ from the defaults of its combination."""
     return _changed(
         config, MirasConfig(*config.combination), ("theta", "alpha", *(f"{knob}_number" for knob in NUMBERED))
     )

@@ -14,7 +14,7 @@ from titans_mini.miras.running import MirasTrace
 from titans_mini.threads import one_thread
 
 KEPT = 12  # runs; one of 1,000 tokens and 32 features takes 0.6 MB
-LASTING = 0.9  # momentum above which it is the first to be blamed
+LASTING = 0.9  # momentum above this is blamed first
 
 
 class Cause(NamedTuple):

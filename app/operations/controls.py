@@ -38,7 +38,7 @@ THRESHOLDS = (
 
 
 class NamesControl(Control):
-    """The names of the memories kept, in the link only: they tell when the memories are gone."""
+    """The names of the kept memories, in the link only; they show the visitor when the memories are gone."""
 
     def read(self, text: str) -> tuple[str, ...]:
         """The names that a link gives, or ConfigError."""

@@ -1,6 +1,6 @@
-"""One session's drill, with its engine and its folder: nothing of it is seen by another session.
+"""One session's drill, with its engine and its folder; no other session can see it.
 
-The folder is made for the session, holds a bounded number of files, and goes when the session does.
+The folder is made for the session, holds a bounded number of files, and is deleted with the session.
 """
 
 import shutil
@@ -32,9 +32,9 @@ class Desk:
     def __init__(self) -> None:
         self.folder = scratch.folder()
         weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
-        self.note: str | None = None  # what the last click could not do
+        self.note: str | None = None  # why the last click failed
         self.rounding: tuple | None = None  # token and rows of the last measurement
-        self.lost: list[str] = []  # memories that the link names, and that are not here
+        self.lost: list[str] = []  # memories that the link names but that are gone
         self.forgotten: set[str] = set()
         self._wanted: tuple | None = None
         self._engine_key: tuple | None = None
@@ -42,7 +42,7 @@ class Desk:
         self.drill: Drill
 
     def set_up(self, name: str, config: DrillConfig, trained: weights.Weights | None) -> None:
-        """Rebuilds engine and drill where others are asked for."""
+        """Rebuilds engine and drill if the settings ask for others."""
         engine_key = (name, trained and trained.key)
         if engine_key != self._engine_key:  # an engine logs what it reads, so sessions do not share one
             self.engine = RecipeEngine() if trained is None else LanguageEngine(trained.lm)
@@ -63,7 +63,7 @@ class Desk:
 
     @property
     def sessions(self) -> Sessions:
-        """The memories kept by this session, those of this engine."""
+        """The memories of this engine that this session keeps."""
         return Sessions(self.folder / self._engine_key[0], self.engine, wait=1.0)
 
     def kept(self) -> list[str]:
@@ -98,7 +98,7 @@ class Desk:
             shutil.rmtree(self.folder / self._engine_key[0] / USER / name, ignore_errors=True)
 
     def to_file(self) -> bytes:
-        """The present memory as a snapshot file."""
+        """The current memory as a snapshot file."""
         return encode_state(self.drill.runner.state, fingerprint(self.engine), cause="session")
 
     def from_file(self, data: bytes) -> None:
@@ -122,7 +122,7 @@ class Desk:
         return Message("snapshot {number}", number=int(snapshot[1])) if snapshot else text.replace(place, "…")
 
     def attempt(self, action: Callable, *arguments) -> None:
-        """Callback: does it, and notes in one line where it cannot be done."""
+        """Callback: runs the action; if it fails, keeps one line that says why."""
         self.note = None
         try:
             action(*arguments)

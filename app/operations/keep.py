@@ -1,4 +1,4 @@
-"""Below the drill: memories kept under a name, the present one in 8 and 4 bits, and what can be taken away."""
+"""Below the drill: memories kept under a name, the current one in 8 and 4 bits, and downloads."""
 
 import importlib.util
 from functools import partial
@@ -52,7 +52,7 @@ def _sessions(desk: Desk, hidden: frozenset[str]) -> None:
 
 
 def _compare_with_link(desk: Desk, hidden: frozenset[str]) -> None:
-    """The link names the memories kept: where it names others, their server or their session has ended meanwhile."""
+    """The link names the kept memories: if it names others, their server or session has ended in the meantime."""
     named, kept = links.values()["memories"], desk.names()
     if gone := [name for name in named if name not in kept and name not in desk.forgotten]:
         desk.lost = gone
@@ -87,7 +87,7 @@ def _rounding(desk: Desk) -> None:
 
 
 def _measure(desk: Desk) -> None:
-    """Callback: the table for the memory as it stands."""
+    """Callback: makes the table for the current memory."""
     drill = desk.drill
     runner, read = drill.runner, drill.read
     ids = drill.ahead(MEASURED) if runner.engine.predicts else drill.stream[max(0, read - MEASURED) : read]

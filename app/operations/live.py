@@ -53,7 +53,7 @@ def _controls(desk: Desk, playing: bool) -> None:
 
 
 def _stand(desk: Desk) -> None:
-    """Who is served and which alarms are on, and the ways back."""
+    """Which track is served, which alarms are on, and the buttons that undo them."""
     drill = desk.drill
     runner, monitor = drill.runner, drill.runner.monitor
     served = "shadow" if runner.compared.degraded else "main"
@@ -68,7 +68,7 @@ def _stand(desk: Desk) -> None:
 
 
 def _norm_line(desk: Desk) -> str:
-    """How far the recipe's limit on the norm is away, and what came first."""
+    """How far away the recipe's limit on the norm is, and which alarm came first."""
     drill = desk.drill
     bound, norm = drill.runner.monitor.bounds["norm"], drill.samples[-1].norm
     count = sum(part[0].numel() for part in drill.runner.engine.fast(drill.runner.state)[0])

@@ -1,4 +1,4 @@
-"""Folders of a server for its visitors, below the system's folder for temporary files, and their end.
+"""Folders of a server for its visitors, in the system's folder for temporary files, and how they are deleted.
 
 A server that is killed cannot delete them. Each server holds a lock on its own; the system frees it with the process,
 and the next server deletes the folders whose lock is free.
@@ -23,7 +23,7 @@ def folder() -> Path:
 
 
 def clear() -> int:
-    """Deletes what servers of this account that no longer run have left; returns the number of their folders."""
+    """Deletes the folders of this account's servers that no longer run; returns how many there were."""
     gone = 0
     for place in Path(tempfile.gettempdir()).glob(PREFIX + "*"):
         with contextlib.suppress(OSError, Timeout):
@@ -43,7 +43,7 @@ def _own() -> tuple[Path, FileLock]:
         place = Path(tempfile.mkdtemp(prefix=PREFIX))
         lock = FileLock(place / LOCK)
         lock.acquire()
-        if (place / LOCK).exists():  # else another server took it for left over before it was locked
+        if (place / LOCK).exists():  # else another server deleted it as a leftover before it was locked
             break
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     return place, lock

@@ -44,7 +44,7 @@ def plan(config: TuneConfig, known: Tuning) -> None:
 
 
 def show(known: Tuning, hidden: frozenset[str]) -> None:
-    """All of a search that was started, but for what the link hides."""
+    """The results of a search that was started, except what the link hides."""
     if known.complete:
         st.success(say("verdict=done", verdict=quoted(known.verdict(), 400)))
     elif known.table("coarse"):

@@ -12,7 +12,7 @@ from titans_mini.tune import TuneConfig, Tuning, steps
 from titans_mini.tune.store import Store
 
 KEPT = 4000  # rows of a session; a row takes 1 kB
-BEAT = 0.2  # seconds between two signs of life
+BEAT = 0.2  # seconds between two progress updates
 LAST = "tuning_last"
 
 
@@ -23,12 +23,12 @@ def store_of(objective: str) -> Store:
 
 
 def last() -> TuneConfig | None:
-    """The search whose results are shown: the one that was started last, or since then found complete."""
+    """The search whose results are shown: the one started last, or one found complete since then."""
     return st.session_state.get(LAST)
 
 
 def found(config: TuneConfig) -> Tuning:
-    """What the session knows of a search; one that needs no run becomes the last."""
+    """The session's rows of a search; a search that needs no run becomes the last one."""
     known = so_far(config, store_of(config.objective))
     if known.complete:
         st.session_state[LAST] = config
@@ -48,12 +48,12 @@ def speeds(config: TuneConfig) -> dict[int, Speed]:
 
 
 def seconds(config: TuneConfig, known: Tuning) -> float:
-    """What is still to run of a search, in seconds."""
+    """The remaining time of a search, in seconds."""
     return seconds_left(config, speeds(config), store_of(config.objective).rows, known.chosen)
 
 
 def run(config: TuneConfig) -> None:
-    """Runs what is missing of a search, under a bar with the time left; a stop leaves what is done in the session."""
+    """Runs the missing part of a search, with a bar and the time left; after a stop the session keeps what is done."""
     st.session_state[LAST] = config
     store = store_of(config.objective)
     clock, bar, shown = Clock(config, speeds(config), store.rows), st.progress(0.0), [0.0]

@@ -1,4 +1,4 @@
-"""What the cards of the text models hold: a table with the controls, bits by length of context, and second readings.
+"""Contents of the text models' cards: a table with the controls, bits by length of context, and second readings.
 
 Nothing is computed here, so it is shown at once; the page marks it as measured before.
 """
@@ -14,7 +14,7 @@ from titans_mini.models.model import MODES
 
 
 def show(variant: str) -> None:
-    """The panel of one variant: what its card and those of the controls say."""
+    """The panel of one variant, from its card and those of the controls."""
     cards = weights.cards("text")
     card = cards.get(variant)
     if card is None:
@@ -49,7 +49,7 @@ def _table(cards: dict[str, dict], controls: dict[str, dict]) -> None:
 
 
 def recall() -> None:
-    """The table of all recall models: what they name over a gap, and when facts come late, in groups or again."""
+    """The table of all recall models: their accuracy over a gap, and when facts come late, in groups or again."""
     cards = weights.cards("recall")
     controls = weights.recall_control()
     rows = [{**row, "name": row["name"].upper()} for row in evidence.recall_table(cards)]
@@ -80,7 +80,7 @@ def _cells(row: dict) -> dict:
 
 
 def _context_lines(card: dict, series: dict[str, list[dict]]) -> list[str]:
-    """For the model with its memory on, and for each control, what context beyond attention's reach is worth."""
+    """The gain from context beyond attention's reach, for the model with its memory on and for each control."""
     lines = []
     for name, rows in series.items():
         gain = evidence.context_gain(rows, evidence.reach(card))
@@ -91,7 +91,7 @@ def _context_lines(card: dict, series: dict[str, list[dict]]) -> list[str]:
 
 
 def _reading_lines(card: dict, series: dict[str, list[dict]]) -> list[str]:
-    """For the model with its memory on, and for each control, what a second reading saves."""
+    """The bits that a second reading saves, for the model with its memory on and for each control."""
     lines = []
     for name, rows in series.items():
         gains = evidence.reading_gains(rows)

@@ -1,6 +1,6 @@
 """The panels of masks and of trained models: loss per byte, recall against distance, generation.
 
-Results live in the session under their settings, so nothing is computed twice and a stop loses nothing finished.
+Results are stored in the session by their settings, so nothing is computed twice and a stop loses no finished result.
 """
 
 import codecs
@@ -35,7 +35,7 @@ MAX_PROMPT = 2000  # characters
 
 
 def _buttons(*names: str) -> list[bool]:
-    """Buttons in a row, the last of them stops what runs: which of the others was pressed."""
+    """Buttons in a row, of which the last stops what runs; returns which of the others was pressed."""
     with st.container(horizontal=True):
         pressed = [parts.button(name, key=f"{name}_button") for name in names]
         parts.button("stop", key=f"{names[0]}_stop", icon="stop")
@@ -49,7 +49,7 @@ def _measured(variant: str) -> Visibility:
 
 
 def mask(variant: str) -> None:
-    """Who sees whom: the wiring of a layer beside what was measured on one, and a line that reads the pictures."""
+    """Who sees whom: the wiring of a layer, what was measured on one, and a line that explains the figures."""
     seen = _measured(variant)
     parts.heading("mask_title")
     first, middle, last = st.columns([10, 9, 10], gap="medium")
@@ -126,7 +126,7 @@ def _against(by: reading.Difference) -> str:
 
 
 def _judge(against: dict[str, reading.Difference]) -> list[str]:
-    """What the numbers support: the controls say what memory was worth; frozen and off only what the model lost."""
+    """What the numbers support: the controls show what memory was worth; frozen and off only what the model lost."""
     beside = {name: by for name, by in against.items() if name in CONTROLS}
     lines = [say(f"beside={by.sign}", who=say(f"who={name}"), value=abs(by.mean)) for name, by in beside.items()]
     return [*(lines or [say("no_controls")]), say("torn", frozen=against["frozen"].mean, off=against["off"].mean)]
@@ -205,7 +205,7 @@ def generation(trained: Weights, hidden: frozenset[str]) -> None:
 
 
 def _generate(lm, settings: tuple, box) -> None:
-    """Streams into `box`; the session holds what is there so far, should it be stopped."""
+    """Streams into `box`; the session holds the text so far, in case it is stopped."""
     prompt, values = settings[1], dict(settings[2])
     sampling = {name: values[name] for name in ("temperature", "top_k", "min_p", "memory")}
     made = bytearray()
@@ -217,7 +217,7 @@ def _generate(lm, settings: tuple, box) -> None:
 
 
 def _say(box, prompt: str, made: bytes) -> None:
-    """The prompt, faint, and what was made; a character that is still incomplete waits."""
+    """The prompt, faint, and the generated text; an incomplete character is held back."""
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(made)
     look = "height:auto;max-height:24rem;white-space:pre-wrap;font-family:monospace"
     shown = f'<span style="opacity:0.6">{html.escape(prompt)}</span>{html.escape(text)}'
