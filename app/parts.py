@@ -45,7 +45,7 @@ def reset_buttons(after: Callable[[], None] | None = None) -> None:
 
 @contextmanager
 def in_one_line() -> Iterator[None]:
-    """Shows a ConfigError as one line, in place of what follows."""
+    """Shows a ConfigError or a DivergenceError as one line, in place of what follows."""
     try:
         yield
     except (ConfigError, DivergenceError) as error:

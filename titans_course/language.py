@@ -1,6 +1,6 @@
 """Two languages for labs, app and notebooks: gettext catalogues in `locale/`, one file a language.
 
-`say("app", "tau?", "zh")` is the text of a key. Both languages stand in the catalogues, and the context of a key is
+`say("app", "tau?", "zh")` is the text of a key. The catalogues hold both languages, and the context of a key is
 its front end: `app`, `lab` for all labs, `lab.tuning` for one, `shared` for app and labs.
 `tell(message, "zh")` translates a `Message` of the package by its English template. The fields are filled in and
 never looked up, unless they are messages themselves.
@@ -16,7 +16,7 @@ from titans_mini.messages import Message, fill
 
 LANGUAGES = {"en": "English", "zh": "中文"}
 DEFAULT = "en"
-VARIABLE = "TITANS_MINI_LANGUAGE"  # of the environment: the language of labs that are given none
+VARIABLE = "TITANS_MINI_LANGUAGE"  # environment variable: the default language of labs
 LOCALE = Path(__file__).with_name("locale")
 SHARED = "shared"
 
@@ -33,21 +33,21 @@ def choose(language: str | None = None) -> str:
 @cache
 def catalogue(language: str) -> dict[tuple[str | None, str], str]:
     """(context, key or English template) -> text, of the whole catalogue of a language."""
-    from babel.messages.pofile import read_po  # only here, since it takes a tenth of a second
+    from babel.messages.pofile import read_po  # imported here, since it takes a tenth of a second
 
     with (LOCALE / f"{language}.po").open("rb") as file:
         return {(entry.context, entry.id): entry.string for entry in read_po(file, locale=language) if entry.id}
 
 
 def find(context: str, key: str, language: str = DEFAULT) -> str | None:
-    """The unfilled text of a key in its context, in that before its dot, or in the shared one; None if none has it."""
+    """The unfilled text of a key in its context, in the part before its dot, or in `shared`; None if none has it."""
     texts = catalogue(language)
     places = (context, context.partition(".")[0], SHARED)
     return next((texts[place, key] for place in places if (place, key) in texts), None)
 
 
 def say(context: str, key: str, language: str = DEFAULT, /, **fields: object) -> str:
-    """The text of a key with its fields filled in. KeyError for a key that neither context has."""
+    """The text of a key with its fields filled in. KeyError for a key that no context has."""
     text = find(context, key, language)
     if text is None:
         raise KeyError(f"{context}: {key}")
@@ -55,7 +55,7 @@ def say(context: str, key: str, language: str = DEFAULT, /, **fields: object) ->
 
 
 def tell(message: object, language: str = DEFAULT) -> str:
-    """A message of the package, or that of an error, in that language; anything without a translation stays."""
+    """A message of the package, or that of an error, in that language; anything without a translation is unchanged."""
     if isinstance(message, Exception) and message.args and isinstance(message.args[0], Message):
         message = message.args[0]
     if language == DEFAULT or not isinstance(message, Message):
@@ -64,19 +64,19 @@ def tell(message: object, language: str = DEFAULT) -> str:
 
 
 def _filled(template: str, fields: Mapping[str, object], language: str) -> str:
-    """The template in that language with its fields, of which those that are messages are translated too."""
+    """The template in that language with its fields filled in; fields that are messages are translated too."""
     text = template if language == DEFAULT else catalogue(language).get((None, template), template)
     return fill(text, {name: tell(value, language) if isinstance(value, Message) else value
                        for name, value in fields.items()})  # fmt: skip
 
 
 def about(group: str, name: str, english: str, language: str = DEFAULT) -> str:
-    """What a table of the package says of a name of a group; `english` are its own words."""
+    """The package's description of a name in a group; `english` is its English text."""
     return catalogue(language).get((f"about.{group}", name), english) if language != DEFAULT else english
 
 
 def option(control: str, name: object, language: str = DEFAULT) -> str:
-    """One of a control's choices as it is shown: by its name, where the language has no word for it."""
+    """The label of one of a control's choices: its name if the language has no word for it."""
     return catalogue(language).get((f"option.{control}", str(name)), str(name))
 
 
@@ -84,7 +84,7 @@ def option(control: str, name: object, language: str = DEFAULT) -> str:
 def speaker(language: str = DEFAULT) -> Say:
     """A function that says a template with its fields, or a `Message`, in that language: the `say` of figures.
 
-    The same function each time, so that what is cached by it stays cached.
+    The same function each time, so that caches keyed by it stay valid.
     """
 
     def speak(template: str, /, **fields: object) -> str:

@@ -55,7 +55,7 @@ def build(name: str, *, seed: int = 0) -> Memory:
 def mend(name: str, wrong: str, right: str, *, seed: int = 0) -> Memory:
     """The patient with one piece of its source replaced.
 
-    ConfigError where `wrong` does not stand there exactly once, or where the new source does not run.
+    ConfigError if `wrong` does not occur there exactly once, or if the new source does not run.
     """
     text = source(name)
     if text.count(wrong) != 1:

@@ -25,7 +25,7 @@ def same(a: Tensor, b: Tensor) -> bool:
 
 
 def future(memory: Memory) -> bool:
-    """Tokens from t on have no say in the reads before t, for every t."""
+    """Tokens from t on do not influence the reads before t, for every t."""
     x, other = series(), series(1)
     reads = memory(x)[0]
     mixed = {t: torch.cat([x[:, :t], other[:, t:]], dim=1) for t in range(1, x.shape[1])}
@@ -33,7 +33,7 @@ def future(memory: Memory) -> bool:
 
 
 def rows(memory: Memory) -> bool:
-    """Each row of a varied batch reads what it reads without the others."""
+    """Each row of a varied batch reads the same as it does without the others."""
     x = series()
     reads = memory(x)[0]
     return all(same(memory(x[i : i + 1])[0], reads[i : i + 1]) for i in range(len(x)))
@@ -57,7 +57,7 @@ def parts(memory: Memory) -> bool:
 
 
 def gradient(memory: Memory) -> bool:
-    """The gradient in the weights is autograd's, for one row."""
+    """The gradient with respect to the weights equals autograd's, for one row."""
     M, (k, v) = memory.start(1), series(batch=1, tokens=2)[0].unsqueeze(1)
     found = memory.gradient(M, k, v)
     loss = (memory.answer(M, k) - v).square().sum()
@@ -111,7 +111,7 @@ LOOKS = ("future", "rows", "parts")
 def moved(memory: Memory, look: str, token: int) -> Tensor:
     """(t,) how far the reads of row 0 move, by the largest feature.
 
-    `look` says what is done: "future" replaces the tokens from `token` on, "rows" takes the row out of its batch,
+    `look` is one of: "future" replaces the tokens from `token` on, "rows" takes the row out of its batch,
     "parts" ends one call before `token`, wherever that is, and reads the rest in another. Raises ConfigError.
     """
     x = series()

@@ -1,4 +1,4 @@
-"""The audit of the recipe article's claims: each measured, judged by a rule, and written down with its figures."""
+"""The audit of the recipe article's claims: each is measured, judged by a rule, and recorded with its figures."""
 
 from .finding import SIZES, VERDICTS, Finding, Reading, Size, Spread
 from .report import Result, load_results

@@ -1,4 +1,4 @@
-"""Claims on where the memory sits: a body that stays as it is, and what attention is given."""
+"""Claims on where the memory sits: a body that does not change, and what attention receives."""
 
 import contextlib
 import math
@@ -21,9 +21,9 @@ from .models import MARGIN, ORDER, VARIANTS, recall
 
 OTHER = 2048  # unrelated tokens, read between two tests of what a memory held before
 PASSAGE = 128  # bytes whose bits are measured
-SKILL = 0.02  # bits per byte: less is no difference
-GROUPS = 3  # further groups of facts that a memory is told
-BETWEEN = ("nothing", "facts", "filler")  # what is read between telling and asking
+SKILL = 0.02  # bits per byte: a smaller difference does not count
+GROUPS = 3  # further groups of facts that a memory reads
+BETWEEN = ("nothing", "facts", "filler")  # what is read between the facts and the questions
 
 
 def measure_frozen_body(size: Size) -> Figures:
@@ -65,9 +65,9 @@ def _moved(lm: TitansLM, state: ModelState) -> float:
 
 @torch.inference_mode()
 def _recall_after(lm: TitansLM, other: str, size: Size) -> float:
-    """Share of eight facts recalled when, between telling and asking, come nothing, other facts or filler.
+    """Share of eight facts recalled when nothing, other facts or filler lie between the facts and the questions.
 
-    All three put as many tokens between: none, or those of three further groups of facts.
+    Other facts and filler have the same number of tokens, that of three further groups of facts.
     """
     generator = torch.Generator().manual_seed(1234)
     rows = 8 * size.rows

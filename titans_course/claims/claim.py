@@ -1,6 +1,6 @@
 """A row of the audit: the article's words, the ways to read them, what the papers say, how it is measured and judged.
 
-Each row stands below the functions that measure and judge it. The docstring of a function that judges is the rule that
+Each row stands below the functions that measure and judge it. The docstring of a judging function is the rule that
 people read beside the verdict.
 """
 
@@ -48,12 +48,12 @@ class Claim:
     section: str  # of the article; 0 is its opening
     claim: str  # our translation of `claim_zh`
     claim_zh: str  # the article's own words; … stands between passages
-    papers: str = "none"  # what they say, with their figure; none: nothing
+    papers: str = "none"  # what they say, with their figure; empty if they say nothing
     source: str = "none"
     measure: Callable[[Size], Figures]
     judged: Judge | None = None  # of a claim that is read in one way
     readings: dict[str, Way] | None = None  # name -> way, where it can be read in several
-    needs: str | None = None  # the reading without which the row cannot be tested
+    needs: str | None = None  # the reading that must be testable for the row to be
     note: str = ""  # of the rule, where there are several readings
     before: str = ""  # a command to be run first, for a full verdict
     flags: str = ""  # of the command, after the size
@@ -74,7 +74,7 @@ class Claim:
         return f"titans-mini claims --only {self.key} --size full{self.flags}"
 
     def judge(self, figures: Figures) -> Finding:
-        """The verdict on figures, with its sentence. KeyError where a figure is missing."""
+        """The verdict on figures, with its sentence. KeyError if a figure is missing."""
         if not self.readings:
             verdict, told, _ = self.judged(figures)
             return Finding(verdict, figures, told)

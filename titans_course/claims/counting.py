@@ -89,7 +89,7 @@ def count(layers: int, memories: tuple[int, ...] | None = None, heads: int = 1) 
 
 
 def layers_for(parameters: float, memories: tuple[int, ...] | None = None, heads: int = 1) -> int:
-    """How many layers come nearest to a number of parameters."""
+    """The number of layers that comes nearest to a number of parameters."""
     (two, _), (three, _) = (count(layers, memories, heads) for layers in (2, 3))
     return round(2 + (parameters - two) / (three - two))
 

@@ -1,4 +1,4 @@
-"""What a measurement gives: figures with their spread over seeds, a verdict reached by a rule, and a sentence."""
+"""The result of a measurement: figures with their spread over seeds, a verdict reached by a rule, and a sentence."""
 
 import math
 import statistics
@@ -11,21 +11,21 @@ from titans_mini.messages import Message
 HOLDS, PART, FAILS, UNTESTED = "holds", "holds in part", "does not hold", "cannot be tested here"
 VERDICTS = (HOLDS, PART, FAILS, UNTESTED)
 LONG = 2_000_000  # tokens that the recipe's claims reach
-LOST = 1e9  # with its sign, stands for a number that is not finite
+LOST = 1e9  # with a sign, in place of a number that is not finite
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is run for a verdict."""
+    """The size of the runs behind a verdict."""
 
     name: str
     seeds: int  # runs of each setting
     tokens: int  # of a simulated stream
     width: int  # of a simulated memory
     stages: tuple[int, int]  # tokens of the two stages of a grid search
-    gap: int  # tokens between telling and asking
+    gap: int  # tokens between the facts and the questions
     rows: int  # sequences of an evaluation
-    rounds: int  # calls of which a time is the median
+    rounds: int  # number of calls whose median time is taken
     stream: int  # tokens of the long stream
     training: int  # steps of a small training
     large: int  # width of the memory whose snapshots and reads are timed
@@ -55,7 +55,7 @@ class Spread(NamedTuple):
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Self:
-        """Of one value per seed; a value that is not finite counts as plus or minus LOST."""
+        """From one value per seed; a value that is not finite counts as plus or minus LOST."""
         kept = [finite(value) for value in values]
         return cls(statistics.fmean(kept), min(kept), max(kept), len(kept))
 
@@ -109,7 +109,7 @@ def figures_from(content: Mapping) -> Figures:
 
 
 class Reading(NamedTuple):
-    """One way to understand a claim, and the verdict on the claim when it is read so."""
+    """One way to understand a claim, and the verdict on the claim in that reading."""
 
     name: str  # of the claim's `readings`, which hold its words and its rule
     verdict: str  # one of VERDICTS
@@ -137,7 +137,7 @@ class Finding(NamedTuple):
 def weigh(figures: Figures, *readings: Reading) -> Finding:
     """The finding on a claim that can be read in several ways; readings that cannot be tested do not count.
 
-    It holds where all the others hold, does not hold where none does, and holds in part in between.
+    It holds if all the others hold, does not hold if none does, and holds in part otherwise.
     """
     tested = [reading.verdict for reading in readings if reading.verdict != UNTESTED]
     some = any(verdict in (HOLDS, PART) for verdict in tested)
@@ -146,13 +146,13 @@ def weigh(figures: Figures, *readings: Reading) -> Finding:
 
 
 def grade(*parts: bool) -> str:
-    """HOLDS where all parts of a claim do, PART where some do, FAILS where none does."""
+    """HOLDS if all parts of a claim hold, PART if some do, FAILS if none does."""
     if all(parts):
         return HOLDS
     return PART if any(parts) else FAILS
 
 
 def listed(parts: Iterable[str], between: str = ", ") -> Message:
-    """Several texts as one message, in which each is still translated by itself."""
+    """Several texts as one message; each of them is still translated separately."""
     fields = {f"part{number}": part for number, part in enumerate(parts)}
     return Message(between.join(f"{{{name}}}" for name in fields), **fields)

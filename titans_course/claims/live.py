@@ -1,4 +1,4 @@
-"""One row measured in a process of its own, for callers that must stay responsive and may change their mind."""
+"""One row measured in a separate process, for callers that must stay responsive and may cancel."""
 
 import json
 import os
@@ -15,13 +15,13 @@ from .finding import SIZES
 from .report import Result
 from .table import CLAIMS
 
-BEAT = 0.2  # seconds between two signs of life
+BEAT = 0.2  # seconds between two calls of `beat`
 
 
 def measure_apart(key: str, size: str = "small", *, beat: Callable[[float], None] = lambda seconds: None) -> Result:
-    """`titans-mini claims --only KEY`, read back. `beat` gets the seconds so far; what it raises ends the process.
+    """`titans-mini claims --only KEY`, read back. `beat` gets the seconds so far; an exception from it ends it.
 
-    Nothing is written to any file. Raises ConfigError where the measurement fails, with the last line that it said.
+    No file is written. Raises ConfigError with the last line of output if the measurement fails.
     """
     check_choice("key", key, CLAIMS)
     check_choice("size", size, SIZES)
@@ -50,7 +50,7 @@ def _wait(process: subprocess.Popen, began: float, beat: Callable[[float], None]
 
 
 def _end(process: subprocess.Popen) -> None:
-    """Ends the process, and those that it started, where the system has groups of them."""
+    """Ends the process, and where the system has process groups also those that it started."""
     if os.name == "posix":
         os.killpg(process.pid, signal.SIGKILL)
     else:

@@ -28,17 +28,17 @@ TOLD = {
     "groups": "facts in two groups",
 }
 CLOSED = 0.01  # a gate below this is closed
-MARGIN = 0.02  # of an accuracy: less is no difference
-FASTER = 1.05  # ratio of two times: less is no difference
+MARGIN = 0.02  # of an accuracy: a smaller difference does not count
+FASTER = 1.05  # ratio of two times: a smaller difference does not count
 
 
 def recall(lm: TitansLM, size: Size, gap: int | None = None, told: str = "once") -> float:
-    """Share of the facts that a model recalls `gap` tokens (default: the size's) after they were told."""
+    """Share of the facts that a model recalls `gap` tokens (default: the size's) after reading them."""
     return evaluate(lm, f"recall_{told}", size.gap if gap is None else gap, rows=size.rows)["accuracy"]
 
 
 def measure_uses(size: Size) -> Figures:
-    """Recall over a gap of facts told in three ways, and the time of one token and of a passage against MAL's."""
+    """Recall over a gap of facts presented in three ways, and the time of a token and a passage relative to MAL."""
     models = {name: load_model(f"recall-{name}") for name in ORDER}
     figures: Figures = {"gap": size.gap}
     for way in TOLD:
@@ -99,7 +99,7 @@ class TiedGate(nn.Module):
         self.gate, self.lam, self.features = gate, lam, gate.features
 
     def forward(self, raw, features, state):
-        """As the gate's own, with another alpha."""
+        """The gate's own decision, with another alpha."""
         gates, state = self.gate(raw, features, state)
         alpha = self.lam * (1 - gates.g_write)
         return gates._replace(alpha=alpha, g_forget=1 - gates.g_write), state
@@ -131,7 +131,7 @@ def tie(lm: TitansLM, lam: float) -> TitansLM:
 
 
 def measure_forget(size: Size) -> Figures:
-    """Recall of trained models with their own gates and with tied ones; what their own do at tokens not written."""
+    """Recall of trained models with their own and with tied gates; how much their own forget at unwritten tokens."""
     rows = []
     for name in VARIANTS:
         lm = load_model(f"recall-{name}")

@@ -26,15 +26,15 @@ from .finding import LONG, Figures, Size, Spread, grade
 
 MODEL = "text-mag"
 CLEAN, SICK, AFTER = 1500, 800, 200  # tokens of a drill before, in and after its incident
-ONCE = 50.0  # by which a matrix of the memory is scaled once, for the alarms
-AGAIN = (6.0, 20.0)  # by which it is scaled before each piece, for the shadow
+ONCE = 50.0  # factor that scales a matrix of the memory once, for the alarms
+AGAIN = (6.0, 20.0)  # factor that scales it before each piece, for the shadow
 SPACING = 4000  # bytes of the held-out text between the streams of two seeds
 ROLLBACK = 30.0  # seconds; recipe: 5.2
 LINEAR, CONSTANT = 1.1, 1.1  # largest slope of log time over log tokens, and growth of peak memory
 
 
 def in_fresh_process(name: str, *arguments):
-    """What a function of this module returns in a process that shares nothing with this one; plain JSON both ways."""
+    """Runs a function of this module in a process of its own; arguments and result are plain JSON."""
     code = f"import json, sys; from {__name__} import {name}; print(json.dumps({name}(*json.loads(sys.argv[1]))))"
     command = [sys.executable, "-c", code, json.dumps(arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -15,10 +15,10 @@ from .claim import TITANS, Claim, Judged, Way
 from .finding import UNTESTED, Figures, Size, Spread, grade, listed
 from .models import ORDER
 
-LENGTH = 2048  # bytes of held-out text over which a card tells the bits
+LENGTH = 2048  # bytes of held-out text over which a card gives the bits
 WIKITEXT = {"mac": 19.93, "mag": 18.61, "mal": 19.07}  # at 760M; Paper: table 1
 SHIPPED = CONTROLS  # those whose checkpoints are looked for
-SEEDS = BUNDLED / "seeds"  # cards, without weights, of the same trainings with other seeds
+SEEDS = BUNDLED / "seeds"  # cards, without weights, of the same training with other seeds
 STEPS, TIME = CONTROLS  # the controls of the same steps, and of about the same time
 STEPPED = tuple(f"{second}_minus_{first}" for first, second in pairwise(ORDER))  # figures: bits from one to the next
 TRAINING = (
@@ -30,7 +30,7 @@ TRAINING = (
 
 
 def measure_order(size: Size) -> Figures:
-    """Nothing: models of 760M cannot be trained here. What the paper prints stands beside the claim."""
+    """Measures nothing: models of 760M cannot be trained here. The paper's printed numbers stand beside the claim."""
     return {f"wikitext_{variant}": WIKITEXT[variant] for variant in ORDER}
 
 
@@ -96,7 +96,7 @@ def _name(card: dict, steps: int) -> str:
 
 
 def _made(card: dict) -> dict:
-    """All that made a model, except for its variant, its seed, its memory and the number of its steps."""
+    """All settings that made a model, except its variant, its seed, its memory and the number of its steps."""
     model, training = dict(card["model"]), dict(card["training"])
     del model["variant"], training["seed"], training["save_every"], training["memory"], training["steps"]
     return {"model": model, "training": training}

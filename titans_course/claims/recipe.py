@@ -26,7 +26,7 @@ SCALED = {"rms": "keys and values of norm sqrt(d)", "unit": "keys and values of 
 NORMAL = Limits().writes  # writes per 1,000 tokens; recipe: 5.1
 SYMBOLS = {"lam": "lambda", "eta": "eta"}
 LAMBDAS, ETAS = (1e-5, 1e-4, 1e-3), (1e-4, 1e-3, 1e-2)
-LEARNS = 0.1  # share of the loss that writes must take away to count as learning
+LEARNS = 0.1  # share of the loss that writes must remove to count as learning
 WINDOW = 1000  # tokens
 
 
@@ -90,7 +90,7 @@ SURPRISE = Claim(
 
 
 def measure_constants(size: Size) -> Figures:
-    """What writes at the recipe's constants take from the loss, by scale; loss and recall over lambda and eta."""
+    """How much writes at the recipe's constants lower the loss, by scale; loss and recall over lambda and eta."""
     figures: Figures = {}
     for scale in SCALE_NAMES:
         gains = []

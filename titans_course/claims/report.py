@@ -23,12 +23,12 @@ from .table import CLAIMS, Claim
 FORMAT = "titans_mini.claims"
 RESULTS = Path(__file__).with_name("results.json")  # of the full size; ships with the package
 MACHINE = "{system}, {count} cores, {versions}"
-PATIENCE = 60.0  # seconds for another process that writes to the same files
+PATIENCE = 60.0  # seconds to wait for another process that writes to the same files
 WORDS = ("claim", "claim_zh", "section", "papers", "source", "rule", "command")  # fields of a Claim
 
 
 class Result(NamedTuple):
-    """A finding and how it came about."""
+    """A finding and how it was measured."""
 
     finding: Finding
     size: str
@@ -48,9 +48,9 @@ class Result(NamedTuple):
 
     @classmethod
     def from_dict(cls, key: str, row: Mapping) -> Self:
-        """The row of a report. It is judged from its figures again, so that no verdict is older than its rule.
+        """The row of a report. It is judged again from its figures, so that no verdict is older than its rule.
 
-        Raises ConfigError where a figure is missing or is no number.
+        Raises ConfigError if a figure is missing or not a number.
         """
         try:
             finding = CLAIMS[key].judge(figures_from(row["figures"]))
@@ -114,7 +114,7 @@ def examine(key: str, size: Size) -> Result:
 
 
 def merge(kept: dict[str, Result], key: str, result: Result) -> dict[str, Result]:
-    """`kept` with one more row, in the order of the table; a row in full is not replaced by a small one."""
+    """`kept` with one more row, in the order of the table; a full row is not replaced by a small one."""
     if key in kept and kept[key].size == "full" and result.size != "full":
         return kept
     found = {**kept, key: result}
@@ -171,7 +171,7 @@ def _measured(claim: Claim, result: Result) -> str:
 
 
 def write(results: dict[str, Result], report: Path, page: Path) -> None:
-    """Writes both files, each atomically. Raises ConfigError where one cannot be written."""
+    """Writes both files, each atomically. Raises ConfigError if one cannot be written."""
     for path, text in ((report, to_json(results)), (page, markdown(results))):
         with writing_to("out", path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -180,7 +180,7 @@ def write(results: dict[str, Result], report: Path, page: Path) -> None:
 
 @contextlib.contextmanager
 def locked(report: Path) -> Iterator[None]:
-    """Keeps other processes from writing to a report. Raises ConfigError where its folder cannot be written to."""
+    """Keeps other processes from writing to a report. Raises ConfigError if its folder cannot be written to."""
     with contextlib.ExitStack() as stack:
         with writing_to("out", report):
             report.parent.mkdir(parents=True, exist_ok=True)
@@ -191,7 +191,7 @@ def locked(report: Path) -> Iterator[None]:
 
 
 def keep(found: dict[str, Result], report: Path, page: Path) -> None:
-    """Adds rows to what the report holds now, so that two processes lose none of each other's; writes both files."""
+    """Adds rows to the current report, so that two processes do not lose each other's rows; writes both files."""
     with locked(report):
         kept = load_results(report)
         for key, result in found.items():

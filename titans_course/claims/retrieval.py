@@ -2,7 +2,7 @@
 
 In a stream of facts every token is one: a random key of norm 1 with one of 32 values, and a question is a key with
 noise. Retrieval keeps all keys and answers with the value of the nearest; the memory writes each pair once and answers
-from its weights. In a stream of filler eight facts are told to a trained model, and both use that model's own keys.
+from its weights. In a stream of filler a trained model reads eight facts, and both use that model's own keys.
 """
 
 from itertools import pairwise
@@ -31,7 +31,7 @@ LENGTHS = (100, 1000, 10_000, 100_000)  # tokens; the claim's own is the last
 STEPS = (1, 2, 4, 8, 16)  # look-ups of a chain, each asked with the answer of the one before
 THETAS = (0.1, 0.3)  # step sizes of the memory; the better counts
 CHUNK = 16
-STRAIGHT = 0.1  # how far the share of right chains may be from an exact power
+STRAIGHT = 0.1  # allowed distance of the share of right chains from an exact power
 
 
 def measure_rag(size: Size) -> Figures:
@@ -99,7 +99,7 @@ def _chain(keys: Tensor, steps: int, seed: int) -> float:
 
 
 def few_facts(lm: TitansLM, size: Size) -> Figures:
-    """Eight facts, then filler: what the trained memory recalls, and what a search over the same keys finds.
+    """Eight facts, then filler: share recalled by the trained memory, and share found by a search over the same keys.
 
     A search is right where the nearest key of all tokens read belongs to the fact asked for; the layer that does it
     best counts.

@@ -21,9 +21,9 @@ from .finding import Figures, Size, Spread, grade
 
 THETAS = (0.01, 0.03, 0.1, 0.3)
 RIVALS = ("titans", "ttt_mlp", "moneta", "memora", "yaad")
-SQUARED = "_squared"  # ending of a preset with the squared error in the place of its own loss, all else the same
+SQUARED = "_squared"  # suffix of a preset with the squared error in place of its own loss and all else equal
 DIM, PAIRS, TOKENS = 16, 8, 200
-SHARE = 0.1  # of the values are outliers
+SHARE = 0.1  # share of the values that are outliers
 CROWD = 16  # pairs, as many as features, so that not all are kept
 KEPT, LOST = 0.9, 0.1  # recall of a pair above which it is kept, and below which it is lost
 WORST = -1.0  # a recall below this counts as this: the memory is of no use at all
@@ -40,7 +40,7 @@ def _memory(name: str, clip: bool) -> MemoryConfig:
 
 
 def answers(name: str, streams: Sequence[Pairs], *, clip: bool = False) -> np.ndarray:
-    """(r, t, d): what the final memories say, at the step size whose recall is best on average."""
+    """(r, t, d): answers of the final memories, at the step size whose recall is best on average."""
     truth, tried = np.stack([stream.clean for stream in streams]), []
     for theta in THETAS:
         said = read_streams(replace(_config(name), theta=theta), streams, _memory(name, clip)).recalled

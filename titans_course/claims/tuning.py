@@ -1,6 +1,6 @@
 """Claims on the best settings and on how to search for them: sweeps of one setting, scored as `titans-mini tune` does.
 
-Two objectives: the inner loss along a text, and the recall of facts told in it.
+Two objectives: the inner loss along a text, and the recall of facts stated in it.
 """
 
 import math
@@ -33,7 +33,7 @@ def sweep(name: str, values: tuple, size: Size, objective: str) -> Tuning:
 
 
 def scores(found: Tuning, name: str) -> dict[object, list[float]]:
-    """Value of the setting -> its score for each seed; one that diverged is as bad as can be."""
+    """Value of the setting -> its score for each seed; a run that diverged gets the worst score."""
     worst = -OBJECTIVES[found.config.objective].sign * math.inf
     by_value: dict[object, list[float]] = {value: [] for value in getattr(found.config, name)}
     for row in sorted(found.rows, key=lambda row: row["seed"]):

@@ -1,4 +1,4 @@
-"""The audit as people look at it: rows picked by verdict and section, counted, and as tables."""
+"""Views of the audit: rows filtered by verdict and section, counted, and as tables."""
 
 import csv
 import io
@@ -40,7 +40,7 @@ def counts(results: Mapping[str, Result]) -> dict[str, int]:
 
 
 def pick(results: Mapping[str, Result], verdict: str = ANY, section: str = ANY) -> list[str]:
-    """Keys of the rows with this verdict and in this section; ConfigError if there is no such."""
+    """Keys of the rows with this verdict and in this section; ConfigError if either does not exist."""
     check_choice("verdict", verdict, (ANY, *VERDICTS, MISSING))
     check_choice("section", section, (ANY, *sections()))
     return [
@@ -51,7 +51,7 @@ def pick(results: Mapping[str, Result], verdict: str = ANY, section: str = ANY) 
 
 
 def spell(value: float) -> str:
-    """A number of a finding in three digits; what stands for a number that is not finite as infinity."""
+    """A number of a finding in three digits; the stand-in for a number that is not finite becomes infinity."""
     if abs(value) >= LOST:
         return "∞" if value > 0 else "−∞"
     return show(value)
@@ -69,7 +69,7 @@ def figure_rows(finding: Finding) -> dict[str, dict[str, str]]:
 
 
 def label(row: str, key: str, language: str = DEFAULT) -> str:
-    """What the figure of a row is, in a language; the first entry that fits counts, and an unknown key stays."""
+    """The label of a row's figure in a language; the first matching entry counts; an unknown key is unchanged."""
     for pattern, text in _labels(row, language):
         if (found := pattern.fullmatch(key)) is not None:
             return fill(text, found.groupdict())

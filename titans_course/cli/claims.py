@@ -43,7 +43,7 @@ def _claims(options: argparse.Namespace) -> int:
         _list(keys, report.load_results(files[0] if files else report.RESULTS), CLAIMS)
         return 0
     if files:
-        with report.locked(files[0]):  # what cannot be written is known before anything is measured
+        with report.locked(files[0]):  # fails before anything is measured if the files cannot be written
             kept = report.load_results(files[0])
     else:
         kept = {}
@@ -51,7 +51,7 @@ def _claims(options: argparse.Namespace) -> int:
     measured = _measure(wanted, size, files, options.quiet)
     results = {key: measured.get(key) or kept[key] for key in keys}
     if files and not measured:
-        report.keep({}, *files)  # the page may be of an older wording
+        report.keep({}, *files)  # the page may have older wording
     if options.json:
         print(json.dumps({key: result.to_dict(CLAIMS[key]) for key, result in results.items()}, ensure_ascii=False))
     else:
@@ -61,7 +61,7 @@ def _claims(options: argparse.Namespace) -> int:
 
 
 def _files(options: argparse.Namespace, shipped: Path) -> tuple[Path, Path] | None:
-    """Where the figures and the page go; None: nowhere."""
+    """Where the figures and the page are written; None: nowhere."""
     if options.out is not None:
         return Path(options.out) / shipped.name, Path(options.out) / PAGE
     if options.size == "small":
@@ -81,7 +81,7 @@ def _measure(wanted: list[str], size, files: tuple[Path, Path] | None, quiet: bo
             for key in wanted:
                 bar.set_description(key)
                 found = report.examine(key, size)
-                with postponed():  # a row that is measured is also saved
+                with postponed():  # a measured row is always saved
                     measured[key] = found
                     if files:
                         report.keep({key: found}, *files)
@@ -94,7 +94,7 @@ def _measure(wanted: list[str], size, files: tuple[Path, Path] | None, quiet: bo
 
 
 def _saved(files: tuple[Path, Path] | None, count: int) -> str:
-    """What a stopped measurement has saved, and how to continue."""
+    """Reports what a stopped measurement has saved, and how to continue."""
     if files is None:
         return "nothing is saved without --out"
     return f"saved in {str(files[0])!r}: run the same command to continue" if count else "nothing is saved yet"

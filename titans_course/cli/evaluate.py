@@ -1,4 +1,4 @@
-"""`titans-mini eval`: what a checkpoint reaches on a task, on text, or on a file, printed as one JSON object."""
+"""`titans-mini eval`: scores of a checkpoint on a task, on text, or on a file, printed as one JSON object."""
 
 import argparse
 import json
@@ -68,7 +68,7 @@ def _eval(options: argparse.Namespace) -> int:
 
 
 def _implied(options: argparse.Namespace) -> str:
-    """The measure that the flags ask for where --measure is not given."""
+    """The measure that the flags imply if --measure is not given."""
     return "context" if options.context else "second-reading" if options.passage else "accuracy"
 
 
@@ -90,7 +90,7 @@ def _check_flags(options: argparse.Namespace, chosen: str) -> None:
 
 
 def _memory(given: str | None, card: dict) -> str:
-    """The memory mode that is asked for, or the card's own."""
+    """The requested memory mode, or the card's own."""
     modes = modes_of(card)
     if given is None:
         return modes[0]
@@ -102,7 +102,7 @@ def _memory(given: str | None, card: dict) -> str:
 
 
 def _trained(card: dict) -> dict:
-    """Says in the output that a model is a control."""
+    """Marks a control as such in the output."""
     return {"trained_without_memory": True} if is_control(card) else {}
 
 

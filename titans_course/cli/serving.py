@@ -1,7 +1,7 @@
 """`titans-mini app` and `titans-mini lab`: local servers for the browser.
 
-The app answers only this machine unless `--address` says otherwise. What cannot work (a port in use, an address that
-this machine does not have) ends in one line before anything is loaded.
+The app is reachable only from this machine unless `--address` says otherwise. Mistakes (a port in use, an address
+that this machine does not have) end in one line before anything is loaded.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def _app(options: argparse.Namespace) -> int:
     command = ["streamlit", "run", str(find("app/server.py"))]
     command += ["--server.headless", str(options.no_browser).lower()]
     address = options.address or os.environ.get("STREAMLIT_SERVER_ADDRESS", "127.0.0.1")
-    _check_free(address, port or 0)  # where no port is asked for, Streamlit looks for one
+    _check_free(address, port or 0)  # without a requested port, Streamlit looks for a free one
     if options.address is not None:
         command.append(f"--server.address={address}")
         if address not in (*ALL_ADDRESSES, *LOOPBACK):
@@ -60,7 +60,7 @@ def _app(options: argparse.Namespace) -> int:
 def _serve(command: list[str]) -> int:
     """Runs Streamlit in this process."""
     os.chdir(ROOT)  # where Streamlit looks for its settings
-    signal.signal(signal.SIGTERM, lambda *_: None)  # the server has ended in good order before this is called
+    signal.signal(signal.SIGTERM, lambda *_: None)  # the server has shut down cleanly before this is called
     sys.argv = command
     try:
         runpy.run_module("streamlit", run_name="__main__")
@@ -87,7 +87,7 @@ def _port(options: argparse.Namespace) -> int | None:
 
 
 def _check_free(address: str, port: int) -> None:
-    """Raises ConfigError where the app could not listen at this address and port; port 0 stands for any."""
+    """Raises ConfigError if the app cannot listen at this address and port; port 0 stands for any."""
     code = _refusal(address, port)
     if code == errno.EADDRNOTAVAIL:
         text = "address must be one of this machine, such as 127.0.0.1 or 0.0.0.0, not {value}"
@@ -100,16 +100,16 @@ def _check_free(address: str, port: int) -> None:
 
 
 def _refusal(address: str, port: int) -> int | None:
-    """The error number with which the system refuses to listen there; None: it can be used."""
+    """The error number with which the system refuses to listen there; None if it can be used."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         with socket.socket(family) as trial:
-            if os.name != "nt":  # there the option would also allow a port that somebody listens on
+            if os.name != "nt":  # there the option would also allow a port that is already in use
                 trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind((address, port))
             trial.listen(1)
     except socket.gaierror:
-        return errno.EADDRNOTAVAIL  # a name that means nothing
+        return errno.EADDRNOTAVAIL  # a name that cannot be resolved
     except OSError as error:
         return error.errno
     return None
@@ -121,7 +121,7 @@ def _require(module: str, extra: str) -> None:
 
 
 def find(name: str) -> Path:
-    """A file or folder of the clone of the project. Raises ConfigError where there is none."""
+    """A file or folder of the clone of the project. Raises ConfigError if it does not exist."""
     if not (ROOT / name).exists():
         raise ConfigError("{name} is not here; run this from a clone of the project", name=name)
     return ROOT / name

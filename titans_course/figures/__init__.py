@@ -1,4 +1,4 @@
-"""Plotly figures, the same for app and notebooks; those of a trace are at hand here."""
+"""Plotly figures, shared by the app and the notebooks; those of a trace can be imported from here."""
 
 from .trace import COLOURS, NORMAL_WRITES, coloured_text, recall_figure, single_figure, time_figure
 

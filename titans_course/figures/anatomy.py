@@ -17,7 +17,7 @@ CLEAR = (  # as SCALE, but zero lets the page through, light or dark
     (0.0, "rgba(46,134,171,1)"), (0.5, "rgba(46,134,171,0)"), (0.5, "rgba(228,87,46,0)"), (1.0, "rgba(228,87,46,1)"),
 )  # fmt: skip
 BARE = {"showgrid": False, "zeroline": False, "ticks": ""}  # of an axis
-EDGE, GAP, INNER = 0.06, 0.03, 0.99  # of a figure: its edge strips, the space beside them, and where frames end
+EDGE, GAP, INNER = 0.06, 0.03, 0.99  # of a figure: its edge strips, the space next to them, and where frames end
 LINES = ("surprise", "g_write", "memory_norm", "g_forget", "momentum", "loss")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 CELL = Message("output %{y}, input %{x}: %{z:.4f}")  # what a cell of a layer says
@@ -26,7 +26,7 @@ CELL = Message("output %{y}, input %{x}: %{z:.4f}")  # what a cell of a layer sa
 def matrix_figure(matrices: Mapping[str, np.ndarray], *, height: int = 260, say: Say = Message) -> go.Figure:
     """Matrices (outputs, inputs) as heat maps below each other, each under its name.
 
-    Zero is white, positive red, negative blue. Each has its own scale, whose end stands in the title.
+    Zero is white, positive red, negative blue. Each matrix has its own scale, whose end is in the title.
     """
     ends = [float(np.abs(matrix).max()) or 1.0 for matrix in matrices.values()]
     ended = zip(matrices, ends, strict=True)
@@ -120,7 +120,7 @@ def gradient_figure(step: Step, layer: int, *, height: int = 320, say: Say = Mes
 def weights_figures(step: Step, layer: int, *, height: int = 320, say: Say = Message) -> dict[str, go.Figure]:
     """One layer's weights before, their change and the weights after, on one scale.
 
-    The change is mostly far smaller than the weights: it is drawn larger by a factor that its title names.
+    The change is usually far smaller than the weights, so it is drawn larger by a factor given in its title.
     """
     before, after = step.before[layer], step.after[layer]
     change = after.astype(np.float64) - before

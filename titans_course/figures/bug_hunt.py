@@ -19,7 +19,7 @@ DONE = {
 
 
 def moved_figure(moved: Sequence[float], look: str, token: int, *, height: int = 320, say: Say = Message) -> go.Figure:
-    """A bar per token: how far its read moved. Red is what must not move; see `bug_hunt.moved` for `look`.
+    """A bar per token: how far its read moved. Red tokens must not move; see `bug_hunt.moved` for `look`.
 
     With "future" tokens from `token` on may move, and are blue.
     """

@@ -1,4 +1,4 @@
-"""Pictures of the audit: figures of a row, a rule driven through numbers, verdicts counted. Pure functions."""
+"""Figures of the audit: the numbers of a row, a rule applied to numbers, counts of verdicts. Pure functions."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -26,7 +26,7 @@ INK = "#22303C"  # reads on a pale verdict
 def finding_figure(
     finding: Finding, row: str, *, labels: Callable[[str, str], str] = label, say: Say = Message
 ) -> go.Figure:
-    """A table of the figures of a row: value, and where there are seeds their lowest, highest and number.
+    """A table of the figures of a row: value and, if there are several seeds, their lowest, highest and number.
 
     `labels` gives the label of a row's figure. Each line is in the colour of the verdict of its first reading, or of
     the row where it belongs to none.

@@ -1,4 +1,4 @@
-"""Figures of what context is worth to a text model, beside the controls: bits by its length, and a second reading."""
+"""Figures of the value of context to a text model, beside the controls: bits by its length, and a second reading."""
 
 from collections.abc import Mapping
 

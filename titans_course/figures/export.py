@@ -1,4 +1,4 @@
-"""What a run leaves behind: the Python that repeats it, and one HTML page that opens anywhere, offline too."""
+"""Exports of a run: the Python that repeats it, and one HTML page that opens anywhere, even offline."""
 
 import html
 from dataclasses import fields
@@ -84,12 +84,12 @@ def _changes(settings: object, default: object) -> list[str]:
 
 
 def _plain(value: object) -> object:
-    """A number of numpy as Python's own: the code must not need numpy to be read."""
+    """A numpy number as a plain Python one, so that the code needs no numpy."""
     return value.item() if isinstance(value, np.generic) else value
 
 
 def _literal(text: str) -> str:
-    """A Python literal of the text, a line a line."""
+    """A Python literal of the text, one source line per line of text."""
     return "(\n" + "".join(f"    {line!r}\n" for line in text.splitlines(keepends=True)) + ")"
 
 

@@ -1,4 +1,4 @@
-"""Picture of a fixed write gate: what it recalls and what it earns over its threshold. Pure functions."""
+"""Figure of a fixed write gate: its recall and its reward over its threshold. Pure functions."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +14,7 @@ from .anatomy import DASHES, LINES
 from .trace import COLOURS, TAU, frame
 
 SHOWN = {"recall": Message("share of facts recalled"), "reward": Message("reward")}
-TOLD = {  # what a curve says under the mouse
+TOLD = {  # hover text of a curve
     "recall": Message("tau %{x:g}: recall %{y:.2f}, %{customdata:.1f} writes"),
     "reward": Message("tau %{x:g}: reward %{y:.2f}, %{customdata:.1f} writes"),
 }
@@ -31,8 +31,8 @@ def sweep_figure(
 ) -> go.Figure:
     """Recall above and reward below over tau, a curve each; `curves` hold an outcome for each of `taus`.
 
-    A ring marks the `chosen` tau on the first curve, a dotted line what a gate earns that never writes: `silent`.
-    Raises ValueError where `chosen` is none of taus.
+    A ring marks the `chosen` tau on the first curve, a dotted line the reward `silent` of a gate that never writes.
+    Raises ValueError if `chosen` is not one of `taus`.
     """
     figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.06)
     for row, (measure, title) in enumerate(SHOWN.items(), start=1):

@@ -17,7 +17,7 @@ CALM, WARN, BAND, NOTE = COLOURS["memory_norm"], COLOURS["momentum"], "rgba(46,1
 
 
 class Gauge(NamedTuple):
-    """One number with what it is held against: amber past a limit, red while an alarm is on."""
+    """One number and its limits: amber past a limit, red while an alarm is on."""
 
     name: str
     value: float | None
@@ -27,7 +27,7 @@ class Gauge(NamedTuple):
     top: float = 1.0  # end of the scale
     bottom: float = 0.0
     log: bool = False
-    marks: tuple[float, ...] = ()  # limits that are only drawn
+    marks: tuple[float, ...] = ()  # limits that are drawn but not checked
     alarm: bool = False
 
     @property
@@ -111,14 +111,14 @@ def gauges_figure(gauges: Sequence[Gauge], *, height: int | None = None, say: Sa
 
 
 def _place(gauge: Gauge, value: float) -> float:
-    """Where on its scale, from 0 to 1, a value lies; values outside the scale are clamped."""
+    """The place of a value on its scale, from 0 to 1; values outside the scale are clamped."""
     scale = (lambda x: math.log10(max(x, 1e-9))) if gauge.log else float
     start, end = scale(gauge.bottom), scale(gauge.top)
     return min(max((scale(value) - start) / (end - start), 0.0), 1.0)
 
 
 def _bar(gauge: Gauge) -> tuple[float, float]:
-    """(from, to): from 0 of a scale with two signs, else from its beginning."""
+    """(from, to): from 0 if the scale has two signs, else from its beginning."""
     start = _place(gauge, 0.0) if gauge.bottom < 0 else 0.0
     return (start, start) if gauge.value is None else (start, _place(gauge, gauge.value))
 
@@ -147,7 +147,7 @@ def _limit(value: float | None) -> Message:
 
 
 def percent(gauge: Gauge) -> str:
-    """The value as it is written: a share where the scale has two signs."""
+    """The value as text: a percentage if the scale has two signs."""
     if gauge.value is None:
         return "–"
     return f"{min(gauge.value, 99.99):+.0%}" if gauge.bottom < 0 else _short(gauge.value)

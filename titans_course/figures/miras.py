@@ -29,7 +29,7 @@ Runs = Mapping[str, tuple[MirasTrace, Answers]]  # label -> one rule's run; at m
 def age_figure(runs: Runs, *, height: int = 400, say: Say = Message) -> go.Figure:
     """Recall by age: a line for the mean over the whole run, a mark for each pair after the last token.
 
-    A run that ended early knows nothing at its end and is left out.
+    A run that ended early recalls nothing at its end and is left out.
     """
     figure = go.Figure()
     lowest = 0.0
@@ -59,7 +59,7 @@ def stream_figure(runs: Runs, *, marked: np.ndarray | None = None, height: int =
     """Recall, inner loss, memory norm and gates along the stream; the second rule is dotted.
 
     `marked` (t,) bool: tokens with an outlier, which are crossed above the curves. The axis of the loss leaves out
-    its highest fiftieth, that of the gates is logarithmic, and a rule that lasts sets the scale for one that does not.
+    its highest fiftieth, that of the gates is logarithmic, and rules that do not blow up set the scale.
     """
     lines = []
     for index, (label, (trace, answers)) in enumerate(runs.items()):

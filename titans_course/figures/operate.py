@@ -1,4 +1,4 @@
-"""The time line of a drill: its gauges over the stream, and all that happened. Pure functions."""
+"""The timeline of a drill: its gauges over the stream, and all events. Pure functions."""
 
 import math
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ WIDE = 30.0  # largest over smallest inner loss from which its scale is logarith
 
 
 def timeline_figure(drill: Drill, *, height: int = 620, say: Say = Message) -> go.Figure:
-    """Writes, norm and inner loss over the stream, main against shadow where there is one, and what happened when.
+    """Writes, norm and inner loss over the stream, main against shadow if there is one, and the events.
 
     The incident is shaded, and so is the time in which the shadow was served. Norms are on a logarithmic scale.
     """

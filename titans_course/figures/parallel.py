@@ -1,4 +1,4 @@
-"""Pictures of the chunk form: its coefficient matrix with one row taken out, and what a chunk size costs and brings."""
+"""Figures of the chunk form: its coefficient matrix with one row apart, and cost and recall by chunk size."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ from .anatomy import DASHES, LINES
 from .spread import spread_figure
 from .trace import COLOURS, NO_NAME, frame
 
-FILL = ((0.0, "rgba(46,134,171,0)"), (1.0, "rgba(46,134,171,1)"))  # zero lets the page through, light or dark
+FILL = ((0.0, "rgba(46,134,171,0)"), (1.0, "rgba(46,134,171,1)"))  # zero is transparent, for light and dark pages
 ASPECT = {  # matrix -> what its rows and columns are
     "Coef": (Message("gradient of token i"), Message("memory after write t")),
     "D": (Message("S of token j"), Message("memory after write t")),
@@ -31,7 +31,7 @@ def coefficient_figure(
     below, beside = ASPECT[name]
     c = len(matrix)
     figure = make_subplots(rows=2, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.06)
-    seen = np.where(np.tri(c, dtype=bool), matrix, np.nan).astype(np.float32)  # the future is no number
+    seen = np.where(np.tri(c, dtype=bool), matrix, np.nan).astype(np.float32)  # cells of the future stay empty
     words = f"{name}[%{{y}}, %{{x}}] = %{{z:.4g}}" + NO_NAME
     top = float(np.nanmax(seen)) or 1.0
     scale = {"colorscale": FILL, "zmin": 0, "zmax": top, "colorbar": {"thickness": 12, "len": 0.72, "y": 0.64}}

@@ -39,12 +39,12 @@ LABELS = {
 }
 ROWS = (("surprise", "momentum"), ("g_write", "g_forget"), ("memory_norm",), ("loss",), ("frequency",))
 NORMAL_WRITES = (30, 80)  # recipe: 5.1
-DASHES = ("solid", "dash", "dot", "dashdot")  # tell runs apart where the colour tells the symbol
+DASHES = ("solid", "dash", "dot", "dashdot")  # distinguish runs, since the colour stands for the symbol
 LEGEND = {"orientation": "h", "y": 1.02, "x": 0, "yanchor": "bottom"}
 KEEP = {"uirevision": "keep"}  # a zoom survives the next run
-NO_NAME = "<extra></extra>"  # ends a hover template: the curve's name does not stand beside it
+NO_NAME = "<extra></extra>"  # ends a hover template: hides the curve's name
 SHADE = 0.75  # share of red at surprise 1: a character on it keeps a contrast of 4.5 to 1, on light and dark
-MANY = 5000  # tokens from which lines are drawn by the graphics card
+MANY = 5000  # from this many tokens on, lines are drawn by the graphics card
 
 
 def frame(height: int, *, left: int = 70, right: int = 20, top: int = 36, bottom: int = 44, **more) -> dict:
@@ -55,7 +55,7 @@ def frame(height: int, *, left: int = 70, right: int = 20, top: int = 36, bottom
 def time_figure(
     trace: Trace, pinned: Trace | None = None, *, cursor: int | None = None, height: int = 720, say: Say = Message
 ) -> go.Figure:
-    """All curves of a run on one time axis; a `pinned` run lies behind in grey; `cursor` marks a token."""
+    """All curves of a run on one time axis; a `pinned` run is drawn behind in grey; `cursor` marks a token."""
     lines, layout = [], copy.deepcopy(_axes(say))
     longest = max(len(run) for run in (trace, pinned or trace))
     layout["xaxis"]["range"] = [-0.5, longest - 0.5]  # fixed, so that no mark and no gap shifts it
@@ -71,10 +71,10 @@ def time_figure(
 
 @functools.cache
 def _axes(say: Say) -> dict:
-    """The y axes above each other over one x axis, which a browser draws faster than an x axis for each."""
+    """The y axes stacked over one x axis, which a browser draws faster than one x axis each."""
     heights = [0.28, 0.2, 0.17, 0.17, 0.18]
     figure = make_subplots(rows=len(ROWS), vertical_spacing=0.035, row_heights=heights)
-    plain = {"automargin": False, "ticklabeloverflow": "allow"}  # a browser measures no label
+    plain = {"automargin": False, "ticklabeloverflow": "allow"}  # so that the browser need not measure labels
     spans = {1: {"range": [-0.03, 1.05]}, 2: {"range": [-0.03, 1.05]}, 3: {"rangemode": "tozero"}}
     made = {"xaxis": {"anchor": f"y{len(ROWS)}", "title": {"text": say("token")}, **plain}}
     for row, names in enumerate(ROWS, start=1):
@@ -176,7 +176,7 @@ def page_of(trace: Trace, token: int, length: int) -> tuple[int, int]:
 
 
 def _character_start(trace: Trace, position: int) -> int:
-    """The start of the character that the byte at `position` belongs to; the trace's end for all behind it."""
+    """The start of the character that the byte at `position` belongs to; the trace's end for positions beyond it."""
     position = min(position, len(trace))
     for back in range(min(4, position + 1) if position < len(trace) else 0):
         if trace.tokens[position - back] & 0xC0 != 0x80:
@@ -185,7 +185,7 @@ def _character_start(trace: Trace, position: int) -> int:
 
 
 def _characters(data: bytes):
-    """(first byte, end byte, character) of each UTF-8 character; bytes that are none come out as U+FFFD."""
+    """(first byte, end byte, character) of each UTF-8 character; invalid bytes become U+FFFD."""
     position = 0
     while position < len(data):
         lead = data[position]
@@ -234,13 +234,13 @@ def _explain(line, trace: Trace, name: str, say: Say) -> None:
 
 
 def _frequency_top(trace: Trace) -> float:
-    """Upper end of the write frequency's axis: the first tokens, few and jumpy, may leave the picture."""
+    """Upper end of the write frequency's axis; the first values, means of few tokens, may lie above it."""
     settled = np.nan_to_num(write_frequency(trace)[min(200, len(trace) // 2) :])
     return max(120.0, 1.1 * float(settled.max(initial=0)))
 
 
 def _marks(trace: Trace, cursor: int | None, say: Say) -> tuple[list[dict], list[dict]]:
-    """Shapes and notes of a `time_figure`; what belongs to a token runs through all its rows."""
+    """Shapes and notes of a `time_figure`; those of a token run through all its rows."""
     low, high = NORMAL_WRITES
     upright = {"xref": "x", "yref": "paper", "y0": 0, "y1": 1}
     across = {"xref": "x domain", "x0": 0, "x1": 1}

@@ -108,7 +108,7 @@ def saving_figure(
     tokens: int, final_tokens: int, keep: int, *, saved: float = 0.8, own: int | None = None, most: int = 120,
     height: int = 300, say: Say = Message,
 ) -> go.Figure:  # fmt: skip
-    """Share of token updates saved against the number of settings; where it reaches `saved` is marked.
+    """Share of token updates saved against the number of settings; the point where it reaches `saved` is marked.
 
     `own` marks another number of settings. Below 0, where two stages cost more than the full grid, 0 is drawn.
     """
@@ -187,7 +187,7 @@ def _add_map(figure: go.Figure, lines: list[dict], x: str, y: str, objective: st
             go.Scatter(x=corner[0], y=corner[1], mode="markers", marker=ring, hoverinfo="skip", name=say("best")),
             **place,
         )
-    spans = [[-0.5, len(values) - 0.5] for values in (across, down)]  # else the ring makes room for itself
+    spans = [[-0.5, len(values) - 0.5] for values in (across, down)]  # else the ring would widen the axis
     figure.update_xaxes(title_text=say(NAMES[x]), type="category", range=spans[0], **place)
     figure.update_yaxes(title_text=say(NAMES[y]), type="category", range=spans[1], **place)
 

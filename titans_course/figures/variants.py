@@ -30,7 +30,7 @@ NAMES = {
     "same steps": Message("trained without memory, same steps"),
     "same time": Message("trained without memory, same time"),
 }
-SEEN = {  # group -> its colour, its title, and what a cell says
+SEEN = {  # group -> its colour, its title, and the hover text of a cell
     "persistent": (COLOURS["momentum"], "P", Message("persistent token %{x}")),
     "answers": (COLOURS["memory_norm"], "h", Message("the memory's answer h %{x}")),
     "tokens": (COLOURS["loss"], "x", Message("token x %{x}")),
@@ -45,7 +45,7 @@ PERSISTENT, MEMORY = Message("persistent"), Message("write, then read M")
 PRODUCT, WINDOW = Message("gated product"), Message("attention to<br>[P | window]")
 KINDS = {"memory": COLOURS["g_write"], "attention": LINE, "persistent": COLOURS["momentum"], "plain": LINE}
 
-# A box: its column 0..2, its row and its words; `PARTS` has what the others than plain ones are.
+# A box: its column 0..2, its row and its words; `PARTS` gives the kind of those that are not plain.
 PARTS = {"M": "memory", "h": "memory", "a": "attention", "p": "persistent"}
 DIAGRAMS: dict[str, tuple[dict[str, tuple[int, int, str]], tuple[str, ...]]] = {
     "lmm": (

@@ -1,4 +1,4 @@
-"""BugHuntLab: name the check that a patient fails, then see token by token what moved and should not have."""
+"""BugHuntLab: name the check that a patient fails, then see token by token which reads moved but should not have."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ NONE = "none of them"
 
 
 class Examined(NamedTuple):
-    """What is known of a patient: the check that it fails (`NONE`: it passes all), and how far each read moved."""
+    """Results for a patient: the check that it fails (`NONE`: it passes all), and how far each read moved."""
 
     patient: str
     failed: str
@@ -43,7 +43,7 @@ class BugHuntLab(PredictionPanel):
         self._begin()
 
     def compute(self) -> None:
-        """Runs all checks on the patient and the chosen look at its reads; while closed, nothing."""
+        """Runs all checks on the patient and draws the selected look at its reads; does nothing while closed."""
         if not self.is_open:
             return
         name, look, token = self.settings

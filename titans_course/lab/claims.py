@@ -18,7 +18,7 @@ QUESTION = asked("lab.claims", lambda result: result.finding.verdict, choices=VE
 class ClaimsLab(PredictionPanel):
     """Choose a claim, predict its verdict, then see figures, rule and command; each claim has a new question.
 
-    `results` are those of the package unless others are given. `lab.claim.value = "beta"` chooses one by its key.
+    `results` are those of the package unless others are given. `lab.claim.value = "beta"` selects a claim by its key.
     """
 
     context = "lab.claims"
@@ -63,7 +63,7 @@ class ClaimsLab(PredictionPanel):
         self._show(self.claim, self.words, *self._below())
 
     def compute(self) -> None:
-        """Shows the row as it was measured; while closed, nothing; a row that is missing has its command."""
+        """Shows the measured row, or the command for a row not yet measured; does nothing while closed."""
         if not self.is_open:
             return
         key = self.claim.value

@@ -15,7 +15,7 @@ except ImportError as error:
     raise ImportError(f"labs need ipywidgets; run: {INSTALL}") from error
 
 __all__ = ["INSTALL", "Control", "build", "display", "entry", "marks", "pick", "rename", "roomy", "slide", "w", "word"]
-LABEL = "6.6rem"  # room for a control's label, "architecture" and its like
+LABEL = "6.6rem"  # room for a control's label, such as "architecture"
 WIDE = "19rem"  # a control with its label
 Range = tuple[float, float]
 
@@ -23,13 +23,13 @@ Range = tuple[float, float]
 class Control(NamedTuple):
     """A control of a lab; `pick`, `marks`, `slide` and `entry` make one.
 
-    Widgets report a change when they are let go of, not while they are dragged.
+    Widgets report a change when they are released, not while they are dragged.
     """
 
     make: Callable[[object], w.DOMWidget]  # from the value it starts at
     default: object
-    options: Iterable | None = None  # what the first value must be one of
-    span: Range | None = None  # what the first value must lie in; whole numbers if its ends are
+    options: Iterable | None = None  # allowed first values
+    span: Range | None = None  # range of the first value; whole numbers if its ends are
     names: str = ""  # whose `option` names the choices carry; none: those of the control's own name
     width: str = WIDE
 
@@ -42,7 +42,7 @@ def pick(options: Iterable, default: object = None, **more) -> Control:
 
 
 def marks(values: Iterable[float], default: float, span: Range | None = None, form: str = "{:g}") -> Control:
-    """A slider over these values and the one that it starts at, shown in this form."""
+    """A slider over these values, its starting value, and the format in which they are shown."""
 
     def make(value: float) -> w.DOMWidget:
         shown = [(form.format(mark), mark) for mark in sorted({*values, value})]
@@ -52,7 +52,7 @@ def marks(values: Iterable[float], default: float, span: Range | None = None, fo
 
 
 def slide(low: float, high: float, default: float, *, step: float = 1, strict: bool = True) -> Control:
-    """A slider from low to high, of whole numbers if these are; not `strict`: it reaches to a first value beyond."""
+    """A slider from low to high, of whole numbers if these are. Unless `strict`, it extends to the first value."""
     kind, form = (w.IntSlider, "d") if isinstance(low, int) else (w.FloatSlider, ".3f")
 
     def make(value: float) -> w.DOMWidget:
@@ -100,13 +100,13 @@ def word(widget: w.DOMWidget, key: str, context: str, language: str, *, names: s
 def rename(widget: w.DOMWidget, labels: dict) -> None:
     """Relabels the options (value -> label) and keeps the selection; observers are notified."""
     chosen = widget.value
-    with widget.hold_sync():  # a browser hears only of the end
+    with widget.hold_sync():  # a browser is told only the final value
         widget.options = [(label, value) for value, label in labels.items()]
         widget.value = chosen
 
 
 def roomy(widget: w.DOMWidget) -> w.DOMWidget:
-    """The widget with room for the longest label of either language."""
+    """The widget, wide enough for the longest label of either language."""
     widget.style.description_width = LABEL
     widget.layout.width = widget.layout.width or WIDE
     widget.layout.max_width = "100%"

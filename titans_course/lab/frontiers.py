@@ -1,4 +1,4 @@
-"""FrontiersLab: a memory of few bits behind a fixed gate that pays for each write; recall and reward over tau."""
+"""FrontiersLab: a memory of few bits and a fixed gate that pays for each write; recall and reward over tau."""
 
 from typing import NamedTuple
 
@@ -12,11 +12,11 @@ BITS = (FULL, 8, 4, 3, 2)
 COSTS = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1)
 NOISES = (0.3, 0.5, 1.0, 2.0, 4.0)
 SEEN = FEATURES[:3]  # those that tell tokens apart: surprise, smoothed, raw
-NEVER = 1.0  # no feature is above it
+NEVER = 1.0  # no feature exceeds it
 
 
 class Gated(NamedTuple):
-    """What the gate of the controls earns, over all taus, and what one earns that never writes."""
+    """The reward of the selected gate over all taus, and of a gate that never writes."""
 
     taus: tuple[float, ...]
     outcomes: list[Outcome]
@@ -25,7 +25,7 @@ class Gated(NamedTuple):
 
     @property
     def best(self) -> tuple[float, Outcome]:
-        """The tau of the highest reward, and what it earns."""
+        """The tau with the highest reward, and its outcome."""
         return max(zip(self.taus, self.outcomes, strict=True), key=lambda pair: pair[1].reward)
 
 
@@ -56,7 +56,7 @@ class FrontiersLab(PredictionPanel):
         self._begin()
 
     def compute(self) -> None:
-        """Plays the episodes as the controls say and shows recall and reward; while closed, nothing."""
+        """Plays the episodes as the controls say and shows recall and reward; does nothing while closed."""
         if not self.is_open:
             return
         bits, per, feature, tau, cost, noise = self.settings

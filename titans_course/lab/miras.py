@@ -54,7 +54,7 @@ def read_pairs(config: MirasConfig, stream: Pairs) -> Run:
 class MirasLab(PredictionPanel):
     """Pick architecture, bias, retention, algorithm, gate, step size and stream; see recall and loss.
 
-    `config` is the rule at the start, which stays dotted behind the ones tried. With `predict` the plot stays closed
+    `config` is the first rule, which stays visible, dotted, behind the ones tried. With `predict` the plot stays closed
     until a prediction is entered. Each control is an attribute: `lab.bias.value = "huber"`.
     """
 
@@ -98,7 +98,7 @@ class MirasLab(PredictionPanel):
         return config, (self.stream.value, self.pairs.value, self.stream_seed)
 
     def compute(self) -> None:
-        """Reads the stream by the rule of the pickers, or says why there is none; the last plot then stays."""
+        """Reads the stream with the selected rule; if there is none, says why and keeps the last plot."""
         try:
             config, (kind, pairs, seed) = self.settings
         except ConfigError:
@@ -148,7 +148,7 @@ class MirasLab(PredictionPanel):
 
 
 def repairs(chosen: Combination, language: str = "en") -> list[str]:
-    """Each single change that makes a refused combination one that is allowed, a line per knob."""
+    """Each single change that makes a refused combination an allowed one, one line per knob."""
     say = partial(languages.say, MirasLab.context)
     return [
         say("mend", language, knob=say(knob, language), names=say("or", language).join(names))

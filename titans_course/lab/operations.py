@@ -1,4 +1,4 @@
-"""DrillLab: an incident, its strength and the thresholds; which alarm notices, and after how many tokens?"""
+"""DrillLab: an incident, its strength and the thresholds; which alarm notices it, and after how many tokens?"""
 
 from dataclasses import dataclass, replace
 
@@ -20,7 +20,7 @@ CONTEXT = "lab.operations"
 
 
 def first_alarm(drill: Drill) -> str:
-    """The alarm that came first after the incident, and how many tokens later; "none" where there was none."""
+    """The first alarm after the incident, and how many tokens later it came; "none" if there was none."""
     found = [(name, delay) for name, delay in delays(drill.events, drill.config.at).items() if name in ALARMS]
     return "none" if not found else f"{named(found[0][0])} after {found[0][1]:,} tokens"
 
@@ -77,7 +77,7 @@ class DrillLab(PredictionPanel):
         super().__init__(predict, language)
         self.config = config or DrillConfig()
         self.drill: Drill | None = None
-        self._clean: dict[tuple, Drill] = {}  # the part before the incident, by what it depends on
+        self._clean: dict[tuple, Drill] = {}  # the drill up to the incident, by the settings it depends on
         drill, limits, shadow = self.config, self.config.run.limits, self.config.run.shadow or ShadowConfig()
         strength = {"incident": drill.incident, "duration": drill.duration, "factor": drill.factor}
         self._make_controls(engine=engine, **strength, times=limits.times, hold=limits.hold, worse=shadow.threshold)
@@ -93,7 +93,7 @@ class DrillLab(PredictionPanel):
         return self.engine.value, replace(self.config, **chosen, run=run)
 
     def compute(self) -> None:
-        """Runs the drill and shows its time line; while closed, nothing."""
+        """Runs the drill and shows its timeline; does nothing while closed."""
         if not self.is_open:
             return
         drill = self.drill = self._run(*self.settings)

@@ -1,4 +1,4 @@
-"""What all labs share: controls, where a figure is drawn, how changes wait for each other, errors, the language."""
+"""The base of all labs: controls, drawing of figures, merging of quick changes, errors, the language."""
 
 import asyncio
 import html
@@ -21,7 +21,7 @@ Make = Callable[[Say], go.Figure]  # draws a figure with its words
 
 
 def show(figure: go.Figure, text: str = "An interactive figure: run this cell in Jupyter to see it.") -> None:
-    """Displays a figure as data only, some 100 kB, where plotly's own way would add 5 MB of plotly.js."""
+    """Displays a figure as data only, about 100 kB; plotly's own display would add 5 MB of plotly.js."""
     display(bundle(figure, text), raw=True)
 
 
@@ -43,7 +43,7 @@ class Stage:
             self.live, self.figure, self.box = False, go.Figure(), w.Output()
 
     def draw(self, figure: go.Figure) -> None:
-        """Shows `figure` in place of the one before; curves of the same kinds are updated where they are."""
+        """Shows `figure` in place of the previous one; curves of the same kinds are updated in place."""
         if not self.live:
             self.figure = figure
             message = {"output_type": "display_data", "data": bundle(figure, "figure"), "metadata": {}}
@@ -59,7 +59,7 @@ class Stage:
                 properties.pop("type")
                 old.update(properties, overwrite=True)
         if not figure.layout.title.text:
-            live.layout.title.text = ""  # a browser keeps what the next layout does not name
+            live.layout.title.text = ""  # a browser keeps settings that the next layout does not name
         live.layout = figure.layout
 
 
@@ -126,7 +126,7 @@ class Panel:
         return widget
 
     def _watch(self, widget: w.Widget, heard: Callable) -> None:
-        """Calls `heard` for a new value, but not while only words change."""
+        """Calls `heard` for a new value, but not if only words change."""
         widget.observe(lambda change: None if self._switching else heard(change), "value")
 
     def _show(self, *widgets: w.Widget) -> None:
@@ -145,10 +145,10 @@ class Panel:
         self._retell()
 
     def _reword(self) -> None:
-        """Sets the other words of the panel in its present language."""
+        """Sets the other words of the panel in its current language."""
 
     def _draw(self, make: Make) -> None:
-        """Shows the figure that `make` draws, now and again in another language."""
+        """Shows the figure that `make` draws, and redraws it when the language changes."""
         self._make = make
         self._draw_again()
 
@@ -166,11 +166,11 @@ class Panel:
         raise NotImplementedError
 
     def changed(self, _=None) -> None:
-        """A control moved: `compute` is due."""
+        """A control changed: schedules `compute`."""
         self._later(self.compute)
 
     def _later(self, todo: Callable[[], None]) -> None:
-        """In a notebook `todo` runs when the changes pause; without an event loop, when its result is read."""
+        """In a notebook `todo` runs once changes pause; without an event loop, when its result is read."""
         if self._todo != self.compute:  # which draws as well
             self._todo = todo
         try:
@@ -197,7 +197,7 @@ class Panel:
         self._tell(lambda: [self.say("error", kind=kind, error=self.tell(error))], bad=True)
 
     def _tell(self, lines: Callable[[], list[str]], *, bad: bool = False) -> None:
-        """Shows what `lines` gives, plain text, now and again in another language; `bad` in red."""
+        """Shows the plain text that `lines` returns, and again when the language changes; `bad` in red."""
         self._told = lines, bad
         self._retell()
 

@@ -1,4 +1,4 @@
-"""ParallelLab: the gates of a chunk make its coefficient matrix; a row of it, and what loop and chunk form cost."""
+"""ParallelLab: the coefficient matrix of a chunk by its gates, one row of it, and the costs of loop and chunk form."""
 
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ ODD = {"none": None, "alpha = 1": ("alpha", 1.0), "eta = 0": ("eta", 0.0), "thet
 
 
 class Chunk(NamedTuple):
-    """The matrices of a chunk, and what its tokens cost in either form."""
+    """The matrices of a chunk, and the costs of its tokens in either form."""
 
     matrices: dict[str, np.ndarray]  # of MATRICES, each (c, c)
     loop: Cost
@@ -81,7 +81,7 @@ class ParallelLab(PredictionPanel):
         return found
 
     def compute(self) -> None:
-        """Multiplies the gates out and shows matrix, row and costs; while closed, nothing."""
+        """Multiplies the gates out and shows matrix, row and costs; does nothing while closed."""
         if not self.is_open:
             return
         costs = (form(self.config, self.chunk.value) for form in (loop_cost, chunk_cost))
@@ -89,11 +89,11 @@ class ParallelLab(PredictionPanel):
         self._show_row()
 
     def _resize(self, change: dict) -> None:
-        """A chunk of another size has other rows."""
+        """Adapts the range of rows to the size of the chunk."""
         self.token.max = change["new"] - 1
 
     def _moved(self, _=None) -> None:
-        """Another matrix or row of the same chunk."""
+        """Another matrix or row of the same chunk was selected."""
         self._later(self._show_row)
 
     def _show_row(self) -> None:

@@ -19,7 +19,7 @@ Answer = float | str
 
 @dataclass(frozen=True)
 class Prediction:
-    """A question about a run. With `choices` the answer is one of them, else a number in `unit`.
+    """A question about a run. With `choices` the answer is one of them, otherwise a number in `unit`.
 
     `result` takes the run's Trace and returns the true answer: a number, or one of `choices`. The fields in _zh are
     the same in Chinese; where there are none, a Chinese panel asks in English.
@@ -51,7 +51,7 @@ class Prediction:
         return dict(zip(self.choices, called, strict=True))
 
     def read(self, entry: str | None) -> Answer:
-        """What was typed or chosen, as an answer; ConfigError in one line if it is none."""
+        """The typed or selected answer; ConfigError in one line if it is not an answer."""
         if self.choices:
             if entry not in self.choices:
                 raise ConfigError("choose one of the answers first; a wrong one costs nothing")
@@ -92,7 +92,7 @@ class PredictionPanel(Panel):
         self.predict, self.is_open = predict, predict is None
         self.answer: Answer | None = None
         self._asked: object = None  # what the prediction is about, see `_subject`
-        self.found: object = None  # what the last run gave
+        self.found: object = None  # the result of the last run
         self.question = self._name("asked", w.HTML())
         if predict is not None and predict.choices:
             self.guess: w.DOMWidget = w.RadioButtons(options=predict.choices, value=None)
@@ -104,11 +104,11 @@ class PredictionPanel(Panel):
         PredictionPanel._reword(self)
 
     def _question(self) -> list[w.Widget]:
-        """The question, where it is answered, and the button; nothing without a prediction."""
+        """The question, the field for its answer, and the button; empty without a prediction."""
         return [] if self.predict is None else [self.question, self.guess, self.reveal]
 
     def _draw(self, make: Make, found=None, *, y: float = 0.98, top: int = 70) -> None:
-        """As Panel's; where the prediction was about these settings, it stands above with the result of `found`."""
+        """As Panel's; a prediction about these settings is shown above the figure with the result of `found`."""
         if found is None or self.answer is None or self._asked != self._subject():
             super()._draw(make)
             return
@@ -129,16 +129,16 @@ class PredictionPanel(Panel):
             rename(self.guess, self.predict.labels(language))
 
     def _subject(self) -> object:
-        """What a prediction is about; ConfigError where there can be none."""
+        """The settings that a prediction is about; ConfigError if none can be made."""
         return self.settings
 
     def _begin(self) -> None:
-        """Shows the panel and what the controls say."""
+        """Shows the panel and the run that the controls ask for."""
         self._arrange()
         self._opened()
 
     def _close(self, _=None) -> None:
-        """Another subject: hides what was seen of the last one and asks again."""
+        """For another subject: hides the last result and asks again."""
         if self.predict is None:
             return
         self.is_open, self.answer, self.guess.value, self.found = False, None, None, None
@@ -151,7 +151,7 @@ class PredictionPanel(Panel):
         self._show(w.Box(list(self.controls.values()), layout=w.Layout(flex_flow="row wrap")), *self._below())
 
     def _below(self) -> list[w.Widget]:
-        """What stands below the controls: question and message, and the figure once it is open."""
+        """The parts below the controls: question and message, and the figure once it is open."""
         return [*self._question(), self.message, *([self.stage.box] if self.is_open else [])]
 
     def _opened(self) -> None:

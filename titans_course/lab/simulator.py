@@ -25,7 +25,7 @@ class SimulatorLab(PredictionPanel):
     """Sliders around one simulation.
 
     `settings` are those of SimulationConfig, `controls` the sliders shown, `view` the picture: "time" (all curves),
-    "recall" or one column. `pinned` holds the changes that make run A, which lies behind in grey. With `predict`
+    "recall" or one column. `pinned` holds the changes that make run A, which is drawn behind in grey. With `predict`
     the plot stays closed until a prediction is entered. Each control is an attribute: `lab.tau.value = 0.2`.
     """
 
@@ -99,7 +99,7 @@ class SimulatorLab(PredictionPanel):
 
     @property
     def settings(self) -> SimulationConfig:
-        """What the controls say now; ConfigError if that cannot be run."""
+        """The current settings of the controls; ConfigError if they cannot be run."""
         return replace(self.start, **{name: widget.value for name, widget in self.controls.items()})
 
     @property
@@ -109,7 +109,7 @@ class SimulatorLab(PredictionPanel):
         return f"{imported}{to_code(self.settings, self.text)}time_figure(trace)"
 
     def restart(self) -> None:
-        """Back to the first settings and, since a run depends on nothing else, to the very same curves."""
+        """Restores the first settings and, since a run depends on nothing else, exactly the same curves."""
         for name, widget in self.controls.items():
             widget.value = getattr(self.start, name)
         self.token.value = 0

@@ -1,4 +1,4 @@
-"""TuningLab: a grid measured at several stream lengths; what two stages would save, and whether a pick stands."""
+"""TuningLab: a grid measured at several stream lengths, the saving of two stages, and how a picked setting does."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -19,7 +19,7 @@ VIEWS = ("who stands", "what it saves")
 
 
 class Found(NamedTuple):
-    """What two stages give with the controls as they are, and where the pick stands."""
+    """The result of two stages with the current controls, and the place of the pick."""
 
     place: int  # of the pick on the long stream, 1 is the best
     stand: Stand
@@ -57,7 +57,7 @@ class TuningLab(PredictionPanel):
         self.found: Found | None = None
         self.table = self._tabulate(first.config.seeds)
         self._make_controls(dict.fromkeys(("settings", "short", "seeds"), self._moved), **values)
-        self.pick.value = None  # none yet: the first of the short stage
+        self.pick.value = None  # initially the first of the short stage
         self._offer_picks()
         self._begin()
 
@@ -78,7 +78,7 @@ class TuningLab(PredictionPanel):
         self.changed()
 
     def _offer_picks(self) -> None:
-        """The settings in the order of the short stage; the pick stays where it is still among them."""
+        """Offers the settings in the order of the short stage; the pick is kept if it is still among them."""
         before = self.pick.value
         ordered = order(self._grid(self.short.value))
         self.pick.options = [(f"{place}. {setting}", setting) for place, setting in enumerate(ordered, start=1)]
@@ -90,14 +90,14 @@ class TuningLab(PredictionPanel):
 
     @property
     def choices(self) -> tuple[Setting, int, int, int, int]:
-        """What a prediction is about: the pick, the grid, both lengths and the seeds; ConfigError for bad lengths."""
+        """The settings that a prediction is about: pick, grid, both lengths and seeds; ConfigError for bad lengths."""
         short, long = self.short.value, self.long.value
         if short >= long:
             raise ConfigError("long must be more than short, {short} tokens, not {long}", short=short, long=long)
         return self.pick.value, self.settings.value, short, long, self.seeds.value
 
     def compute(self) -> None:
-        """Judges two stages by the full grid; while closed, only checks the lengths."""
+        """Judges two stages by the full grid; while closed, it only checks the lengths."""
         chosen, count, short, long, seeds = self.choices
         if not self.is_open:
             self._tell(list)

@@ -33,7 +33,7 @@ class Recalled(NamedTuple):
 
     keys: np.ndarray  # 0..31
     wanted: np.ndarray  # the value stated, 0..31
-    said: np.ndarray  # the likeliest token, as a value; outside 0..31 it is no value
+    said: np.ndarray  # the most likely token, as a value; outside 0..31 it is not a value
     chance: np.ndarray  # the probability given to the value stated
 
     @property
@@ -43,7 +43,7 @@ class Recalled(NamedTuple):
 
 
 def trained_variants() -> list[str]:
-    """The variants of which a recall model is bundled."""
+    """The variants for which a recall model is bundled."""
     return [name for name in sorted(VARIANT_NAMES) if PREFIX + name in bundled_names()]
 
 
@@ -103,7 +103,7 @@ class RecallLab(PredictionPanel):
         self._begin()
 
     def compute(self) -> None:
-        """Asks the model as the controls say and shows its answers; while closed, nothing."""
+        """Asks the model as the controls say and shows its answers; does nothing while closed."""
         if not self.is_open:
             return
         name, gap, mode, seed = self.settings
