@@ -30,7 +30,7 @@ class WriteGateEnv(gymnasium.Env):
         return self._seen(), {}
 
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict]:
-        """(observation, reward, whether all was asked, False, {"writes": so far}); ConfigError before `reset`."""
+        """(observation, reward, whether the episode is over, False, {"writes": so far}); ConfigError before `reset`."""
         if self._episode is None:
             raise ConfigError("step must come after reset")
         if not self.action_space.contains(action):

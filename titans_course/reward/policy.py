@@ -1,9 +1,9 @@
-"""The write gate as a policy: what surprise is worth is learnt from the reward, recall minus a cost for each write.
+"""The write gate as a policy: it learns the value of surprise from the reward, recall minus a cost for each write.
 
-A stream mixes facts that are asked for at the end with filler, of little surprise, and noise, of more surprise than any
-fact, which never is. The recipe writes wherever surprise passes tau; a policy sees the same numbers and is paid for
-what can be recalled. Recipe: section 6, "surprise as a reward signal"; algorithm: REINFORCE with a baseline.
-The same episodes as a Gymnasium environment: `make_env`.
+A stream mixes facts, which are asked for at the end, with filler of little surprise and noise of more surprise than
+any fact; neither of these is asked for. The recipe writes wherever surprise passes tau; a policy sees the same numbers
+and is rewarded for what can be recalled. Recipe: section 6, "surprise as a reward signal"; algorithm: REINFORCE with a
+baseline. The same episodes as a Gymnasium environment: `make_env`.
 """
 
 import statistics
@@ -25,13 +25,13 @@ from titans_mini.threads import one_thread
 FEATURES = ("surprise", "smoothed", "raw", "written", "asked")  # what the policy sees, each 0..1
 FILLER_NORM = 0.3  # length of a filler's value; a fact's is 1
 SPREAD = 0.1  # relative standard deviation of the lengths
-UNSEEN, FOR_TAU = 2**30, 2**29  # seeds of the episodes that contestants play, and that tau is matched on
+UNSEEN, FOR_TAU = 2**30, 2**29  # seeds of the episodes that contestants play, and of those on which tau is matched
 METER = SurpriseGate()  # the recipe's, beta 0.7
 
 
 @dataclass(frozen=True)
 class RewardConfig:
-    """One episode: facts, filler and noise in random order, told once each, then every fact asked for once."""
+    """One episode: facts, filler and noise in random order, once each, then one question for every fact."""
 
     dim: int = 16
     facts: int = 8
@@ -86,7 +86,7 @@ def begin(config: RewardConfig, rows: int, seed: int) -> Episode:
 
 
 def _look(episode: Episode) -> Episode:
-    """Measures the surprise of the token at hand, before anything is written."""
+    """Measures the surprise of the current token, before anything is written."""
     here = slice(episode.place, episode.place + 1)
     seen = gradients(episode.fast.weights, episode.keys[:, here], episode.values[:, here], ACTIVATIONS["silu"])
     raw = gradient_norm(seen) * episode.keys.shape[-1] ** -0.5  # (n, 1)
@@ -95,7 +95,7 @@ def _look(episode: Episode) -> Episode:
 
 
 def observe(episode: Episode) -> Tensor:
-    """(n, 5) float32 from 0 to 1, see FEATURES: what is known of the token at hand before the decision."""
+    """(n, 5) float32 from 0 to 1, see FEATURES: what is known of the current token before the decision."""
     told = episode.keys.shape[1]
     asked = torch.full_like(episode.writes, float(episode.place >= told))
     rest = torch.stack([episode.writes / told, asked], dim=1)
@@ -110,8 +110,8 @@ def is_over(episode: Episode, config: RewardConfig) -> bool:
 def advance(episode: Episode, write: Tensor, config: RewardConfig) -> tuple[Episode, Tensor]:
     """(next episode, reward (n,)) after the decision `write` (n,), 0..1, which is how much of a full step is taken.
 
-    While facts are told the reward is -cost * write; at a question, where nothing can be written, 1 / facts for an
-    answer nearest to the right one of all the facts' values.
+    While the stream is read the reward is -cost * write. At a question, where nothing can be written, it is 1 / facts
+    if, of all the facts' values, the right one is nearest to the answer.
     """
     if is_over(episode, config):
         raise ConfigError("episode must have at most {most} steps; begin another", most=config.told + config.facts)
@@ -135,7 +135,7 @@ def _answered(episode: Episode, config: RewardConfig) -> Tensor:
 
 
 class Rollout(NamedTuple):
-    """Everything that happened, (n, steps), and each row's outcome (n,)."""
+    """All steps of some episodes, (n, steps), and each row's outcome (n,)."""
 
     observations: Tensor  # (n, steps, 5)
     writes: Tensor
@@ -156,7 +156,7 @@ Decide = Callable[[Tensor], Tensor]  # observations (n, 5) -> how much to write 
 
 
 def play(config: RewardConfig, decide: Decide, *, rows: int = 64, seed: int = 0) -> Rollout:
-    """Whole episodes under one way to decide, without a gradient."""
+    """Plays whole episodes with one way to decide, without a gradient."""
     check_integer("rows", rows, 1, 100_000)
     check_integer("seed", seed, 0, 2**31 - 1)
     with torch.no_grad():
@@ -170,7 +170,7 @@ def play(config: RewardConfig, decide: Decide, *, rows: int = 64, seed: int = 0)
 
 
 def threshold(tau: float, feature: str = "smoothed") -> Decide:
-    """The recipe's decision, made sharp: write where smoothed surprise (or another feature) passes tau."""
+    """The recipe's decision with a hard threshold: write where smoothed surprise (or another feature) exceeds tau."""
     column = FEATURES.index(check_choice("feature", feature, FEATURES))
     return lambda seen: (seen[:, column] > tau).float()
 
@@ -183,12 +183,12 @@ def make_policy(seed: int = 0) -> nn.Module:
 
 
 def greedy(policy: nn.Module) -> Decide:
-    """Writes where the policy finds it likelier than not."""
+    """Writes where the policy's probability exceeds one half."""
     return lambda seen: (policy(seen).squeeze(-1) > 0).float()
 
 
 def _sampled(policy: nn.Module, random: torch.Generator) -> Decide:
-    """Writes as often as the policy says."""
+    """Writes at random, with the policy's probability."""
     return lambda seen: torch.bernoulli(policy(seen).squeeze(-1).sigmoid(), generator=random)
 
 
@@ -212,7 +212,7 @@ def train_policy(config: RewardConfig, *, rounds: int = 100, rows: int = 64, lr:
 
 
 def reinforce_loss(policy: nn.Module, rollout: Rollout, told: int) -> Tensor:
-    """Minus the log chance of each decision, weighted by how much better than the other rows it went from there on."""
+    """Minus the log probability of each decision, weighted by its later return relative to the other rows."""
     ahead = rollout.rewards.flip(1).cumsum(1).flip(1)[:, :told]  # (n, told)
     advantage = ahead - ahead.mean(0)
     logits = policy(rollout.observations[:, :told]).squeeze(-1)

@@ -1,1 +1,1 @@
-"""Questions that lessons and pages put to the memory and to the models, each answered by a measurement."""
+"""Measurements on the memory and the models that answer the questions of the lessons and pages."""

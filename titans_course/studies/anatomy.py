@@ -49,8 +49,8 @@ def dissect(
 ) -> Step:
     """Reads the stream up to `token` and takes that token's write apart.
 
-    `theta` and `alpha` replace what the gate decides, for this token only. ConfigError: a token outside the stream,
-    or a memory that does not run token by token (chunk 1).
+    `theta` and `alpha` replace what the gate decides, for this token only. ConfigError for a token outside the
+    stream, or a memory that does not run token by token (chunk 1).
     """
     check_integer("chunk", config.memory.chunk, 1, 1)
     memory, activation = config.memory, ACTIVATIONS[config.memory.activation]
@@ -108,7 +108,7 @@ def _numbers(parts) -> list[np.ndarray]:
 
 def losses(step: Step, thetas: np.ndarray, activation: str = "silu") -> np.ndarray:
     """Loss of the step's pair after a write of each of these sizes (n,), with all else unchanged: (n,)."""
-    double = partial(torch.as_tensor, dtype=torch.float64)  # far too large a write must not overflow
+    double = partial(torch.as_tensor, dtype=torch.float64)  # a far too large write must not overflow
     sizes = double(thetas)[:, None, None]
     weights = tuple(
         (1 - step.alpha) * double(before) - sizes * double(gradient)  # (n, o, i)

@@ -1,4 +1,4 @@
-"""What a memory still knows of a stream of pairs: which pair is asked for after each write, and how well it answers."""
+"""Recall of a stream of pairs: which pair is asked for after each write, and how well the memory answers."""
 
 from collections import deque
 from dataclasses import fields, replace
@@ -12,7 +12,7 @@ from titans_mini.miras.running import MirasTrace, run
 
 from .streams import Pairs
 
-TOO_LARGE = 1e6  # a memory norm that no useful memory of these streams has
+TOO_LARGE = 1e6  # norm above which no memory of these streams is useful
 
 
 class Questions(NamedTuple):
@@ -35,11 +35,11 @@ class Answers(NamedTuple):
     end_pair: np.ndarray  # (p,) each pair that was shown, asked for once more after the last token
     end_age: np.ndarray  # (p,)
     end_recall: np.ndarray  # (p,)
-    end_error: float  # squared distance over the squared size of the values, all pairs together: 1 is silence
+    end_error: float  # squared distance over the squared size of the values, all pairs together; a zero answer gives 1
 
 
 def ask(pairs: np.ndarray) -> Questions:
-    """The questions of a stream that shows `pairs` (t,): a new pair at once, else the one not asked for longest."""
+    """The questions of a stream that shows `pairs` (t,): a new pair immediately, else the one not asked for longest."""
     last: dict[int, int] = {}
     waiting: deque[int] = deque()
     found = []
@@ -53,7 +53,7 @@ def ask(pairs: np.ndarray) -> Questions:
 
 
 def recall(answers: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """(n, d), (n, d) -> (n,) cosine: 1 points at the true value, 0 has nothing to do with it. Size does not count."""
+    """(n, d), (n, d) -> (n,) cosine: 1 points at the true value, 0 is unrelated to it. Size does not count."""
     sizes = np.linalg.norm(answers, axis=1) * np.linalg.norm(truth, axis=1)
     return (answers * truth).sum(1) / np.where(sizes == 0, 1.0, sizes)
 
@@ -79,7 +79,7 @@ def read_pairs(
 ) -> tuple[MirasTrace, Answers, int | None]:
     """The stream through a memory of this rule, asked after each write: (the run, its answers, where it ended early).
 
-    Keys are as large as `memory` has them; without one see `miras.run`.
+    Keys have the scale of `memory`; without one see `miras.run`.
     """
     questions, keys = ask(stream.pair), stream.keys * (memory.norm if memory else 1.0)
     trace, ended = cut(run(config, keys, stream.values, keys[questions.shown], memory=memory, seed=seed))
@@ -89,7 +89,7 @@ def read_pairs(
 def by_age(age: np.ndarray, values: np.ndarray, *, groups: int = 12) -> tuple[np.ndarray, np.ndarray]:
     """(mean age, mean value) of at most `groups` groups, from young to old, of about equal size; no age is in two.
 
-    What is not finite is left out.
+    Values that are not finite are left out.
     """
     keep = np.isfinite(values)
     age, values = age[keep], values[keep]

@@ -1,4 +1,4 @@
-"""How many random pairs a memory holds: reread without end, or read once. Keys and values have length 1.
+"""How many random pairs a memory holds: reread until it converges, or read once. Keys and values have length 1.
 
 Paper: eq. 12; a memory that reads once takes one gradient step per pair (eq. 13-14 with eta = alpha = 0).
 """
@@ -50,9 +50,9 @@ def read_once(depth: int, count: int, theta: float, *, dim: int = 8, rows: int =
 
 
 def recall_by_age(alpha: float, *, count: int = 320, dim: int = 32, theta: float = 0.5, rows: int = 8) -> Tensor:
-    """(count,) recall of each pair after one matrix read all `count` pairs once and forgot `alpha` at each.
+    """(count,) recall of each pair after one matrix has read all `count` pairs once, forgetting `alpha` at each.
 
-    1 is perfect, 0 as good as silence, below 0 worse; the mean of `rows` sets. Paper: eq. 13-14 with eta = 0.
+    1 is perfect, 0 no better than a zero answer, below 0 worse; the mean of `rows` sets. Paper: eq. 13-14 with eta = 0.
     """
     (matrix,), keys, values = _read((torch.zeros(rows, dim, dim),), count, theta, alpha)
     return 1 - (keys @ matrix.mT - values).square().sum(-1).mean(0)

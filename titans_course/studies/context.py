@@ -1,7 +1,7 @@
-"""What a text model makes of context: bits by length of context, a second reading, and the memory's half-life.
+"""How a text model uses context: bits by length of context, a second reading, and the memory's half-life.
 
 All three read held-out text, or bytes that are given, in pieces, so that memory does not grow with the length.
-Results are lists of plain dicts, as they stand in a checkpoint's card.
+Results are lists of plain dicts, as in a checkpoint's card.
 """
 
 import math
@@ -23,13 +23,13 @@ PIECE = 256  # bytes read at once; the state carries over
 CONTEXTS = (16, 64, 256, 1024, 4096)
 PASSAGES = (64, 256, 1024)
 TARGET = 128  # bytes whose bits are compared over lengths of context
-SKIPPED = 32  # bytes at the start of a passage that do not count, since what stands before them differs
+SKIPPED = 32  # bytes at the start of a passage that do not count, since what comes before them differs
 SEED = 1234
 
 
 @torch.inference_mode()
 def follow(lm: TitansLM, ids: Tensor, first: int, *, memory: str = "on") -> tuple[Tensor, Tensor]:
-    """(bits float64, whether it was the likeliest) of each byte from number `first` >= 1 on, (b, t - first) each.
+    """(bits float64, whether it was the most likely) of each byte from number `first` >= 1 on, (b, t - first) each.
 
     ids (b, t) are read in a state that has read nothing.
     """
@@ -97,13 +97,13 @@ def second_reading(
 
 @torch.inference_mode()
 def half_life(lm: TitansLM, *, memory="on", rows=4, length=4096, seed=SEED, source: Tensor | None = None) -> list[dict]:
-    """After how many tokens of text half of a write is forgotten, for each layer that has a memory.
+    """The number of tokens of text after which half of a write is forgotten, for each layer that has a memory.
 
     The gates multiply the memory by 1 - alpha at each token. For each write in the first half of `rows` stretches of
     `length` bytes, the tokens are counted until the product of these factors is at most 1/2; the median over writes
     and heads counts. {layer, memory, half_life, beyond, seed}: `half_life` is None where the median write keeps more
     than half for the `beyond` tokens that every write was followed. A memory that is frozen or off writes nothing, so
-    the list is empty. What momentum carries on is not counted.
+    the list is empty. What momentum carries over is not counted.
     """
     check_choice("memory", memory, MODES)
     layers = [i for i in range(lm.config.layers) if lm.config.has_memory(i)]
@@ -130,7 +130,7 @@ def half_life(lm: TitansLM, *, memory="on", rows=4, length=4096, seed=SEED, sour
 
 def _median_half_life(alpha: Tensor, beyond: int) -> int | None:
     """alpha (n, t) of each token -> median over the writes of tokens 0 .. t - beyond - 1, or None past `beyond`."""
-    rates = -torch.log1p(-alpha.double().cpu().clamp(max=1 - 1e-9))  # what is left after tokens i..j: exp(-sum)
+    rates = -torch.log1p(-alpha.double().cpu().clamp(max=1 - 1e-9))  # share left after tokens i..j: exp(-sum)
     sums = rates.cumsum(1)  # (n, t)
     goals = sums[:, :beyond] + math.log(2) * (1 - 1e-9)
     ends = torch.searchsorted(sums, goals.contiguous())  # t where the goal is never reached
@@ -140,7 +140,7 @@ def _median_half_life(alpha: Tensor, beyond: int) -> int | None:
 
 
 def _places(source: Tensor, rows: int, length: int, *, before: int, seed: int) -> list[int]:
-    """Where `rows` stretches of `length` begin, none over another, each with `before` bytes in front of it."""
+    """Starts of `rows` stretches of `length` that do not overlap, each with `before` bytes in front of it."""
     check_integer("rows", rows, 1, 100_000)
     check_integer("seed", seed, 0, 2**31 - 1)
     slots = (len(source) - before) // length
@@ -161,7 +161,7 @@ def _change(name: str, more: Tensor, less: Tensor) -> dict:
 def measure_text(lm: TitansLM, modes=MODES, *, seed: int = SEED, source: Tensor | None = None) -> dict[str, list[dict]]:
     """The entries `context`, `second_reading` and `half_life` of a text model's card, for each of the modes.
 
-    A control (see `controls`) has the one mode "off". What a `source` (t,) is too short for is left out.
+    A control (see `controls`) has the one mode "off". Entries for which a `source` (t,) is too short are left out.
     """
     enough = source is None or len(source) >= max(CONTEXTS) + TARGET
     measures = {"context": by_context, "second_reading": second_reading, "half_life": half_life}
@@ -173,7 +173,7 @@ def measure_text(lm: TitansLM, modes=MODES, *, seed: int = SEED, source: Tensor 
 
 
 def measure_card(name: str | Path) -> dict:
-    """Measures a checkpoint that is already there, writes the three entries into its card and returns the card."""
+    """Measures an existing checkpoint, writes the three entries into its card and returns the card."""
     path, lm, card = Path(name), load_model(name), read_card(name)
     check_vocabulary("text", lm.config.vocab_size)
     path = BUNDLED / path.name if str(name) in bundled_names() else path

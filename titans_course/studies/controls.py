@@ -1,7 +1,7 @@
 """Controls: models trained without their memory, which show what the memory contributes.
 
-A model evaluated with its memory frozen or off lacks a part that it was trained with, so the accuracy that it then
-loses overstates what memory is worth. A control never had that part.
+A model evaluated with its memory frozen or off lacks a part that it was trained with, so its loss of accuracy
+overstates what memory is worth. A control never had that part.
 """
 
 from titans_mini.models.model import MODES
@@ -21,13 +21,13 @@ def is_control(card: dict) -> bool:
 
 
 def modes_of(card: dict) -> tuple[str, ...]:
-    """The memory modes that mean something for the model of this card: all three, or only "off" for a control."""
+    """The memory modes that are meaningful for the model of this card: all three, or only "off" for a control."""
     return ("off",) if is_control(card) else MODES
 
 
 def read_seeds(name: str) -> list[dict]:
     """The bundled cards of a training whose weights do not ship, such as "recall-off", in the order of their seeds.
 
-    Raises ConfigError if one is damaged or was edited.
+    Raises ConfigError if a card is damaged or was edited.
     """
     return [checkpoint.unsealed(path) for path in sorted((checkpoint.BUNDLED / SEEDS).glob(f"{name}-[0-9].json"))]

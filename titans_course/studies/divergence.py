@@ -1,4 +1,4 @@
-"""Why a run left the range of numbers, found by trying: which single milder setting would have kept it finite."""
+"""Why a run overflowed, found by trial: the single milder setting that would have kept it finite."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class Cause(NamedTuple):
 def find_cause(trace: Trace, text: str | None = None) -> Cause | None:
     """The first milder setting under which the same stream stays finite; None if the run did, or if none helps.
 
-    Tried are the step size eta, ever smaller, and where momentum carries steps on, a beta of 0.7.
+    It tries ever smaller step sizes eta and, if momentum repeats steps, a beta of 0.7.
     """
     if trace.diverged_at is None:
         return None

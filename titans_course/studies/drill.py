@@ -1,7 +1,7 @@
-"""Drills: real text with an incident in it, read a piece at a time by a runner that has to notice. Recipe: 5.1-5.3.
+"""Drills: real text with an incident in it, read a piece at a time by a runner that has to detect it. Recipe: 5.1-5.3.
 
 The text is the bundled text's held-out part, which no bundled model was trained on. An incident is either poison in
-the stream, or a fault of the memory's own that comes again before each piece for as long as it lasts.
+the stream, or a fault in the memory itself that recurs before each piece for as long as it lasts.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ ONCE = (BROKEN, ZERO)  # incidents that strike once; the others last
 SHORT_RUN = RunConfig(snapshot_every=1000, limits=Limits(warmup=2000))  # a drill's clean part is short
 LONGEST = 30_000  # tokens of a drill
 KEPT_EVENTS = 500
-TAKEN = "taken-over"  # the snapshot of a state that came from elsewhere
+TAKEN = "taken-over"  # the snapshot of a state taken over from elsewhere
 
 
 @dataclass(frozen=True)
 class DrillConfig:
-    """What is read and what goes wrong in it."""
+    """The stream that is read and the incident in it."""
 
     incident: str = choice(SCALED, INCIDENTS)  # what goes wrong
     at: int = whole(3000, 0, LONGEST)  # clean tokens before the incident
     duration: int = whole(600, 1, LONGEST)  # tokens that it lasts; those of ONCE strike once
-    factor: float = number(6.0, -1e6, 1e6)  # of scaled_weight, again before each piece
-    tokens: int = whole(6000, 1, LONGEST)  # of the stream, the poison included
+    factor: float = number(6.0, -1e6, 1e6)  # of scaled_weight, before each piece
+    tokens: int = whole(6000, 1, LONGEST)  # of the stream, including the poison
     offset: int = 0  # byte of the held-out text at which the stream begins
     seed: int = whole(0, *SEED)  # of random_bytes
     run: RunConfig = field(default_factory=lambda: SHORT_RUN)
@@ -109,7 +109,7 @@ class Drill:
         raise ConfigError("token must be one after which a piece ended, not {token}", token=token)
 
     def step(self) -> list[Event]:
-        """Reads the next piece, spoiling the memory before it where the incident says so; what happened."""
+        """Reads the next piece, after damaging the memory if the incident says so; returns the new events."""
         start = self.read
         if self.done:
             return []
@@ -122,7 +122,7 @@ class Drill:
         return events
 
     def advance(self, tokens: int | None = None) -> list[Event]:
-        """Reads on by about that many tokens, or to the end."""
+        """Reads about that many more tokens, or to the end."""
         goal = len(self.stream) if tokens is None else self.read + tokens
         events: list[Event] = []
         while self.read < goal and not self.done:
@@ -134,7 +134,7 @@ class Drill:
         self.events = [*self.events, *events][-KEPT_EVENTS:]
 
     def branch(self, config: DrillConfig) -> Drill:
-        """A copy that continues with another config, whose stream is the same so far; the run's settings stay.
+        """A copy that continues with another config whose stream is the same so far; the run's settings are kept.
 
         Raises ConfigError if the other stream already differs, or if this drill writes snapshots.
         """
@@ -164,7 +164,7 @@ class Drill:
         self.note([Event("snapshot", name, Message("{file}, {cause}", file=made.path.name, cause=BY_HAND), self.read)])
 
     def rollback(self, name: str | None = None, *, cause: str = BY_HAND) -> None:
-        """As the runner's; norm and drift of the memory that is back are the next sample."""
+        """As the runner's; norm and drift of the restored memory are the next sample."""
         self.note(self.runner.rollback(name, cause=cause))
         self._changed()
 
@@ -184,7 +184,7 @@ class Drill:
         return self.runner.snapshots
 
     def _changed(self) -> None:
-        """A sample of a memory that has read nothing since: its windows are empty."""
+        """A sample of a memory that has just been replaced: its windows are empty."""
         engine, compared = self.runner.engine, self.runner.compared
         norm, drift = distance(engine.fast(self.runner.state), engine.fast(engine.start()))
         now = Sample(self.read, None, norm, None, drift, None, None, None, compared.streak, compared.degraded)
@@ -207,7 +207,7 @@ class Drill:
 
 
 def clean_drill(engine: Engine, config: DrillConfig | None = None) -> Drill:
-    """A drill without an incident that has read `at` tokens: what drills with one branch from."""
+    """A drill without an incident that has read `at` tokens; drills with an incident branch from it."""
     drill = Drill(engine, replace(config or DrillConfig(), incident=NONE))
     drill.advance(drill.config.at)
     return drill
@@ -224,7 +224,7 @@ def make_drill_stream(config: DrillConfig) -> Tensor:
 
 
 def delays(events: Iterable[Event], since: int) -> dict[str, int]:
-    """Alarms, and degrade and promote -> tokens from `since` until each came for the first time, soonest first.
+    """Alarms, degrade and promote -> tokens from `since` until each first happened, soonest first.
 
     An alarm is reported at the end of a piece, so a delay counts whole pieces.
     """

@@ -11,8 +11,8 @@ from titans_mini.tune.store import Key, Setting
 
 from . import timing
 
-TOKENS, ROWS = 128, 8  # of the run that measures
-TRUSTED = 0.1  # share of a search after which its own pace is trusted
+TOKENS, ROWS = 128, 8  # of the benchmark runs
+TRUSTED = 0.1  # share of a search after which its own speed is trusted
 
 
 class Speed(NamedTuple):
@@ -22,7 +22,7 @@ class Speed(NamedTuple):
     each: float
 
     def seconds(self, settings: int, tokens: int, groups: int = 1) -> float:
-        """Of a batch of so many settings over so many tokens."""
+        """Seconds of a batch of that many settings over that many tokens."""
         return tokens * (self.fixed * groups + self.each * settings)
 
 
@@ -39,7 +39,7 @@ def _timed(configs: list[SimulationConfig]) -> float:
 
 
 def job_seconds(job: Job, speeds: Mapping[int, Speed]) -> float:
-    """What a batch will take; `speeds` by depth."""
+    """Estimated seconds of a batch; `speeds` by depth."""
     depth, count = job.settings[0].depth, len(job.settings)
     groups = count_groups(MemoryConfig.preset("recipe", dim=job.width, depth=depth), count)
     return speeds[depth].seconds(count, job.tokens, groups)
@@ -51,7 +51,7 @@ def seconds_left(
     done: Container[Key] = (),
     chosen: Iterable[Setting] | None = None,
 ) -> float:
-    """What a search still takes, without the rows in `done`.
+    """Estimated seconds that a search still needs, without the rows in `done`.
 
     `chosen` continue to the second stage; until they are known, the last settings of the grid, a mix of depths, are
     used instead.
@@ -64,12 +64,12 @@ def seconds_left(
 
 
 class Clock:
-    """Share done and time left of a running search: the estimate, corrected by the search's own pace."""
+    """Share done and time left of a running search: the estimate, corrected by the search's own speed."""
 
     def __init__(self, config: TuneConfig, speeds: Mapping[int, Speed], done: Container[Key] = ()) -> None:
         self.config, self.speeds = config, speeds
         self.spent = 0.0  # by the measured speeds, of batches that are done
-        self.left = seconds_left(config, speeds, done)  # the same, of those to come
+        self.left = seconds_left(config, speeds, done)  # the same, of those still to run
         self._chosen: list[Setting] | None = None
         self._began = time.perf_counter()
 

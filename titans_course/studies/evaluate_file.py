@@ -1,7 +1,7 @@
 """Evaluation on any file: bits of a plain text, or exact answers to the questions of a bAbI or BABILong file.
 
-An answer is exact if the model finds each of its bytes the likeliest, given the bytes before it, and the full stop
-after it: what it would say itself, always taking the likeliest byte.
+An answer is exact if each of its bytes, and the full stop after it, is the model's most likely one given the bytes
+before it: the answer that the model itself would generate greedily.
 """
 
 import time
@@ -18,14 +18,14 @@ from titans_mini.training.stories import Story
 from .context import SEED, follow
 from .story_files import read_file
 
-QUESTIONS = 64  # that are asked, if a file holds more
+QUESTIONS = 64  # questions that are asked, if a file holds more
 
 
 def evaluate_file(
     lm: TitansLM, path: str | Path, form: str | None = None, *, modes=("on",), size: int | None = None,
     questions: int = QUESTIONS, seed: int = SEED,
 ) -> dict:  # fmt: skip
-    """What the file gives, as one dict; `form` is one of FORMATS, by default what the file's first lines show.
+    """The scores on the file, as one dict; `form` is one of FORMATS, by default recognised from the file's first lines.
 
     A text gives {file, format, bytes, memory, bits, accuracy, tokens_per_second} of its first `size` bytes, in the
     first of the `modes`. Questions give {file, format, questions, in_file, seed, memory, exact, bits, most_frequent,
@@ -82,7 +82,7 @@ def _text(lm: TitansLM, text: str, size: int | None, memory: str) -> dict:
 
 
 def ask(lm: TitansLM, story: Story, memory: str = "on") -> tuple[bool, float]:
-    """(whether the answer is exact, its bits per byte), with a memory that has read nothing but the story."""
+    """(whether the answer is exact, its bits per byte), with a memory that has read only the story."""
     question, answer = story.asked
     ids = torch.cat([*story.told, question, answer])
     bits, hits = follow(lm, ids.unsqueeze(0), len(ids) - len(answer), memory=memory)

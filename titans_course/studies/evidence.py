@@ -1,7 +1,7 @@
-"""What the cards of trained text models say together: a model in its three modes beside the controls.
+"""The cards of trained text models combined: a model in its three modes beside the controls.
 
 A series is a model's mode ("on", "frozen", "off"), or a control by what it shares with the model ("same steps",
-"same time"). Pure functions of cards; they hold for whatever checkpoints ship.
+"same time"). Pure functions of cards; they work for any bundled checkpoints.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from titans_mini.models.model import MODES
 from .controls import CONTROLS
 
 SERIES = (*MODES, *CONTROLS)
-NOTHING = 0.0005  # bits per byte; less is 0.000 as it is shown, and may be rounding
+NOTHING = 0.0005  # bits per byte; less is shown as 0.000 and may be rounding
 
 
 class Gain(NamedTuple):
@@ -47,7 +47,7 @@ def reach(card: dict) -> int:
 
 
 def context_gain(rows: list[dict], beyond: int) -> Gain | None:
-    """What the longest context saves against the shortest one of at least `beyond` bytes; None if that is the same."""
+    """The bits saved by the longest context over the shortest of at least `beyond` bytes; None if they are the same."""
     enough = sorted((row for row in rows if row["context"] >= beyond), key=lambda row: row["context"])
     if len(enough) < 2:
         return None
@@ -55,12 +55,12 @@ def context_gain(rows: list[dict], beyond: int) -> Gain | None:
 
 
 def reading_gains(rows: list[dict]) -> list[Gain]:
-    """What a second reading saves, passage by passage."""
+    """The bits saved by a second reading, by length of the passage."""
     return [Gain(row["passage"], row["saved"], row["error"]) for row in rows]
 
 
 def bits_by_mode(card: dict) -> dict[str, float]:
-    """mode -> bits per byte at the length of training, as far as the card holds them."""
+    """mode -> bits per byte at the training length, for the modes that the card holds."""
     size = card.get("training", {}).get("size")
     rows = [row for row in card.get("results") or () if row.get("size") == size and row.get("task") == "text"]
     return {mode: next(row["bits"] for row in rows if row["memory"] == mode) for mode in MODES if _has(rows, mode)}
@@ -73,8 +73,8 @@ def _has(rows: list[dict], mode: str) -> bool:
 def table(cards: Mapping[str, dict]) -> list[dict]:
     """A row for each model: {name, control, steps, seconds, on, frozen, off}; None where its card does not say.
 
-    `seconds` is what the steps take of a processor that does nothing else, where the card holds the time of a step;
-    else it is the time that passed while the model trained.
+    `seconds` is the time of the steps on an otherwise idle processor, if the card holds the time of a step;
+    else it is the wall-clock time of the training.
     """
     rows = []
     for name, card in cards.items():

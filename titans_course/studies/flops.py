@@ -1,6 +1,6 @@
 """Floating-point operations of the memory, counted by formula: a multiplication and an addition are two.
 
-Matrix products alone, as is usual; what is done number by number, the convolution too, is left out. Per chunk of c
+Only matrix products are counted, as is usual; elementwise work, including the convolution, is left out. Per chunk of c
 tokens, with P = sum of o i over the layers' matrices (o outputs, i inputs) of one head:
 
     forward of the keys 2 c P, backward 2 c (P - P_1), write 2 c P for the weights and as much for the momentum,

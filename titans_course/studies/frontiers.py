@@ -1,7 +1,7 @@
 """The recipe's three next steps, measured: weights of few bits, facts over many sessions, gates that are paid.
 
-Recipe: section 6. The engines are `quantize`, `operate.sessions` and `reward`; here are the experiments around them:
-rounding to any number of bits, what a recall model still knows after several sessions, and a sweep over tau.
+Recipe: section 6. The engines are `quantize`, `operate.sessions` and `reward`; this module holds the experiments:
+rounding to any number of bits, recall after several sessions, and a sweep over tau.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,7 +43,7 @@ TAUS = tuple(step / 20 for step in range(17))
 def round_weights(weight: Tensor, bits: int, per: str = "row") -> Tensor:
     """Floats (..., o, i) of `bits` bits: code * scale, codes up to 2^(bits - 1) - 1 on both sides of zero.
 
-    The largest number of those that share a scale stays as it is. 8 and 4 bits per row are `quantize`'s int8 and int4.
+    The largest number of those that share a scale is exact. 8 and 4 bits per row are `quantize`'s int8 and int4.
     Raises ConfigError for bits outside 2..16 other than 32, and for an unknown `per`.
     """
     dims = SHARED[check_choice("per", per, SHARED)]
@@ -78,7 +78,7 @@ def tell(engine: LanguageEngine, state: ModelState, facts: Mapping[int, int], *,
 
 
 def ask(engine: LanguageEngine, state: ModelState, keys: Iterable[int]) -> dict[int, int]:
-    """{key: the model's answer}, each asked from this state, which stays; an answer outside 0..31 is no value."""
+    """{key: the model's answer}, each asked from this unchanged state; an answer outside 0..31 is not a value."""
     said = {}
     for key in keys:
         logits, _ = engine.recall(torch.tensor([check_integer("key", key, 0, RECALL_KEYS - 1)]), state)
@@ -89,7 +89,7 @@ def ask(engine: LanguageEngine, state: ModelState, keys: Iterable[int]) -> dict[
 class Known(NamedTuple):
     """Facts of several users after their last session; each field (n,)."""
 
-    age: np.ndarray  # how many sessions ago the fact was told; 0: in the last one
+    age: np.ndarray  # how many sessions ago the fact was stated; 0: in the last one
     right: np.ndarray  # bool: answered with its newest value
     stale: np.ndarray  # bool: answered with the value that held before
 
@@ -103,9 +103,9 @@ class Known(NamedTuple):
 
 @torch.inference_mode()
 def lifetime(lm: TitansLM, sessions: int = 8, *, talk: int = TALK, rows: int = 32, seed: int = 0) -> Known:
-    """What a recall model knows after `sessions` sessions, its state kept from each to the next, of `rows` users.
+    """Recall of `rows` users' facts after `sessions` sessions, with the state kept from each session to the next.
 
-    Each session tells eight of the 32 keys with new values, so that a key told again has changed.
+    Each session states eight of the 32 keys with new values, so that a repeated key has a changed value.
     """
     check_integer("sessions", sessions, 1, 10_000)
     check_integer("rows", rows, 1, 100_000)
@@ -127,7 +127,7 @@ def lifetime(lm: TitansLM, sessions: int = 8, *, talk: int = TALK, rows: int = 3
 
 
 class Outcome(NamedTuple):
-    """What a gate earns in the mean episode of `reward`."""
+    """The mean outcome of a gate in an episode of `reward`."""
 
     recall: float  # share of the facts
     writes: float
@@ -138,14 +138,14 @@ class Outcome(NamedTuple):
 
 
 def earn(config: RewardConfig, decide: Decide, *, rows: int = 128, seed: int = UNSEEN) -> Outcome:
-    """What a way to decide earns in episodes that neither training nor the choice of tau has seen."""
+    """The outcome of a way to decide in episodes that neither training nor the choice of tau has seen."""
     rollout = play(config, decide, rows=rows, seed=seed)
     measures = (rollout.recall, rollout.count, rollout.rewards.sum(1))
     return Outcome(*(measure.mean().item() for measure in measures))
 
 
 def best_tau(config: RewardConfig, feature: str = "smoothed") -> tuple[float, Outcome]:
-    """(tau, what it earns): of TAUS the one of the highest reward."""
+    """(tau, its outcome): the one of TAUS with the highest reward."""
     return max(zip(TAUS, sweep(config, TAUS, feature), strict=True), key=lambda pair: pair[1].reward)
 
 

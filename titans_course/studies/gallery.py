@@ -1,8 +1,8 @@
 """The failure gallery: each "failure looks like" of the recipe's table, provoked, measured and judged.
 
 Recipe: section 3. Each row runs next to the default on the same stream; its number and its rule are in code, so
-that a verdict is a measurement: seen, dead, not seen, or not possible. A dead memory (see Trace.dead_at) has lost
-what it knew, too, but it is named for what it is: it cannot learn anything again.
+that a verdict is a measurement: seen, dead, not seen, or not possible. A dead memory (see Trace.dead_at) has also lost
+what it knew, but it gets its own outcome because it cannot learn anything again.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from . import measures
 
 
 class Failure(NamedTuple):
-    """One row: the setting, what the article says happens, and how to tell."""
+    """One row: the setting, what the article says happens, and how to detect it."""
 
     title: Message
     claim: Message  # the article's word for what happens
@@ -126,7 +126,7 @@ FAILURES: dict[str, Failure] = {
 
 
 class Comparison(NamedTuple):
-    """What happened: the two runs, their numbers and the verdict."""
+    """The result of a row: the two runs, their numbers and the verdict."""
 
     failure: Failure
     trace: Trace

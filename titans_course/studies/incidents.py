@@ -13,7 +13,7 @@ from titans_mini.memory.tree import named
 
 
 def random_bytes(length: int, *, seed: int = 0) -> Tensor:
-    """(length,) ids: a burst of bytes without any order."""
+    """(length,) ids: a burst of random bytes."""
     check_integer("length", length, 1, 10_000_000)
     return torch.randint(0, 256, (length,), generator=torch.Generator().manual_seed(seed))
 

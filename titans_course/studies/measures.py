@@ -1,4 +1,4 @@
-"""Numbers that sum a trace up: how often it writes, how the norm moves, how nervous and how late S is, what stays."""
+"""Numbers that summarise a trace: how often it writes, how the norm grows, how S jitters and lags, what is retained."""
 
 import numpy as np
 
@@ -44,7 +44,7 @@ def delay(trace: Trace) -> float:
 
 
 def recall_of_old(trace: Trace) -> float:
-    """1 minus the loss of the first tenth's pairs under the final memory: 1 is perfect, 0 is as good as silence."""
+    """1 minus the loss of the first tenth's pairs under the final memory: 1 is perfect, 0 a zero answer."""
     return float(1 - trace.loss_after[: max(1, len(trace) // 10)].mean())
 
 

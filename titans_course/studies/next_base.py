@@ -39,7 +39,7 @@ CHANGES = {'architecture = "mlp"': 'architecture = "cnn"', "theta = 0.1": "theta
 
 
 def swap(source: str = MODEL) -> str:
-    """The same source with a 3-layer CNN as memory. Raises ConfigError if a line to change is not there once."""
+    """The same source with a 3-layer CNN as memory. Raises ConfigError unless each line to change occurs once."""
     for old, new in CHANGES.items():
         if source.count(f"{old}\n") != 1:
             text = "source must have the line {line} once, not {count} times"
@@ -49,7 +49,7 @@ def swap(source: str = MODEL) -> str:
 
 
 def build(source: str, seed: int = 0) -> nn.Module:
-    """A NextBase made by this source."""
+    """A NextBase built from this source."""
     module = ModuleType("next_base")
     exec(source, module.__dict__)
     torch.manual_seed(seed)
@@ -85,7 +85,7 @@ def held_out_bits(model: nn.Module, length: int = 257) -> float:
 
 
 def frozen(model: nn.Module) -> nn.Module:
-    """A copy whose memory does not write: it answers with its trained start weights."""
+    """A copy whose memory does not write: it answers with its trained initial weights."""
     model = copy.deepcopy(model)
     memory = model.memory
     silent = replace(memory.rule.miras, gate="constant", theta=0.0, alpha=0.0)

@@ -1,7 +1,7 @@
 """What the chunk form saves and what a chunk size costs: counts by formula, counts of a real run, and an experiment.
 
-The token loop and the chunk form do nearly the same arithmetic; they differ in how many products it is cut into, in
-what must be kept, and in the weights at which a gradient is taken. Paper: eq. 13-16 and section 3.2.
+The token loop and the chunk form do nearly the same arithmetic; they differ in the number of products it is cut into,
+in what must be stored, and in the weights at which a gradient is taken. Paper: eq. 13-16 and section 3.2.
 """
 
 from collections.abc import Callable, Sequence
@@ -73,7 +73,7 @@ def one_chunk(config: MemoryConfig, tokens: int) -> Callable[[], object]:
 
 
 class _Watch(TorchDispatchMode):
-    """Counts what torch is asked to do."""
+    """Counts the operations that torch runs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ def count(call: Callable[[], object]) -> Counted:
 
 
 def resized(lm: TitansLM, chunk: int) -> TitansLM:
-    """A copy of a model whose memories work in chunks of another size; raises ConfigError where it cannot."""
+    """A copy of a model whose memories work in chunks of another size; raises ConfigError if that is impossible."""
     copy = TitansLM(replace(lm.config, chunk=chunk)).to(lm.head.weight.dtype)
     copy.load_state_dict(lm.state_dict())
     return copy.eval()
@@ -116,7 +116,7 @@ def gate_matrices(theta: Tensor, eta: Tensor, alpha: Tensor) -> dict[str, np.nda
 class Stale(NamedTuple):
     """Of three streams read at once, one value a seed."""
 
-    recall: np.ndarray  # of the next token's pair, asked after each write: 1 perfect, 0 silence
+    recall: np.ndarray  # of the next token's pair, asked after each write: 1 perfect, 0 a zero answer
     loss: np.ndarray  # inner loss at the weights of the chunk's start, over the size of the values
 
 

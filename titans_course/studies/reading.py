@@ -84,6 +84,6 @@ def recall_at(
 
 
 def stream(lm: TitansLM, prompt: Tensor, tokens: int, **options) -> Iterator[int]:
-    """The ids that `generate` gives for one prompt (t,), each as soon as it is there; options as there."""
+    """The ids that `generate` gives for one prompt (t,), each as soon as it is made; options as in `generate`."""
     for ids, _ in steps(lm, prompt.unsqueeze(0), tokens, **options):
         yield int(ids)

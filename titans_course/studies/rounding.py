@@ -19,7 +19,7 @@ from titans_mini.threads import one_thread
 class Rounded(NamedTuple):
     """One way to keep the weights."""
 
-    weights: str  # fp32, int8, int4, or start: the weights before the first token, for comparison
+    weights: str  # fp32, int8, int4, or start: the initial weights, for comparison
     bytes: int  # of the fast weights
     score: float  # bits per byte of the text read next, or recall of the bytes read last
 
@@ -39,14 +39,14 @@ def rounded(engine: LanguageEngine | RecipeEngine, state, ids: Tensor) -> list[R
 
 
 def bits_ahead(engine: LanguageEngine, state: ModelState, ids: Tensor) -> float:
-    """Mean bits of each of ids (t,) but the first, read on from `state`; t is at least 2."""
+    """Mean bits of each of ids (t,) but the first, read from `state` on; t is at least 2."""
     with torch.inference_mode():
         logits, _ = engine.lm(ids[None, :-1], state)
         return functional.cross_entropy(logits[0].double(), ids[1:]).item() / math.log(2)
 
 
 def recall_of(engine: RecipeEngine, weights: Weights, ids: Tensor) -> float:
-    """How well weights answer for the bytes ids (t,), those with their whole context: 1 is perfect, 0 silence."""
+    """How well weights answer for the bytes ids (t,), those with their whole context: 1 is perfect, 0 a zero answer."""
     memory = engine.config.memory
     keys, values = (part[CONTEXT:] * memory.norm for part in engine.encoder(ids))
     error = apply_memory(weights, keys.unsqueeze(0), ACTIVATIONS[memory.activation])[0] - values  # (t, dim)

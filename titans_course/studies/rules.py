@@ -1,6 +1,6 @@
-"""What each knob is for, measured: small seeded experiments, three seeds each, to rows of plain numbers.
+"""The effect of each knob, measured: small seeded experiments, three seeds each, that return rows of plain numbers.
 
-Recall is 1 - ||M(k) - v||^2 / ||v||^2 over the true values: 1 is perfect, 0 as good as silence, below 0 worse.
+Recall is 1 - ||M(k) - v||^2 / ||v||^2 over the true values: 1 is perfect, 0 a zero answer, below 0 worse.
 Every function returns dicts; a `SeedRange` is a mean over seeds with the lowest and the highest of them.
 """
 
@@ -23,7 +23,7 @@ from titans_mini.miras.running import default_memory, start_fast
 from .streams import Pairs, make_pairs
 
 SEEDS = (0, 1, 2)
-LOST = -9.0  # a recall below this is no memory at all
+LOST = -9.0  # a recall below this counts as no memory
 Rows = list[dict]
 
 
@@ -36,7 +36,7 @@ class SeedRange(NamedTuple):
 
     @classmethod
     def of(cls, values: Sequence[float]) -> SeedRange:
-        """Of one value per seed; what is not finite counts as minus infinity."""
+        """From one value per seed; a value that is not finite counts as minus infinity."""
         kept = np.where(np.isfinite(values), values, -np.inf)
         return cls(float(kept.mean()), float(kept.min()), float(kept.max()))
 
@@ -48,7 +48,7 @@ class SeedRange(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What r memories said of r streams of t tokens; each (r, t, d)."""
+    """The answers of r memories on r streams of t tokens; each (r, t, d)."""
 
     reads: np.ndarray  # to token t's key, after write t
     recalled: np.ndarray  # by the final memory
@@ -90,7 +90,7 @@ def outliers(
     theta: float = 0.1,
     tokens: int = 200,
 ) -> Rows:
-    """Recall of a matrix that reads 8 pairs of 16 features, with a share of the values ten times too large."""
+    """Recall of a matrix that reads 8 pairs of 16 features; a share of the values is ten times too large."""
     rows = []
     for share in shares:
         streams = [make_pairs("outliers", tokens=tokens, dim=16, pairs=8, amount=share, seed=seed) for seed in SEEDS]
@@ -177,7 +177,7 @@ KEEPING = {
 
 
 def once(count: int, dim: int, seed: int) -> Pairs:
-    """`count` random pairs of directions, each shown once: nothing but its age tells one from another."""
+    """`count` random pairs of directions, each shown once: they differ only in age."""
     keys, values = np.random.default_rng(seed).standard_normal((2, count, dim))
     keys, values = (part / np.linalg.norm(part, axis=1, keepdims=True) for part in (keys, values))
     return Pairs(keys, values, values, np.arange(count), np.zeros(count, bool))
@@ -207,7 +207,7 @@ def privacy(
 ) -> Rows:
     """Recall of a matrix of 8 features under clipped gradients and noise, and the epsilon spent (delta 1e-5).
 
-    The epsilon is what the memory may tell of someone who wrote `writes` of the pairs; 0 noise hides nothing.
+    The epsilon bounds what the memory may reveal about someone who wrote `writes` of the pairs; 0 noise hides nothing.
     """
     streams = [make_pairs(tokens=tokens, dim=8, pairs=4, seed=seed) for seed in SEEDS]
     memory = MemoryConfig(dim=8, chunk=1, clip=1.0)

@@ -30,7 +30,7 @@ def read_file(path: str | Path, form: str | None = None) -> Read:
 
 
 def _recognise(content: str) -> str:
-    """The format that a content shows in its first line that is not blank, and for bAbI in a tab."""
+    """The format, recognised from the first line that is not blank, and for bAbI from a tab."""
     lines = (line for line in content.split("\n") if line.strip())
     first = next(lines, "").strip()
     if content.lstrip().startswith("["):
@@ -42,7 +42,7 @@ def _recognise(content: str) -> str:
 
 
 def _holds_rows(content: str) -> bool:
-    """Whether this is JSON with the fields of BABILong; a list is one by the fields that it names."""
+    """Whether this is JSON with the fields of BABILong; a list counts by the field names in it."""
     if content.lstrip().startswith("["):
         return all(f'"{field}"' in content for field in FIELDS)
     try:

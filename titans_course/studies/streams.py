@@ -1,4 +1,4 @@
-"""Streams of associations with known truth: what a memory's loss and forgetting are good for, seen on plain numbers."""
+"""Streams of associations with known true values, on which the effects of loss and forgetting can be measured."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -22,7 +22,7 @@ Random = np.random.Generator
 
 
 class Kind(NamedTuple):
-    """A kind of stream: what `amount` means, its default and range, and what happens to the clean values."""
+    """A kind of stream: the meaning, default and range of `amount`, and how it changes the clean values."""
 
     what: str
     amount: float
@@ -58,7 +58,7 @@ def make_pairs(
 ) -> Pairs:
     """A seeded stream: `pairs` keys of norm 1 with Gaussian values, shown in random order.
 
-    A matrix of `dim` features holds `dim` keys exactly, so `pairs` over `dim` is its load: above 1 it must fail.
+    A matrix of `dim` features holds `dim` keys exactly, so `pairs` / `dim` is its load: above 1 it must fail.
     Keys are orthogonal while there are at most `dim` of them. `amount`: see `KINDS`; None is its default. Raises
     ConfigError.
     """

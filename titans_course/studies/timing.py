@@ -1,4 +1,4 @@
-"""Time of calls. Times that are compared are taken in turns, so that other load hits all of them."""
+"""Time of calls. Calls to be compared take turns, so that other load affects all of them."""
 
 import statistics
 import time

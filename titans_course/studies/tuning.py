@@ -22,17 +22,17 @@ T_95 = tuple(stdtrit(range(1, 11), 0.95).round(3).tolist())
 
 
 class Stand(NamedTuple):
-    """What two stages find, where the full grid on the long stream is known as well."""
+    """The result of two stages, when the full grid on the long stream is also known."""
 
     place: int  # of the short stage's best in the long order, 1 is first
     needed: int  # how many settings the first stage must keep, so that the best of the long order is among them
-    kept: bool  # whether it is
+    kept: bool  # whether the first stage keeps it
     behind: float  # how much worse the best of those kept is than the best, in units of the score
     correlation: float  # of the two orders, see `rank_correlation`
 
 
 def so_far(config: TuneConfig, store: Store) -> Tuning:
-    """What the rows of a store say of a search on the bundled text; nothing is run."""
+    """The result of a search on the bundled text from the rows of a store; nothing is run."""
     return next(step for step in steps(config, store) if step.left or step.found.complete).found
 
 
@@ -69,7 +69,7 @@ def best_by(found: Tuning, name: str) -> dict[float, float]:
 
 
 def rank_correlation(short: Tuning, long: Tuning) -> float:
-    """Spearman's: 1 where both full grids order their settings alike, 0 where the orders have nothing in common.
+    """Spearman's: 1 if both full grids order their settings alike, 0 if the orders are unrelated.
 
     Equal scores share a rank, and runs that diverged share the last one. NaN where all scores of one are equal.
     """
@@ -77,13 +77,13 @@ def rank_correlation(short: Tuning, long: Tuning) -> float:
     costs = [_costs(found, order(long)) for found in (short, long)]
     if any(len(set(cost)) == 1 for cost in costs):
         return math.nan
-    from scipy.stats import spearmanr  # only here, since it takes most of a second to load
+    from scipy.stats import spearmanr  # imported here, since it takes most of a second to load
 
     return float(spearmanr(*costs).statistic)
 
 
 def stand(short: Tuning, long: Tuning, keep: int) -> Stand:
-    """Two stages, judged by the full grid at the length of the second; ConfigError if the grids differ."""
+    """Judges two stages by the full grid at the length of the second; ConfigError if the grids differ."""
     _same(short, long)
     coarse, final, scores = order(short), order(long), means(long)
     chosen = [setting for setting in final if setting in coarse[:keep]]
@@ -110,7 +110,7 @@ def _same(short: Tuning, long: Tuning) -> None:
 
 def settings_needed(saved: float, tokens: int, final_tokens: int, keep: int) -> int | None:
     """The smallest grid for which two stages save the share `saved`; None if none is large enough."""
-    room = final_tokens * (1 - saved) - tokens  # of a setting's full length, what the second stage may take
+    room = final_tokens * (1 - saved) - tokens  # share of a setting's full length that the second stage may take
     if round(room, 6) <= 0:
         return None
     return math.ceil(round(keep * final_tokens / room, 6))

@@ -1,6 +1,6 @@
-"""Who sees whom in a layer, measured on the real modules: nudge one source at a time and look where it arrives.
+"""Who sees whom in a layer, measured on the real modules: nudge one source at a time and see which outputs change.
 
-Nothing here knows a mask. A batch holds one row per source, each nudged at its own place, and one row as it was.
+Nothing here knows a mask. A batch holds one row per source, each nudged at its own place, and one unchanged row.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from titans_mini.errors import check_integer
 from titans_mini.models.variants import VARIANTS
 
 LEAST = 1e-9  # a change below this share of the output is rounding
-Source = Callable[[Tensor, Tensor, Tensor], None]  # changes in place what a module made, at (rows, places)
+Source = Callable[[Tensor, Tensor, Tensor], None]  # changes a module's output in place, at (rows, places)
 
 
 class Visibility(NamedTuple):
@@ -69,12 +69,12 @@ def _unwrite(made: Tensor, rows: Tensor, places: Tensor) -> None:
 
 
 def _writes(mixer: nn.Module, x: Tensor, target: nn.Module) -> np.ndarray:
-    """Where it shows in the output of `target` that one token was not written (its theta is 0)."""
+    """Where the output of `target` changes when one token is not written (its theta is 0)."""
     return _nudged(mixer, x, "on", mixer.memory.gate, _unwrite, target)
 
 
 def _nudged(mixer: nn.Module, x: Tensor, mode: str, source: nn.Module, change: Source, target: nn.Module) -> np.ndarray:
-    """(t, t): row r of the batch has what `source` made of token r changed; compared is what `target` makes."""
+    """(t, t): in row r of the batch, `source`'s output for token r is changed; outputs of `target` are compared."""
     state = mixer.initial_state(len(x), mode)
     place = -state.memory.pending.keys.shape[1]  # tokens that wait in the memory come first
 
@@ -127,7 +127,7 @@ def _hooked(module: nn.Module, hook: Callable) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _watch(module: nn.Module) -> Iterator[list[Tensor]]:
-    """Collects what a module makes, call by call."""
+    """Collects a module's outputs, call by call."""
     made: list[Tensor] = []
 
     def keep(module: nn.Module, given: tuple, out) -> None:
