@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Fault(NamedTuple):
-    """`check` is None where the seven checks of the lesson are all passed."""
+    """`check` is None if the patient passes all seven checks of the lesson."""
 
     check: str | None
     wrong: str

@@ -1,6 +1,6 @@
 """A row of the audit: the article's words, the ways to read them, what the papers say, how it is measured and judged.
 
-Each row stands below the functions that measure and judge it. The docstring of a judging function is the rule that
+Each row is defined below the functions that measure and judge it. The docstring of a judging function is the rule that
 people read beside the verdict.
 """
 

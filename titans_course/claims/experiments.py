@@ -15,7 +15,7 @@ from .finding import UNTESTED, Figures, Size, Spread, grade, spreads
 
 LAYERS = 3  # of the claimed CNN; recipe: section 4
 FASTER = -0.35  # change of latency; recipe: section 6
-TAUS = tuple(index / 10 for index in range(1, 10))  # of which a fixed gate has the best
+TAUS = tuple(index / 10 for index in range(1, 10))  # taus from which a fixed gate takes the best
 EPISODES = 128  # in which a gate is judged
 MODES = ("on", "frozen")  # the memory writes the token, or only reads
 WAYS = {  # key of a figure -> a way of reading, see studies.latency.READERS

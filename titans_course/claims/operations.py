@@ -55,7 +55,7 @@ def _drill(engine: LanguageEngine, seed: int, incident: str, factor: float = 1.0
 
 
 def measure_alarms(size: Size) -> Figures:
-    """Norms of a memory before and after a matrix is scaled, against 100 d; a large memory's snapshot and rollback."""
+    """Norms of a memory before and after scaling a matrix, relative to 100 d; a large memory's snapshot and rollback."""
     engine = LanguageEngine(load_model(MODEL))
     drills = [_drill(engine, seed, SCALED, ONCE, SHORT_RUN.piece) for seed in size.all_seeds]
     norms = [[sample.norm for sample in drill.samples] for drill in drills]
@@ -73,7 +73,7 @@ def measure_alarms(size: Size) -> Figures:
 
 
 def _rollback(size: Size) -> Figures:
-    """Seconds and megabytes of a snapshot of one memory of the size's large width, and seconds of the way back."""
+    """Seconds and megabytes of a snapshot of one memory of the size's large width, and seconds of the rollback."""
     with tempfile.TemporaryDirectory() as folder:
         runner = Runner(MemoryEngine(NeuralMemory(MemoryConfig(dim=size.large))), folder)
         runner.feed(torch.randn(4, size.large, generator=torch.Generator().manual_seed(0)))
@@ -106,7 +106,7 @@ ALARMS = Claim(
 
 
 def measure_shadow(size: Size) -> Figures:
-    """Drills with a healthy and with a spoilt memory, a stream each seed: in which, and when, the shadow took over."""
+    """Drills with a healthy and with a damaged memory, one stream per seed: whether and when the shadow took over."""
     engine, figures, known = LanguageEngine(load_model(MODEL)), {}, []
     for factor in (1.0, *AGAIN):
         drills = [_drill(engine, seed, NONE if factor == 1 else SCALED, factor) for seed in size.all_seeds]
@@ -149,7 +149,7 @@ def read_stream(tokens: int) -> dict:
 
 
 def measure_linear(size: Size) -> Figures:
-    """`titans-mini stream`: how time and peak memory grow, and whether the fact told at the start is recalled."""
+    """`titans-mini stream`: how time and peak memory grow, and whether the fact stated at the start is recalled."""
     results = in_fresh_process("read_stream", size.stream)
     names = ("tokens", "slope", "memory_ratio", "share_recalled", "tokens_per_second")
     return {name: results[name] for name in names}
@@ -183,7 +183,7 @@ def recall_kept(folder: str, asked: list[tuple[str, int]]) -> list[float]:
 
 
 def measure_sessions(size: Size) -> Figures:
-    """A fact told to one user's session is asked for in another process, of that user and of one who was not told."""
+    """One user's session reads a fact; another process asks for it in that user's session and in a stranger's."""
     engine = LanguageEngine(load_model("recall-lmm"))
     told, strangers = ([(f"{kind}{seed}", seed) for seed in size.all_seeds] for kind in ("user", "stranger"))
     with tempfile.TemporaryDirectory() as folder:

@@ -115,7 +115,7 @@ def few_facts(lm: TitansLM, size: Size) -> Figures:
     for hook in hooks:
         hook.remove()
     first = batch.ask.float().argmax(1).min() - 1  # where the questions begin
-    facts, asked = batch.ids[:, :16:2], batch.ids[:, first::2]  # (b, 8) keys told and asked
+    facts, asked = batch.ids[:, :16:2], batch.ids[:, first::2]  # (b, 8) keys stated and asked
     shares = []
     for place, memory in enumerate(memories):
         x, state = seen[place]

@@ -64,7 +64,7 @@ def _wild(size: Size) -> list[Pairs]:
 
 
 def with_last_outlier(stream: Pairs, seed: int) -> Pairs:
-    """The stream with an outlier as its very last value, which nothing after it can repair."""
+    """The stream with an outlier as its last value, which no later write can repair."""
     values, marked = stream.values.copy(), stream.marked.copy()
     values[-1], marked[-1] = 10 * np.random.default_rng(seed).standard_normal(DIM), True
     return stream._replace(values=values, marked=marked)

@@ -1,4 +1,4 @@
-"""The table of the claims, in the order of the article. "none" stands where neither paper has anything on a claim."""
+"""The table of the claims, in the order of the article. "none" means that neither paper says anything about a claim."""
 
 from .body import ATTENTION_CONTEXT, FROZEN_BODY
 from .claim import Claim, Way

@@ -4,7 +4,7 @@
     check_delta_step(my_function)        # prints that it is right, or raises Wrong with one sentence
     print(hint("delta_step", 1))         # 1 to 3, each says more
 
-The exercises of a lesson stand in `EXERCISES` of its module, the notebooks around them in notebooks/exercises.
+The exercises of a lesson are in `EXERCISES` of its module, the notebooks around them in notebooks/exercises.
 """
 
 import sys

@@ -28,7 +28,7 @@ class DropCopies(NbGraderPreprocessor):
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-        """The notebook, in which each `grade_id` stands once."""
+        """The notebook, in which each `grade_id` occurs once."""
         found: set[str] = set()
         for cell in reversed(nb.cells):
             name = cell.metadata.get("nbgrader", {}).get("grade_id")

@@ -36,7 +36,7 @@ from ..reward.policy import (
 FULL = 32  # bits of a float, which is not rounded
 SHARED = {"row": (-1,), "matrix": (-2, -1)}  # dimensions (..., o, i) over which numbers share one scale
 TALK = 16  # filler tokens that end a session
-AGES = ((0, 0), (1, 3), (4, 6), (7, 7))  # first to last, in sessions: of facts told in eight of them
+AGES = ((0, 0), (1, 3), (4, 6), (7, 7))  # first to last, in sessions: of facts stated in eight of them
 TAUS = tuple(step / 20 for step in range(17))
 
 
