@@ -55,7 +55,7 @@ def _drill(engine: LanguageEngine, seed: int, incident: str, factor: float = 1.0
 
 
 def measure_alarms(size: Size) -> Figures:
-    """Norms of a memory before and after scaling a matrix, relative to 100 d; a large memory's snapshot and rollback."""
+    """Norms of a memory before and after scaling a matrix, against 100 d; a large memory's snapshot and rollback."""
     engine = LanguageEngine(load_model(MODEL))
     drills = [_drill(engine, seed, SCALED, ONCE, SHORT_RUN.piece) for seed in size.all_seeds]
     norms = [[sample.norm for sample in drill.samples] for drill in drills]
