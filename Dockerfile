@@ -16,6 +16,8 @@ RUN pip install -c constraints.txt --no-deps --index-url "$TORCH_INDEX" torch \
     && pip install -c constraints.txt -e '.[app]' \
     && useradd --create-home --uid 1000 reader
 USER reader
+# The token loop is compiled once, not at the first visit.
+RUN python -c 'from titans_mini.memory.fast.rows import compiled; compiled(wait=None)'
 
 EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \

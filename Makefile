@@ -59,5 +59,6 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(SHELL) tools/make_venv.sh "$(call usable,$(found))" "$(VENV)"
 	$(if $(TORCH_INDEX),$(PIP) --no-deps --index-url $(TORCH_INDEX) torch)
 	$(PIP) -e '.[all]'
+	$(BIN)/python -c 'from titans_mini.memory.fast.rows import compiled; compiled(wait=None)'
 	@touch $@
 	@rm $(VENV).unfinished

@@ -84,7 +84,7 @@ def loop(fast: Fast, tokens: Tokens, rule: TitansRule):
 
 def on_the_kernel(fast: Fast, tokens: Tokens, rule: TitansRule):
     """The kernel, which must serve."""
-    assert kernel.serves(fast, tokens, rule)
+    assert kernel.obstacle(fast, tokens, rule) is None
     return kernel.launch(fast, tokens, rule)
 
 

@@ -5,6 +5,7 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from .data import Stream, make_stream
 from .defaults import plain_defaults
 from .errors import ConfigError
 from .memory.chunk import TitansRule, run_chunks
-from .memory.fast.single import run_single
+from .memory.fast import rows
 from .memory.gates import ConstantGate, SurpriseGate, initial_gate_state
 from .memory.mlp import ACTIVATIONS, Weights, apply_memory, count_weights, initial_weights, weight_norm
 from .memory.state import Fast, Record, Tokens
@@ -85,10 +86,10 @@ def run_stream(
 ) -> tuple[Fast, Record]:
     """Writes every token of the stream; returns the final memory and the record of all tokens, (rows, t)."""
     memory, rule = configs[0].memory, make_rule(configs)
-    single = len(configs) == memory.chunk == 1 and configs[0].gate == "surprise"
+    run = rows.run if memory.chunk == 1 else partial(run_chunks, chunk=memory.chunk)
     blocks, read = [], 0
     for block in _tokens(stream, memory.norm, len(configs)).split(BLOCK * memory.chunk):
-        fast, record = run_single(fast, block, rule) if single else run_chunks(fast, block, rule, memory.chunk)[1:]
+        _, fast, record = run(fast, block, rule)
         blocks.append(record)
         read += block.keys.shape[1]
         if beat:

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from titans_mini import MemoryConfig
 from titans_mini.memory.chunk import TitansRule
-from titans_mini.memory.fast import kernel
+from titans_mini.memory.fast import device_loop, kernel
 from titans_mini.memory.mlp import ACTIVATIONS, initial_weights
 from titans_mini.quantize import RoundedRule
 from titans_mini.reference import token_loop
@@ -169,7 +169,7 @@ def test_what_the_kernel_cannot_run_is_named(limit, given, monkeypatch):
     unusual = BEYOND[limit](*usual)
     assert kernel.obstacle(*unusual) == limit
     with torch.no_grad():
-        assert kernel.serves(*usual) and not kernel.serves(*unusual)
+        assert kernel.obstacle(*usual) is None and kernel.obstacle(*unusual) is not None
 
 
 def test_the_device_decides(given, monkeypatch):
@@ -183,6 +183,7 @@ def test_a_gradient_or_another_rule_is_left_to_the_loop(given, monkeypatch):
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     fast, tokens = kernel_runs.memory(given)
     rule = TitansRule(CASES["excess"].pairing.gate)
-    assert not kernel.serves(fast, tokens, rule)  # a gradient may be wanted
+    assert device_loop(fast, tokens, rule) is None  # a gradient may be wanted
     with torch.no_grad():
-        assert kernel.serves(fast, tokens, rule) and not kernel.serves(fast, tokens, RoundedRule(rule, torch.round, 1))
+        assert device_loop(fast, tokens, rule) is kernel.launch
+        assert device_loop(fast, tokens, RoundedRule(rule, torch.round, 1)) is None

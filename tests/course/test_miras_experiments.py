@@ -128,7 +128,7 @@ def test_the_swap_is_two_changed_lines_and_runs():
         assert np.isfinite(bits).all()
         moved = [not torch.equal(*pair) for pair in zip(before, model.memory.parameters(), strict=True)]
         assert all(moved)
-        shapes[source] = [tuple(weight.shape[1:]) for weight in model.memory.rule.start(1)]
+        shapes[source] = [tuple(weight.shape[1:]) for weight in model.memory.rule.draw(1)]
     assert shapes[MODEL] == [(32, 8), (8, 32)]
     assert shapes[swap()] == [(8, 1, 5), (8, 8, 5), (1, 8, 5)]  # three convolutions
 

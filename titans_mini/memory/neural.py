@@ -147,10 +147,10 @@ class NeuralMemory(nn.Module):
         with torch.autocast(x.device.type, enabled=False):  # the memory keeps its own dtype
             pieces, step = chunks(state.pending, tokens, self.config.chunk), self.rule.step
             if self.config.chunk == 1:
-                from .fast.kernel import launch, serves  # same numbers; all tokens at once, on CUDA
+                from .fast import device_loop  # same numbers; all tokens at once
 
-                if serves(fast, tokens, self.rule):
-                    pieces, step = [tokens], functools.partial(launch, rule=self.rule)
+                if (loop := device_loop(fast, tokens, self.rule)) is not None:
+                    pieces, step = [tokens], functools.partial(loop, rule=self.rule)
             for piece in pieces:
                 full = piece.keys.shape[1] >= self.config.chunk
                 reads, after, record = step(fast, piece, ends=full)

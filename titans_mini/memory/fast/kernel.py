@@ -15,11 +15,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..chunk import Rule, TitansRule
+from ..chunk import TitansRule
 from ..gates import ConstantGate, Gates, GateState, LearnedGate, SurpriseGate
 from ..mlp import ACTIVATIONS, squared_error
 from ..state import Fast, Record, Tokens
-from ..transforms import in_transform
 
 STATE_ON_CHIP = 131_072  # bytes of weights and momentum that one program holds in registers
 PER_WARP = 4096  # bytes of one matrix in a warp: 32 registers of each thread
@@ -62,17 +61,10 @@ def obstacle(fast: Fast, tokens: Tokens, rule: TitansRule) -> str | None:
     return next((name for name, holds in LIMITS.items() if not holds(fast, tokens, rule)), None)
 
 
-def serves(fast: Fast, tokens: Tokens, rule: Rule) -> bool:
-    """Whether `launch` can take the steps of a memory of chunk 1: the rule is Titans', and no gradient is wanted."""
-    if torch.is_grad_enabled() or in_transform() or not isinstance(rule, TitansRule):
-        return False
-    return obstacle(fast, tokens, rule) is None
-
-
 def launch(fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
     """All tokens (n, t, d) in one step: (reads (n, t, d) or None, the memory after them, their record (n, t)).
 
-    Each token ends its chunk. The caller has checked that the kernel `serves`.
+    Each token ends its chunk. The caller has asked for an `obstacle`, and found none.
     """
     from .recurrence import NORMALISERS, TRACE, recurrence  # triton is optional, and reads TRITON_INTERPRET here
 

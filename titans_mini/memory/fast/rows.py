@@ -1,0 +1,165 @@
+"""Rows token by token on the CPU, without a gradient: the compiled loop once it is ready, until then the chunk form.
+
+Rows (settings, heads, batch) are independent of each other, so each core takes its own.
+"""
+
+import importlib
+import math
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..chunk import TitansRule, run_chunks
+from ..gates import ConstantGate, Gates, GateState, LearnedGate, SurpriseGate
+from ..mlp import ACTIVATIONS, Weights, squared_error
+from ..state import Fast, Record, Tokens
+
+PATIENCE = 2.0  # seconds that the first run waits for compiled code, which is on disk after set-up
+_found: dict[str, object] = {}  # "loop": the compiled module; "fault": why there is none
+_asked = threading.Lock()
+
+
+def _load() -> None:
+    try:
+        _found["loop"] = importlib.import_module(".loop", __package__)
+    except Exception as fault:  # no numba, or one that cannot compile here: the chunk form gives the same numbers
+        _found["fault"] = fault
+
+
+@cache
+def _loading() -> threading.Thread:
+    thread = threading.Thread(target=_load, name="titans_mini compiles", daemon=True)
+    thread.start()
+    return thread
+
+
+def compiled(wait: float | None = PATIENCE) -> bool:
+    """Whether the compiled loop is there; the first call starts to load it, and waits for so many seconds (None: any).
+
+    Where numba has never compiled it, that takes a quarter of a minute, and nothing waits for it.
+    """
+    with _asked:
+        first, thread = not _loading.cache_info().currsize, _loading()
+    if first or wait is None:
+        thread.join(wait)
+    return "loop" in _found
+
+
+def serves(fast: Fast, tokens: Tokens, rule: TitansRule) -> bool:
+    """Whether `run_rows` can take the compiled loop for this memory: on the CPU, and with the paper's inner loss."""
+    return (
+        isinstance(rule, TitansRule)
+        and type(rule.gate) in (SurpriseGate, ConstantGate, LearnedGate)
+        and rule.inner_loss is squared_error
+        and rule.activation in ACTIVATIONS.values()
+        and tokens.keys.device.type == "cpu"
+        and tokens.keys.dtype in (torch.float32, torch.float64)
+        and _fits(fast, tokens, rule)
+        and compiled()
+    )
+
+
+def _fits(fast: Fast, tokens: Tokens, rule: TitansRule) -> bool:
+    """Whether all shapes are those of one memory. The compiled loop checks none and would write beyond its arrays."""
+    n, t, d = tokens.keys.shape
+    widths = [d, *(weight.shape[1] for weight in fast.weights)]
+    shapes = [(n, o, i) for i, o in zip(widths[:-1], widths[1:], strict=True)]
+    return (
+        widths[-1] == d == tokens.values.shape[-1]
+        and all([tuple(part.shape) for part in parts] == shapes for parts in (fast.weights, fast.momentum))
+        and all(part.shape == (n, 1) for part in fast.gate)
+        and all(part.dtype == tokens.keys.dtype for part in (*fast.weights, *fast.momentum, tokens.values))
+        and (tokens.queries is None or tokens.queries.shape == tokens.keys.shape)
+        and (tokens.features is None or tokens.features.shape[:2] == (n, t))
+        and (rule.origin is None or [tuple(part.shape[1:]) for part in rule.origin] == [shape[1:] for shape in shapes])
+    )
+
+
+def run(fast: Fast, tokens: Tokens, rule: TitansRule) -> tuple[Tensor | None, Fast, Record]:
+    """`run_rows` where it serves, else `run_chunks` with chunks of one token, which gives the same."""
+    return run_rows(fast, tokens, rule) if serves(fast, tokens, rule) else run_chunks(fast, tokens, rule, 1)
+
+
+def run_rows(fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
+    """Writes tokens (n, t, d) one by one, without a gradient: (reads or None, the memory after them, their record).
+
+    Each token ends its chunk. The caller has checked that the loop `serves`.
+    """
+    loop, like, (n, t, d) = _found["loop"], fast.weights[0], tokens.keys.shape
+    recipe = isinstance(rule.gate, SurpriseGate)
+    gates = None if recipe else rule.gate(like.new_zeros(n, t), tokens.features, fast.gate)[0]
+    weights = _flat(fast.weights)
+    momentum = _flat(fast.momentum) if gates is not None and gates.eta is not None else weights[:, :0]
+    origin = weights[:, :0] if rule.origin is None else _flat(tuple(part.to(like.dtype) for part in rule.origin))
+    queries = tokens.keys[:, :0] if tokens.queries is None else tokens.queries
+    series = [np.ascontiguousarray(part.detach().numpy()) for part in (tokens.keys, tokens.values, queries)]
+    state = torch.cat(fast.gate, dim=1).double().numpy().copy()  # (n, 5)
+    record, reads = np.empty((n, t, len(loop.COLUMNS))), np.empty_like(series[2])
+    settings = _settings(rule.gate, n) if recipe else np.zeros((n, 5))
+    given = np.empty((n, 0, 3)) if recipe else _given(gates)
+    how = _names(loop, rule)
+    widths = np.array([d, *(weight.shape[1] for weight in fast.weights)])
+    clip = math.inf if rule.clip is None else rule.clip
+
+    def one(row: int) -> None:
+        own = weights[row], momentum[row], origin[row % len(origin)], widths, *(part[row] for part in series)
+        loop.read_row(*own, tuple(settings[row]), state[row], given[row], how, clip, record[row], reads[row])
+
+    _each_row(one, n)
+    after = Fast(
+        _layers(weights, fast.weights),
+        _layers(momentum, fast.momentum) if momentum.size else fast.momentum,
+        GateState(*torch.from_numpy(state).to(like.dtype).split(1, dim=1)) if recipe else fast.gate,
+    )
+    column = {name: torch.from_numpy(record[..., place]).to(like.dtype) for place, name in enumerate(loop.COLUMNS)}
+    if recipe:
+        names = ("g_write", "g_forget", "surprise", "smoothed")
+        gates = Gates(column["theta"], None, column["alpha"], *(column[name] for name in names))
+    norm = column["memory_norm"] if rule.record_norm else None
+    answers = None if tokens.queries is None else torch.from_numpy(reads)
+    return answers, after, Record(column["raw"], column["loss"], gates, norm)
+
+
+def _flat(weights: Weights) -> np.ndarray:
+    """(n, w): a copy of each row's layers, one after the other."""
+    return torch.cat([weight.detach().flatten(1) for weight in weights], dim=1).numpy()
+
+
+def _layers(flat: np.ndarray, like: Weights) -> Weights:
+    parts = torch.from_numpy(flat).split([weight[0].numel() for weight in like], dim=1)
+    return tuple(part.reshape(weight.shape) for part, weight in zip(parts, like, strict=True))
+
+
+def _settings(gate: SurpriseGate, rows: int) -> np.ndarray:
+    parts = (gate.tau, gate.beta, gate.lam, gate.eta, gate.softness)
+    return torch.cat([part.double().reshape(-1, 1).expand(rows, 1) for part in parts], dim=1).numpy()  # (n, 5)
+
+
+def _given(gates: Gates) -> np.ndarray:
+    """(n, t, 3): theta, eta and alpha."""
+    parts = (gates.theta, torch.zeros_like(gates.theta) if gates.eta is None else gates.eta, gates.alpha)
+    return np.ascontiguousarray(torch.stack(parts, dim=-1).detach().double().numpy())
+
+
+def _names(loop, rule: TitansRule) -> tuple[int, int]:
+    """The loop's numbers for activation and decision."""
+    activation = next(name for name, known in ACTIVATIONS.items() if known is rule.activation)
+    decision = rule.gate.normaliser if isinstance(rule.gate, SurpriseGate) else "given"
+    return loop.ACTIVATIONS.index(activation), loop.DECISIONS.index(decision)
+
+
+def _each_row(call: Callable[[int], None], rows: int) -> None:
+    """The call for each row, on as many cores as there are. The threads end with it, so a fork meets none of them."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if min(rows, cores) == 1:
+        for row in range(rows):
+            call(row)
+    else:
+        with ThreadPoolExecutor(min(rows, cores)) as pool:
+            list(pool.map(call, range(rows)))  # the list raises what a call raised
