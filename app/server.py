@@ -19,6 +19,8 @@ from door import Door
 from operations import scratch
 from starlette.middleware import Middleware
 
+from titans_mini.memory.fast.rows import compiled
+
 HERE = Path(__file__).parent
 ENTRY = HERE / "streamlit_app.py"
 # What Streamlit, plotly and torch import only when they first need it: a test visits every page to find them.
@@ -48,6 +50,7 @@ def load_all() -> None:
     for name in (*LATER, *dict.fromkeys(imports())):
         if _exists(name):
             importlib.import_module(name)
+    compiled()  # the token loop; where set-up has not compiled it, this goes on in the background
 
 
 def _exists(name: str) -> bool:

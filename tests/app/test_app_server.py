@@ -144,6 +144,7 @@ import sys
 sys.path[:0] = ["app", "tests"]
 import server
 server.load_all()
+server.compiled(wait=None)
 import pages
 before = set(sys.modules)
 quick = {"taus": "0.3,0.2", "betas": "0.7", "lams": "0.0001", "etas": "0.001", "depths": "2", "coarse_tokens": "100",

@@ -120,7 +120,7 @@ class NeuralMemory(nn.Module):
             if torch.is_grad_enabled() and not final and not in_transform():
                 from .fast.recompute import recompute  # same numbers; the graph is rebuilt when needed
 
-                run = functools.partial(self._block, first=first, traced=traced)
+                run = functools.partial(self._block, first=first, traced=traced, rebuilt=True)
                 out, state, record = recompute(run, self.parameters(), tokens, state)
             else:
                 out, state, record = self._block(tokens, state, first=first, traced=traced)
@@ -137,16 +137,19 @@ class NeuralMemory(nn.Module):
             yield max(offset, 0), min(offset + reach, length)
 
     def _block(
-        self, x: Tensor, state: MemoryState, *, first: int, traced: bool
+        self, x: Tensor, state: MemoryState, *, first: int, traced: bool, rebuilt: bool = False
     ) -> tuple[Tensor, MemoryState, Record | None]:
-        """One block, chunk by chunk, and its Record if `traced`; x begins with token `first` of the call."""
+        """One block, chunk by chunk, and its Record if `traced`; x begins with token `first` of the call.
+
+        A block that is `rebuilt` with a graph must have the same bits without one.
+        """
         inner = x.to(self.to_qkv.weight.dtype)
         tokens, conv = self._project(inner, state.conv)
         held = state.pending.keys.shape[1]
         fast, steps, rest = Fast(state.weights, state.momentum, state.gate), [], None
         with torch.autocast(x.device.type, enabled=False):  # the memory keeps its own dtype
             pieces, step = chunks(state.pending, tokens, self.config.chunk), self.rule.step
-            if self.config.chunk == 1:
+            if self.config.chunk == 1 and not rebuilt:
                 from .fast import device_loop  # same numbers; all tokens at once
 
                 if (loop := device_loop(fast, tokens, self.rule)) is not None:
