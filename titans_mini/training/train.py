@@ -144,7 +144,7 @@ class Trainer:
 
     def __init__(self, model: TitansConfig, config: TrainConfig, folder: str | Path) -> None:
         self.config, self.folder = config, Path(folder)
-        self.rank, self.world = place()
+        self.rank, _ = place()
         torch.manual_seed(config.seed)
         self.lm = TitansLM(model)
         if torch.cuda.is_available():

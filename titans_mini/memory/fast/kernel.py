@@ -8,7 +8,6 @@ Near STATE_ON_CHIP some registers spill to the cache: correct, but slower.
 """
 
 import importlib.util
-import math
 import os
 from collections.abc import Callable
 
@@ -19,6 +18,7 @@ from ..chunk import TitansRule
 from ..gates import ConstantGate, Gates, GateState, LearnedGate, SurpriseGate
 from ..mlp import ACTIVATIONS, squared_error
 from ..state import Fast, Record, Tokens
+from .trace import clip_of, record_of
 
 STATE_ON_CHIP = 131_072  # bytes of weights and momentum that one program holds in registers
 PER_WARP = 4096  # bytes of one matrix in a warp: 32 registers of each thread
@@ -66,7 +66,7 @@ def launch(fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True) -
 
     Each token ends its chunk. The caller has asked for an `obstacle`, and found none.
     """
-    from .recurrence import NORMALISERS, TRACE, recurrence  # triton is optional, and reads TRITON_INTERPRET here
+    from .recurrence import NORMALISERS, recurrence  # triton is optional, and reads TRITON_INTERPRET here
 
     n, t, d = tokens.keys.shape
     hidden, recipe = fast.weights[0].shape[1], isinstance(rule.gate, SurpriseGate)
@@ -79,13 +79,9 @@ def launch(fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True) -
     normalise = NORMALISERS[rule.gate.normaliser] if recipe else None
     warps = max(1, min(16, fast.weights[0][0].nbytes // PER_WARP))
     recurrence[(n,)](state, series, gate, reads, trace, t, hidden, d, recipe, normalise, num_warps=warps)
-    column = dict(zip(TRACE, trace.unbind(-1), strict=True))
     if recipe:
-        names = ("g_write", "g_forget", "surprise", "smoothed")
-        gates = Gates(column["theta"], None, column["alpha"], *(column[name] for name in names))
         end = GateState(*gate[:, :5].split(1, dim=-1))
-    record = Record(column["raw"], column["loss"], gates, column["norm"] if rule.record_norm else None)
-    return None if tokens.queries is None else reads, _unpack_state(state, fast, end), record
+    return None if tokens.queries is None else reads, _unpack_state(state, fast, end), record_of(trace, gates, rule)
 
 
 def _pack_state(fast: Fast, recipe: bool) -> Tensor:
@@ -100,21 +96,17 @@ def _unpack_state(state: Tensor, fast: Fast, gate: GateState) -> Fast:
     return Fast((first, second.mT.contiguous()), momentum, gate)
 
 
-def _clip(rule: TitansRule) -> float:
-    return math.inf if rule.clip is None else rule.clip
-
-
 def _pack_recipe(fast: Fast, rule: TitansRule) -> Tensor:
     """(n, 11): the running statistics, and the settings, which may differ from row to row."""
     from .recurrence import SETTINGS
 
     like = fast.weights[0]
-    settings = {"clip": torch.as_tensor(_clip(rule)), **dict(rule.gate.named_buffers())}
+    settings = {"clip": torch.as_tensor(clip_of(rule)), **dict(rule.gate.named_buffers())}
     columns = [settings[name].to(like).expand(len(like), 1) for name in SETTINGS]
     return torch.cat([*fast.gate, *columns], dim=1)
 
 
 def _pack_given(gates: Gates, rule: TitansRule) -> Tensor:
     """(n, t, 4): what the gate decides without surprise."""
-    clip = torch.full_like(gates.theta, _clip(rule))
+    clip = torch.full_like(gates.theta, clip_of(rule))
     return torch.stack([gates.theta, gates.eta, gates.alpha, clip], dim=-1)

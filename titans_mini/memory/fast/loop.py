@@ -20,8 +20,7 @@ ACTIVATIONS = ("silu", "gelu", "tanh")  # by number in the loop
 SILU, GELU, TANH = range(3)
 DECISIONS = ("excess", "zsigmoid", "running_max", "fixed", "given")  # the normalisers; given: a gate decided before
 EXCESS, ZSIGMOID, RUNNING_MAX, FIXED, GIVEN = range(5)
-COLUMNS = ("raw", "loss", "memory_norm", "theta", "alpha", "g_write", "g_forget", "surprise", "smoothed")
-RAW, LOSS, NORM, THETA, ALPHA, WRITE, FORGET, SURPRISE, SMOOTHED = range(9)
+RAW, LOSS, NORM, THETA, ALPHA, WRITE, FORGET, SURPRISE, SMOOTHED = range(9)  # the columns TRACE of a record
 
 # Sums may be split over the lanes of the processor; infinity and NaN keep their meaning.
 jit = numba.njit(fastmath={"contract", "reassoc", "nsz"}, error_model="numpy", nogil=True)

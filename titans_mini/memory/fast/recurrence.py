@@ -14,7 +14,6 @@ import triton.language as tl
 
 from ..gates import HORIZON, STD_FLOOR
 
-TRACE = ("raw", "loss", "norm", "theta", "alpha", "g_write", "g_forget", "surprise", "smoothed")
 SETTINGS = ("tau", "beta", "lam", "eta", "softness", "clip")
 LEAST_RATE = tl.constexpr(1 / HORIZON)
 LEAST_STD = tl.constexpr(STD_FLOOR)

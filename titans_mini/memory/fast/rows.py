@@ -3,13 +3,12 @@
 Rows (settings, heads, batch) are independent of each other, so each core takes its own.
 """
 
+import contextlib
 import importlib
-import math
 import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 
 import numpy as np
 import torch
@@ -19,24 +18,18 @@ from ..chunk import TitansRule, run_chunks
 from ..gates import ConstantGate, Gates, GateState, LearnedGate, SurpriseGate
 from ..mlp import ACTIVATIONS, Weights, squared_error
 from ..state import Fast, Record, Tokens
+from .trace import TRACE, clip_of, record_of
 
 PATIENCE = 2.0  # seconds that the first run waits for compiled code, which is on disk after set-up
-_found: dict[str, object] = {}  # "loop": the compiled module; "fault": why there is none
-_asked = threading.Lock()
+_found: dict[str, object] = {}  # "loop": the compiled module
 
 
 def _load() -> None:
-    try:
+    with contextlib.suppress(Exception):  # no numba, or one that cannot compile here: the chunk form serves instead
         _found["loop"] = importlib.import_module(".loop", __package__)
-    except Exception as fault:  # no numba, or one that cannot compile here: the chunk form gives the same numbers
-        _found["fault"] = fault
 
 
-@cache
-def _loading() -> threading.Thread:
-    thread = threading.Thread(target=_load, name="titans_mini compiles", daemon=True)
-    thread.start()
-    return thread
+_loader, _asked = threading.Thread(target=_load, name="titans_mini compiles", daemon=True), threading.Lock()
 
 
 def compiled(wait: float | None = PATIENCE) -> bool:
@@ -45,17 +38,18 @@ def compiled(wait: float | None = PATIENCE) -> bool:
     Where numba has never compiled it, that takes a quarter of a minute, and nothing waits for it.
     """
     with _asked:
-        first, thread = not _loading.cache_info().currsize, _loading()
+        first = _loader.ident is None
+        if first:
+            _loader.start()
     if first or wait is None:
-        thread.join(wait)
+        _loader.join(wait)
     return "loop" in _found
 
 
 def serves(fast: Fast, tokens: Tokens, rule: TitansRule) -> bool:
     """Whether `run_rows` can take the compiled loop for this memory: on the CPU, and with the paper's inner loss."""
     return (
-        isinstance(rule, TitansRule)
-        and type(rule.gate) in (SurpriseGate, ConstantGate, LearnedGate)
+        type(rule.gate) in (SurpriseGate, ConstantGate, LearnedGate)
         and rule.inner_loss is squared_error
         and rule.activation in ACTIVATIONS.values()
         and tokens.keys.device.type == "cpu"
@@ -100,16 +94,15 @@ def run_rows(fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True)
     queries = tokens.keys[:, :0] if tokens.queries is None else tokens.queries
     series = [np.ascontiguousarray(part.detach().numpy()) for part in (tokens.keys, tokens.values, queries)]
     state = torch.cat(fast.gate, dim=1).double().numpy().copy()  # (n, 5)
-    record, reads = np.empty((n, t, len(loop.COLUMNS))), np.empty_like(series[2])
+    record, reads = np.empty((n, t, len(TRACE))), np.empty_like(series[2])
     settings = _settings(rule.gate, n) if recipe else np.zeros((n, 5))
     given = np.empty((n, 0, 3)) if recipe else _given(gates)
     how = _names(loop, rule)
     widths = np.array([d, *(weight.shape[1] for weight in fast.weights)])
-    clip = math.inf if rule.clip is None else rule.clip
 
     def one(row: int) -> None:
         own = weights[row], momentum[row], origin[row % len(origin)], widths, *(part[row] for part in series)
-        loop.read_row(*own, tuple(settings[row]), state[row], given[row], how, clip, record[row], reads[row])
+        loop.read_row(*own, tuple(settings[row]), state[row], given[row], how, clip_of(rule), record[row], reads[row])
 
     _each_row(one, n)
     after = Fast(
@@ -117,13 +110,8 @@ def run_rows(fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True)
         _layers(momentum, fast.momentum) if momentum.size else fast.momentum,
         GateState(*torch.from_numpy(state).to(like.dtype).split(1, dim=1)) if recipe else fast.gate,
     )
-    column = {name: torch.from_numpy(record[..., place]).to(like.dtype) for place, name in enumerate(loop.COLUMNS)}
-    if recipe:
-        names = ("g_write", "g_forget", "surprise", "smoothed")
-        gates = Gates(column["theta"], None, column["alpha"], *(column[name] for name in names))
-    norm = column["memory_norm"] if rule.record_norm else None
     answers = None if tokens.queries is None else torch.from_numpy(reads)
-    return answers, after, Record(column["raw"], column["loss"], gates, norm)
+    return answers, after, record_of(torch.from_numpy(record).to(like.dtype), gates, rule)
 
 
 def _flat(weights: Weights) -> np.ndarray:
