@@ -165,11 +165,13 @@ def decode_state(data: bytes, like, fingerprint: str) -> tuple[object, dict[str,
 
 
 def restore(tensors: dict[str, Tensor], like):
-    """The inverse of `named`: a state like `like`, which gives types and shapes. What is None in `like` may be present.
+    """The inverse of `named`: a state like `like`, which gives types, shapes and the device. What is None in `like` may
+    be present.
 
     Raises SnapshotError if a tensor is missing, has no place, or is of another kind.
     """
-    left = dict(tensors)
+    device = next(iter(named(like).values())).device
+    left = {path: tensor.to(device) for path, tensor in tensors.items()}
 
     def take(path: str, leaf: Tensor | None) -> Tensor | None:
         found = left.pop(path, None)

@@ -1,11 +1,11 @@
 """Engines: what a runner drives. Each reads one stream a piece at a time and reports what its memories did.
 
     engine.start() -> state              engine.read(piece, state) -> Reading
-                                         engine.check(piece): ConfigError for what it cannot read
+                                         engine.check(piece) -> piece: ConfigError for what it cannot read
 
 `LanguageEngine` reads ids with a TitansLM, `MemoryEngine` reads vectors with a NeuralMemory, `RecipeEngine` reads
 bytes with the recipe's memory, as `simulate` does. States are values, of one row; nothing is recorded for a backward
-pass. m memories count head by head.
+pass. m memories count head by head. Pieces may lie on any device; states and outputs lie on the engine's.
 """
 
 from dataclasses import asdict
@@ -18,19 +18,20 @@ from ..config import MemoryConfig, SimulationConfig
 from ..data.encode import BLANK, CONTEXT, Encoder
 from ..data.scenarios import Stream, to_bytes
 from ..data.text import bundled_text
+from ..devices import usable_device
 from ..errors import ConfigError
 from ..memory import NeuralMemory
 from ..memory.chunk import Fast, Record
 from ..memory.gates import SurpriseGate
 from ..memory.mlp import Weights
 from ..memory.state import MemoryState
-from ..memory.tree import join
+from ..memory.tree import join, map_tree
 from ..models.model import ModelState, TitansLM
 from ..simulation import run_stream, start_fast
 
 
 class Reading(NamedTuple):
-    """What reading a piece of t tokens gave, with the numbers of all m memories."""
+    """What reading a piece of t tokens gave, with the numbers of all m memories, which lie on the CPU."""
 
     output: Tensor | None  # (1, t, ...): logits, or what the memory said
     state: NamedTuple
@@ -44,8 +45,8 @@ def _reading(output: Tensor | None, state, records: list[Record], norm: float, *
     """The numbers in the records of some memories; each memory has as many of them, one after the other."""
     size = len(records) // memories
     rows = [join(records[at : at + size]) for at in range(0, len(records), size)]
-    raw, loss, silence = (torch.cat([getattr(row, name) for row in rows]) for name in ("raw", "loss", "silence"))
-    g_write = torch.cat([row.gates.g_write for row in rows]) if recipe else None
+    raw, loss, silence = (torch.cat([getattr(row, name) for row in rows]).cpu() for name in ("raw", "loss", "silence"))
+    g_write = torch.cat([row.gates.g_write for row in rows]).cpu() if recipe else None
     return Reading(output, state, raw, loss / norm**2, g_write, silence / norm**2)
 
 
@@ -73,6 +74,9 @@ class _ModuleEngine:
         self.memories = [part for part in module.modules() if isinstance(part, NeuralMemory)]
         self.recipe = all(isinstance(memory.gate, SurpriseGate) for memory in self.memories)
 
+    def _here(self, piece: Tensor) -> Tensor:
+        return piece.to(next(self.module.parameters()).device)
+
     @torch.no_grad()
     def start(self) -> NamedTuple:
         """The state that has read nothing."""
@@ -81,8 +85,7 @@ class _ModuleEngine:
     @torch.no_grad()
     def read(self, piece: Tensor, state: NamedTuple) -> Reading:
         """Reads and writes. Raises DivergenceError if a number is not finite, ConfigError as `check` does."""
-        self.check(piece)
-        records: list[Record] = []
+        piece, records = self.check(piece), []
         output, state = self.module(piece.unsqueeze(0), state, trace=records)
         return _reading(output, state, records, self.norm, memories=len(self.memories), recipe=self.recipe)
 
@@ -98,15 +101,15 @@ class LanguageEngine(_ModuleEngine):
         if not self.memories:
             raise ConfigError("memory_layers must name at least 1 layer for a run to be watched")
 
-    def check(self, piece: Tensor) -> None:
-        """ConfigError for a piece that this engine cannot read."""
+    def check(self, piece: Tensor) -> Tensor:
+        """The piece on the model's device; ConfigError for one that this engine cannot read."""
         _check_ids(piece, self.lm.config.vocab_size)
+        return self._here(piece)
 
     @torch.no_grad()
     def recall(self, piece: Tensor, state: ModelState) -> tuple[Tensor, ModelState]:
         """Reads with the memories as they are: nothing is written."""
-        self.check(piece)
-        return self.lm(piece.unsqueeze(0), state, memory="frozen")
+        return self.lm(self.check(piece).unsqueeze(0), state, memory="frozen")
 
     def fast(self, state: ModelState) -> list[Weights]:
         """The fast weights of each memory."""
@@ -124,13 +127,14 @@ class MemoryEngine(_ModuleEngine):
         super().__init__(memory, memory.config)
         self.memory = memory
 
-    def check(self, piece: Tensor) -> None:
-        """ConfigError for a piece that this engine cannot read; `read` finds numbers that are not finite."""
+    def check(self, piece: Tensor) -> Tensor:
+        """As in LanguageEngine; `read` finds numbers that are not finite."""
         dim = self.memory.config.dim
         fits = isinstance(piece, Tensor) and piece.dim() == 2 and piece.shape[1] == dim and piece.is_floating_point()
         if not fits or not len(piece):
             text = "piece must be vectors (t, {dim}) with at least 1 token, not {kind}"
             raise ConfigError(text, dim=dim, kind=_kind(piece))
+        return self._here(piece)
 
     def fast(self, state: MemoryState) -> list[Weights]:
         """The fast weights, one memory."""
@@ -153,12 +157,14 @@ class RecipeEngine:
     """The recipe's memory over bytes, with the keys and values of `simulate`. Pieces are ids (t,) int64.
 
     `simulate` counts byte frequencies over its scenario, this over the bundled text. Recipe: 2.2.
+    Keys and values are made on the CPU, so that the memory reads the same on any `device`.
     """
 
     predicts, recipe = False, True
 
-    def __init__(self, config: SimulationConfig | None = None) -> None:
+    def __init__(self, config: SimulationConfig | None = None, *, device: str = "cpu") -> None:
         self.config = config = config or SimulationConfig()
+        self.device = usable_device(device)
         if config.gate != "surprise" or config.memory.chunk != 1:
             raise ConfigError("a recipe's stream needs gate surprise and chunk 1")
         self.encoder = Encoder(to_bytes(bundled_text()), config.memory.dim, config.seed)
@@ -167,23 +173,24 @@ class RecipeEngine:
     @torch.no_grad()
     def start(self) -> RecipeState:
         """The state that has read nothing."""
-        context = torch.full((CONTEXT,), BLANK, device="cpu")
-        return RecipeState(start_fast(self.config), context, torch.zeros(1, dtype=torch.int64, device="cpu"))
+        context, count = torch.full((CONTEXT,), BLANK, device="cpu"), torch.zeros(1, dtype=torch.int64, device="cpu")
+        return map_tree(lambda part: part.to(self.device), RecipeState(start_fast(self.config), context, count))
 
-    def check(self, piece: Tensor) -> None:
-        """ConfigError for a piece that this engine cannot read."""
+    def check(self, piece: Tensor) -> Tensor:
+        """The piece on the CPU; ConfigError for one that this engine cannot read."""
         _check_ids(piece, 256)
+        return piece.cpu()
 
     @torch.no_grad()
     def read(self, piece: Tensor, state: RecipeState) -> Reading:
         """Writes each byte; nothing is asked, so there is no output. Raises ConfigError as `check` does."""
-        self.check(piece)
-        memory = self.config.memory
-        ids = torch.cat([state.context, piece])
-        keys, values = (part[CONTEXT:] for part in self.encoder(ids))  # (t, dim)
+        piece, memory = self.check(piece), self.config.memory
+        ids = torch.cat([state.context.cpu(), piece])
+        keys, values = (part[CONTEXT:].to(self.device) for part in self.encoder(ids))  # (t, dim)
         fast, record = run_stream([self.config], Stream(piece, keys, values, ()), state.fast)
         silence = (values.unsqueeze(0) * memory.norm).square().sum(-1)
-        state = RecipeState(fast, ids[-CONTEXT:].clone(), state.tokens_seen + len(piece))
+        context = ids[-CONTEXT:].to(self.device, copy=True)
+        state = RecipeState(fast, context, state.tokens_seen + len(piece))
         return _reading(None, state, [record._replace(silence=silence)], memory.norm)
 
     def fast(self, state: RecipeState) -> list[Weights]:

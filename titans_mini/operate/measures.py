@@ -40,7 +40,8 @@ def distance(weights: Sequence[Weights], start: Sequence[Weights]) -> tuple[floa
 
 
 def strength(weights: Sequence[Weights], start: Sequence[Weights]) -> Tensor:
-    """(m,) size of each memory's weights against their start: the geometric mean over all matrices but the smallest.
+    """(m,) on the CPU: the size of each memory's weights against their start, as a geometric mean over all matrices but
+    the smallest.
 
     That product scales the largest gradient of any matrix. A single matrix can always learn again, so it counts as 1.
     """
@@ -53,7 +54,7 @@ def strength(weights: Sequence[Weights], start: Sequence[Weights]) -> Tensor:
         shares = torch.where(then > 0, now / then.clamp_min(1e-300), 1.0).sort(dim=1, descending=True).values
         carried = shares[:, : shares.shape[1] - 1]  # without the smallest
         found.append(carried.prod(1) ** (1 / max(1, carried.shape[1])))
-    return torch.cat(found)
+    return torch.cat(found).cpu()
 
 
 def life(reading: Reading, strong: Tensor, usual: tuple[Tensor, Tensor] | None) -> Tensor:

@@ -86,7 +86,7 @@ class Runner:
 
     def feed(self, piece: Tensor) -> list[Event]:
         """Reads one piece (t,) or (t, dim); returns what happened. A wrong piece (ConfigError) is not counted."""
-        self.engine.check(piece)
+        piece = self.engine.check(piece)
         with one_thread():
             events = self._snapshot(Message("start of the run")) if self.token == 0 else []
             self.token += len(piece)

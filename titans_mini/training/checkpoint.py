@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..config import TitansConfig
+from ..devices import usable_device
 from ..errors import ConfigError, show
 from ..files import parse, read_bytes, reason, write_whole
 from ..kept import DamagedError, from_bytes, seal, to_bytes, unseal
@@ -72,12 +73,12 @@ def unsealed(path: Path) -> dict:
         raise ConfigError("checkpoint card {file} cannot be read: {reason}", file=file, reason=reason(error)) from None
 
 
-def load_model(name: str | Path) -> TitansLM:
-    """A new model with the weights of a bundled checkpoint's name or of a path; nobody else holds it.
+def load_model(name: str | Path, device: str = "cpu") -> TitansLM:
+    """A new model on `device` with the weights of a bundled checkpoint's name or of a path; nobody else holds it.
 
     It has the floating-point type that was saved. Raises ConfigError, which names the tensor that does not fit.
     """
-    card, path = read_card(name), _find(name)[0]
+    place, card, path = usable_device(device), read_card(name), _find(name)[0]
     config, file = _settings(card), repr(path.name)
     try:
         data = read_bytes(path)
@@ -94,7 +95,7 @@ def load_model(name: str | Path) -> TitansLM:
         raise ConfigError("checkpoint {file} {problem}", file=file, problem=error.message) from None
     except (OSError, ValueError) as error:
         raise ConfigError("checkpoint {file} cannot be used: {problem}", file=file, problem=reason(error)) from None
-    return lm.eval()
+    return lm.eval().to(place)
 
 
 def _of_its_size(tensors: dict[str, Tensor], config: TitansConfig) -> bool:
