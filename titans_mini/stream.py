@@ -101,11 +101,14 @@ def slope(marks: list[dict]) -> float | None:
 
 
 class Reader:
-    """A model on its way through a stream. With `out` its place is saved in that folder and resumed from there."""
+    """A model on its way through a stream. With `out` its place is saved in that folder and resumed from there.
 
-    def __init__(self, config: StreamConfig, out: str | Path | None = None) -> None:
+    What is read does not depend on `device`, and results only by rounding, so a stream may be resumed on another one.
+    """
+
+    def __init__(self, config: StreamConfig, out: str | Path | None = None, *, device: str = "cpu") -> None:
         self.config, self.out = config, None if out is None else Path(out)
-        self.lm = load_model(config.checkpoint)
+        self.lm = load_model(config.checkpoint, device)
         vocabulary = self.lm.config.vocab_size
         fitting = "needle" if vocabulary == TASKS["needle"].vocab_size else "recall"
         self.task = check_choice("task", config.task or fitting, PLANTS)
@@ -141,7 +144,7 @@ class Reader:
         ):
             saved = self.position
             try:
-                self.lm(make_piece(self.config, self.fact, self.source, 0))  # not measured: the first call
+                self.lm(self._piece(0))  # not measured: the first call
                 while self.position < total:
                     bar.update(self._step())
                     if self.position - saved >= SAVE_EVERY:
@@ -159,10 +162,13 @@ class Reader:
             self._resume()  # what another stream saved before this one held the folder
             yield
 
+    def _piece(self, start: int) -> Tensor:
+        return make_piece(self.config, self.fact, self.source, start).to(self.lm.head.weight.device)
+
     def _step(self) -> int:
         """Reads one piece; returns its length."""
         began = time.perf_counter()
-        ids = make_piece(self.config, self.fact, self.source, self.position)
+        ids = self._piece(self.position)
         try:
             _, state = self.lm(ids, self.state)
         except DivergenceError as error:
@@ -172,7 +178,8 @@ class Reader:
         self.seconds += time.perf_counter() - began
         due = [mark for mark in (*MARKS, self.config.tokens) if mark <= self.position]
         if due and (not self.marks or self.marks[-1]["tokens"] < max(due)):
-            self.marks.append({"tokens": self.position, "seconds": self.seconds, "peak_mb": peak_memory()})
+            peak = torch.cuda.max_memory_allocated(ids.device) / 2**20 if ids.is_cuda else peak_memory()
+            self.marks.append({"tokens": self.position, "seconds": self.seconds, "peak_mb": peak})
         return ids.shape[1]
 
     def _results(self) -> dict:
@@ -228,9 +235,9 @@ class Reader:
 
 def recall_fact(lm: TitansLM, state: ModelState, fact: Fact, *, is_text: bool = False) -> dict:
     """Asks for a fact: the wanted tokens, the answered ones (as text if they are bytes), and the share right."""
-    logits, _ = lm(fact.asked[:, :-1], state)
+    logits, _ = lm(fact.asked[:, :-1].to(lm.head.weight.device), state)
     wanted = fact.ask[:, 1:]
-    said, right = logits[wanted].argmax(-1), fact.asked[:, 1:][wanted]
+    said, right = logits.cpu()[wanted].argmax(-1), fact.asked[:, 1:][wanted]
     share = (said == right).double().mean().item()
     show = (lambda ids: bytes(ids.tolist()).decode("ascii", "backslashreplace")) if is_text else Tensor.tolist
     return {"wanted": show(right), "said": show(said), "share_recalled": share, "recalled": share == 1.0}

@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from titans_mini.cli.flags import add_command
+from titans_mini.cli.flags import add_command, add_shared
 from titans_mini.data.scenarios import to_bytes
 from titans_mini.errors import ConfigError, check_choice, check_integer
 from titans_mini.models.model import MODES, TitansLM
@@ -41,6 +41,7 @@ def add_eval(commands) -> None:
         lengths_help = f"lengths for --measure {kind} (default {' '.join(map(str, lengths))})"
         command.add_argument(flag, type=int, nargs="+", metavar="BYTES", help=lengths_help)
     command.add_argument("--file", help="read this text, bAbI file or BABILong file instead of a task")
+    add_shared(command, "device")
     command.add_argument("--format", help=", ".join(FORMATS) + " (default: recognised by the content of --file)")
 
 
@@ -50,7 +51,7 @@ def _eval(options: argparse.Namespace) -> int:
     if options.rows is not None:
         check_integer("rows", options.rows, 1, 100_000)
     check_integer("seed", options.seed, 0, 2**31 - 1)
-    lm, card = load_model(options.checkpoint), read_card(options.checkpoint)
+    lm, card = load_model(options.checkpoint, options.device), read_card(options.checkpoint)
     memory = _memory(options.memory, card)
     if chosen != "accuracy":
         result = _measure(lm, chosen, memory, options)

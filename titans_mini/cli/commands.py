@@ -10,7 +10,7 @@ from ..data import read_text
 from ..errors import ConfigError
 from ..files import write_whole, writing_to
 from ..simulation import simulate
-from .flags import add_command, add_flags, given
+from .flags import add_command, add_flags, add_shared, given
 from .stream import add_stream
 from .train import add_train
 from .tune import add_tune
@@ -47,8 +47,7 @@ def _add_simulate(commands) -> None:
     default = SimulationConfig()
     add_flags(command, default, RUN)
     add_flags(command, default.memory, SHAPE, dim="width")
-    command.add_argument("--file", help="read this UTF-8 text file instead of the bundled text")
-    command.add_argument("--json", action="store_true", help="print one JSON object")
+    add_shared(command, "file", "device", "json")
     command.add_argument("--out", help="also write the trace to this .json or .csv file")
 
 

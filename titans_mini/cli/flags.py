@@ -5,12 +5,26 @@ from collections.abc import Callable, Iterable
 
 from ..settings import comments, limits
 
+# Flags that mean the same in every command that has them.
+SHARED = {
+    "file": {"help": "read this UTF-8 text file instead of the bundled text"},
+    "device": {"default": "cpu", "help": "where to compute: cpu, cuda, or cuda:1 for the second GPU (default cpu)"},
+    "json": {"action": "store_true", "help": "print one JSON object"},
+    "quiet": {"action": "store_true", "help": "no progress bar"},
+}
+
 
 def add_command(commands, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
     """A command, what runs it, and its help."""
     command = commands.add_parser(name, help=text, description=text)
     command.set_defaults(run=run)
     return command
+
+
+def add_shared(command, *names: str) -> None:
+    """These flags of SHARED."""
+    for name in names:
+        command.add_argument(f"--{name}", **SHARED[name])
 
 
 def spellings(name: str) -> list[str]:

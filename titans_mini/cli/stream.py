@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from ..stream import SNAPSHOT, Reader, StreamConfig
-from .flags import add_command, add_flags, given
+from .flags import add_command, add_flags, add_shared, given
 
 
 def add_stream(commands) -> None:
@@ -15,12 +15,12 @@ def add_stream(commands) -> None:
     command = add_command(commands, "stream", _stream, text)
     add_flags(command, StreamConfig())
     command.add_argument("--out", help="folder of snapshots; run the same command again to continue")
-    command.add_argument("--json", action="store_true", help="print one JSON object")
-    command.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_shared(command, "device", "json", "quiet")
 
 
 def _stream(options: argparse.Namespace) -> int:
-    reader = Reader(StreamConfig(**given(options, StreamConfig.__dataclass_fields__)), options.out)
+    config = StreamConfig(**given(options, StreamConfig.__dataclass_fields__))
+    reader = Reader(config, options.out, device=options.device)
     try:
         results = reader.run(quiet=options.quiet)
     except KeyboardInterrupt:

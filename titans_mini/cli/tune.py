@@ -10,12 +10,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ..data import read_text
+from ..devices import usable_device
 from ..errors import ConfigError
 from ..files import write_whole, writing_to
 from ..tune import TuneConfig, Tuning, tune
 from ..tune.search import ROWS_FILE
 from ..tune.store import Setting, setting_of, to_csv
-from .flags import add_command, add_flags, given
+from .flags import add_command, add_flags, add_shared, given
 
 SHOWN = ("mean", "spread", "behind", "writes_per_1k")
 
@@ -25,14 +26,12 @@ def add_tune(commands) -> None:
     text = "search tau, beta, lambda, eta and depth: all settings on a short stream, the best few on a long one"
     command = add_command(commands, "tune", _tune, text)
     add_flags(command, TuneConfig())
-    command.add_argument("--file", help="read this UTF-8 text file instead of the bundled text")
+    add_shared(command, "file", "device", "json", "quiet")
     command.add_argument(
         "--workers", type=int, default=1, help="processes; more than 1 needs joblib (1 to 1,024; default 1)"
     )
     command.add_argument("--out", help="folder of rows and tables; run the same command again to continue")
     command.add_argument("--maps", action="store_true", help="also write maps.html to the folder (needs plotly)")
-    command.add_argument("--json", action="store_true", help="print one JSON object")
-    command.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def _tune(options: argparse.Namespace) -> int:
@@ -43,6 +42,7 @@ def _tune(options: argparse.Namespace) -> int:
         raise ConfigError("--maps needs at least 2 of tau, beta, lam, eta and depth with 2 values or more")
     if options.maps and importlib.util.find_spec("plotly") is None:
         raise ConfigError("plotly is not installed; run: pip install 'titans-mini[app]'")
+    usable_device(options.device)  # before there is a progress bar
     text = None if options.file is None else read_text(options.file)
     found = _search(config, options, text)
     if options.out is not None:
@@ -63,7 +63,8 @@ def _search(config: TuneConfig, options: argparse.Namespace, text: str | None) -
             bar.update(done - bar.n)
 
         try:
-            return tune(config, text=text, folder=options.out, workers=options.workers, progress=progress)
+            how = {"workers": options.workers, "device": options.device}
+            return tune(config, text=text, folder=options.out, progress=progress, **how)
         except KeyboardInterrupt:
             saved = "nothing is saved" + (" yet" if options.out else " without --out")
             if options.out and reached:

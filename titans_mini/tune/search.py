@@ -84,6 +84,7 @@ class Job(NamedTuple):
     objective: str
     width: int
     text: str | None  # None: the bundled text
+    device: str = "cpu"  # of the process that runs it
 
 
 Beat = Callable[[Job, int], None]  # called with a batch and the tokens that it has read so far
@@ -101,7 +102,8 @@ def run_job(job: Job, beat: Beat | None = None) -> list[dict]:
     configs = [replace(base, tau=s.tau, beta=s.beta, lam=s.lam, eta=s.eta) for s in job.settings]
     read = None if beat is None else lambda count: beat(job, count)
     rows = []
-    for setting, trace in zip(job.settings, simulate_many(configs, text, beat=read), strict=True):
+    traces = simulate_many(configs, text, beat=read)
+    for setting, trace in zip(job.settings, traces, strict=True):
         score = objective.score(trace, text, judged) if trace.diverged_at is None else math.inf
         row = {**setting._asdict(), "seed": job.seed, "tokens": job.tokens}
         row["score"] = score if math.isfinite(score) else None
@@ -193,6 +195,7 @@ def tune(
     text: str | None = None,
     folder: str | Path | None = None,
     workers: int = 1,
+    device: str = "cpu",
     progress: Callable[[int, int, str], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Tuning:
@@ -202,6 +205,7 @@ def tune(
               lengths run only what is missing
     workers   processes; more than 1 needs joblib, by default on this machine, or wherever the caller's
               `joblib.parallel_config` says (Dask, Ray)
+    device    where each process computes. Scores depend on it only by rounding, so a search may continue on another
     progress  called after each batch with the token updates done, their total, and the stage
     stop      asked after each batch; once true, the search returns incomplete. KeyboardInterrupt keeps the rows too
 
@@ -215,7 +219,7 @@ def tune(
     digest = hashlib.sha256(source).hexdigest()
     about = {"objective": config.objective, "width": config.width, "text": digest[:16]}
     store = Store(None if folder is None else Path(folder) / ROWS_FILE, about)
-    with store.held(), contextlib.closing(steps(config, store, text=text, workers=workers)) as search:
+    with store.held(), contextlib.closing(steps(config, store, text=text, workers=workers, device=device)) as search:
         for step in search:
             if progress:
                 progress(step.done, step.total, step.stage)
@@ -225,7 +229,7 @@ def tune(
 
 
 def steps(
-    config: TuneConfig, store: Store, *, text: str | None = None, workers: int = 1, beat: Beat | None = None
+    config: TuneConfig, store: Store, *, text: str | None = None, workers=1, device="cpu", beat: Beat | None = None
 ) -> Iterator[Step]:
     """The search a batch at a time: a Step as each stage begins and after each of its batches.
 
@@ -235,7 +239,8 @@ def steps(
     settings, wanted, total = config.settings(), [], config.cost().two_stage
     stages = {"coarse": config.tokens, "final": config.final_tokens} if config.two_stages else {"coarse": config.tokens}
     for stage, tokens in stages.items():
-        jobs = plan_jobs(config, settings, tokens, store.rows, text)
+        planned = plan_jobs(config, settings, tokens, store.rows, text)
+        jobs = [job._replace(device=device) for job in planned]
         wanted += [Key(setting, seed, tokens) for setting in settings for seed in range(config.seeds)]
         with contextlib.closing(_work(jobs, workers, beat)) as batches:
             for left in reversed(range(len(jobs) + 1)):
