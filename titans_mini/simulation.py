@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from .config import MemoryConfig, SimulationConfig
 from .data import Stream, make_stream
 from .defaults import plain_defaults
+from .devices import usable_device
 from .errors import ConfigError
 from .memory.chunk import TitansRule, run_chunks
-from .memory.fast import rows
+from .memory.fast import device_loop
 from .memory.gates import ConstantGate, SurpriseGate, initial_gate_state
 from .memory.mlp import ACTIVATIONS, Weights, apply_memory, count_weights, initial_weights, weight_norm
 from .memory.state import Fast, Record, Tokens
@@ -25,30 +26,37 @@ from .threads import one_thread
 from .trace import COLUMNS, Trace, blank_from_divergence
 
 BLOCK = 64  # chunks whose tensors live at once; thousands would set off Python's slow full garbage collections
+STRETCH = 65_536  # tokens, of all rows together, that a compiled loop reads before it reports; about half a second
 CACHED = 1_048_576  # weights, 4 MB: with three times as many, each row takes twice as long
 HUGE = 1e15  # raw surprise of a run that is lost
 METER_CHUNK = 64  # tokens measured at once where the gate itself does not measure surprise
 
 
-def simulate(config: SimulationConfig, text: str | None = None) -> Trace:
-    """Runs one setting over its scenario, or over `text` if given. Raises ConfigError for bad settings or text.
+def simulate(config: SimulationConfig, text: str | None = None, *, device: str = "cpu") -> Trace:
+    """Runs one setting over its scenario, or over `text` if given. Raises ConfigError for bad settings or text, and
+    for a device that this machine does not have.
 
     A run that leaves the range of floats ends in a Trace whose `diverged_at` names the token.
     """
-    return simulate_many([config], text)[0]
+    return simulate_many([config], text, device=device)[0]
 
 
 @plain_defaults()
 def simulate_many(
-    configs: Sequence[SimulationConfig], text: str | None = None, *, beat: Callable[[int], None] | None = None
+    configs: Sequence[SimulationConfig],
+    text: str | None = None,
+    *,
+    beat: Callable[[int], None] | None = None,
+    device: str = "cpu",
 ) -> list[Trace]:
     """Runs settings that differ only in tau, beta, lam, eta and softness, in groups that share products.
 
-    `beat` is called now and then with the number of tokens read; an exception that it raises ends the run.
+    `beat` is called now and then with the number of tokens read; an exception that it raises ends the run. The streams
+    and the initial weights are drawn on the CPU, so that every `device` reads the same.
     """
     if not configs:
         raise ConfigError("configs must hold at least 1 SimulationConfig, not 0")
-    first = configs[0]
+    first, place = configs[0], usable_device(device)
     _check_alike(configs)
     began = time.perf_counter()
     size = math.ceil(len(configs) / count_groups(first.memory, len(configs)))
@@ -58,9 +66,9 @@ def simulate_many(
         for number, group in enumerate(groups):
             before = number * len(stream.ids)
             share = beat and (lambda read, before=before: beat((before + read) // len(groups)))
-            start = start_fast(first, len(group))
+            start = map_tree(lambda part: part.to(place), start_fast(first, len(group)))
             fast, record = run_stream(group, stream, start, share)
-            columns += _columns(group, stream, fast, record)
+            columns += _columns(group, stream, fast, map_tree(Tensor.cpu, record))
     norm_start = float(weight_norm(start.weights)[0])  # the same in each row of each group
     seconds = (time.perf_counter() - began) / len(configs)
     return [_trace(*row, stream, norm_start, seconds) for row in zip(configs, columns, strict=True)]
@@ -84,12 +92,17 @@ def start_fast(config: SimulationConfig, rows: int = 1) -> Fast:
 def run_stream(
     configs: Sequence[SimulationConfig], stream: Stream, fast: Fast, beat: Callable[[int], None] | None = None
 ) -> tuple[Fast, Record]:
-    """Writes every token of the stream; returns the final memory and the record of all tokens, (rows, t)."""
-    memory, rule = configs[0].memory, make_rule(configs)
-    run = rows.run if memory.chunk == 1 else partial(run_chunks, chunk=memory.chunk)
+    """Writes every token of the stream; returns the final memory and the record of all tokens, (rows, t).
+
+    It runs on the device of `fast`.
+    """
+    memory, place = configs[0].memory, fast.weights[0].device
+    rule, tokens = make_rule(configs, place), _tokens(stream, memory.norm, len(configs), place)
+    loop = device_loop(fast, tokens, rule) if memory.chunk == 1 else None
+    run = loop or partial(run_chunks, chunk=memory.chunk)
     blocks, read = [], 0
-    for block in _tokens(stream, memory.norm, len(configs)).split(BLOCK * memory.chunk):
-        _, fast, record = run(fast, block, rule)
+    for block in tokens.split(math.ceil(STRETCH / len(configs)) if loop else BLOCK * memory.chunk):
+        _, fast, record = run(fast, block, rule=rule)
         blocks.append(record)
         read += block.keys.shape[1]
         if beat:
@@ -97,16 +110,15 @@ def run_stream(
     return fast, join(blocks)
 
 
-def _tokens(stream: Stream, norm: float, rows: int) -> Tokens:
-    keys, values = (series.mul(norm).expand(rows, -1, -1) for series in (stream.keys, stream.values))
-    return Tokens(keys, values)
+def _tokens(stream: Stream, norm: float, rows: int, place: torch.device) -> Tokens:
+    return Tokens(*(series.to(place).mul(norm).expand(rows, -1, -1) for series in (stream.keys, stream.values)))
 
 
-def make_rule(configs: Sequence[SimulationConfig]) -> TitansRule:
+def make_rule(configs: Sequence[SimulationConfig], place: torch.device) -> TitansRule:
     """The rule of some settings, a row each, with the memory norm recorded after each write."""
-    memory = configs[0].memory
-    origin = start_fast(configs[0]).weights if memory.decay == "start" else None
-    return TitansRule(make_gate(configs), ACTIVATIONS[memory.activation], memory.clip, record_norm=True, origin=origin)
+    memory, gate = configs[0].memory, make_gate(configs).to(place)
+    origin = None if memory.decay == "zero" else [part.to(place) for part in start_fast(configs[0]).weights]
+    return TitansRule(gate, ACTIVATIONS[memory.activation], memory.clip, record_norm=True, origin=origin)
 
 
 def make_gate(configs: Sequence[SimulationConfig]) -> nn.Module:
@@ -128,7 +140,7 @@ def _columns(configs, stream: Stream, fast: Fast, record: Record) -> list[dict[s
     surprise, smoothed = gates.surprise, gates.smoothed
     if surprise is None:
         surprise, smoothed = _measure(configs, record.raw)
-    loss_after = _loss(fast.weights, _tokens(stream, memory.norm, len(configs)), memory)
+    tokens = _tokens(stream, memory.norm, len(configs), fast.weights[0].device)
     series = {
         "surprise": surprise,
         "momentum": smoothed,
@@ -137,7 +149,7 @@ def _columns(configs, stream: Stream, fast: Fast, record: Record) -> list[dict[s
         "memory_norm": record.memory_norm,
         "loss": record.loss / memory.norm**2,
         "raw": record.raw,
-        "loss_after": loss_after,
+        "loss_after": _loss(fast.weights, tokens, memory).cpu(),
     }
     return [{name: series[name][row].double().numpy() for name in COLUMNS} for row in range(len(configs))]
 

@@ -1,5 +1,6 @@
 """Streams whose truth is known: each scenario gives its tokens and the places where something happens."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -51,10 +52,15 @@ def _packed(text: str) -> Tensor:
     return torch.frombuffer(bytearray(text.encode("utf-8", "replace")), dtype=torch.uint8)
 
 
+@functools.cache
+def _bundled() -> Tensor:
+    return _packed(bundled_text())
+
+
 def _passage(length: int, start: int = 0) -> Tensor:
     """`length` bytes of the bundled text from byte `start`, going round at its end."""
-    source = to_bytes(bundled_text())
-    return source[(start + torch.arange(length)) % len(source)]
+    source = _bundled()
+    return source[(start + torch.arange(length)) % len(source)].long()
 
 
 def _loop(length: int, start: int = 2000) -> Tensor:
@@ -124,7 +130,7 @@ def make_stream(scenario: str, tokens: int, dim: int, seed: int = 0, text: str |
     check_choice("scenario", scenario, SCENARIOS)
     generator = torch.Generator().manual_seed(seed)
     if scenario == "text":
-        reference = _packed(bundled_text() if text is None else check_text(text))
+        reference = _bundled() if text is None else _packed(check_text(text))
         script = Script(_passage(tokens) if text is None else reference[:tokens].long())
     else:
         script = SCENARIOS[scenario](tokens, generator)

@@ -3,9 +3,9 @@
     S_t = eta_t S_{t-1} - theta_t grad_t        M_t = (1 - alpha_t) M_{t-1} + alpha_t W_0 + S_t
 
 A pass over a matrix does three things at once: it carries out the write of the token before, it measures the norm of
-the result, and it multiplies. The query of a token is answered after its write and the next key meets the same weights,
-so one pass serves both. All layers lie one after the other in one vector; `widths` (depth + 1,) says where each begins.
-Paper: eq. 12-15. Recipe: 2.2. Shapes: t tokens, d features, o outputs and i inputs of a layer, w all weights.
+the result, and it multiplies. All layers lie one after the other in one vector; `widths` (depth + 1,) says where each
+begins. Scratch arrays have a line for each layer and are as wide as the widest. Paper: eq. 12-15. Recipe: 2.2.
+Shapes: t tokens, d features, o outputs and i inputs of a layer, w all weights.
 """
 
 import math
@@ -35,60 +35,87 @@ def square(x):
 
 
 @jit
-def pass_over(weight, carried, origin, write, delta, a, x, y, ask, answer):
-    """One layer: writes -theta delta a^T into weight (o i,); then y = weight x, answer = weight ask.
+def pull(weight, origin, write):
+    """Decay towards W_0: weight <- (1 - alpha) weight + alpha origin. The pass that follows keeps the result whole."""
+    kind = weight.dtype.type
+    keep, share = kind(1) - write[2], write[2]
+    for j in range(len(weight)):
+        weight[j] = keep * weight[j] + share * origin[j]
+    return write[0], write[1], kind(0)
 
-    Returns |weight|^2. write = (theta, eta, alpha); `carried` is the momentum. It, `origin` and `ask` may be empty.
+
+@jit
+def pass_over(weight, write, delta, a, x, y):
+    """One layer: writes -theta delta a^T into weight (o i,), then y = weight x. Returns |weight|^2.
+
+    write = (theta, eta, alpha). The rows are written out here and in `carry_over`: a call for each costs half the time.
     """
-    theta, eta, alpha = write
-    kind, keep, total, width = weight.dtype.type, weight.dtype.type(1) - alpha, 0.0, len(x)
+    kind, total, width = weight.dtype.type, 0.0, len(x)
+    keep = kind(1) - write[2]
     for row in range(len(y)):
-        place, step = row * width, theta * delta[row]
-        w = weight[place : place + width]
-        if len(carried):
-            s = carried[place : place + width]
-            for j in range(width):
-                s[j] = eta * s[j] - step * a[j]
-                w[j] = keep * w[j] + s[j]
-        else:
-            for j in range(width):
-                w[j] = keep * w[j] - step * a[j]
-        if len(origin):
-            o = origin[place : place + width]
-            for j in range(width):
-                w[j] += alpha * o[j]
-        size, product, said = kind(0), kind(0), kind(0)
+        w, step = weight[row * width : (row + 1) * width], write[0] * delta[row]
+        size, product = kind(0), kind(0)
         for j in range(width):
-            size += w[j] * w[j]
-            product += w[j] * x[j]
+            new = keep * w[j] - step * a[j]
+            w[j] = new
+            size += new * new
+            product += new * x[j]
         y[row] = product
         total += size
-        if len(ask):
-            for j in range(width):
-                said += w[j] * ask[j]
-            answer[row] = said
     return total
 
 
 @jit
-def activate(kind, z, value, slope):
-    """The activation of z (o,), and its slope."""
+def carry_over(weight, momentum, write, delta, a, x, y):
+    """As `pass_over`, with momentum (o i,): it becomes eta momentum - theta delta a^T, and is added to the weight."""
+    kind, total, width = weight.dtype.type, 0.0, len(x)
+    keep, eta = kind(1) - write[2], write[1]
+    for row in range(len(y)):
+        w, step = weight[row * width : (row + 1) * width], write[0] * delta[row]
+        s = momentum[row * width : (row + 1) * width]
+        size, product = kind(0), kind(0)
+        for j in range(width):
+            push = eta * s[j] - step * a[j]
+            new = keep * w[j] + push
+            s[j] = push
+            w[j] = new
+            size += new * new
+            product += new * x[j]
+        y[row] = product
+        total += size
+    return total
+
+
+@jit
+def multiply(weight, x, y):
+    """y (o,) = weight (o i,) x (i,)."""
+    width = len(x)
+    for row in range(len(y)):
+        w, product = weight[row * width : (row + 1) * width], weight.dtype.type(0)
+        for j in range(width):
+            product += w[j] * x[j]
+        y[row] = product
+
+
+@jit
+def activate(kind, z, slope):
+    """z (o,) becomes its activation, `slope` (o,) the activation's slope."""
     number = z.dtype.type
     one, half = number(1), number(0.5)
     if kind == SILU:
         for j in range(len(z)):
             gate = one / (one + np.exp(-z[j]))
-            value[j] = z[j] * gate
-            slope[j] = gate + value[j] - value[j] * gate
+            z[j] *= gate
+            slope[j] = gate + z[j] - z[j] * gate
     elif kind == GELU:
         for j in range(len(z)):
             cdf = half * (one + number(math.erf(z[j] * math.sqrt(0.5))))
-            value[j] = z[j] * cdf
             slope[j] = cdf + z[j] * number(math.exp(-0.5 * z[j] * z[j]) / math.sqrt(2 * math.pi))
+            z[j] *= cdf
     else:
         for j in range(len(z)):
-            value[j] = np.tanh(z[j])
-            slope[j] = one - value[j] * value[j]
+            z[j] = np.tanh(z[j])
+            slope[j] = one - z[j] * z[j]
 
 
 @jit
@@ -144,73 +171,92 @@ def decide(kind, settings, state, line):
     line[THETA], line[ALPHA] = eta * line[WRITE], lam * line[FORGET]
 
 
-def read_row(weights, carried, origin, widths, keys, values, queries, gate, state, given, how, clip, record, reads):
-    """One memory over all tokens; weights (w,), carried (w,) and state (5,) change in place.
+@jit
+def forward(weights, momentum, origin, widths, activation, write, deltas, written, inputs, slopes):
+    """The write of the token before, and the layers' inputs a_l at the next key, which is inputs[0]; returns |M|^2.
+
+    The last line of `inputs` is the answer. `deltas` and `written` are those of the token before.
+    """
+    depth, place, total = len(widths) - 1, 0, 0.0
+    for layer in range(depth):
+        i, o = widths[layer], widths[layer + 1]
+        weight, rest = weights[place : place + i * o], write
+        delta, a, x, y = deltas[layer, :o], written[layer, :i], inputs[layer, :i], inputs[layer + 1, :o]
+        if len(origin):
+            rest = pull(weight, origin[place : place + i * o], write)
+        if len(momentum):
+            total += carry_over(weight, momentum[place : place + i * o], rest, delta, a, x, y)
+        else:
+            total += pass_over(weight, rest, delta, a, x, y)
+        if layer + 1 < depth:
+            activate(activation, y, slopes[layer, :o])
+        place += i * o
+    return total
+
+
+@jit
+def backward(weights, widths, deltas, inputs, slopes):
+    """From the last layer's delta to those below it; returns the square norm of the whole gradient. Paper: eq. 12."""
+    depth, place, total = len(widths) - 1, len(weights), 0.0
+    for layer in range(depth - 1, -1, -1):
+        i, o = widths[layer], widths[layer + 1]
+        place -= i * o
+        total += square(deltas[layer, :o]) * square(inputs[layer, :i])
+        if layer > 0:
+            back(weights[place : place + i * o], deltas[layer, :o], slopes[layer - 1, :i], deltas[layer - 1, :i])
+    return total
+
+
+@jit
+def answer(weights, widths, activation, inputs, slopes):
+    """M(inputs[0]) into the last line of `inputs`, without a write. Paper: eq. 15."""
+    place = 0
+    for layer in range(len(widths) - 1):
+        i, o = widths[layer], widths[layer + 1]
+        multiply(weights[place : place + i * o], inputs[layer, :i], inputs[layer + 1, :o])
+        if layer + 2 < len(widths):
+            activate(activation, inputs[layer + 1, :o], slopes[layer, :o])
+        place += i * o
+
+
+def read_row(weights, momentum, origin, widths, keys, values, queries, gate, state, given, how, clip, record, reads):
+    """One memory over all tokens; weights (w,), momentum (w,) and state (5,) change in place.
 
     keys, values, queries (t, d); how = (activation, decision); record (t, 9); reads (t, d). `given` (t, 3) holds theta,
-    eta and alpha that a gate decided before; else `gate` has the recipe's settings, see `decide`. The arrays `carried`,
+    eta and alpha that a gate decided before; else `gate` has the recipe's settings, see `decide`. The arrays `momentum`,
     `origin`, `queries` and `reads` are empty where there is no momentum, no W_0 or nothing to answer.
     """
-    depth, kind, asks = len(widths) - 1, weights.dtype.type, len(queries) > 0
-    most = widths.max()
-    inputs = np.zeros((depth + 1, most), weights.dtype)  # a_l of this token; the last one is its answer
-    written = np.zeros((depth, most), weights.dtype)  # those of the token before
-    slopes, deltas = np.zeros((depth, most), weights.dtype), np.zeros((depth, most), weights.dtype)
-    questions = np.zeros((depth + 1, most), weights.dtype)
-    z, answer, share = np.zeros(most, weights.dtype), np.zeros(most, weights.dtype), 1 / math.sqrt(keys.shape[1])
-    write = (kind(0), kind(1), kind(0))  # the first pass writes nothing
-    for t in range(len(keys) + 1):  # the last pass only writes and answers
-        inputs[0, : widths[0]] = keys[min(t, len(keys) - 1)]
-        if asks and t > 0:
-            questions[0, : widths[0]] = queries[t - 1]
-        total, place = 0.0, 0
-        for layer in range(depth):
-            i, o = widths[layer], widths[layer + 1]
-            end = place + i * o
-            ask = questions[layer, :i] if asks else questions[layer, :0]
-            total += pass_over(
-                weights[place:end],
-                carried[place:end] if t > 0 else carried[:0],
-                origin[place:end],
-                write,
-                deltas[layer, :o],
-                written[layer, :i],
-                inputs[layer, :i],
-                z[:o],
-                ask,
-                answer[:o],
-            )
-            place = end
-            if layer + 1 < depth:
-                if asks:
-                    activate(how[0], answer[:o], questions[layer + 1, :o], slopes[layer, :o])
-                activate(how[0], z[:o], inputs[layer + 1, :o], slopes[layer, :o])
+    depth, kind, d = len(widths) - 1, weights.dtype.type, keys.shape[1]
+    inputs = np.zeros((depth + 1, widths.max()), weights.dtype)  # a_l of this token
+    written, questions = np.zeros_like(inputs), np.zeros_like(inputs)
+    deltas, slopes, spare = np.zeros_like(inputs), np.zeros_like(inputs), np.zeros_like(inputs)
+    write, none = (kind(0), kind(1), kind(0)), momentum[:0]  # the first pass writes nothing
+    for t in range(len(keys) + 1):  # the last pass only writes
+        inputs[0, :d] = keys[min(t, len(keys) - 1)]
+        carried = momentum if t > 0 else none
+        size = forward(weights, carried, origin, widths, how[0], write, deltas, written, inputs, slopes)
         if t > 0:
-            record[t - 1, NORM] = math.sqrt(total)
-            if asks:
-                reads[t - 1] = answer[: widths[depth]]
+            record[t - 1, NORM] = math.sqrt(size)
+            if len(queries):
+                questions[0, :d] = queries[t - 1]
+                answer(weights, widths, how[0], questions, spare)
+                reads[t - 1] = questions[depth, :d]
         if t == len(keys):
             break
         loss, line = 0.0, record[t]
-        for j in range(widths[depth]):
-            error = z[j] - values[t, j]
+        for j in range(d):
+            error = inputs[depth, j] - values[t, j]
             loss += error * error
             deltas[depth - 1, j] = error + error
-        gradient = 4 * loss * square(inputs[depth - 1, : widths[depth - 1]])
-        for layer in range(depth - 1, 0, -1):
-            i, o = widths[layer], widths[layer + 1]
-            place -= i * o
-            back(weights[place : place + i * o], deltas[layer, :o], slopes[layer - 1, :i], deltas[layer - 1, :i])
-            gradient += square(deltas[layer - 1, :i]) * square(inputs[layer - 1, : widths[layer - 1]])
-        size = math.sqrt(max(gradient, LEAST_SQUARE))
-        line[RAW], line[LOSS] = size * share, loss
+        norm = math.sqrt(max(backward(weights, widths, deltas, inputs, slopes), LEAST_SQUARE))
+        line[RAW], line[LOSS] = norm / math.sqrt(d), loss
         eta = 0.0
         if how[1] == GIVEN:
             line[THETA], eta, line[ALPHA] = given[t, 0], given[t, 1], given[t, 2]
         else:
             decide(how[1], gate, state, line)
-        write = (kind(line[THETA] * min(clip / size, 1.0)), kind(eta), kind(line[ALPHA]))
-        written[:] = inputs[:depth]
+        write = (kind(line[THETA] * min(clip / norm, 1.0)), kind(eta), kind(line[ALPHA]))
+        written, inputs = inputs, written  # the token before is the one whose write is pending
 
 
 def _signature(kind):

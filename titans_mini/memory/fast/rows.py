@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..chunk import TitansRule, run_chunks
+from ..chunk import TitansRule
 from ..gates import ConstantGate, Gates, GateState, LearnedGate, SurpriseGate
 from ..mlp import ACTIVATIONS, Weights, squared_error
 from ..state import Fast, Record, Tokens
@@ -75,11 +75,6 @@ def _fits(fast: Fast, tokens: Tokens, rule: TitansRule) -> bool:
     )
 
 
-def run(fast: Fast, tokens: Tokens, rule: TitansRule) -> tuple[Tensor | None, Fast, Record]:
-    """`run_rows` where it serves, else `run_chunks` with chunks of one token, which gives the same."""
-    return run_rows(fast, tokens, rule) if serves(fast, tokens, rule) else run_chunks(fast, tokens, rule, 1)
-
-
 def run_rows(fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
     """Writes tokens (n, t, d) one by one, without a gradient: (reads or None, the memory after them, their record).
 
@@ -92,16 +87,17 @@ def run_rows(fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True)
     momentum = _flat(fast.momentum) if gates is not None and gates.eta is not None else weights[:, :0]
     origin = weights[:, :0] if rule.origin is None else _flat(tuple(part.to(like.dtype) for part in rule.origin))
     queries = tokens.keys[:, :0] if tokens.queries is None else tokens.queries
-    series = [np.ascontiguousarray(part.detach().numpy()) for part in (tokens.keys, tokens.values, queries)]
+    series = [part.detach().numpy() for part in (tokens.keys, tokens.values, queries)]
     state = torch.cat(fast.gate, dim=1).double().numpy().copy()  # (n, 5)
-    record, reads = np.empty((n, t, len(TRACE))), np.empty_like(series[2])
+    record, reads = np.empty((n, t, len(TRACE))), np.empty(queries.shape, series[2].dtype)
     settings = _settings(rule.gate, n) if recipe else np.zeros((n, 5))
     given = np.empty((n, 0, 3)) if recipe else _given(gates)
     how = _names(loop, rule)
     widths = np.array([d, *(weight.shape[1] for weight in fast.weights)])
 
     def one(row: int) -> None:
-        own = weights[row], momentum[row], origin[row % len(origin)], widths, *(part[row] for part in series)
+        read = (np.ascontiguousarray(part[row]) for part in series)  # a copy only where rows lie scattered
+        own = weights[row], momentum[row], origin[row % len(origin)], widths, *read
         loop.read_row(*own, tuple(settings[row]), state[row], given[row], how, clip_of(rule), record[row], reads[row])
 
     _each_row(one, n)
