@@ -174,7 +174,7 @@ def meaning(memory: NeuralMemory, state: MemoryState, row: int) -> tuple[Tensor,
     """Everything in a state that belongs to one row of the batch."""
     heads = slice(row * memory.config.heads, (row + 1) * memory.config.heads)
     assert {part.shape[1] for part in state.pending} == {int(state.tokens_seen[row]) % memory.config.chunk}
-    rows = [part[heads] for part in tensors((state.weights, state.momentum, state.gate, state.pending))]
+    rows = [part[heads] for part in tensors((*state.fast, state.pending))]
     return (*rows, state.conv[row], state.tokens_seen[row])
 
 

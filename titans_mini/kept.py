@@ -20,6 +20,7 @@ from torch import Tensor, contiguous_format
 
 from .errors import ConfigError
 from .files import parse
+from .memory.state import without_activity
 from .memory.tree import named, rebuild
 from .messages import Message
 
@@ -180,7 +181,7 @@ def restore(tensors: dict[str, Tensor], like):
             raise SnapshotError(text, name=path)
         return found
 
-    state = rebuild(take, like)
+    state = rebuild(take, without_activity(like))
     if left:
         raise SnapshotError("snapshot belongs to another memory: it also holds {name}", name=next(iter(left)))
     return state

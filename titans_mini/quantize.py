@@ -81,7 +81,7 @@ def compress(state: State, kind: str = "int8", *, momentum: bool = False) -> Sta
 
 def _compressed(memory: MemoryState, kind: str, momentum: bool) -> MemoryState:
     codes = lambda part: quantize(part, kind)  # noqa: E731
-    memory = memory._replace(weights=map_tree(codes, memory.weights))
+    memory = memory._replace(weights=map_tree(codes, memory.weights), activity=None)
     return memory._replace(momentum=map_tree(codes, memory.momentum)) if momentum else memory
 
 

@@ -7,6 +7,7 @@ from models import make_model
 from titans_course.studies.incidents import zero_weights
 from titans_mini import MemoryConfig, NeuralMemory, SimulationConfig
 from titans_mini.kept import restore
+from titans_mini.memory.state import without_activity
 from titans_mini.memory.tree import named, tensors
 from titans_mini.operate import (
     LanguageEngine,
@@ -26,7 +27,7 @@ CAUSE = "the memory is dead: its weights are near 0, so it answers nothing and c
 
 def all_zero(state, *fields: str):
     """The state with those fields of all memories at 0: `weights`, `momentum`."""
-    parts = named(state)
+    parts = named(without_activity(state))  # which belongs to the old weights
     gone = {name: torch.zeros_like(part) for name, part in parts.items() if name.split(".")[-2:][0] in fields}
     return restore({**parts, **gone}, state)
 

@@ -25,6 +25,7 @@ def flatten(state: MemoryState) -> dict[str, torch.Tensor]:
     for name, part in parts.items():
         keys = part._fields if hasattr(part, "_fields") else range(len(part))
         found |= {f"{name}.{key}": value for key, value in zip(keys, part, strict=True) if value is not None}
+    found |= {} if state.activity is None else {"activity": state.activity}
     return {name: tensor.detach().contiguous().clone() for name, tensor in found.items()}
 
 
@@ -37,6 +38,7 @@ def unflatten(found: dict[str, torch.Tensor]) -> MemoryState:
         pending=Pending(*(found.get(f"pending.{field}") for field in Pending._fields)),
         conv=found["conv"],
         tokens_seen=found["tokens_seen"],
+        activity=found.get("activity"),
     )
 
 

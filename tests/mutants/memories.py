@@ -50,7 +50,7 @@ class ForgetsPending(NeuralMemory):
 
     def forward(self, x, state=None):
         out, state = super().forward(x, state)
-        return out, state._replace(pending=self.initial_state(len(x)).pending)
+        return out, state._replace(pending=self.initial_state(len(x)).pending, activity=None)
 
 
 class ForgetsConvolution(NeuralMemory):

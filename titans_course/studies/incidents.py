@@ -9,6 +9,7 @@ from torch import Tensor
 from titans_mini.data.scenarios import to_bytes
 from titans_mini.errors import ConfigError, check_integer, check_number
 from titans_mini.kept import restore
+from titans_mini.memory.state import without_activity
 from titans_mini.memory.tree import named
 
 
@@ -62,7 +63,7 @@ def zero_weights(state):
 
 def _change(state, change: Callable[[Tensor], Tensor], *, whole: bool = False):
     """The state with the last matrix of its first memory changed, or (`whole`) all its matrices and their momentum."""
-    tensors = named(state)
+    tensors = named(without_activity(state))
     groups = [name for name in tensors if name.rpartition(".")[0].endswith("weights")]
     if not groups:
         raise ConfigError("state holds no fast weights")

@@ -8,6 +8,7 @@ from torch import Tensor
 from ..errors import ConfigError, DivergenceError
 from ..messages import Message
 from .gates import GateState
+from .mlp import packed_widths
 from .state import MemoryState, Pending
 from .transforms import in_transform
 from .tree import map_tree, tensors
@@ -68,6 +69,8 @@ def check_state(found, wanted, device: torch.device, name: str = "state") -> Non
 
     The last parts go first: sizes that name one setting stand there, and weights, which many settings decide, in front.
     """
+    if wanted is ...:  # `check_pending` looks at it
+        return
     if isinstance(wanted, Leaf):
         if found is not None or not wanted.optional:
             wanted.check(found, name, device)
@@ -106,12 +109,17 @@ def wanted_state(like: MemoryState, batch: int, heads: int) -> MemoryState:
         conv=Leaf(conv.dtype, ((batch, "batch"), (conv.shape[1], "conv"), (conv.shape[2], "dim"))),
         tokens_seen=Leaf(torch.int64, ((batch, "batch"),)),
         chunk=Leaf(torch.bool, ((0, "shape"), (like.chunk.shape[1], "chunk")), optional=True),
+        activity=...,
     )
 
 
-def check_pending(pending: Pending, chunk: int) -> None:
-    """Raises ConfigError where a full chunk waits, or its parts differ in length."""
-    counts = {part.shape[1] for part in pending}
+def check_pending(state: MemoryState, chunk: int) -> None:
+    """Raises ConfigError where a full chunk waits, or its parts differ in length, or the activity is not theirs."""
+    keys = state.pending.keys
+    if state.activity is not None:
+        axes = (keys.shape[0], "heads"), (keys.shape[1], "chunk"), (sum(packed_widths(state.weights)), "shape")
+        Leaf(keys.dtype, axes).check(state.activity, "state.activity", keys.device)
+    counts = {part.shape[1] for part in state.pending}
     if len(counts) > 1 or max(counts) >= chunk:
         text = "state is of another chunk: {waiting} tokens wait, and a chunk has {chunk}"
         raise ConfigError(text, waiting=max(counts), chunk=chunk)

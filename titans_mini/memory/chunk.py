@@ -36,7 +36,9 @@ from .mlp import (
     apply_memory,
     draw_weights,
     gradients,
+    pack,
     squared_error,
+    unpack,
     weight_norm,
 )
 from .scan import decay_matrix, last
@@ -203,7 +205,8 @@ class Rule(Protocol):
     def step(self, fast: Fast, tokens: Tokens, *, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
         """One chunk: (reads (n, q, d) or None, the memory after it, the record of its tokens).
 
-        `ends` is false for a chunk that is not full yet: its writes show in the reads, but `fast` is returned as it is.
+        `ends` is false for a chunk that is not full yet: its writes show in the reads, but `fast` is returned as it is,
+        apart from its `activity`, which may come back with the same tokens and the next ones.
         """
 
     def answer(self, weights: Weights, queries: Tensor) -> Tensor:
@@ -238,9 +241,18 @@ class TitansRule(NamedTuple):
         differentiate, finish = gradients, read_write
         if self.by_hand is not None and torch.is_grad_enabled():
             differentiate, finish = self.by_hand  # the same numbers; they only replace autograd's backward pass
+        if self.record_norm and fast.activity is not None:  # the norms also need the outputs, which are not kept
+            fast = fast._replace(activity=None)
+        new = tokens.after(0 if fast.activity is None else fast.activity.shape[1])
         activity = differentiate(
-            fast.weights, tokens.keys, tokens.values, self.activation, self.inner_loss, tokens.features
+            fast.weights, new.keys, new.values, self.activation, self.inner_loss, new.features
         )  # eq. 12
+        if fast.activity is not None:
+            packed = torch.cat([fast.activity, pack(activity)], dim=1)
+            activity = unpack(packed, fast.weights, tokens.keys, tokens.values)
+            fast = fast._replace(activity=packed)
+        elif not (ends or self.record_norm):
+            fast = fast._replace(activity=pack(activity))
         raw = activity.grad_norm * tokens.keys.shape[-1] ** -0.5  # (n, c)
         gates, gate_state = self.gate(raw, tokens.features, fast.gate)
         clipped = gates

@@ -112,6 +112,24 @@ class Activity(NamedTuple):
         return self.outputs[-1] - self.values
 
 
+def pack(activity: Activity) -> Tensor:
+    """(n, c, f): all that the chunk's later tokens need of an Activity besides keys and values. See `unpack`."""
+    numbers = activity.loss.unsqueeze(-1), activity.grad_norm.unsqueeze(-1)
+    return torch.cat([*activity.inputs[1:], *activity.deltas, *numbers], dim=-1)
+
+
+def packed_widths(weights: Weights) -> list[int]:
+    """The features of each part of `pack`."""
+    return [*(weight.shape[-1] for weight in weights[1:]), *(weight.shape[-2] for weight in weights), 1, 1]
+
+
+def unpack(packed: Tensor, weights: Weights, keys: Tensor, values: Tensor) -> Activity:
+    """The inverse of `pack` for a memory of these weights, without the outputs."""
+    *parts, loss, norm = packed.split(packed_widths(weights), dim=-1)
+    hidden = len(weights) - 1
+    return Activity([keys, *parts[:hidden]], [], parts[hidden:], loss.squeeze(-1), values, norm.squeeze(-1))
+
+
 def gradients(
     weights: Weights,
     keys: Tensor,

@@ -146,7 +146,7 @@ class NeuralMemory(nn.Module):
         inner = x.to(self.to_qkv.weight.dtype)
         tokens, conv = self._project(inner, state.conv)
         held = state.pending.keys.shape[1]
-        fast, steps, rest = Fast(state.weights, state.momentum, state.gate), [], None
+        fast, steps, rest = state.fast, [], None
         with torch.autocast(x.device.type, enabled=False):  # the memory keeps its own dtype
             pieces, step = chunks(state.pending, tokens, self.config.chunk), self.rule.step
             if self.config.chunk == 1 and not rebuilt:
@@ -157,16 +157,14 @@ class NeuralMemory(nn.Module):
             for piece in pieces:
                 full = piece.keys.shape[1] >= self.config.chunk
                 reads, after, record = step(fast, piece, ends=full)
-                fast, rest = (after, None) if full else (fast, piece)
+                fast, rest = (after, None) if full else (fast._replace(activity=after.activity), piece)
                 if traced:
                     record = record._replace(silence=piece.values.square().sum(-1))
                 steps.append((reads, record if traced else None))
         reads, record = join(steps)  # (n, t, d); (n, held + t)
         record = map_tree(lambda series: series[:, held:], record)  # (n, t)
         state = MemoryState(
-            weights=fast.weights,
-            momentum=fast.momentum,
-            gate=fast.gate,
+            **fast._asdict(),
             pending=self._none_pending(tokens.keys) if rest is None else Pending(rest.keys, rest.values, rest.features),
             conv=conv,
             tokens_seen=state.tokens_seen + x.shape[1],
@@ -195,11 +193,11 @@ class NeuralMemory(nn.Module):
 
     def current(self, state: MemoryState) -> Fast:
         """The fast weights with the pending tokens written in."""
-        fast, (keys, values, features) = Fast(state.weights, state.momentum, state.gate), state.pending
+        keys, values, features = state.pending
         if keys.shape[1] == 0:
-            return fast
+            return state.fast
         with torch.autocast(keys.device.type, enabled=False):
-            return self.rule.step(fast, Tokens(keys, values, None, features))[1]
+            return self.rule.step(state.fast, Tokens(keys, values, None, features))[1]
 
     def settled(self, state: MemoryState) -> MemoryState:
         """The state with its pending tokens written, as a chunk that ends early: the next token begins a new one."""
@@ -253,7 +251,7 @@ class NeuralMemory(nn.Module):
         if state is None:
             return usable(x), self.initial_state(len(x))
         check_state(state, self.wanted_state(len(x)), device)
-        check_pending(state.pending, self.config.chunk)
+        check_pending(state, self.config.chunk)
         return usable(x), usable(state)
 
     def wanted_state(self, batch: int) -> MemoryState:

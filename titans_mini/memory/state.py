@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .gates import Gates, GateState
 from .mlp import Weights
+from .tree import map_tree
 
 
 class Fast(NamedTuple):
@@ -17,6 +18,9 @@ class Fast(NamedTuple):
     weights: Weights  # M, per layer (n, o, i)
     momentum: Weights  # S, the same shapes
     gate: GateState  # what the gate remembers
+    # (n, m, ...) `mlp.pack` of the first m tokens of an unfinished chunk, so that they are not differentiated again.
+    # It holds at these weights. None: nothing is kept, and those tokens are differentiated with the next ones.
+    activity: Tensor | None = None
 
 
 class Tokens(NamedTuple):
@@ -27,10 +31,21 @@ class Tokens(NamedTuple):
     queries: Tensor | None = None  # None: nothing is read; may be shorter: then the last tokens ask
     features: Tensor | None = None  # the gate's
 
-    def split(self, chunk: int) -> list[Tokens]:
-        """Consecutive pieces of `chunk` tokens; the last may be shorter."""
-        pieces = -(-self.keys.shape[1] // chunk)
-        fields = ([None] * pieces if field is None else field.split(chunk, dim=1) for field in self)
+    def after(self, count: int) -> Tokens:
+        """The tokens to write without the first `count`; the queries stay."""
+        if count == 0:
+            return self
+        keys, values, features = (
+            None if part is None else part[:, count:] for part in (self.keys, self.values, self.features)
+        )
+        return Tokens(keys, values, self.queries, features)
+
+    def split(self, chunk: int, held: int = 0) -> list[Tokens]:
+        """Consecutive pieces of `chunk` tokens, the first of `chunk - held`; the last may be shorter."""
+        length = self.keys.shape[1]
+        ends = [*range(chunk - held, length, chunk), length]
+        sizes = [end - start for start, end in zip([0, *ends], ends, strict=False)]
+        fields = ([None] * len(sizes) if field is None else field.split(sizes, dim=1) for field in self)
         return [Tokens(*parts) for parts in zip(*fields, strict=True)]
 
 
@@ -67,15 +82,25 @@ class MemoryState(NamedTuple):
     # (0, c) bool. It holds nothing; its shape records the chunk, so that a memory of another chunk refuses the state.
     # A plain number would not do: a state consists of tensors, and is saved as such. None: unknown.
     chunk: Tensor | None = None
+    activity: Tensor | None = None  # of the pending tokens, as in Fast; for other weights see `without_activity`
+
+    @property
+    def fast(self) -> Fast:
+        """What the rule works on."""
+        return Fast(self.weights, self.momentum, self.gate, self.activity)
+
+
+def without_activity(state):
+    """The state, in any nested tuple, with pending tokens that are differentiated again: for other weights."""
+    return map_tree(lambda part: part._replace(activity=None), state, leaf=(Fast, MemoryState))
 
 
 def chunks(pending: Pending, tokens: Tokens, chunk: int) -> list[Tokens]:
     """The chunks of the pending tokens and the new ones. The pending ones were answered before, so they ask nothing."""
     held = pending.keys.shape[1]
-    if held == 0:
-        return tokens.split(chunk)
-    pairs = zip(pending, (tokens.keys, tokens.values, tokens.features), strict=True)
-    keys, values, features = (torch.cat(pair, dim=1) for pair in pairs)
-    queries = torch.cat([torch.zeros_like(pending.keys), tokens.queries], dim=1)
-    first, *others = Tokens(keys, values, queries, features).split(chunk)
-    return [first._replace(queries=first.queries[:, held:]), *others]
+    first, *others = tokens.split(chunk, held)
+    if held:
+        pairs = zip(pending, (first.keys, first.values, first.features), strict=True)
+        keys, values, features = (torch.cat(pair, dim=1) for pair in pairs)
+        first = Tokens(keys, values, first.queries, features)
+    return [first, *others]
