@@ -66,7 +66,7 @@ def _simulate(options: argparse.Namespace) -> int:
     out = None if options.out is None else Path(options.out)
     if out is not None and out.suffix not in (".json", ".csv"):
         raise ConfigError("out must end in .json or .csv, not {name}", name=repr(out.name))
-    trace = simulate(config, None if options.file is None else read_text(options.file))
+    trace = simulate(config, None if options.file is None else read_text(options.file), device=options.device)
     if out is not None:
         with writing_to("out", out):
             write_whole(out, trace.to_json() if out.suffix == ".json" else trace.to_csv())

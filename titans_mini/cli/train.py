@@ -11,7 +11,7 @@ from ..training.evaluate import evaluate
 from ..training.processes import joined
 from ..training.tasks import TASKS, check_size, source_of
 from ..training.train import TrainConfig, Trainer
-from .flags import add_command, add_flags, given
+from .flags import add_command, add_flags, add_shared, given
 
 SHAPE = (
     "variant", "dim", "layers", "heads", "window", "chunk", "memory_depth", "memory_heads", "gate", "persistent",
@@ -30,7 +30,8 @@ def add_train(commands) -> None:
     command.set_defaults(task=None)  # see _train
     command.add_argument("--sizes", type=int, nargs="*", default=[], help="also evaluate at these sizes at the end")
     command.add_argument("--out", required=True, help="folder of the run")
-    command.add_argument("--quiet", action="store_true", help="no progress bar")
+    command.add_argument("--device", help="where to compute: cpu, cuda or cuda:1 (default: cuda where there is one)")
+    add_shared(command, "quiet")
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -41,7 +42,7 @@ def _train(options: argparse.Namespace) -> int:
     vocab_size = TASKS[training.task].vocab_size
     layers = None if options.memory_layers is None else tuple(options.memory_layers)
     model = TitansConfig(vocab_size=vocab_size, memory_layers=layers, **given(options, SHAPE))
-    trainer = Trainer(model, training, options.out)
+    trainer = Trainer(model, training, options.out, options.device)
     try:
         with trainer.held():
             with joined():

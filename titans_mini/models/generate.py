@@ -12,7 +12,7 @@ from .model import ModelState, TitansLM
 def choose(
     logits: Tensor, generator: torch.Generator | None, *, temperature=1.0, top_k: int | None = None, min_p=0.0
 ) -> Tensor:
-    """logits (b, vocab) -> (b,) token ids. Temperature 0 is greedy.
+    """logits (b, vocab) -> (b,) token ids, drawn on the CPU. Temperature 0 is greedy.
 
     `top_k` keeps the k likeliest tokens; `min_p` keeps those at least that share as likely as the likeliest.
     """
@@ -26,7 +26,7 @@ def choose(
     chances = logits.softmax(-1)
     if min_p > 0:
         chances = chances.masked_fill(chances < min_p * chances.amax(-1, keepdim=True), 0)
-    return torch.multinomial(chances, 1, generator=generator).squeeze(-1)
+    return torch.multinomial(chances.cpu(), 1, generator=generator).squeeze(-1).to(logits.device)
 
 
 @torch.inference_mode()
@@ -49,7 +49,7 @@ def steps(
         check_integer("top_k", sampling["top_k"], 1, lm.config.vocab_size)
     if sampling.keys() - {"temperature", "top_k", "min_p"}:
         raise ConfigError("sampling knows only temperature, top_k and min_p")
-    generator, given = torch.Generator(prompt.device).manual_seed(seed), prompt
+    generator, given = torch.Generator().manual_seed(seed), prompt.to(lm.head.weight.device)
     for _ in range(tokens):
         logits, state = lm(given, state, memory=memory)
         given = choose(logits[:, -1], generator, **sampling).unsqueeze(-1)

@@ -186,7 +186,7 @@ class RecipeEngine:
         """Writes each byte; nothing is asked, so there is no output. Raises ConfigError as `check` does."""
         piece, memory = self.check(piece), self.config.memory
         ids = torch.cat([state.context.cpu(), piece])
-        keys, values = (part[CONTEXT:].to(self.device) for part in self.encoder(ids))  # (t, dim)
+        keys, values = (part[CONTEXT:] for part in self.encoder(ids))  # (t, dim)
         fast, record = run_stream([self.config], Stream(piece, keys, values, ()), state.fast)
         silence = (values.unsqueeze(0) * memory.norm).square().sum(-1)
         context = ids[-CONTEXT:].to(self.device, copy=True)

@@ -39,7 +39,7 @@ def _number(name: str, default: int) -> int:
 
 @contextlib.contextmanager
 def joined() -> Iterator[None]:
-    """Inside it the processes that torchrun started form one group (NCCL on CUDA, else Gloo); a single one needs none.
+    """Inside it the processes that torchrun started form one group (on CUDA NCCL, else Gloo); a single one needs none.
 
     A process that leaves stops its group's threads. Left running, they hand finished work back to an interpreter that
     is shutting down, which sometimes aborts. After an error the group is left as it is, since the others may wait in a
@@ -49,7 +49,7 @@ def joined() -> Iterator[None]:
         yield
         return
     try:
-        torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     except (ValueError, RuntimeError) as error:
         text = "the processes of torchrun cannot find each other: {reason}"
         raise ConfigError(text, reason=str(error).splitlines()[0]) from None

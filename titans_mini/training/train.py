@@ -17,6 +17,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from ..config import TitansConfig
+from ..devices import usable_device
 from ..errors import ConfigError, DivergenceError
 from ..files import clear_parts, owned, write_whole, writing_to
 from ..memory.chunk import Record
@@ -138,17 +139,17 @@ def backward(
 class Trainer:
     """A model, its optimizer and how far its run is, kept in `folder`: a new run, or one that continues.
 
+    `device` None is CUDA where there is any, else the CPU. A run may continue on another device.
     Under torchrun it runs inside `processes.joined()`. Raises ConfigError for a folder that cannot be written, that
     another training uses, or that holds a run which cannot continue.
     """
 
-    def __init__(self, model: TitansConfig, config: TrainConfig, folder: str | Path) -> None:
+    def __init__(self, model: TitansConfig, config: TrainConfig, folder: str | Path, device: str | None = None) -> None:
         self.config, self.folder = config, Path(folder)
         self.rank, _ = place()
+        chosen = usable_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         torch.manual_seed(config.seed)
-        self.lm = TitansLM(model)
-        if torch.cuda.is_available():
-            self.lm.cuda(int(os.environ.get("LOCAL_RANK", 0)))
+        self.lm = TitansLM(model).to(chosen)
         self.optimizer = torch.optim.AdamW(
             self.lm.parameters(), lr=config.lr, betas=(0.9, 0.95), weight_decay=config.weight_decay
         )

@@ -102,7 +102,7 @@ def run_job(job: Job, beat: Beat | None = None) -> list[dict]:
     configs = [replace(base, tau=s.tau, beta=s.beta, lam=s.lam, eta=s.eta) for s in job.settings]
     read = None if beat is None else lambda count: beat(job, count)
     rows = []
-    traces = simulate_many(configs, text, beat=read)
+    traces = simulate_many(configs, text, beat=read, device=job.device)
     for setting, trace in zip(job.settings, traces, strict=True):
         score = objective.score(trace, text, judged) if trace.diverged_at is None else math.inf
         row = {**setting._asdict(), "seed": job.seed, "tokens": job.tokens}
