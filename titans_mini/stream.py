@@ -10,7 +10,6 @@ import math
 import statistics
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -136,31 +135,22 @@ class Reader:
     def run(self, quiet: bool = False) -> dict:
         """Reads to the end, asks, and returns the results. However it ends, the place is saved first."""
         total = self.config.tokens
-        with (
-            self._held(),
-            torch.inference_mode(),
-            one_thread(),
-            tqdm(total=total, initial=self.position, disable=quiet, unit=" tokens", unit_scale=True) as bar,
-        ):
-            saved = self.position
-            try:
-                self.lm(self._piece(0))  # not measured: the first call
-                while self.position < total:
-                    bar.update(self._step())
-                    if self.position - saved >= SAVE_EVERY:
-                        self.save()
-                        saved = self.position
-            finally:  # the state is a value: cut off within a piece, it is that of the piece before
-                with postponed():
-                    self.save()
-            return self._results()
-
-    @contextlib.contextmanager
-    def _held(self) -> Iterator[None]:
-        """Keeps other streams out of the folder; ConfigError if one is at work there."""
-        with contextlib.nullcontext() if self.out is None else owned(self.out, f"{SNAPSHOT}.lock", "stream"):
+        held = contextlib.nullcontext() if self.out is None else owned(self.out, f"{SNAPSHOT}.lock", "stream")
+        with held, torch.inference_mode(), one_thread():
             self._resume()  # what another stream saved before this one held the folder
-            yield
+            saved = self.position
+            with tqdm(total=total, initial=saved, disable=quiet, unit=" tokens", unit_scale=True) as bar:
+                try:
+                    self.lm(self._piece(0))  # not measured: the first call
+                    while self.position < total:
+                        bar.update(self._step())
+                        if self.position - saved >= SAVE_EVERY:
+                            self.save()
+                            saved = self.position
+                finally:  # the state is a value: cut off within a piece, it is that of the piece before
+                    with postponed():
+                        self.save()
+            return self._results()
 
     def _piece(self, start: int) -> Tensor:
         return make_piece(self.config, self.fact, self.source, start).to(self.lm.head.weight.device)

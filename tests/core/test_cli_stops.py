@@ -108,7 +108,7 @@ def test_a_real_signal_stops_a_real_training(tmp_path):
 
 @pytest.mark.parametrize("number", CODES)
 def test_any_command_ends_with_the_code_of_its_signal(monkeypatch, capsys, number):
-    monkeypatch.setattr("titans_mini.cli.commands.simulate", lambda *_: signal.raise_signal(number))
+    monkeypatch.setattr("titans_mini.cli.commands.simulate", lambda *_, **__: signal.raise_signal(number))
     before = signal.getsignal(number)
     assert main(["simulate"]) == CODES[number]
     assert capsys.readouterr() == ("", "") and signal.getsignal(number) is before
@@ -128,7 +128,7 @@ def test_any_command_ends_with_the_code_of_its_signal(monkeypatch, capsys, numbe
     ],
 )
 def test_what_the_machine_cannot_do_is_one_line(monkeypatch, capsys, error, told):
-    def fail(*_):
+    def fail(*_, **__):
         raise error
 
     monkeypatch.setattr("titans_mini.cli.commands.simulate", fail)
@@ -138,7 +138,7 @@ def test_what_the_machine_cannot_do_is_one_line(monkeypatch, capsys, error, told
 
 
 def test_other_errors_of_torch_stay_errors(monkeypatch):
-    def fail(*_):
+    def fail(*_, **__):
         raise RuntimeError("a fault of the program")
 
     monkeypatch.setattr("titans_mini.cli.commands.simulate", fail)

@@ -19,7 +19,7 @@ PAGE = "CLAIMS.md"
 def add_claims(commands) -> None:
     """Adds `titans-mini claims`."""
     text = "measure what the recipe article claims, row by row; the full size writes CLAIMS.md and its figures"
-    command = add_command(commands, "claims", _claims, text)
+    command = add_command(commands, "claims", _claims, text, "json", "quiet")
     command.add_argument("--size", default="small", help="small (half a minute) or full (an hour); default small")
     command.add_argument("--only", nargs="+", default=[], metavar="KEY", help="only these rows (see --list)")
     runs = "folder of training runs text-VARIANT-SEED; needed only by the claim about the order of the variants"
@@ -28,9 +28,7 @@ def add_claims(commands) -> None:
         "--out", help="folder for results.json and CLAIMS.md; default: the project for full; small writes nothing"
     )
     command.add_argument("--again", action="store_true", help="measure again what the folder holds at this size")
-    command.add_argument("--json", action="store_true", help="print one JSON object")
     command.add_argument("--list", action="store_true", help="print the rows and their verdicts so far")
-    command.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def _claims(options: argparse.Namespace) -> int:

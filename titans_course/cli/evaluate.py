@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from titans_mini.cli.flags import add_command, add_shared
+from titans_mini.cli.flags import add_command
 from titans_mini.data.scenarios import to_bytes
 from titans_mini.errors import ConfigError, check_choice, check_integer
 from titans_mini.models.model import MODES, TitansLM
@@ -22,7 +22,7 @@ MEASURES = ("accuracy", "context", "second-reading", "half-life")
 def add_eval(commands) -> None:
     """The command `eval` and its flags."""
     text = "evaluate a checkpoint on a task, on text or on a file, and print one JSON object"
-    command = add_command(commands, "eval", _eval, text)
+    command = add_command(commands, "eval", _eval, text, "device")
     command.add_argument("--checkpoint", required=True, help="a path, or one of " + ", ".join(bundled_names()))
     command.add_argument("--task", help=", ".join(TASKS) + " (default: the one that the model was trained on)")
     size_help = "tokens between facts and questions, or bytes of text (default 256; of a text file, all)"
@@ -41,7 +41,6 @@ def add_eval(commands) -> None:
         lengths_help = f"lengths for --measure {kind} (default {' '.join(map(str, lengths))})"
         command.add_argument(flag, type=int, nargs="+", metavar="BYTES", help=lengths_help)
     command.add_argument("--file", help="read this text, bAbI file or BABILong file instead of a task")
-    add_shared(command, "device")
     command.add_argument("--format", help=", ".join(FORMATS) + " (default: recognised by the content of --file)")
 
 

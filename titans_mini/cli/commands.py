@@ -10,7 +10,7 @@ from ..data import read_text
 from ..errors import ConfigError
 from ..files import write_whole, writing_to
 from ..simulation import simulate
-from .flags import add_command, add_flags, add_shared, given
+from .flags import add_command, add_flags, given
 from .stream import add_stream
 from .train import add_train
 from .tune import add_tune
@@ -43,11 +43,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_simulate(commands) -> None:
-    command = add_command(commands, "simulate", _simulate, "run a stream through a memory and print the summary")
+    text = "run a stream through a memory and print the summary"
+    command = add_command(commands, "simulate", _simulate, text, "file", "device", "json")
     default = SimulationConfig()
     add_flags(command, default, RUN)
     add_flags(command, default.memory, SHAPE, dim="width")
-    add_shared(command, "file", "device", "json")
     command.add_argument("--out", help="also write the trace to this .json or .csv file")
 
 

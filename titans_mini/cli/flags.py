@@ -14,17 +14,15 @@ SHARED = {
 }
 
 
-def add_command(commands, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-    """A command, what runs it, and its help."""
+def add_command(
+    commands, name: str, run: Callable[[argparse.Namespace], int], text: str, *shared: str
+) -> argparse.ArgumentParser:
+    """A command, what runs it, its help, and these flags of SHARED."""
     command = commands.add_parser(name, help=text, description=text)
     command.set_defaults(run=run)
+    for flag in shared:
+        command.add_argument(f"--{flag}", **SHARED[flag])
     return command
-
-
-def add_shared(command, *names: str) -> None:
-    """These flags of SHARED."""
-    for name in names:
-        command.add_argument(f"--{name}", **SHARED[name])
 
 
 def spellings(name: str) -> list[str]:

@@ -6,16 +6,15 @@ import sys
 from pathlib import Path
 
 from ..stream import SNAPSHOT, Reader, StreamConfig
-from .flags import add_command, add_flags, add_shared, given
+from .flags import add_command, add_flags, given
 
 
 def add_stream(commands) -> None:
     """Adds `titans-mini stream`."""
     text = "read millions of tokens in constant memory, then ask for a fact given at the start"
-    command = add_command(commands, "stream", _stream, text)
+    command = add_command(commands, "stream", _stream, text, "device", "json", "quiet")
     add_flags(command, StreamConfig())
     command.add_argument("--out", help="folder of snapshots; run the same command again to continue")
-    add_shared(command, "device", "json", "quiet")
 
 
 def _stream(options: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from ..training.evaluate import evaluate
 from ..training.processes import joined
 from ..training.tasks import TASKS, check_size, source_of
 from ..training.train import TrainConfig, Trainer
-from .flags import add_command, add_flags, add_shared, given
+from .flags import add_command, add_flags, given
 
 SHAPE = (
     "variant", "dim", "layers", "heads", "window", "chunk", "memory_depth", "memory_heads", "gate", "persistent",
@@ -21,7 +21,7 @@ SHAPE = (
 def add_train(commands) -> None:
     """The command `train` and its flags: one for each setting of the model's shape and of the training."""
     text = "train a language model with a memory on a task; run again with the same --out to continue"
-    command = add_command(commands, "train", _train, text)
+    command = add_command(commands, "train", _train, text, "quiet")
     add_flags(command, TitansConfig(), SHAPE)
     command.add_argument(
         "--memory-layers", type=int, nargs="*", help="layers that have a memory, counted from 0; default all"
@@ -31,7 +31,6 @@ def add_train(commands) -> None:
     command.add_argument("--sizes", type=int, nargs="*", default=[], help="also evaluate at these sizes at the end")
     command.add_argument("--out", required=True, help="folder of the run")
     command.add_argument("--device", help="where to compute: cpu, cuda or cuda:1 (default: cuda where there is one)")
-    add_shared(command, "quiet")
 
 
 def _train(options: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ from ..files import write_whole, writing_to
 from ..tune import TuneConfig, Tuning, tune
 from ..tune.search import ROWS_FILE
 from ..tune.store import Setting, setting_of, to_csv
-from .flags import add_command, add_flags, add_shared, given
+from .flags import add_command, add_flags, given
 
 SHOWN = ("mean", "spread", "behind", "writes_per_1k")
 
@@ -24,9 +24,8 @@ SHOWN = ("mean", "spread", "behind", "writes_per_1k")
 def add_tune(commands) -> None:
     """Adds `titans-mini tune`."""
     text = "search tau, beta, lambda, eta and depth: all settings on a short stream, the best few on a long one"
-    command = add_command(commands, "tune", _tune, text)
+    command = add_command(commands, "tune", _tune, text, "file", "device", "json", "quiet")
     add_flags(command, TuneConfig())
-    add_shared(command, "file", "device", "json", "quiet")
     command.add_argument(
         "--workers", type=int, default=1, help="processes; more than 1 needs joblib (1 to 1,024; default 1)"
     )
@@ -56,15 +55,14 @@ def _search(config: TuneConfig, options: argparse.Namespace, text: str | None) -
     reached = 0
     with tqdm(total=config.cost().two_stage, disable=options.quiet, unit="token", unit_scale=True) as bar:
 
-        def progress(done: int, total: int, stage: str) -> None:
+        def show(done: int, total: int, stage: str) -> None:
             nonlocal reached
             reached = done
             bar.set_description(stage, refresh=False)
             bar.update(done - bar.n)
 
         try:
-            how = {"workers": options.workers, "device": options.device}
-            return tune(config, text=text, folder=options.out, progress=progress, **how)
+            return tune(config, text=text, folder=options.out, progress=show, **given(options, ("workers", "device")))
         except KeyboardInterrupt:
             saved = "nothing is saved" + (" yet" if options.out else " without --out")
             if options.out and reached:

@@ -40,8 +40,7 @@ def distance(weights: Sequence[Weights], start: Sequence[Weights]) -> tuple[floa
 
 
 def strength(weights: Sequence[Weights], start: Sequence[Weights]) -> Tensor:
-    """(m,) on the CPU: the size of each memory's weights against their start, as a geometric mean over all matrices but
-    the smallest.
+    """(m,) size of each memory against its start, on the CPU: the geometric mean over all matrices but the smallest.
 
     That product scales the largest gradient of any matrix. A single matrix can always learn again, so it counts as 1.
     """

@@ -117,9 +117,8 @@ class Runner:
         self.compared, self._since = ShadowState(), 0
         self.monitor.restart()
         events = [self._event("refused", "snapshot", line) for line in refused]
-        events.append(
-            self._event("rollback", "snapshot", Message("back to {place}: {cause}", place=place, cause=cause))
-        )
+        back = Message("back to {place}: {cause}", place=place, cause=cause)
+        events.append(self._event("rollback", "snapshot", back))
         if found is not None:  # the file may be one of a dead memory, asked for by its name
             events += self._write(not is_dead(self.engine, state), Message("after rollback to {place}", place=place))
         return events

@@ -102,8 +102,7 @@ def run_job(job: Job, beat: Beat | None = None) -> list[dict]:
     configs = [replace(base, tau=s.tau, beta=s.beta, lam=s.lam, eta=s.eta) for s in job.settings]
     read = None if beat is None else lambda count: beat(job, count)
     rows = []
-    traces = simulate_many(configs, text, beat=read, device=job.device)
-    for setting, trace in zip(job.settings, traces, strict=True):
+    for setting, trace in zip(job.settings, simulate_many(configs, text, beat=read, device=job.device), strict=True):
         score = objective.score(trace, text, judged) if trace.diverged_at is None else math.inf
         row = {**setting._asdict(), "seed": job.seed, "tokens": job.tokens}
         row["score"] = score if math.isfinite(score) else None
@@ -216,8 +215,7 @@ def tune(
     if text is not None and len(source) < config.final_tokens:
         problem = "final_tokens must be at most {size}, the bytes of the text, not {tokens}"
         raise ConfigError(problem, size=len(source), tokens=config.final_tokens)
-    digest = hashlib.sha256(source).hexdigest()
-    about = {"objective": config.objective, "width": config.width, "text": digest[:16]}
+    about = {"objective": config.objective, "width": config.width, "text": hashlib.sha256(source).hexdigest()[:16]}
     store = Store(None if folder is None else Path(folder) / ROWS_FILE, about)
     with store.held(), contextlib.closing(steps(config, store, text=text, workers=workers, device=device)) as search:
         for step in search:
@@ -239,8 +237,7 @@ def steps(
     settings, wanted, total = config.settings(), [], config.cost().two_stage
     stages = {"coarse": config.tokens, "final": config.final_tokens} if config.two_stages else {"coarse": config.tokens}
     for stage, tokens in stages.items():
-        planned = plan_jobs(config, settings, tokens, store.rows, text)
-        jobs = [job._replace(device=device) for job in planned]
+        jobs = [job._replace(device=device) for job in plan_jobs(config, settings, tokens, store.rows, text)]
         wanted += [Key(setting, seed, tokens) for setting in settings for seed in range(config.seeds)]
         with contextlib.closing(_work(jobs, workers, beat)) as batches:
             for left in reversed(range(len(jobs) + 1)):
