@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from .errors import ConfigError, check_choice, check_integer, check_number, show
 from .messages import Message
-from .settings import SEED, check_settings, choice, limits, number, whole
+from .settings import SEED, Settings, choice, limits, number, whole
 
 ACTIVATION_NAMES = ("silu", "gelu", "tanh")
 GATE_NAMES = ("learned", "surprise")
@@ -21,7 +21,7 @@ SCENARIO_NAMES = (
 
 
 @dataclass(frozen=True)
-class MemoryConfig:
+class MemoryConfig(Settings):
     """Shape and inner rule of one neural memory.
 
     The fast weights are, per head, an MLP of `depth` matrices over `dim / heads` features with hidden width
@@ -43,7 +43,7 @@ class MemoryConfig:
     decay: str = choice("zero", DECAY_NAMES)  # what forgetting moves the weights to: zero, as published, or their start
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         if self.clip is not None:
             check_number("clip", self.clip, 1e-6, 1e6)
         _check_divides(self, "heads")
@@ -72,7 +72,7 @@ MEMORY_PRESETS: dict[str, dict] = {
 
 
 @dataclass(frozen=True)
-class TitansConfig:
+class TitansConfig(Settings):
     """A small language model with a neural memory. Paper: section 4.
 
     `variant`: `lmm` (only a memory), `mac` (memory as context), `mag` (memory as gate), `mal` (memory as layer).
@@ -93,7 +93,7 @@ class TitansConfig:
     memory_layers: tuple[int, ...] | None = None  # layers with a memory, counted from 0; None: all
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         _check_divides(self, "heads")
         _check_divides(self, "memory_heads")
         if self.variant == "mac" and self.window != self.chunk:
@@ -125,7 +125,7 @@ def _check_divides(settings: MemoryConfig | TitansConfig, name: str) -> None:
 
 
 @dataclass(frozen=True)
-class SimulationConfig:
+class SimulationConfig(Settings):
     """One run of a stream through a memory. Defaults are the recipe article's (sections 2.2 and 3).
 
     With `gate="constant"` the paper's rule runs with its gates held fixed: theta_t = eta, eta_t = beta,
@@ -145,7 +145,7 @@ class SimulationConfig:
     memory: MemoryConfig = field(default_factory=lambda: MemoryConfig.preset("recipe"))
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         if not isinstance(self.memory, MemoryConfig):
             raise ConfigError("memory must be a MemoryConfig, not {kind}", kind=type(self.memory).__name__)
 

@@ -1,7 +1,7 @@
 """Fields of a settings dataclass that check themselves: `tau: float = number(0.3, 0.0, 1.0)  # surprise threshold`.
 
-Default, range and meaning of a setting stand on one line. `check_settings` checks all of them, and the command line
-makes a flag of each, with the comment as its help.
+Default, range and meaning of a setting stand on one line. `Settings` checks all of them, and the command line makes a
+flag of each, with the comment as its help.
 """
 
 import inspect
@@ -38,16 +38,18 @@ def limits(settings: type, name: str) -> tuple:
     return settings.__dataclass_fields__[name].metadata.get("limits", ())
 
 
-def check_settings(settings: object) -> None:
-    """Checks each field of a frozen dataclass by itself, and turns numpy's numbers into Python's.
+class Settings:
+    """The base of frozen dataclasses: checks each field by itself, and turns numpy's numbers into Python's.
 
     Raises ConfigError, which names the field and what it may be.
     """
-    for one in fields(settings):
-        value = plain(getattr(settings, one.name))
-        object.__setattr__(settings, one.name, value)
-        if "check" in one.metadata and not (value is None and one.default is None):
-            one.metadata["check"](one.name, value, *one.metadata["limits"])
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            value = plain(getattr(self, one.name))
+            object.__setattr__(self, one.name, value)
+            if "check" in one.metadata and not (value is None and one.default is None):
+                one.metadata["check"](one.name, value, *one.metadata["limits"])
 
 
 def comments(settings: type) -> dict[str, str]:

@@ -23,7 +23,7 @@ from .files import owned, parse, read_bytes, reason, write_whole, writing_to
 from .kept import decode_state, encode_state, fingerprint_of
 from .messages import Message
 from .models.model import ModelState, TitansLM
-from .settings import SEED, check_settings, number, whole
+from .settings import SEED, Settings, number, whole
 from .source import Source
 from .stopping import postponed
 from .threads import one_thread
@@ -36,7 +36,7 @@ SNAPSHOT = "stream.safetensors"
 
 
 @dataclass(frozen=True)
-class StreamConfig:
+class StreamConfig(Settings):
     """What is read. `noise` is the share of bytes replaced by random ones, so that a text read again is never the
     same; `file` takes the place of the bundled text."""
 
@@ -47,9 +47,6 @@ class StreamConfig:
     noise: float = number(0.02, 0.0, 1.0)  # share of random bytes in a text
     file: str | None = None  # read this file's bytes, up to 1 TB, over and over instead of the bundled text
     seed: int = whole(0, *SEED)  # seed of the fact and of the stream
-
-    def __post_init__(self) -> None:
-        check_settings(self)
 
 
 # Whose fact is planted -> the task whose batches of size 0 tell and then ask, the tokens told, and their position.

@@ -13,7 +13,7 @@ from titans_mini import ConfigError, MemoryConfig, SimulationConfig, TitansConfi
 from titans_mini.config import SETTING_RANGES
 from titans_mini.errors import check_choice, check_integer, check_number
 from titans_mini.miras import MirasConfig
-from titans_mini.settings import check_settings, choice, comments, limits, number, whole
+from titans_mini.settings import Settings, choice, comments, limits, number, whole
 
 BAD_MEMORY = [
     ("dim", 0), ("dim", 6.0), ("heads", 0), ("depth", 5), ("depth", True), ("expansion", 17), ("chunk", 0),
@@ -81,14 +81,11 @@ def test_presets_differ_as_the_article_and_the_paper_do():
 
 
 @dataclasses.dataclass(frozen=True)
-class Some:
+class Some(Settings):
     share: float = number(0.5, 0.0, 1.0)  # share of something
     count: int | None = whole(None, 1, 3)  # how many; None: all
     kind: str = choice("a", ("a", "b"))  # which one
     free: object = None  # anything
-
-    def __post_init__(self):
-        check_settings(self)
 
 
 def test_a_setting_has_its_default_its_range_and_its_meaning_on_one_line():

@@ -24,7 +24,7 @@ from titans_mini.operate.measures import distance
 from titans_mini.operate.monitor import Event, Limits
 from titans_mini.operate.runner import BY_HAND, RunConfig, Runner
 from titans_mini.operate.snapshots import Snapshot, Snapshots
-from titans_mini.settings import SEED, check_settings, choice, number, whole
+from titans_mini.settings import SEED, Settings, choice, number, whole
 from titans_mini.training.tasks import text_bytes
 
 from .incidents import MEMORY_INCIDENTS, STREAM_INCIDENTS, splice
@@ -39,7 +39,7 @@ TAKEN = "taken-over"  # the snapshot of a state taken over from elsewhere
 
 
 @dataclass(frozen=True)
-class DrillConfig:
+class DrillConfig(Settings):
     """The stream that is read and the incident in it."""
 
     incident: str = choice(SCALED, INCIDENTS)  # what goes wrong
@@ -52,7 +52,7 @@ class DrillConfig:
     run: RunConfig = field(default_factory=lambda: SHORT_RUN)
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         check_integer("offset", self.offset, 0, len(text_bytes(True)) - 1)
 
     @property

@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from ..config import MemoryConfig
 from ..errors import ConfigError, check_choice, check_number
-from ..settings import check_settings
+from ..settings import Settings
 from .choice import recipe
 from .registry import KNOBS, Combination, check
 
 
 @dataclass(frozen=True)
-class MirasConfig:
+class MirasConfig(Settings):
     """What a memory is, what it is trained on while it reads, how it forgets and how it steps. MIRAS.
 
     A `*_number` is the one number that a choice may take (`registry.table` names it); None is its default. Sizes,
@@ -36,7 +36,7 @@ class MirasConfig:
     algorithm_number: float | None = None
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         check(self.combination)
         check_number("theta", self.theta, 0.0, 10.0)
         check_number("alpha", self.alpha, 0.0, 1.0)

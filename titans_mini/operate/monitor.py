@@ -19,7 +19,7 @@ from torch import Tensor
 from ..errors import ConfigError, check_number, show
 from ..memory.gates import GateState, SurpriseGate, initial_gate_state
 from ..messages import Message
-from ..settings import check_settings, number, whole
+from ..settings import Settings, number, whole
 from ..trace import WRITE_LEVEL
 from .engine import Engine, Reading
 from .measures import LONGEST, calibrate, distance, highest, life, rates, strength
@@ -54,7 +54,7 @@ class Metrics(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Limits:
+class Limits(Settings):
     """Where the alarms are. Recipe: 5.1 for `writes` and `norm_per_feature`; the others are ours."""
 
     window: int = whole(1000, 1, 1_000_000)  # tokens that f_write and loss look back
@@ -70,7 +70,7 @@ class Limits:
     margin: float = number(0.1, 0.0, 0.9)  # share of a limit by which a number must be back for its alarm to clear
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         for name in ("writes", "rise"):
             _check_pair(name, getattr(self, name), 0.0, 1000.0)
 

@@ -16,7 +16,7 @@ from ..errors import DivergenceError
 from ..kept import SnapshotError
 from ..memory.tree import tensors
 from ..messages import Message, listed
-from ..settings import check_settings, whole
+from ..settings import Settings, whole
 from ..threads import one_thread
 from .engine import Engine, Reading
 from .measures import is_dead
@@ -28,7 +28,7 @@ BY_HAND = Message("by hand")
 
 
 @dataclass(frozen=True)
-class RunConfig:
+class RunConfig(Settings):
     """How a stream is run."""
 
     piece: int = whole(100, 1, 100_000)  # tokens read at once
@@ -36,9 +36,6 @@ class RunConfig:
     keep: int = whole(5, 1, 10_000)  # automatic snapshots that stay
     limits: Limits = field(default_factory=Limits)
     shadow: ShadowConfig | None = field(default_factory=ShadowConfig)  # None: no shadow
-
-    def __post_init__(self) -> None:
-        check_settings(self)
 
 
 class Track(NamedTuple):

@@ -9,19 +9,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..settings import check_settings, number, whole
+from ..settings import Settings, number, whole
 
 
 @dataclass(frozen=True)
-class ShadowConfig:
+class ShadowConfig(Settings):
     """When the shadow takes over. Recipe: 5.3 (5%, 200 steps)."""
 
     threshold: float = number(0.05, 0.0, 100.0)  # share by which main's perplexity is above the shadow's
     patience: int = whole(200, 1, 1_000_000)  # steps in a row
     horizon: int = whole(64, 1, 1_000_000)  # tokens of the running mean
-
-    def __post_init__(self) -> None:
-        check_settings(self)
 
 
 class ShadowState(NamedTuple):

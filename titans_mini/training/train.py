@@ -23,7 +23,7 @@ from ..files import clear_parts, owned, write_whole, writing_to
 from ..memory.chunk import Record
 from ..memory.tree import map_tree
 from ..models.model import ModelState, TitansLM
-from ..settings import SEED, check_settings, choice, number, whole
+from ..settings import SEED, Settings, choice, number, whole
 from ..stopping import Stop, Terminated, postponed
 from .checkpoint import save_model
 from .processes import average_gradients, combine, place
@@ -34,7 +34,7 @@ WARM_UP = 50  # steps in which the learning rate rises
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Settings):
     """How to train. Sizes (see the task) are at most `start_size` in the first half of the steps, then grow to `size`.
 
     With `truncate` > 0 a sequence is learned that many tokens at a time, with an optimizer step each, while the state
@@ -58,7 +58,7 @@ class TrainConfig:
     seed: int = whole(0, *SEED)  # seed of weights and batches
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         check_size("size", self.task, self.size)
         if self.file and TASKS[self.task].source is not text_bytes:
             text = "file can only be used with a task that reads text, not with {task}"

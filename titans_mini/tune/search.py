@@ -19,7 +19,7 @@ from ..data import bundled_text, check_text
 from ..errors import ConfigError, check_integer, check_number
 from ..memory.mlp import layer_shapes
 from ..messages import Message
-from ..settings import check_settings, choice, whole
+from ..settings import Settings, choice, whole
 from ..simulation import simulate_many
 from .objectives import OBJECTIVES
 from .store import Cost, Key, Setting, Store, cost, setting_of, table
@@ -31,7 +31,7 @@ BATCH = 2**26  # hidden activations of one batch of runs: 256 MB
 
 
 @dataclass(frozen=True)
-class TuneConfig:
+class TuneConfig(Settings):
     """A grid, two stream lengths and an objective. Defaults are the recipe article's ranges and lengths."""
 
     objective: str = choice("loss", OBJECTIVES)  # score: loss, lower is better; recall of facts, higher is better
@@ -47,7 +47,7 @@ class TuneConfig:
     width: int = whole(64, 1, 8192)  # features of keys and values
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         check_integer("final_tokens", self.final_tokens, self.tokens, MOST)
         for name in Setting._fields:
             values = tuple(getattr(self, name))
