@@ -211,7 +211,8 @@ def test_a_watched_stream_is_the_same_on_another_device(kind, tmp_path, far):
     limits, found = Limits(window=20, warmup=100), []
     for device in ("cpu", "cuda"):
         runner = Runner(make(device), tmp_path / device, config=RunConfig(piece=30, snapshot_every=60, limits=limits))
-        events = [event for piece in stream.split(30) for event in runner.feed(piece)] + runner.rollback()
+        pieces = [piece if number % 2 else piece.to("cuda") for number, piece in enumerate(stream.split(30))]
+        events = [event for piece in pieces for event in runner.feed(piece)] + runner.rollback()
         runner.replace(map_tree(lambda part: part * float("nan") if part.is_floating_point() else part, runner.state))
         events += runner.feed(stream[:30])
         found.append((runner, [event[:2] for event in events], without_times(runner.monitor.metrics._asdict())))
