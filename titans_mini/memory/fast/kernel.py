@@ -78,7 +78,8 @@ def launch(fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True) -
     reads, trace = torch.empty_like(tokens.keys, memory_format=torch.contiguous_format), series.new_empty(n, t, 9)
     normalise = NORMALISERS[rule.gate.normaliser] if recipe else None
     warps = max(1, min(16, fast.weights[0][0].nbytes // PER_WARP))
-    recurrence[(n,)](state, series, gate, reads, trace, t, hidden, d, recipe, normalise, num_warps=warps)
+    with torch.cuda.device_of(series):  # Triton launches on the current device, wherever the tensors are
+        recurrence[(n,)](state, series, gate, reads, trace, t, hidden, d, recipe, normalise, num_warps=warps)
     if recipe:
         end = GateState(*gate[:, :5].split(1, dim=-1))
     return None if tokens.queries is None else reads, _unpack_state(state, fast, end), record_of(trace, gates, rule)
