@@ -18,6 +18,7 @@ from .devices import usable_device
 from .errors import ConfigError
 from .memory.chunk import TitansRule, run_chunks
 from .memory.fast import device_loop
+from .memory.fast.rows import each_row
 from .memory.gates import ConstantGate, SurpriseGate, initial_gate_state
 from .memory.mlp import ACTIVATIONS, Weights, apply_memory, count_weights, initial_weights, weight_norm
 from .memory.state import Fast, Record, Tokens
@@ -149,18 +150,28 @@ def _columns(configs, stream: Stream, fast: Fast, record: Record) -> list[dict[s
         "memory_norm": record.memory_norm,
         "loss": record.loss / memory.norm**2,
         "raw": record.raw,
-        "loss_after": _loss(fast.weights, tokens, memory).cpu(),
+        "loss_after": _losses(fast.weights, tokens, memory).cpu(),
     }
     return [{name: series[name][row].double().numpy() for name in COLUMNS} for row in range(len(configs))]
 
 
-def _loss(weights: Weights, tokens: Tokens, memory: MemoryConfig) -> Tensor:
-    """(rows, t) inner loss of every token at these weights; float64 where it is beyond the range of float32."""
-    error = apply_memory(weights, tokens.keys, ACTIVATIONS[memory.activation]) - tokens.values
+def _losses(weights: Weights, tokens: Tokens, memory: MemoryConfig) -> Tensor:
+    """(rows, t) inner loss of every token at these weights; float64 where it is beyond the range of float32.
+
+    Row by row, so that what passes between two layers stays in the cache, and each core takes its own rows.
+    """
+    parts = zip(*(part.split(1) for part in (tokens.keys, tokens.values, *weights)), strict=True)
+    return torch.cat(each_row(partial(_loss, memory), list(parts)))
+
+
+@torch.no_grad()  # a thread's own setting
+def _loss(memory: MemoryConfig, row: tuple[Tensor, ...]) -> Tensor:
+    keys, values, *weights = row
+    error = apply_memory(weights, keys, ACTIVATIONS[memory.activation]) - values
     loss = error.square().sum(-1) / memory.norm**2
     if loss.dtype == torch.float64 or bool(loss.isfinite().all()):
         return loss
-    exact = _loss(*map_tree(Tensor.double, (weights, tokens)), memory)
+    exact = _loss(memory, map_tree(Tensor.double, row))
     return torch.where(loss.isfinite(), loss.double(), exact)
 
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from itertools import product
 
+import numpy as np
 import pytest
 import torch
 from builders import SURPRISE, WIDTH, fresh, make_stream
@@ -148,3 +149,17 @@ print(simulate(SimulationConfig(tokens=50)).summary()["writes_per_1k"])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) == simulate(SimulationConfig(tokens=50)).summary()["writes_per_1k"]
+
+
+def test_the_exponential_of_float32_is_the_librarys():
+    loop = rows._found["loop"]
+    x = np.concatenate([np.linspace(-86, 86, 10_001), [0.0, np.nan]]).astype(np.float32)
+    found = np.empty_like(x)
+    loop.exponential(x, found)
+    np.testing.assert_allclose(found, np.exp(-x.astype(np.float64)), rtol=2e-7)
+
+
+def test_each_row_is_called_once_and_an_error_reaches_the_caller():
+    assert rows.each_row(lambda row: row * row, range(7)) == [row * row for row in range(7)]
+    with pytest.raises(ZeroDivisionError):
+        rows.each_row(lambda row: 1 / row, range(3))

@@ -20,6 +20,9 @@ ACTIVATIONS = ("silu", "gelu", "tanh")  # by number in the loop
 SILU, GELU, TANH = range(3)
 DECISIONS = ("excess", "zsigmoid", "running_max", "fixed", "given")  # the normalisers; given: a gate decided before
 EXCESS, ZSIGMOID, RUNNING_MAX, FIXED, GIVEN = range(5)
+LN2 = math.log(2)
+LN2_HIGH = 0.693359375  # its first digits, whose products with whole numbers are exact
+LN2_LOW = LN2 - LN2_HIGH
 RAW, LOSS, NORM, THETA, ALPHA, WRITE, FORGET, SURPRISE, SMOOTHED = range(9)  # the columns TRACE of a record
 
 # Sums may be split over the lanes of the processor; infinity and NaN keep their meaning.
@@ -98,13 +101,31 @@ def multiply(weight, x, y):
 
 
 @jit
+def exponential(x, y):
+    """y = e^-x. In float32 by Taylor's polynomial, within 2e-7: the library's function takes one number at a time."""
+    if x.itemsize == 8:  # float64
+        for j in range(len(x)):
+            y[j] = np.exp(-x[j])
+        return
+    f = np.float32
+    for j in range(len(x)):
+        z = min(max(-x[j], f(-87)), f(88))  # float32 ends there; NaN as the first argument stays
+        n = np.floor(z / f(LN2) + f(0.5))  # e^z = 2^n e^r with r in -ln(2)/2..ln(2)/2
+        r = (z - n * f(LN2_HIGH)) - n * f(LN2_LOW)
+        power = np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)  # 2^n has only an exponent
+        high = f(1 / 6) + r * (f(1 / 24) + r * (f(1 / 120) + r * (f(1 / 720) + r * f(1 / 5040))))
+        y[j] = power * (f(1) + r * (f(1) + r * (f(1 / 2) + r * high)))
+
+
+@jit
 def activate(kind, z, slope):
     """z (o,) becomes its activation, `slope` (o,) the activation's slope."""
     number = z.dtype.type
     one, half = number(1), number(0.5)
     if kind == SILU:
+        exponential(z, slope)
         for j in range(len(z)):
-            gate = one / (one + np.exp(-z[j]))
+            gate = one / (one + slope[j])
             z[j] *= gate
             slope[j] = gate + z[j] - z[j] * gate
     elif kind == GELU:
@@ -223,8 +244,8 @@ def read_row(weights, momentum, origin, widths, keys, values, queries, gate, sta
     """One memory over all tokens; weights (w,), momentum (w,) and state (5,) change in place.
 
     keys, values, queries (t, d); how = (activation, decision); record (t, 9); reads (t, d). `given` (t, 3) holds theta,
-    eta and alpha that a gate decided before; else `gate` has the recipe's settings, see `decide`. The arrays `momentum`,
-    `origin`, `queries` and `reads` are empty where there is no momentum, no W_0 or nothing to answer.
+    eta and alpha that a gate decided before; else `gate` has the recipe's settings, see `decide`. The arrays
+    `momentum`, `origin`, `queries` and `reads` are empty where there is no momentum, no W_0 or nothing to answer.
     """
     depth, kind, d = len(widths) - 1, weights.dtype.type, keys.shape[1]
     inputs = np.zeros((depth + 1, widths.max()), weights.dtype)  # a_l of this token

@@ -7,7 +7,7 @@ import contextlib
 import importlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -100,7 +100,7 @@ def run_rows(fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True)
         own = weights[row], momentum[row], origin[row % len(origin)], widths, *read
         loop.read_row(*own, tuple(settings[row]), state[row], given[row], how, clip_of(rule), record[row], reads[row])
 
-    _each_row(one, n)
+    each_row(one, range(n))
     after = Fast(
         _layers(weights, fast.weights),
         _layers(momentum, fast.momentum) if momentum.size else fast.momentum,
@@ -138,12 +138,10 @@ def _names(loop, rule: TitansRule) -> tuple[int, int]:
     return loop.ACTIVATIONS.index(activation), loop.DECISIONS.index(decision)
 
 
-def _each_row(call: Callable[[int], None], rows: int) -> None:
-    """The call for each row, on as many cores as there are. The threads end with it, so a fork meets none of them."""
+def each_row(call: Callable, rows: Sequence) -> list:
+    """The call of each row, on as many cores as there are. The threads end with it, so a fork meets none of them."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if min(rows, cores) == 1:
-        for row in range(rows):
-            call(row)
-    else:
-        with ThreadPoolExecutor(min(rows, cores)) as pool:
-            list(pool.map(call, range(rows)))  # the list raises what a call raised
+    if min(len(rows), cores) == 1:
+        return [call(row) for row in rows]
+    with ThreadPoolExecutor(min(len(rows), cores)) as pool:
+        return list(pool.map(call, rows))
