@@ -11,10 +11,11 @@ from far import FAR, FarDevice, is_far
 from models import KINDS, make_ids, make_model
 
 from titans_course.studies.context import half_life
+from titans_course.studies.incidents import broken_weight
 from titans_mini import ConfigError, MemoryConfig, NeuralMemory, SimulationConfig, TitansConfig, simulate_many
 from titans_mini.cli import main
 from titans_mini.devices import usable_device
-from titans_mini.memory.tree import map_tree, tensors
+from titans_mini.memory.tree import tensors
 from titans_mini.models.generate import generate
 from titans_mini.operate import LanguageEngine, Limits, MemoryEngine, RecipeEngine, RunConfig, Runner
 from titans_mini.stream import Reader, StreamConfig
@@ -213,7 +214,7 @@ def test_a_watched_stream_is_the_same_on_another_device(kind, tmp_path, far):
         runner = Runner(make(device), tmp_path / device, config=RunConfig(piece=30, snapshot_every=60, limits=limits))
         pieces = [piece if number % 2 else piece.to("cuda") for number, piece in enumerate(stream.split(30))]
         events = [event for piece in pieces for event in runner.feed(piece)] + runner.rollback()
-        runner.replace(map_tree(lambda part: part * float("nan") if part.is_floating_point() else part, runner.state))
+        runner.replace(broken_weight(runner.state))
         events += runner.feed(stream[:30])
         found.append((runner, [event[:2] for event in events], without_times(runner.monitor.metrics._asdict())))
     (here, *wanted), (there, *told) = found

@@ -48,7 +48,7 @@ def broken_weight(state):
     """The state with NaN as one number of the last matrix of its first memory."""
 
     def spoil(weight: Tensor) -> Tensor:
-        return weight.flatten().index_fill(0, torch.zeros(1, dtype=torch.int64), math.nan).view_as(weight)
+        return weight.flatten().index_fill(0, weight.new_zeros(1, dtype=torch.int64), math.nan).view_as(weight)
 
     return _change(state, spoil)
 
