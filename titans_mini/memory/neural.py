@@ -20,6 +20,7 @@ from torch.nn.functional import normalize, silu
 
 from ..config import MemoryConfig
 from ..errors import ConfigError
+from ..threads import free_backward, free_threads
 from .checks import check_finite, check_input, check_pending, check_state, usable, wanted_state
 from .chunk import OWN_START, Rule, TitansRule
 from .convolution import bind_neighbours, convolve
@@ -108,6 +109,7 @@ class NeuralMemory(nn.Module):
             chunk=torch.zeros(0, config.chunk, dtype=torch.bool, device=like.device),
         )
 
+    @free_threads()
     def forward(
         self, x: Tensor, state: MemoryState | None = None, *, trace: list[Record] | None = None
     ) -> tuple[Tensor, MemoryState]:
@@ -127,7 +129,10 @@ class NeuralMemory(nn.Module):
             outs.append(out)
             if traced:
                 trace.append(record)
-        return outs[0] if len(outs) == 1 else torch.cat(outs, dim=1), state
+        out = outs[0] if len(outs) == 1 else torch.cat(outs, dim=1)
+        if out.requires_grad and not in_transform():
+            out.register_hook(free_backward)
+        return out, state
 
     def _blocks(self, length: int, held: int) -> Iterator[tuple[int, int]]:
         """First token and end of each block of new tokens. The `held` pending ones count as part of the first block,
