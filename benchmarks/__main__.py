@@ -1,6 +1,7 @@
 """Runs each case in its own process, then writes results.json and BENCHMARKS.md."""
 
 import argparse
+import itertools
 import json
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from .report import markdown, to_json
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 3600  # seconds for one case
+EARLIER = "4d8975c"  # the version before the token loop was compiled
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,22 @@ class Size:
     rounds: int = 5
     settings: tuple[int, int, int] = (100, 5, 10_000)  # settings, how many of them run one by one, tokens
     simulated: tuple[tuple[int, int], ...] = ((16, 1), (64, 1), (64, 16))  # width, chunk
+    # width, settings, tokens
+    earlier: tuple[tuple[int, int, int], ...] = ((64, 1, 2000), (16, 1, 2000), (64, 100, 500), (16, 100, 500))
     stream: int = 2_000_000
 
 
 SIZES = {
     "full": Size(),
     "quick": Size(
-        widths=(16,), shapes=((2, 64),), chunk=16, rounds=1, settings=(4, 2, 32), simulated=((8, 4),), stream=20_000
+        widths=(16,),
+        shapes=((2, 64),),
+        chunk=16,
+        rounds=1,
+        settings=(4, 2, 32),
+        simulated=((8, 4),),
+        earlier=((8, 2, 20),),
+        stream=20_000,
     ),
 }
 
@@ -52,10 +63,18 @@ def cases(size: Size) -> list[dict]:
                 found.append(dict(kind="speed", **shape, rounds=size.rounds))
                 found += [dict(kind="memory", name=name, **shape) for name in present()]
                 found.append(dict(kind="profile", **shape))
-        found.append(dict(kind="decode", dim=dim, chunk=size.chunk, rounds=size.rounds))
+        shape = dict(dim=dim, chunk=size.chunk, rounds=size.rounds)
+        found.append(dict(kind="decode", **shape))
+        passes = itertools.product(("forward", "training"), size.shapes)
+        for mode, (batch, tokens) in [*passes, ("decode", (1, 3 * size.chunk))]:
+            found.append(dict(kind="busy", mode=mode, batch=batch, tokens=tokens, **shape))
     settings, sample, tokens = size.settings
     for dim, chunk in size.simulated:
         found.append(dict(kind="settings", settings=settings, sample=sample, tokens=tokens, dim=dim, chunk=chunk))
+    for dim, settings, tokens in size.earlier:
+        found.append(
+            dict(kind="earlier", commit=EARLIER, dim=dim, settings=settings, tokens=tokens, rounds=size.rounds)
+        )
     return [*found, dict(kind="stream", checkpoint="recall-lmm", tokens=size.stream)]
 
 

@@ -3,8 +3,9 @@
 import contextlib
 import json
 import statistics
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import torch
@@ -16,6 +17,7 @@ from titans_mini import MemoryConfig, SimulationConfig, simulate, simulate_many
 from titans_mini.stream import Reader, StreamConfig, peak_memory
 
 from .contestants import OURS, Contestant, make, present
+from .earlier import earlier
 from .machine import total_memory
 
 PRODUCTS = {"mm", "bmm", "addmm", "baddbmm", "matmul"}
@@ -84,21 +86,47 @@ def profile(*, mode: str, dim: int, chunk: int, batch: int, tokens: int, most: i
     return {"products": products, "largest": {name: shares[name] for name in largest}}
 
 
+def decoder(contestant: Contestant, x: Tensor, chunk: int) -> Callable[[], None]:
+    """Reads x (1, t, dim) one token at a time, all but the first chunk at each call."""
+    steps = x.split(1, dim=1)
+    with torch.inference_mode():
+        begun = contestant(x[:, :chunk])[1]
+
+    @torch.inference_mode()
+    def run() -> None:
+        state = begun
+        for token in steps[chunk:]:
+            _, state = contestant(token, state)
+
+    return run
+
+
 def decode(*, dim: int, chunk: int, rounds: int) -> dict:
     """Seconds per token, one token at a time, batch 1, over two whole chunks after a first one."""
-    x = torch.randn(1, chunk, dim)
-    steps = torch.randn(2 * chunk, 1, 1, dim)
-    contestants = {name: make(name, dim, chunk) for name in present()}
-    with torch.inference_mode():
-        states = {name: contestant(x)[1] for name, contestant in contestants.items()}
+    x = torch.randn(1, 3 * chunk, dim)
+    taken = medians({name: decoder(make(name, dim, chunk), x, chunk) for name in present()}, rounds)
+    return {"seconds": {name: total / (2 * chunk) for name, total in taken.items()}}
 
-        def run(name: str) -> None:
-            state = states[name]
-            for token in steps:
-                _, state = contestants[name](token, state)
 
-        taken = medians({name: lambda name=name: run(name) for name in contestants}, rounds)
-    return {"seconds": {name: total / len(steps) for name, total in taken.items()}}
+@contextlib.contextmanager
+def busy_process() -> Iterator[None]:
+    """Another process keeps a core busy inside."""
+    process = subprocess.Popen([sys.executable, "-c", "print(flush=True)\nwhile True: pass"], stdout=subprocess.PIPE)
+    try:
+        process.stdout.readline()
+        yield
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def busy(*, mode: str, dim: int, chunk: int, batch: int, tokens: int, rounds: int) -> dict:
+    """Seconds of this project's pass with the machine to itself, and beside one busy process."""
+    contestant, x = make(OURS, dim, chunk), torch.randn(batch, tokens, dim)
+    run = decoder(contestant, x, chunk) if mode == "decode" else lambda: PASSES[mode](contestant, x)
+    alone = medians({"alone": run}, rounds)
+    with busy_process():
+        return alone | medians({"beside": run}, rounds)
 
 
 def settings(*, settings: int, sample: int, tokens: int, chunk: int, dim: int) -> dict:
@@ -132,7 +160,16 @@ def bound_memory(share: float = 0.85) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (int(total_memory() * share), hard))
 
 
-KINDS = {"speed": speed, "memory": memory, "profile": profile, "decode": decode, "settings": settings, "stream": stream}
+KINDS: dict[str, Callable[..., dict]] = {
+    "speed": speed,
+    "memory": memory,
+    "profile": profile,
+    "decode": decode,
+    "busy": busy,
+    "settings": settings,
+    "earlier": earlier,
+    "stream": stream,
+}
 
 
 if __name__ == "__main__":

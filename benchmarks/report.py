@@ -72,6 +72,25 @@ def decode_rows(results: list[dict]) -> list[list[str]]:
     ]
 
 
+def busy_rows(results: list[dict]) -> list[list[str]]:
+    """A row for each pass and shape."""
+    return [
+        [*_pass(case), *map(_number, (result["alone"], result["beside"], result["beside"] / result["alone"]))]
+        for case, result in _finished(results, "busy")
+    ]
+
+
+def earlier_rows(results: list[dict]) -> list[list[str]]:
+    """A row for each shape of the simulator that both versions ran."""
+    rows = []
+    for case, result in _finished(results, "earlier"):
+        if "reason" not in result:
+            numbers = result["earlier"], result["now"], result["earlier"] / result["now"]
+            shape = f"{case['settings']} x {case['tokens']:,}", str(case["dim"]), case["commit"]
+            rows.append([*shape, *map(_number, numbers)])
+    return rows
+
+
 def profile_rows(results: list[dict]) -> list[list[str]]:
     """A row for each pass and shape of this project's memory."""
     rows = []
@@ -106,6 +125,8 @@ def notes(results: list[dict]) -> str:
     for item in results:
         if "error" in item:
             lines.append(f"Did not finish: `{item['case']}`: {item['error']}.")
+        elif "reason" in item["result"]:
+            lines.append(f"Left out: `{item['case']}`: {item['result']['reason']}.")
         elif item["case"]["kind"] == "stream":
             result = item["result"]
             rate = "" if result["slope"] is None else f", log-log slope {result['slope']:.3f}"
@@ -128,11 +149,23 @@ SECTIONS = (
     ),
     ("One token at a time", "Batch 1, with state.", ["width", "contestant", "ms per token"], decode_rows),
     (
+        "Beside a busy process",
+        "This project's memory, with the machine to itself and while another process keeps one core busy.",
+        ["pass", "width", "batch x tokens", "s, by itself", "s, beside it", "ratio"],
+        busy_rows,
+    ),
+    (
         "Many settings at once",
         "The simulator runs settings that differ in tau, beta and lambda as one batch. The time one after another is "
         "the median of a sample, times the number of settings.",
         ["settings x tokens", "width", "chunk", "s, one batch", "s, one after another", "ratio"],
         settings_rows,
+    ),
+    (
+        "Against an earlier version",
+        "The simulator of this version and that of an earlier commit, in two processes that take turns.",
+        ["settings x tokens", "width", "commit", "s, then", "s, now", "ratio"],
+        earlier_rows,
     ),
     ("A long stream", "Batch 1, one thread.", ["checkpoint", "tokens", "s", "peak MB"], stream_rows),
 )
@@ -152,7 +185,10 @@ def markdown(report: dict, json_name: str) -> str:
     head = {**machine, "versions": versions, "json": json_name, "rounds": report["rounds"], "quick": quick + left}
     text = HEAD.format(**head)
     for title, introduction, columns, rows in SECTIONS:
+        found = rows(report["results"])
+        if title and not found:  # nothing of that kind was measured
+            continue
         text += f"\n## {title}\n\n{introduction}\n\n" if title else ""
-        text += _table(columns, rows(report["results"]))
+        text += _table(columns, found)
     digest = hashlib.sha256(to_json(report).encode()).hexdigest()
     return text + "\n" + notes(report["results"]) + f"\n\nSHA-256 of `{json_name}`: `{digest}`\n"

@@ -9,7 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import __main__ as runner
-from benchmarks import cases, contestants
+from benchmarks import cases, contestants, earlier
 from benchmarks.report import markdown
 from titans_course.cli import bench as command
 from titans_course.cli.bench import add_bench
@@ -64,7 +64,10 @@ CASES = {
     },
     "profile": dict(kind="profile", mode="training", batch=2, tokens=12, **TINY),
     "decode": dict(kind="decode", rounds=1, **TINY),
+    "busy": dict(kind="busy", mode="training", batch=2, tokens=12, rounds=1, **TINY),
+    "busy decode": dict(kind="busy", mode="decode", batch=1, tokens=12, rounds=1, **TINY),
     "settings": dict(kind="settings", settings=4, sample=2, tokens=12, **TINY),
+    "earlier": dict(kind="earlier", commit="HEAD", dim=8, settings=2, tokens=20, rounds=1),
     "stream": dict(kind="stream", checkpoint="recall-lmm", tokens=64),
 }
 
@@ -92,6 +95,10 @@ def test_every_kind_of_case_gives_numbers_that_can_be(results):
             shares = list(result["largest"].values())
             assert shares == sorted(shares, reverse=True) and len(shares) == 6 and sum(shares) < 1
             assert 0 < result["products"] < 1
+        if case["kind"] == "busy":
+            assert min(result["alone"], result["beside"]) > 0
+        if case["kind"] == "earlier" and "reason" not in result:  # a download without git has none
+            assert min(result["earlier"], result["now"]) > 0
         if case["kind"] == "settings":
             assert result["each_seconds"] == pytest.approx(4 * result["one_seconds"]) and result["batch_seconds"] > 0
     by_mode = {item["case"]["mode"]: item["result"] for item in results if item["case"]["kind"] == "speed"}
@@ -138,7 +145,7 @@ def test_the_page_says_what_did_not_finish(results):
 
 
 def test_the_runner_writes_the_page_and_the_numbers(tmp_path, monkeypatch, capsys):
-    small = runner.Size(widths=(), shapes=(), rounds=1, simulated=(), stream=32)  # one process
+    small = runner.Size(widths=(), shapes=(), rounds=1, simulated=(), earlier=(), stream=32)  # one process
     monkeypatch.setitem(runner.SIZES, "quick", small)
     assert runner.main(["--quick", "--out", str(tmp_path)]) == 0
     report = json.loads((tmp_path / "results.json").read_text())
@@ -147,11 +154,36 @@ def test_the_runner_writes_the_page_and_the_numbers(tmp_path, monkeypatch, capsy
     assert (tmp_path / "BENCHMARKS.md").read_text() + "\n" == capsys.readouterr().out
 
 
+def test_an_earlier_version_that_is_not_there_is_left_out_with_the_reason(results, monkeypatch, tmp_path):
+    case = CASES["earlier"] | {"commit": "no-such-commit"}
+    settings = {name: value for name, value in case.items() if name != "kind"}
+    found = [cases.earlier(**settings)]
+    monkeypatch.setattr(earlier, "ROOT", tmp_path)
+    found.append(cases.earlier(**settings | {"commit": "HEAD"}))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found.append(cases.earlier(**settings))
+    reasons = [result["reason"] for result in found]
+    assert reasons[:2] == [
+        f"this folder is no clone that holds the commit {name}" for name in ("no-such-commit", "HEAD")
+    ]
+    assert reasons[2] == "git is not installed"
+    text = page([{"case": case, "result": found[0]}, *results])
+    assert "Left out" in text and reasons[0] in text and text.count("no-such-commit") == 2
+
+
+def test_a_kind_without_results_has_no_table(results):
+    kinds = {item["case"]["kind"] for item in results}
+    assert "## Beside a busy process" in page(results) and "busy" in kinds
+    assert "## Beside" not in page([item for item in results if item["case"]["kind"] != "busy"])
+
+
 def test_results_of_other_kinds_are_kept(tmp_path, monkeypatch):
     numbers = tmp_path / "results.json"
     old = [{"case": {"kind": kind, "checkpoint": "c"}, "error": "old"} for kind in ("decode", "stream")]
     numbers.write_text(json.dumps({"results": old}))
-    monkeypatch.setitem(runner.SIZES, "quick", runner.Size(widths=(), shapes=(), simulated=((8, 4),), stream=32))
+    monkeypatch.setitem(
+        runner.SIZES, "quick", runner.Size(widths=(), shapes=(), simulated=((8, 4),), earlier=(), stream=32)
+    )
     monkeypatch.setattr(runner, "run", lambda case: {"case": case, "error": "new"})
     assert runner.main(["--quick", "--only", "stream", "--out", str(tmp_path)]) == 1
     found = json.loads(numbers.read_text())
@@ -178,6 +210,11 @@ def test_a_full_run_has_every_case():
     }
     memory = [case for case in full if case["kind"] == "memory"]
     assert len(memory) == len(shapes) * len(contestants.present())
+    busy = [case for case in full if case["kind"] == "busy"]
+    assert len(busy) == len(shapes) + 4 and {case["mode"] for case in busy} == {"forward", "training", "decode"}
+    assert {(case["dim"], case["settings"]) for case in full if case["kind"] == "earlier"} == {
+        (dim, settings) for dim in (16, 64) for settings in (1, 100)
+    }
     assert full[-1]["tokens"] == 2_000_000
 
 
@@ -197,7 +234,9 @@ def test_the_command_starts_the_runner(more, monkeypatch, tmp_path):
 
 
 def test_a_stopped_run_continues_with_what_is_missing(tmp_path, monkeypatch):
-    monkeypatch.setitem(runner.SIZES, "quick", runner.Size(widths=(), shapes=(), simulated=((8, 4),), stream=32))
+    monkeypatch.setitem(
+        runner.SIZES, "quick", runner.Size(widths=(), shapes=(), simulated=((8, 4),), earlier=(), stream=32)
+    )
     ran = []
     monkeypatch.setattr(runner, "run", lambda case: ran.append(case) or {"case": case, "error": "new"})
     whole = runner.cases(runner.SIZES["quick"])

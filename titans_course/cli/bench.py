@@ -9,7 +9,7 @@ from titans_mini.cli.flags import add_command
 
 from .serving import ROOT, find
 
-KINDS = ("speed", "memory", "profile", "decode", "settings", "stream")
+KINDS = ("speed", "memory", "profile", "decode", "busy", "settings", "earlier", "stream")
 
 
 def add_bench(commands) -> None:
