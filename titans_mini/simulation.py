@@ -30,6 +30,7 @@ BLOCK = 64  # chunks whose tensors live at once; thousands would set off Python'
 STRETCH = 65_536  # tokens, of all rows together, that a compiled loop reads before it reports; about half a second
 CACHED = 1_048_576  # weights, 4 MB: with three times as many, each row takes twice as long
 HUGE = 1e15  # raw surprise of a run that is lost
+PIECE = 512  # tokens whose loss is taken at once
 METER_CHUNK = 64  # tokens measured at once where the gate itself does not measure surprise
 
 
@@ -158,20 +159,25 @@ def _columns(configs, stream: Stream, fast: Fast, record: Record) -> list[dict[s
 def _losses(weights: Weights, tokens: Tokens, memory: MemoryConfig) -> Tensor:
     """(rows, t) inner loss of every token at these weights; float64 where it is beyond the range of float32.
 
-    Row by row, so that what passes between two layers stays in the cache, and each core takes its own rows.
+    By pieces of a row, so that what passes between two layers stays in the cache, and on all cores.
     """
-    parts = zip(*(part.split(1) for part in (tokens.keys, tokens.values, *weights)), strict=True)
-    return torch.cat(each_row(partial(_loss, memory), list(parts)))
+    rows = zip(*(part.split(1) for part in (tokens.keys, tokens.values, *weights)), strict=True)
+    pieces = [
+        (*pair, *own)
+        for keys, values, *own in rows
+        for pair in zip(keys.split(PIECE, dim=1), values.split(PIECE, dim=1), strict=True)
+    ]
+    return torch.cat(each_row(partial(_loss, memory), pieces), dim=1).view(tokens.keys.shape[:2])
 
 
 @torch.no_grad()  # a thread's own setting
-def _loss(memory: MemoryConfig, row: tuple[Tensor, ...]) -> Tensor:
-    keys, values, *weights = row
+def _loss(memory: MemoryConfig, piece: tuple[Tensor, ...]) -> Tensor:
+    keys, values, *weights = piece
     error = apply_memory(weights, keys, ACTIVATIONS[memory.activation]) - values
     loss = error.square().sum(-1) / memory.norm**2
     if loss.dtype == torch.float64 or bool(loss.isfinite().all()):
         return loss
-    exact = _loss(memory, map_tree(Tensor.double, row))
+    exact = _loss(memory, map_tree(Tensor.double, piece))
     return torch.where(loss.isfinite(), loss.double(), exact)
 
 

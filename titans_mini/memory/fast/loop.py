@@ -102,7 +102,7 @@ def multiply(weight, x, y):
 
 @jit
 def exponential(x, y):
-    """y = e^-x. In float32 by Taylor's polynomial, within 2e-7: the library's function takes one number at a time."""
+    """y = e^-x. In float32 by Taylor's polynomial, within 4e-7: the library's function takes one number at a time."""
     if x.itemsize == 8:  # float64
         for j in range(len(x)):
             y[j] = np.exp(-x[j])
