@@ -61,7 +61,7 @@ def dissect(
         if token:
             fast, _ = run_stream([config], Stream(*(part[:token] for part in stream[:3]), events=()), fast)
         pair = Tokens(*(part[None, token : token + 1] * memory.norm for part in (stream.keys, stream.values)))
-        rule = make_rule([config])
+        rule = make_rule([config], fast.weights[0].device)
         gates = rule.step(fast, pair)[2].gates
         theta = float(gates.theta) if theta is None else check_number("theta", theta, 0, 10)
         alpha = float(gates.alpha) if alpha is None else check_number("alpha", alpha, 0, 1)
