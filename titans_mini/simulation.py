@@ -159,25 +159,25 @@ def _columns(configs, stream: Stream, fast: Fast, record: Record) -> list[dict[s
 def _losses(weights: Weights, tokens: Tokens, memory: MemoryConfig) -> Tensor:
     """(rows, t) inner loss of every token at these weights; float64 where it is beyond the range of float32.
 
-    By pieces of a row, so that what passes between two layers stays in the cache, and on all cores.
+    By pieces, so that what passes between two layers stays in the cache, and each core takes its own rows.
     """
-    rows = zip(*(part.split(1) for part in (tokens.keys, tokens.values, *weights)), strict=True)
-    pieces = [
-        (*pair, *own)
-        for keys, values, *own in rows
-        for pair in zip(keys.split(PIECE, dim=1), values.split(PIECE, dim=1), strict=True)
-    ]
-    return torch.cat(each_row(partial(_loss, memory), pieces), dim=1).view(tokens.keys.shape[:2])
+
+    @torch.no_grad()  # a thread's own setting
+    def of_row(row: tuple[Tensor, ...]) -> Tensor:
+        keys, values, *own = row
+        pieces = zip(keys.split(PIECE, dim=1), values.split(PIECE, dim=1), strict=True)
+        return torch.cat([_loss(memory, *pair, *own) for pair in pieces], dim=1)
+
+    parts = (part.split(1) for part in (tokens.keys, tokens.values, *weights))
+    return torch.cat(each_row(of_row, list(zip(*parts, strict=True))))
 
 
-@torch.no_grad()  # a thread's own setting
-def _loss(memory: MemoryConfig, piece: tuple[Tensor, ...]) -> Tensor:
-    keys, values, *weights = piece
+def _loss(memory: MemoryConfig, keys: Tensor, values: Tensor, *weights: Tensor) -> Tensor:
     error = apply_memory(weights, keys, ACTIVATIONS[memory.activation]) - values
     loss = error.square().sum(-1) / memory.norm**2
     if loss.dtype == torch.float64 or bool(loss.isfinite().all()):
         return loss
-    exact = _loss(memory, map_tree(Tensor.double, piece))
+    exact = _loss(memory, *map_tree(Tensor.double, (keys, values, *weights)))
     return torch.where(loss.isfinite(), loss.double(), exact)
 
 
