@@ -1,14 +1,27 @@
-"""What both token loops, `loop` on the CPU and `recurrence` on CUDA, write down of each token."""
+"""What both token loops, `loop` on the CPU and `recurrence` on CUDA, take from a gate and write down of each token."""
 
 import math
 
+import torch
 from torch import Tensor
 
 from ..chunk import TitansRule
-from ..gates import Gates
+from ..gates import Gates, SurpriseGate
 from ..state import Record
 
 TRACE = ("raw", "loss", "norm", "theta", "alpha", "g_write", "g_forget", "surprise", "smoothed")
+
+
+def settings_of(gate: SurpriseGate, rows: int) -> Tensor:
+    """(n, 5): tau, beta, lam, eta and softness of each row."""
+    parts = (gate.tau, gate.beta, gate.lam, gate.eta, gate.softness)
+    return torch.cat([part.reshape(-1, 1).expand(rows, 1) for part in parts], dim=1)
+
+
+def given_of(gates: Gates) -> Tensor:
+    """(n, t, 3): theta, eta and alpha of each token, decided before; eta is 0 where there is no momentum."""
+    eta = torch.zeros_like(gates.theta) if gates.eta is None else gates.eta
+    return torch.stack([gates.theta, eta, gates.alpha], dim=-1)
 
 
 def record_of(trace: Tensor, gates: Gates | None, rule: TitansRule) -> Record:
