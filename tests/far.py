@@ -49,6 +49,8 @@ class FarDevice(TorchFunctionMode):
             far = is_far(args[1])
         elif far and name not in CROSSES:
             self._check(name, args, inputs)
+        if far and any(isinstance(part, torch.Generator) for part in given):
+            raise RuntimeError(f"{name} on {FAR} with a generator on the CPU")
         args, kwargs = tree_map(lambda part: torch.device("cpu") if is_device(part) else part, (args, kwargs or {}))
         found = func(*args, **kwargs)
         if wanted or name in ("cpu", "to"):  # the same tensor is not a copy of it on another device

@@ -3,6 +3,7 @@
 Where there is no CUDA device, `far` is the stand-in of that name; where there is one, both are tried.
 """
 
+import functools
 import json
 
 import pytest
@@ -122,7 +123,14 @@ def test_the_stand_in_refuses_what_cuda_refuses():
 
 def check_stand_in() -> None:
     there, here = torch.ones(3, device=FAR), torch.ones(3)
-    for refused in (lambda: there + here, lambda: here[there.long()], lambda: torch.cat([there, here]), there.numpy):
+    draw = functools.partial(torch.multinomial, there, 1, generator=torch.Generator())
+    for refused in (
+        lambda: there + here,
+        lambda: here[there.long()],
+        lambda: torch.cat([there, here]),
+        there.numpy,
+        draw,
+    ):
         with pytest.raises((RuntimeError, TypeError), match="cuda:0"):
             refused()
     same = [
