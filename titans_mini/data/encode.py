@@ -1,8 +1,8 @@
 """How text becomes keys and values without a trained model.
 
-The key of a token encodes its place: the sum of its last four contexts (the last byte, the last two, three and
-four), each context a product of random signs, plus a direction that all keys share. So places with the same
-recent past have the same key, and places with a similar past have similar keys.
+The key of a token encodes its place: the sum of its last four contexts (the last byte, the last two, three and four),
+each context a product of random signs, plus a direction that all keys share. So places with the same recent past have
+the same key, and places with a similar past have similar keys.
 
 The value encodes which token comes: one random direction per byte, weighted by smooth inverse frequency a / (a + p)
 so that common bytes say little and rare ones much, plus a direction that all values share. Surprise then means
@@ -33,8 +33,10 @@ class Encoder:
     def __init__(self, reference: Tensor, dim: int, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
         self.signs = torch.randint(0, 2, (CONTEXT, 256, dim), generator=generator).float() * 2 - 1
-        self.shared = _unit(torch.randn(dim, generator=generator)) * SHARED  # of all keys
-        self.values = _value_table(reference, dim, generator)  # (256, dim)
+        self.shared, self.common = (_unit(torch.randn(dim, generator=generator)) for _ in "kv")  # of all keys, values
+        own = torch.randn(256, dim, generator=generator)
+        self.own = _unit(own - (own @ self.common).unsqueeze(-1) * self.common)  # (256, dim), of each byte's value
+        self.values = _value_table(reference, self.own, self.common)  # (256, dim)
 
     @plain_defaults()
     def __call__(self, ids: Tensor) -> tuple[Tensor, Tensor]:
@@ -43,15 +45,13 @@ class Encoder:
         for lag in range(1, CONTEXT + 1):
             context = context * self.signs[lag - 1, past[CONTEXT - lag : CONTEXT - lag + len(ids)]]
             total = total + context
-        return _unit(_unit(total) + self.shared), self.values[ids]
+        return _unit(_unit(total) + SHARED * self.shared), self.values[ids]
 
 
-def _value_table(reference: Tensor, dim: int, generator: torch.Generator) -> Tensor:
+def _value_table(reference: Tensor, own: Tensor, common: Tensor) -> Tensor:
     frequency = torch.bincount(reference, minlength=256).float() / len(reference)
-    shared = _unit(torch.randn(dim, generator=generator))
-    own = torch.randn(256, dim, generator=generator)
-    own = _unit(own - (own @ shared).unsqueeze(-1) * shared) * (FREQUENCY / (FREQUENCY + frequency)).unsqueeze(-1)
-    table = own / _spread(own, frequency) + shared * SHARED
+    own = own * (FREQUENCY / (FREQUENCY + frequency)).unsqueeze(-1)
+    table = own / _spread(own, frequency) + SHARED * common
     return table / _spread(table, frequency)
 
 
