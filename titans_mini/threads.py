@@ -86,7 +86,7 @@ def one_thread() -> contextlib.AbstractContextManager:
 
 
 def free_threads() -> contextlib.AbstractContextManager:
-    """torch works on no more threads inside than there are free cores; also a decorator.
+    """torch works on no more threads inside than there are free cores.
 
     What the caller has set is the most. All threads of a product wait for the last one. If that must share its core
     with another process, it is late by a time slice, which is longer than hundreds of small products take.

@@ -1,5 +1,6 @@
 """What a memory checks: its input, that a state is one of its own, and that its output is finite."""
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -47,6 +48,9 @@ class Leaf(NamedTuple):
         if not isinstance(found, Tensor):
             raise ConfigError("{name} must be a tensor, not {given}", name=name, given=type(found).__name__)
         shape, sizes = found.shape, [size for size, _ in self.axes]
+        alike = len(shape) == len(sizes) and all(size in (None, own) for own, size in zip(shape, sizes, strict=True))
+        if alike and found.dtype == self.dtype and found.device == device:
+            return
         if found.dtype != self.dtype:
             _refuse("dtype", name, self.dtype, found.dtype)
         if found.device != device:
@@ -138,7 +142,9 @@ def check_finite(out: Tensor, x: Tensor, first: int = 0) -> None:
     x begins with token `first` of the call. The input goes first: a token that is not finite spoils the reads of its
     whole chunk. Under torch.func nothing is checked, since vmap forbids looking at numbers.
     """
-    if in_transform() or bool(out.isfinite().all()):
+    if in_transform() or math.isfinite(out.detach().sum()):  # a sum over anything that is not finite is not finite
+        return
+    if bool(out.isfinite().all()):  # the sum was too large for its type
         return
     faults = "input is not finite at token {token} of row {row}", "memory diverged at token {token} of row {row}"
     for template, series in zip(faults, (x, out), strict=True):

@@ -20,7 +20,7 @@ from torch.nn.functional import normalize, silu
 
 from ..config import MemoryConfig
 from ..errors import ConfigError
-from ..threads import free_backward, free_threads
+from ..threads import free_backward, free_threads, one_thread
 from .checks import check_finite, check_input, check_pending, check_state, usable, wanted_state
 from .chunk import OWN_START, Rule, TitansRule
 from .convolution import bind_neighbours, convolve
@@ -109,26 +109,27 @@ class NeuralMemory(nn.Module):
             chunk=torch.zeros(0, config.chunk, dtype=torch.bool, device=like.device),
         )
 
-    @free_threads()
     def forward(
         self, x: Tensor, state: MemoryState | None = None, *, trace: list[Record] | None = None
     ) -> tuple[Tensor, MemoryState]:
         """Writes each token, reads after each write. See the class."""
         x, state = self._check(x, state)
         outs, traced = [], trace is not None
-        for first, end in self._blocks(x.shape[1], state.pending.keys.shape[1]):
-            tokens, final = x[:, first:end], end == x.shape[1]
-            # The backward pass begins with the final block, so that one keeps its graph.
-            if torch.is_grad_enabled() and not final and not in_transform():
-                from .fast.recompute import recompute  # same numbers; the graph is rebuilt when needed
+        # A single row is bound by the memory's bandwidth: a second thread would gain nothing, and might be late.
+        with one_thread() if x.shape[:2] == (1, 1) else free_threads():
+            for first, end in self._blocks(x.shape[1], state.pending.keys.shape[1]):
+                tokens, final = x[:, first:end], end == x.shape[1]
+                # The backward pass begins with the final block, so that one keeps its graph.
+                if torch.is_grad_enabled() and not final and not in_transform():
+                    from .fast.recompute import recompute  # same numbers; the graph is rebuilt when needed
 
-                run = functools.partial(self._block, first=first, traced=traced, rebuilt=True)
-                out, state, record = recompute(run, self.parameters(), tokens, state)
-            else:
-                out, state, record = self._block(tokens, state, first=first, traced=traced)
-            outs.append(out)
-            if traced:
-                trace.append(record)
+                    run = functools.partial(self._block, first=first, traced=traced, rebuilt=True)
+                    out, state, record = recompute(run, self.parameters(), tokens, state)
+                else:
+                    out, state, record = self._block(tokens, state, first=first, traced=traced)
+                outs.append(out)
+                if traced:
+                    trace.append(record)
         out = outs[0] if len(outs) == 1 else torch.cat(outs, dim=1)
         if out.requires_grad and not in_transform():
             out.register_hook(free_backward)
