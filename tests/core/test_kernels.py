@@ -182,6 +182,15 @@ def test_the_device_decides(monkeypatch):
 
 
 @needs_triton
+@pytest.mark.skipif(torch.cuda.is_available() or "TRITON_INTERPRET" in os.environ, reason="Triton works here")
+def test_where_triton_cannot_compile_the_kernel_does_not_serve(monkeypatch):
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    usual = (*kernel_runs.memory(USUAL), USUAL.rule())
+    monkeypatch.setitem(kernel.LIMITS, "tensors lie on a CUDA device", lambda *given: True)
+    assert kernel.obstacle(*usual) == "triton can compile here"  # no driver, no compiler: one line, and no error
+
+
+@needs_triton
 def test_a_gradient_or_another_rule_is_left_to_the_loop(monkeypatch):
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     fast, tokens = kernel_runs.memory(USUAL)

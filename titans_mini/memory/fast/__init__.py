@@ -4,7 +4,7 @@ backward.py    the backward pass of a chunk by hand: training takes a fifth less
 recompute.py   training on long sequences: the graph of each block is discarded and rebuilt
 rows.py        the token loop compiled for the CPU (loop.py), row by row
 kernel.py      the token loop as one Triton kernel (recurrence.py), for CUDA
-trace.py       what both token loops write down of each token
+trace.py       what both token loops take from a gate and write down of each token
 """
 
 from collections.abc import Callable

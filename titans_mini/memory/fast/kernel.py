@@ -7,6 +7,7 @@ operations; the kernel is one launch for a whole stretch, with as much of the me
 says what it needs.
 """
 
+import functools
 import importlib.util
 import os
 from collections.abc import Callable
@@ -34,6 +35,18 @@ def _interpreted() -> bool:
     return os.environ.get("TRITON_INTERPRET") == "1"
 
 
+@functools.cache
+def _compiles() -> bool:
+    """Whether Triton can compile here: it needs a driver, a C compiler and a folder to write to (TRITON_CACHE_DIR)."""
+    from .recurrence import nothing
+
+    try:
+        nothing[(1,)]()
+    except Exception:  # whatever it is, the chunk form serves instead
+        return False
+    return True
+
+
 # What the kernel needs, each with its test.
 LIMITS: dict[str, Callable[[Fast, Tokens, TitansRule], bool]] = {
     "tensors lie on a CUDA device": lambda fast, tokens, rule: tokens.keys.is_cuda or _interpreted(),
@@ -46,6 +59,7 @@ LIMITS: dict[str, Callable[[Fast, Tokens, TitansRule], bool]] = {
         SurpriseGate, LearnedGate, ConstantGate,
     ),
     "shapes and dtypes of one memory": lambda fast, tokens, rule: _fits(fast, tokens, rule),
+    "triton can compile here": lambda fast, tokens, rule: _interpreted() or _compiles(),
 }  # fmt: skip
 
 
