@@ -102,8 +102,20 @@ def show(
         # A widget that is bound to the link would put its label there.
         keep_in_link(control.name, None if value == control.default else value)
         return value
-    value = WIDGETS[control.kind](control, bind="query-params", **more)
-    if control.high > control.low:  # a widget's range is enforced only in the browser
+    return _settle(control, WIDGETS[control.kind](control, bind="query-params", **more))
+
+
+def held(control: Control, hidden: frozenset[str]) -> float | int | str:
+    """The value that `show` is going to return where its widget has been drawn before in this session."""
+    if control.name in hidden:
+        return show(control, hidden)
+    value = st.session_state.get(control.name, control.default)
+    return one_of(control, value) if control.kind in NAMED else _settle(control, value)
+
+
+def _settle(control: Control, value: float | int | bool) -> float | int | bool:
+    """A widget's value within its range, which is enforced only in the browser."""
+    if control.high > control.low:
         value = min(max(value, control.low), control.high)
     return round(value, 9) if isinstance(value, float) else value
 

@@ -1,14 +1,16 @@
-"""Scrub, step and play: the text, the formula and the curves at one token. A fragment: no run is repeated."""
+"""Scrub, step and play: the curves, then the text and the formula at one token. A fragment: no run is repeated."""
 
 import time
 from functools import partial
 
+import curves
 import parts
 import runs
 import streamlit as st
 from header import character
 from runs import Run
-from texts import language, say, speaker
+from streamlit.delta_generator import DeltaGenerator
+from texts import say, speaker
 
 from titans_course.figures import trace as figures
 from titans_mini import Trace
@@ -16,34 +18,35 @@ from titans_mini import Trace
 BEAT = 0.5  # seconds from token to token in play
 PACES = (1, 10, 100)
 PAGE = 320  # bytes of text shown at once
-CHART_HEIGHT = 660
 AHEAD = 0.03  # seconds by which new curves are sent ahead: a browser draws what arrives within 0.01 s in one go
-TOOLBAR = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 
-def show(run: Run, other: Run | None, hidden: frozenset[str]) -> None:
-    """Draws the player; it runs by itself while it plays."""
-    parts.play("playing", BEAT, _player, run, other, hidden)
+def show_curves(place: DeltaGenerator, run: Run, other: Run | None) -> None:
+    """The curves, and time for the browser to draw new ones before it gets the rest of the page.
+
+    In grey lies run A, or behind a run that diverged the milder one that stays finite.
+    """
+    behind = other or run.cause
+    with place:
+        curves.show(run.trace, behind and behind.trace)
+    if st.session_state.get("drawn") is not run:
+        st.session_state.drawn = run
+        time.sleep(AHEAD)
 
 
-def _player(run: Run, other: Run | None, hidden: frozenset[str], beating: bool) -> None:
+def show(run: Run, hidden: frozenset[str]) -> None:
+    """Draws the player above the curves; it runs by itself while it plays."""
+    parts.play("playing", BEAT, _player, run, hidden)
+
+
+def _player(run: Run, hidden: frozenset[str], beating: bool) -> None:
     token = _move(run, beating)
     parts.follow_play("playing", beating)
-    above = st.container(key="player")
-    if "chart" not in hidden:
-        before = st.session_state.get("figure")
-        parts.draw(_figure(run, other, token), "curves", say("chart"), config=TOOLBAR)
-        if st.session_state.figure is not before:
-            time.sleep(AHEAD)
-    with above:
-        _show_token(run, token, hidden)
-
-
-def _show_token(run: Run, token: int, hidden: frozenset[str]) -> None:
-    """Buttons, text and formula: everything above the curves, although the curves are sent first."""
+    place = figures.character_on_page(run.trace, token, figures.page_of(run.trace, token, PAGE)[0])
+    curves.show_cursor(token, place, partial(_pick, len(run.trace) - 1))
     if "player" not in hidden:
         _show_controls(run, token)
-    text, formula = partial(show_text, run, token), partial(_show_formula, run.trace, token)
+    text, formula = partial(show_text, run.trace, token, boxed=False), partial(_show_formula, run.trace, token)
     parts.beside({"text": (11, text), "formula": (9, formula)}, hidden)
 
 
@@ -66,6 +69,13 @@ def _step(by: int, last: int) -> None:
     st.session_state.cursor = min(max(st.session_state.cursor + by, 0), last)
 
 
+def _pick(last: int) -> None:
+    """Callback: the token that was clicked in the curves, if it is one."""
+    token = st.session_state[curves.CURSOR].token
+    if isinstance(token, int) and 0 <= token <= last:
+        st.session_state.cursor = token
+
+
 def _next_write(run: Run) -> None:
     st.session_state.cursor = runs.first_write(run.trace, st.session_state.cursor)
 
@@ -83,11 +93,12 @@ def _show_controls(run: Run, token: int) -> None:
             st.slider(say("token"), 0, last, token, key="cursor", help=say("token?"))
 
 
-def show_text(run: Run, token: int) -> None:
-    """The page of the text that holds the token, coloured by surprise."""
-    start, length = figures.page_of(run.trace, token, PAGE)
+def show_text(trace: Trace, token: int, boxed: bool = True) -> None:
+    """The page of the text that holds the token, coloured by surprise. `boxed`: with a box around the token."""
+    start, length = figures.page_of(trace, token, PAGE)
     st.caption(say("legend"))
-    text = figures.coloured_text(run.trace, start=start, length=length, cursor=token, say=speaker())
+    box = {"cursor": token} if boxed else {}  # without it, a step to the next token sends no text again
+    text = figures.coloured_text(trace, start=start, length=length, say=speaker(), **box)
     st.html(f'<div class="reading">{text}</div>')
 
 
@@ -97,22 +108,3 @@ def _show_formula(trace: Trace, token: int) -> None:
         st.markdown(say("no_numbers", token=trace.diverged_at))
     else:
         st.latex(figures.formula(trace, token, narrow=True).replace("surprise", say("in_formula=surprise")))
-
-
-def _figure(run: Run, other: Run | None, token: int):
-    """The session's one figure: rebuilt for another run or language, otherwise only its cursor moves."""
-    behind = _behind(run, other)
-    key = (run.key, behind and behind.settings, other and other.key, language())
-    kept = st.session_state.get("figure")
-    if kept is None or kept[0] != key:
-        figure = parts.themed(figures.time_figure(run.trace, behind, cursor=token, height=CHART_HEIGHT, say=speaker()))
-        kept = st.session_state.figure = (key, figure)
-    figures.move_cursor(kept[1], token)
-    return kept[1]
-
-
-def _behind(run: Run, other: Run | None) -> Trace | None:
-    """What is drawn in grey: run A, or for a run that diverged without one the milder run that stays finite."""
-    if other is not None:
-        return other.trace
-    return None if run.cause is None else run.cause.trace

@@ -1,8 +1,6 @@
 """Runs of one session: the last few are kept, and one may be pinned as run A."""
 
-import contextlib
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import shelf
@@ -15,8 +13,6 @@ from titans_mini.trace import WRITE_LEVEL
 
 KEPT = 8  # runs; one of 10,000 tokens takes 0.7 MB
 MOST_TEXT = 10_000_000  # characters of visitors' own texts that the runs of a session keep
-PATIENCE = 30.0  # seconds that a run waits for those before it
-_lock = threading.Lock()
 
 
 @dataclass
@@ -36,27 +32,12 @@ def get_run(settings: SimulationConfig, source: Source) -> Run:
     """The run of these settings over this source, computed unless the session still has it."""
 
     def make() -> Run:
-        with _turn():
-            trace = simulate(settings, source.text)
-            return Run(trace, source, find_cause(trace, source.text))
+        trace = simulate(settings, source.text)
+        return Run(trace, source, find_cause(trace, source.text))
 
     return shelf.fetch(
         "runs", (settings, source.digest, source.file), make, KEPT, lambda runs: _characters(runs) > MOST_TEXT
     )
-
-
-@contextlib.contextmanager
-def _turn() -> Iterator[None]:
-    """Runs take turns: threads that compete for Python's lock at each product take twice as long in total.
-
-    No run waits forever: after `PATIENCE` it starts anyway.
-    """
-    mine = _lock.acquire(timeout=PATIENCE)
-    try:
-        yield
-    finally:
-        if mine:
-            _lock.release()
 
 
 def pinned() -> Run | None:

@@ -30,7 +30,7 @@ LATER = (
     "streamlit.elements.plotly_chart", "streamlit.emojis", "streamlit.material_icon_names",
     "streamlit.components.v2.manifest_scanner",
     "streamlit.runtime.scriptrunner.magic_funcs", "plotly.io", "plotly.tools",
-    "torch.utils._device",
+    "torch.utils._device", "titans_mini.memory.fast.kernel",
 )  # fmt: skip
 
 

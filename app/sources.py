@@ -10,6 +10,7 @@ from texts import option, plain, quoted, say
 from titans_mini.data import check_text
 from titans_mini.errors import ConfigError
 
+OWN = ("paste", "upload")  # streams of a visitor's own text
 MAX_PASTE = 20_000  # characters; a run reads 10,000 bytes at most
 MAX_NAME = 60  # characters of a file's name in a message, so that the problem still fits on the line
 
@@ -59,6 +60,11 @@ def choose(stream: str) -> tuple[Source, str | None]:
     return last, note
 
 
+def without_text(stream: str) -> Source | None:
+    """The source of a stream that needs no text from the visitor; None for one that does."""
+    return None if stream in OWN else Source(stream)
+
+
 def _read(stream: str) -> Source | None:
     if stream == "paste":
         given = st.text_area(
@@ -70,7 +76,7 @@ def _read(stream: str) -> Source | None:
     if stream == "upload":
         file = st.file_uploader(say("upload"), key="upload", help=say("upload?"), max_upload_size=10)
         return None if file is None else _uploaded(file)
-    return Source(stream)
+    return without_text(stream)
 
 
 def _uploaded(file) -> Source:

@@ -20,7 +20,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-CURVE = ".js-plotly-plot .scatterlayer path.js-line"
+CURVE = ".curves path.mean"  # of the Simulator
+PLOTTED = ".js-plotly-plot .scatterlayer path.js-line"  # of all other figures
 BUSY = "[data-testid=stApp][data-test-script-state=running]"
 
 
@@ -90,7 +91,7 @@ def browser() -> Iterator:
 
 def settle(page) -> None:
     """Waits until the script has run and the curves are drawn."""
-    page.wait_for_selector(CURVE, timeout=60_000)
+    page.wait_for_selector(f"{CURVE}, {PLOTTED}", state="attached", timeout=60_000)
     page.wait_for_function(f"!document.querySelector('{BUSY}')", timeout=60_000)
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 from google.protobuf.json_format import MessageToDict
+from pages import unpack
 
 READ = {"body", "label", "help", "options", "content", "placeholder", "text", "alt", "delta"}  # fields of widgets
 DRAWN = {"text", "name", "hovertemplate", "ticktext", "x", "y", "categoryarray"}  # fields of figures with words
@@ -29,13 +30,26 @@ def tables(app, *, without: Iterable[str] = ()) -> list[str]:
 
 
 def drawn(app) -> list[str]:
-    """All words on figures."""
-    return [text for chart in app.get("plotly_chart") for text in words_of(chart.proto.spec)]
+    """All words on figures and on the Simulator's curves."""
+    found = [text for chart in app.get("plotly_chart") for text in words_of(chart.proto.spec)]
+    for part in app.get("bidi_component"):
+        said = {
+            name: given for name, given in _sent(part.proto).items() if name not in ("names", "curves", "role", "file")
+        }
+        found += [text for _, text in _leaves(said)]
+    return found
 
 
 def shapes(app) -> list:
-    """All figures, each word on them replaced by None."""
-    return [shape_of(chart.proto.spec) for chart in app.get("plotly_chart")]
+    """All figures, each word on them replaced by None, and the Simulator's curves."""
+    found = [shape_of(chart.proto.spec) for chart in app.get("plotly_chart")]
+    runs = [_sent(part.proto).get("curves", {}) for part in app.get("bidi_component")]
+    return found + [{name: curve.tobytes() for name, curve in run.items()} for run in runs]
+
+
+def _sent(proto) -> dict:
+    """What a part of the Simulator's curves is sent."""
+    return unpack(proto.bytes) if proto.bytes else json.loads(proto.json)
 
 
 def words_of(spec: str) -> list[str]:

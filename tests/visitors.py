@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 import random
@@ -18,12 +19,14 @@ from playwright.async_api import async_playwright
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from titans_course.figures import time_figure
+from titans_course.figures.trace import ROWS, series
 from titans_mini import SimulationConfig, simulate
+from titans_mini.memory.fast.rows import compiled
 
 LAMBDAS = (1e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 1e-2)
 DEFAULTS = {name: getattr(SimulationConfig(), name) for name in ("tau", "beta", "lam")}
 PAGES = ("", "anatomy", "variants", "miras", "tuning", "operations", "claims")
+CURVES = [name for row in ROWS for name in row if name != "g_forget"]  # which is 1 - g_write
 PATIENCE = 120.0  # seconds until a picture that does not come is an error
 FOLDERS = "titans_mini-app-*/visitor-*"  # of sessions that opened the page Operations, below TMPDIR
 
@@ -90,8 +93,8 @@ class Caller:
             self.errors.append(element.exception.message)
         elif name == "slider" and element.slider.id.rpartition("-")[2] in DEFAULTS:
             self.sliders[element.slider.id.rpartition("-")[2]] = element.slider
-        elif name == "plotly_chart" and element.plotly_chart.id.endswith("-curves"):
-            self.curves = curves_of(json.loads(element.plotly_chart.spec))
+        elif name == "bidi_component" and element.bidi_component.id.endswith("-feed_run"):
+            self.curves = curves_of(element.bidi_component.bytes)
             return True
         return False
 
@@ -134,11 +137,12 @@ class Page:
 
 
 # In the page: `taken` is null from a key until the curves have changed, then the milliseconds that took.
-STOPWATCH = """() => {
-  const paths = () => [...document.querySelectorAll('.scatterlayer path.js-line')].map(e => e.getAttribute('d')).join();
+STOPWATCH = """async () => {
+  const paths = () => [...document.querySelectorAll('.curves path.mean')].map(e => e.getAttribute('d')).join();
+  const { store } = await window.titansCurves.promise;
   window.taken = null;
-  window.drawn = () => document.querySelector('.js-plotly-plot')._fullData.map(line => {
-    const bytes = new Uint8Array(line.y.buffer, line.y.byteOffset, line.y.byteLength);
+  window.drawn = () => Object.values(store.run.curves).map(curve => {
+    const bytes = new Uint8Array(curve.buffer, curve.byteOffset, curve.byteLength);
     let text = '';
     for (const byte of bytes) text += String.fromCharCode(byte);
     return btoa(text);
@@ -156,9 +160,11 @@ STOPWATCH = """() => {
 }"""
 
 
-def curves_of(figure: dict) -> list[str]:
-    """The curves of a figure as JSON has it, in base64."""
-    return [line["y"]["bdata"] for line in figure["data"]]
+def curves_of(sent: bytes) -> list[str]:
+    """The curves of a run as the app sends it, in base64."""
+    length = int.from_bytes(sent[:4], "little")
+    size, floats = 4 * json.loads(sent[4 : 4 + length])["count"], sent[4 + length :]
+    return [base64.b64encode(floats[at : at + size]).decode() for at in range(0, len(floats), size)]
 
 
 def _value(name: str, choices: random.Random) -> float:
@@ -226,13 +232,14 @@ async def roam(server: Server, seed: int, rounds: int, tokens: int) -> Visits:
 
 def unlike(moves: Iterable[Move], tokens: int) -> list[Move]:
     """The moves whose curves are not, bit for bit, those of a run of the same settings here."""
+    compiled(wait=None)  # as the server has it
     alone: dict[tuple, list[str]] = {}
     wrong = []
     for move in moves:
         key = tuple(move.settings.items())
         if key not in alone:
             trace = simulate(SimulationConfig(tokens=tokens, **move.settings))
-            alone[key] = curves_of(json.loads(time_figure(trace).to_json()))
+            alone[key] = [base64.b64encode(series(trace, name)).decode() for name in CURVES]
         wrong += [move] if move.curves != alone[key] else []
     return wrong
 

@@ -36,7 +36,7 @@ def show(run: Run, hidden: frozenset[str]) -> None:
     if run.trace.diverged_at is not None:
         st.caption(say("anatomy_end", token=run.trace.diverged_at))
     gate, step = _steps(run, token)
-    text = partial(player.show_text, run, token)
+    text = partial(player.show_text, run.trace, token)
     parts.beside({"text": (11, text), "vectors": (9, partial(_show_vectors, step, hidden))}, hidden)
     if "hand" not in hidden:
         _show_hand(hidden)

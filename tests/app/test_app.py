@@ -1,13 +1,13 @@
 """The simulator page without a browser: controls, streams, gallery, comparison, reset, and the banner."""
 
-import json
 import sys
 
+import numpy as np
 import pytest
 
 testing = pytest.importorskip("streamlit.testing.v1")
 
-from pages import ENTRY, lines, picture, sound, start, trace_of  # noqa: E402
+from pages import ENTRY, curves, lines, picture, sound, start, trace_of  # noqa: E402
 
 from titans_course.studies.gallery import FAILURES, examine  # noqa: E402
 from titans_mini.config import SCENARIO_NAMES  # noqa: E402
@@ -95,13 +95,12 @@ def test_a_pinned_run_lies_behind_and_its_difference_is_named():
     app.button(key="pin").click().run()
     app.slider(key="tau").set_value(0.1)
     sound(app.run())
-    figure = json.loads(app.get("plotly_chart")[0].proto.spec)
-    assert sum((line.get("name") or "").startswith("A:") for line in figure["data"]) == 5
+    assert np.array_equal(curves(app, "behind")["curves"]["g_write"], before.g_write.astype(np.float32))
     assert any("tau 0.3 → 0.1" in block.value for block in app.markdown)
     assert f"A: {before.summary()['writes_per_1k']:.1f}" in app.metric[0].delta
     assert trace_of(app).settings.seed == before.settings.seed
     app.button(key="unpin").click()
-    assert not any("A:" in (metric.delta or "") for metric in sound(app.run()).metric)
+    assert not any("A:" in (metric.delta or "") for metric in sound(app.run()).metric) and not curves(app, "behind")
 
 
 def test_reset_repeats_the_first_picture_exactly():
@@ -150,8 +149,8 @@ def test_a_run_that_diverges_shows_cause_and_token_and_can_be_mended():
     trace = trace_of(app)
     (banner,) = [element.value for element in app.error]
     assert f"token {trace.diverged_at}" in banner and "eta = 1 " in banner
-    figure = json.loads(app.get("plotly_chart")[0].proto.spec)
-    assert any((line.get("name") or "") == "A: surprise" for line in figure["data"])  # the milder run, in grey
+    assert curves(app)["diverged"] == [trace.diverged_at, f"diverged at {trace.diverged_at}"]
+    assert curves(app, "behind")["diverged"] is None  # the milder run, in grey
     app.slider(key="cursor").set_value(100)
     assert not sound(app.run()).latex  # there are no numbers to show
     app.button(key="mend").click()

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("streamlit")
 pytest.importorskip("playwright")
 
-from browsing import open_sidebar, settle, watch  # noqa: E402
+from browsing import CURVE, PLOTTED, open_sidebar, settle, watch  # noqa: E402
 
 from titans_mini import Trace
 
@@ -17,7 +17,6 @@ DESK = {"width": 1400, "height": 900}
 CALM = 1500  # milliseconds in which a redrawn page takes its final form, so that a click is not lost
 QUIET = 10  # seconds that a server runs before its stderr is looked at
 SECRET = "A secret of one visitor. " * 30
-CURVE = ".js-plotly-plot .scatterlayer path.js-line"
 
 
 @pytest.fixture
@@ -53,9 +52,7 @@ def press(page, key: str, control: str, times: int = 1) -> None:
     settle(page)
 
 
-PICTURE = (
-    f"[...document.querySelectorAll('{CURVE}, .js-plotly-plot .shapelayer path')].map(e => e.getAttribute('d')).join()"
-)
+PICTURE = f"[...document.querySelectorAll('{CURVE}, .curves line.cursor')].map(e => e.outerHTML).join()"
 
 
 def picture(page) -> str:
@@ -74,8 +71,8 @@ def test_the_first_screen_shows_sliders_numbers_text_and_upper_curves(visit):
     for shown in (".st-key-tau", ".st-key-softness", "[data-testid=stMetricValue]", ".reading", ".katex"):
         box = page.locator(shown).first.bounding_box()
         assert box["y"] >= 0 and box["y"] + box["height"] <= DESK["height"], shown
-    assert page.locator(CURVE).count() == 7
-    assert page.locator(CURVE).nth(3).bounding_box()["y"] < DESK["height"]  # the second row of curves: the gates
+    assert page.locator(CURVE).count() == 6
+    assert page.locator(CURVE).nth(2).bounding_box()["y"] < DESK["height"]  # the second row of curves: the gates
 
 
 def test_moving_tau_changes_the_picture_the_number_and_the_link(visit):
@@ -141,8 +138,8 @@ def test_downloads_hold_the_run(visit, chromium, tmp_path):
     context = chromium.new_context(offline=True)
     offline = context.new_page()
     offline.goto(report.as_uri())
-    offline.wait_for_selector(CURVE)
-    assert offline.locator(CURVE).count() == 7 and "tau=0.1" in offline.locator("pre").inner_text()
+    offline.wait_for_selector(PLOTTED)
+    assert offline.locator(PLOTTED).count() == 7 and "tau=0.1" in offline.locator("pre").inner_text()
     context.close()
 
 

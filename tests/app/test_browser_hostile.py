@@ -42,13 +42,13 @@ def visit(server, chromium):
 def test_a_hostile_link_is_one_line_without_a_link_and_the_curves_are_drawn(visit, query):
     page, errors = visit(query)
     assert page.locator(ALERT).count() == 1 and page.locator(f"{ALERT} a").count() == 0
-    assert len(page.locator(ALERT).inner_text()) < 1200 and page.locator(CURVE).count() == 7
+    assert len(page.locator(ALERT).inner_text()) < 1200 and page.locator(CURVE).count() == 6
     assert str(ROOT) not in page.content() and errors == []
 
 
 def test_a_page_that_does_not_exist_gives_way_to_the_first(visit):
     page, _ = visit("nowhere?tokens=200&hide=tour")
-    assert page.locator(CURVE).count() == 7 and str(ROOT) not in page.content()
+    assert page.locator(CURVE).count() == 6 and str(ROOT) not in page.content()
 
 
 FILES = {
@@ -75,4 +75,4 @@ def test_hostile_files_are_one_line_each_and_the_next_good_one_is_read(visit, tm
         assert page.locator(CURVE).first.get_attribute("d") == before
     upload.set_input_files({"name": "good.txt", "mimeType": "text/plain", "buffer": b"All is well. " * 40})
     page.locator(".reading", has_text="All is well").wait_for()
-    assert page.locator(CURVE).count() == 7 and errors == [] and dialogs == []
+    assert page.locator(CURVE).count() == 6 and errors == [] and dialogs == []

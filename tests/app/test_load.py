@@ -11,9 +11,6 @@ import pages  # noqa: E402, F401
 from browsing import serve  # noqa: E402
 from visitors import PAGES, Caller, Page, drop, held, roam, sessions, slide, unlike  # noqa: E402
 
-# isort: split
-import runs  # noqa: E402
-
 pytestmark = pytest.mark.browser
 TOKENS, MOVES = 300, 3
 KEPT = 1  # seconds that the server keeps a session whose visitor is gone
@@ -67,13 +64,3 @@ def test_sessions_that_open_all_pages_from_the_first_second_see_no_error_page(tm
         assert running.log.read_text() == ""
     assert [visits.errors for visits in found] == [[]] * 4
     assert all(visits.visits >= len(PAGES) for visits in found)
-
-
-def test_runs_take_turns_but_none_waits_long_for_another(monkeypatch):
-    monkeypatch.setattr(runs, "PATIENCE", 0.0)
-    with runs._turn():
-        assert runs._lock.locked()
-        with runs._turn():  # goes ahead, and does not end the turn of the first
-            pass
-        assert runs._lock.locked()
-    assert not runs._lock.locked()

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from titans_course.figures import coloured_text, time_figure
+from titans_course.figures import coloured_text
 from titans_course.figures.export import to_code, to_html
-from titans_course.figures.trace import move_cursor, page_of
+from titans_course.figures.trace import character_on_page, page_of
 from titans_course.studies.divergence import find_cause
 from titans_mini import MemoryConfig, SimulationConfig, simulate
 
@@ -55,10 +55,5 @@ def test_each_token_is_on_its_page_and_no_character_is_cut():
         assert start <= token < start + length
         page = coloured_text(trace, start=start, length=length, cursor=token)
         assert "outline" in page and ("\ufffd" not in page or start + length == len(trace))
-
-
-def test_moving_the_cursor_is_drawing_it_there():
-    trace = simulate(CONFIG)
-    figure = time_figure(trace, cursor=3)
-    move_cursor(figure, 40)
-    assert figure == time_figure(trace, cursor=40)
+        spans = page.split("<span")[1:]
+        assert "outline" in spans[character_on_page(trace, token, start) - 1] and page.count("outline") == 1

@@ -59,7 +59,7 @@ def time_figure(
     lines, layout = [], copy.deepcopy(_axes(say))
     longest = max(len(run) for run in (trace, pinned or trace))
     layout["xaxis"]["range"] = [-0.5, longest - 0.5]  # fixed, so that no mark and no gap shifts it
-    layout[f"yaxis{len(ROWS)}"]["range"] = [0, _frequency_top(trace)]
+    layout[f"yaxis{len(ROWS)}"]["range"] = [0, frequency_top(trace)]
     for row, names in enumerate(ROWS, start=1):
         axis = {"yaxis": f"y{row}"}
         if pinned is not None:
@@ -83,11 +83,6 @@ def _axes(say: Say) -> dict:
             "anchor": "x", "domain": list(domain), "title": {"text": title}, **plain, **spans.get(row, {}),
         }  # fmt: skip
     return made
-
-
-def move_cursor(figure: go.Figure, token: int) -> None:
-    """Moves the cursor of a `time_figure` that was drawn with one."""
-    figure.update_shapes({"x0": token, "x1": token}, selector={"name": "cursor"})
 
 
 def single_figure(traces: dict[str, Trace], name: str, *, height: int = 320, say: Say = Message) -> go.Figure:
@@ -175,6 +170,13 @@ def page_of(trace: Trace, token: int, length: int) -> tuple[int, int]:
     return (start, stop - start) if token < stop else (stop, _character_start(trace, stop + length) - stop)
 
 
+def character_on_page(trace: Trace, token: int, start: int) -> int:
+    """The number, from 1, of the character that holds `token` on a page that begins at `start`. Cf. `page_of`."""
+    return sum(
+        1 for first, _, _ in _characters(trace.tokens[start:].tobytes()[: token - start + 4]) if start + first <= token
+    )
+
+
 def _character_start(trace: Trace, position: int) -> int:
     """The start of the character that the byte at `position` belongs to; the trace's end for positions beyond it."""
     position = min(position, len(trace))
@@ -197,14 +199,18 @@ def _characters(data: bytes):
         position += width
 
 
+def series(trace: Trace, name: str) -> np.ndarray:
+    """(t,) a curve of a run in float32: one of its columns, or its write frequency."""
+    return (write_frequency(trace) if name == "frequency" else getattr(trace, name)).astype(np.float32)
+
+
 def _line(trace: Trace, name: str, say: Say, *, grey: bool = False, showlegend: bool | None = None, **axes: str):
     kind = go.Scattergl if len(trace) > MANY else go.Scatter
-    series = write_frequency(trace) if name == "frequency" else getattr(trace, name)
     label = say("A: {curve}", curve=LABELS[name]) if grey else say(LABELS[name])
     line = kind(
         x0=0,
         dx=1,
-        y=series.astype(np.float32),
+        y=series(trace, name),
         name=label,
         showlegend=showlegend,
         mode="lines",
@@ -212,28 +218,36 @@ def _line(trace: Trace, name: str, say: Say, *, grey: bool = False, showlegend: 
         hovertemplate=f"{label} %{{y:.3f}}",
         **axes,
     )
-    if not grey:
-        _explain(line, trace, name, say)
+    formulas = {} if grey else hover_texts(trace, say)
+    if name in formulas:
+        line.hovertemplate, line.customdata = formulas[name], _hover_numbers(trace, name)
     return line
 
 
-def _explain(line, trace: Trace, name: str, say: Say) -> None:
-    """Puts the formula with each token's own numbers into the hover text of S, g_write and g_forget."""
-    s, before = trace.settings, np.concatenate([[0.0], trace.momentum[:-1]])
+def hover_texts(trace: Trace, say: Say) -> dict[str, str]:
+    """The formulas of S, g_write and g_forget as hover templates: y is the value, customdata what it is made from.
+
+    customdata is (S before, surprise) for S, and (S,) for g_write. Empty for a constant gate.
+    """
+    s = trace.settings
     if s.gate != "surprise":
-        return
+        return {}
+    return {
+        "momentum": f"S = {s.beta:g}·%{{customdata[0]:.3f}} + {1 - s.beta:.3g}·%{{customdata[1]:.3f}} = %{{y:.3f}}",
+        "g_write": f"g_write = σ((%{{customdata[0]:.3f}} − {s.tau:g}) / {s.softness:g}) = %{{y:.3f}}",
+        "g_forget": str(say("g_forget = 1 − g_write = %{y:.3f}, decay {lam:g}·g_forget", lam=s.lam)),
+    }
+
+
+def _hover_numbers(trace: Trace, name: str) -> np.ndarray | None:
+    """(t, 1 or 2) the customdata of `hover_texts`."""
     if name == "momentum":
-        line.customdata = np.stack([before, trace.surprise], axis=-1).astype(np.float32)
-        numbers = f"{s.beta:g}·%{{customdata[0]:.3f}} + {1 - s.beta:.3g}·%{{customdata[1]:.3f}}"
-        line.hovertemplate = f"S = {numbers} = %{{y:.3f}}"
-    elif name == "g_write":
-        line.customdata = trace.momentum[:, None].astype(np.float32)
-        line.hovertemplate = f"g_write = σ((%{{customdata[0]:.3f}} − {s.tau:g}) / {s.softness:g}) = %{{y:.3f}}"
-    elif name == "g_forget":
-        line.hovertemplate = say("g_forget = 1 − g_write = %{y:.3f}, decay {lam:g}·g_forget", lam=s.lam)
+        before = np.concatenate([[0.0], trace.momentum[:-1]])
+        return np.stack([before, trace.surprise], axis=-1).astype(np.float32)
+    return trace.momentum[:, None].astype(np.float32) if name == "g_write" else None
 
 
-def _frequency_top(trace: Trace) -> float:
+def frequency_top(trace: Trace) -> float:
     """Upper end of the write frequency's axis; the first values, means of few tokens, may lie above it."""
     settled = np.nan_to_num(write_frequency(trace)[min(200, len(trace) // 2) :])
     return max(120.0, 1.1 * float(settled.max(initial=0)))

@@ -1,0 +1,62 @@
+"""What the browser is sent to draw the curves: the picture with its words, a run as bytes, and the cursor.
+
+Streamlit sends no message over 10 kB again while the browser has it. So the code of the picture goes out once and run A
+when it is pinned. A step to another token sends only the cursor.
+"""
+
+import json
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+from texts import say, speaker
+
+from titans_course.figures import NORMAL_WRITES
+from titans_course.figures.trace import LABELS, ROWS, frequency_top, hover_texts, series
+from titans_mini import Trace
+
+CODE = Path(__file__).with_name("curves.js").read_text("utf8")
+# Waits for the code, which may come after the first run.
+FEED = """\
+const picture = (window.titansCurves ??= Promise.withResolvers());
+export default async (part) => (await picture.promise).take(part);
+"""
+FILE, CURSOR = "titans_mini_curves.png", "feed_cursor"
+_picture = st.components.v2.component("curves", js=CODE, isolate_styles=False)
+_feed = st.components.v2.component("curves_feed", js=FEED, isolate_styles=False)
+
+
+def show(run: Trace, behind: Trace | None) -> None:
+    """The picture of a run, with another one behind it in grey."""
+    spoken = speaker()
+    words = {"alt": say("chart"), "token": str(spoken("token")), "whole": say("chart_whole"), "save": say("chart_save")}
+    words["labels"] = {name: str(spoken(text)) for name, text in LABELS.items()}
+    words["grey"] = {name: str(spoken("A: {curve}", curve=text)) for name, text in LABELS.items()}
+    _feed(key="feed_run", data=pack("run", run))
+    if behind is not None:
+        _feed(key="feed_behind", data=pack("behind", behind))
+    _picture(key="curves", data=words | {"normal": NORMAL_WRITES, "file": FILE})
+
+
+def show_cursor(token: int, place: int, picked: Callable[[], None]) -> None:
+    """The cursor at a token, whose character is the `place`-th on the page of the text; `picked` answers a click."""
+    _feed(key=CURSOR, data={"token": token, "place": place}, on_token_change=picked)
+
+
+def pack(role: str, trace: Trace) -> bytes:
+    """A run as bytes: the length of a line of JSON, that line, and each curve as 32-bit floats."""
+    spoken, end = speaker(), trace.diverged_at
+    formulas = trace.settings.gate == "surprise"  # there g_forget = 1 - g_write
+    names = [name for row in ROWS for name in row if not (formulas and name == "g_forget")]
+    floats = b"".join(series(trace, name).tobytes() for name in names)
+    head = {
+        **{"role": role, "names": names, "count": len(trace), "tau": trace.settings.tau, "top": frequency_top(trace)},
+        "hover": hover_texts(trace, spoken),
+        "events": [(event.start, event.end, str(spoken(event.name))) for event in trace.events[:20]],
+        "diverged": None if end is None else (end, str(spoken("diverged at {token}", token=end))),
+    }
+    text = json.dumps(head | {"digest": zlib.crc32(floats, zlib.crc32(repr(head).encode()))}).encode()
+    text += b" " * (-len(text) % 4)  # so that the floats begin where floats may
+    return struct.pack("<I", len(text)) + text + floats

@@ -1,0 +1,193 @@
+"""The Simulator's curves in a real Chromium: what is drawn and read off, gestures, keys, and the saved picture."""
+
+import re
+
+import numpy as np
+import pytest
+
+pytest.importorskip("streamlit")
+pytest.importorskip("playwright")
+
+from browsing import CURVE, settle, watch  # noqa: E402
+
+from titans_course.figures.trace import series
+from titans_mini import SimulationConfig, simulate
+
+pytestmark = pytest.mark.browser
+NAMES = ["surprise", "momentum", "g_write", "memory_norm", "loss", "frequency"]
+HALF = 0.051  # pixels: the picture's coordinates are rounded to 0.1
+STEP = 6000  # bytes that a step to another token may cost
+PICTURE = ".curves svg"
+
+
+@pytest.fixture
+def visit(server, chromium):
+    """Opens the Simulator in a context of its own; at the end no page may have had an error in its console."""
+    contexts, errors = [], []
+
+    def open_page(query: str, **options):
+        contexts.append(chromium.new_context(**{"viewport": {"width": 1400, "height": 1200}, **options}))
+        page = contexts[-1].new_page()
+        errors.append(watch(page))
+        page.goto(f"{server.url}?hide=tour,gallery&{query}")
+        settle(page)
+        page.wait_for_timeout(500)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert all(found == [] for found in errors), errors
+
+
+def points(page, name: str, kind: str = "mean") -> np.ndarray:
+    """(n, 2) the corners of a path."""
+    path = page.locator(f".curves path.{kind}[data-name={name}]:not(.grey)").get_attribute("d")
+    return np.array([[float(number) for number in point.split(",")] for point in path[1:].split("L")])
+
+
+def along(page) -> tuple[float, float]:
+    """(pixels a token, pixel of token 0), from the numbers below the curves."""
+    ticks = page.locator(".curves .tick[text-anchor=middle]").evaluate_all(
+        "all => all.map(e => [e.textContent, e.getAttribute('x')])"
+    )
+    return tuple(np.polyfit(*np.array(ticks, float).T, 1))
+
+
+def place(page, token: int) -> dict:
+    """Where the mouse points at a token, in the first row."""
+    box, (scale, zero) = page.locator(PICTURE).bounding_box(), along(page)
+    return {"x": box["x"] + zero + scale * token, "y": box["y"] + 60}
+
+
+def heads(page) -> str:
+    return page.locator(".curves .heads").text_content()
+
+
+def test_each_token_is_drawn_at_its_value(visit):
+    page, trace = visit("tokens=120&tau=0.2"), simulate(SimulationConfig(tokens=120, tau=0.2))
+    assert page.locator(CURVE).evaluate_all("all => all.map(e => e.dataset.name)") == NAMES
+    scale, zero = along(page)
+    for name in NAMES:
+        drawn, values = points(page, name), series(trace, name)
+        assert len(drawn) == len(trace)
+        assert np.abs(drawn[:, 0] - (zero + scale * np.arange(len(trace)))).max() < HALF
+        up, level = np.polyfit(values, drawn[:, 1], 1)
+        assert up < 0 and np.abs(drawn[:, 1] - (level + up * values)).max() < 0.5 + HALF, name
+    levels = page.locator(".curves .tick[text-anchor=end]").evaluate_all(
+        "all => all.map(e => [e.textContent, e.getAttribute('y')])"
+    )
+    (one,) = [float(y) for text, y in levels[:3] if text == "1"]
+    assert abs(points(page, "surprise")[0, 1] - (one - 4)) < 0.5 + HALF  # surprise of the first token is 1
+
+
+def test_of_many_tokens_mean_least_and_largest_of_each_group_are_drawn(visit):
+    page, trace = visit("tokens=2000"), simulate(SimulationConfig(tokens=2000))
+    mean, band = points(page, "g_write"), points(page, "g_write", "band")
+    step = -(-len(trace) // len(mean))
+    assert step > 1 and len(band) == 2 * len(mean)
+    groups = [trace.g_write[at : at + step] for at in range(0, len(trace), step)]
+    up, level = np.polyfit([group.mean() for group in groups], mean[:, 1], 1)
+    for corners, of in ((band[: len(mean)], np.max), (band[len(mean) :][::-1], np.min)):
+        assert np.abs(corners[:, 1] - (level + up * np.array([of(group) for group in groups]))).max() < 0.5
+
+
+def test_the_mouse_reads_the_formulas_with_their_numbers_and_a_click_moves_the_cursor(visit):
+    page, trace = visit("tokens=400"), simulate(SimulationConfig(tokens=400))
+    assert "g_forget = 1 − g_write" in heads(page) and "0." not in heads(page)
+    page.mouse.move(**place(page, 200))
+    before, surprise, now = trace.momentum[199], trace.surprise[200], trace.momentum[200]
+    assert f"S = 0.7·{before:.3f} + 0.3·{surprise:.3f} = {now:.3f}" in heads(page)
+    assert f"g_write = σ(({now:.3f} − 0.3) / 0.05) = {trace.g_write[200]:.3f}" in heads(page)
+    assert f"g_forget = 1 − g_write = {trace.g_forget[200]:.3f}, decay 0.0001·g_forget" in heads(page)
+    page.mouse.click(**place(page, 200))
+    page.wait_for_function("document.querySelector('.st-key-cursor input').value === '200'")
+    settle(page)
+    cursor = float(page.locator(".curves .cursor").get_attribute("x1"))
+    assert abs(cursor - points(page, "surprise")[0, 0] - along(page)[0] * 200) < 2
+    character = trace.tokens[200:201].tobytes().decode()
+    boxed = "all => all.filter(e => getComputedStyle(e).outlineStyle === 'solid').map(e => e.title)"
+    (title,) = page.locator(".reading span").evaluate_all(boxed)
+    assert title.startswith("token 200:") and character
+
+
+def test_a_drag_shows_fewer_tokens_until_a_double_click(visit):
+    page = visit("tokens=2000")
+    whole, start, end = len(points(page, "loss")), place(page, 500), place(page, 600)
+    page.mouse.move(**start)
+    page.mouse.down()
+    page.mouse.move(**end, steps=4)
+    page.mouse.up()
+    assert 95 < len(points(page, "loss")) < 106 and page.locator(".curves .whole").is_visible()
+    page.locator(".st-key-beta input").press("ArrowLeft")
+    page.wait_for_url("**beta=0.69*")
+    settle(page)
+    assert 95 < len(points(page, "loss")) < 106  # a zoom survives the next run
+    page.mouse.dblclick(**start)
+    assert len(points(page, "loss")) == whole and page.locator(".curves .whole").is_hidden()
+
+
+def test_keys_read_along_the_curves_and_put_the_cursor(visit):
+    page, trace = visit("tokens=300"), simulate(SimulationConfig(tokens=300))
+    picture = page.locator(PICTURE)
+    picture.press("Home")
+    picture.press("ArrowRight")
+    assert picture.get_attribute("aria-valuenow") == "1" and picture.get_attribute("aria-valuemax") == "299"
+    assert f"surprise {trace.surprise[1]:.3f}" in picture.get_attribute("aria-valuetext")
+    picture.press("End")
+    picture.press("Enter")
+    page.wait_for_function("document.querySelector('.st-key-cursor input').value === '299'")
+    assert page.locator(".curves").get_attribute("aria-label").startswith("Surprise, gates")
+
+
+def test_a_step_to_another_token_sends_next_to_nothing_and_draws_no_curve_again(visit):
+    page, sent = visit("tokens=2000"), []
+    page.reload()
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: sent.append(len(frame))))
+    page.reload()
+    settle(page)
+    page.wait_for_timeout(1000)
+    page.evaluate("document.querySelectorAll('.curves path.mean').forEach(path => path.same = true)")
+    for _ in range(2):
+        sent.clear()
+        before = page.locator(".katex").first.inner_text()
+        page.locator(".st-key-cursor input").press("ArrowRight")
+        page.wait_for_function("before => document.querySelector('.katex').innerText !== before", arg=before)
+        settle(page)
+    assert 0 < sum(sent) < STEP
+    assert page.locator(CURVE).evaluate_all("all => all.every(path => path.same)")
+
+
+def test_run_a_lies_behind_in_grey_until_it_is_taken_away(visit):
+    page = visit("tokens=400")
+    first = [points(page, name) for name in NAMES]
+    page.locator(".st-key-pin button:visible").click()
+    page.locator(".curves .grey.mean").first.wait_for()
+    page.locator(".st-key-tau input").press("ArrowLeft")
+    page.wait_for_url("**tau=0.29*")
+    settle(page)
+    grey = page.locator(".curves .grey.mean")
+    assert grey.evaluate_all("all => all.map(e => e.dataset.name)") == [name for name in NAMES if name != "momentum"]
+    assert grey.first.get_attribute("d") == "M" + "L".join(f"{x:g},{y:g}" for x, y in first[0])
+    assert "A: surprise" in heads(page)
+    page.locator(".st-key-unpin button:visible").click()
+    grey.first.wait_for(state="detached")
+
+
+def test_the_picture_is_saved_as_it_stands(visit):
+    page = visit("tokens=400", color_scheme="dark", locale="zh-CN")
+    assert re.search("词元", page.locator(".curves text.axis").text_content())
+    with page.expect_download() as saving:
+        page.locator(".curves .save").click()
+    assert saving.value.suggested_filename == "titans_mini_curves.png"
+    content = saving.value.path().read_bytes()
+    assert content[:8] == b"\x89PNG\r\n\x1a\n" and len(content) > 20_000
+
+
+def test_one_token_and_a_divergence_have_a_mark(visit):
+    assert len(points(visit("tokens=1"), "surprise")) == 2  # a dot
+    page = visit("tokens=400&tau=0&eta=1")
+    assert page.locator(".curves text.diverged").text_content().startswith("diverged at ")
+    assert page.locator(".curves .grey.mean").count() == 5  # the milder run, whose scale the axes have
+    box = page.locator(".curves .grey.mean[data-name=memory_norm]").bounding_box()
+    assert box["height"] < 130  # of its row
