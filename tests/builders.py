@@ -59,6 +59,7 @@ class GivenGate(nn.Module):
     """theta, eta and alpha are the features themselves."""
 
     features = 3
+    ignores_surprise = True
 
     def forward(self, raw, features, state):
         theta, eta, alpha = features.unbind(-1)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from titans_mini import MemoryState, NeuralMemory, SurpriseGate
 from titans_mini.memory.chunk import Fast, TitansRule, Tokens
-from titans_mini.memory.fast.backward import BY_HAND
+from titans_mini.memory.fast.block import block_rule, train_block
 from titans_mini.memory.gates import initial_gate_state
 from titans_mini.memory.mlp import ACTIVATIONS, apply_memory
 from titans_mini.memory.tree import map_tree, tensors
@@ -27,7 +27,12 @@ TOLERANCE = 1e-10
 
 def by_hand(fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True) -> tuple:
     """The chunk form with the hand-written backward pass."""
-    return plain_step(fast, tokens, rule._replace(by_hand=BY_HAND), ends=ends)
+    known = block_rule(rule._replace(record_norm=False))
+    found = plain_step(fast, tokens, rule, ends=ends)
+    if known is None or not ends:
+        return found
+    reads, after, record = train_block(fast, tokens, rule=known, chunk=tokens.keys.shape[1])
+    return reads, after, record._replace(memory_norm=found[2].memory_norm)
 
 
 STEPS = {"plain": plain_step, "by hand": by_hand}

@@ -8,8 +8,10 @@ from properties import around, check_close, run
 
 from titans_mini import SurpriseGate
 from titans_mini.config import ACTIVATION_NAMES, DECAY_NAMES
-from titans_mini.memory.chunk import TitansRule, Tokens
+from titans_mini.memory.chunk import TitansRule, Tokens, run_chunks
+from titans_mini.memory.fast.block import block_rule, train_block
 from titans_mini.memory.mlp import ACTIVATIONS, apply_memory, gradient_norm, gradients, weight_norm
+from titans_mini.memory.tree import join, tensors
 from titans_mini.reference import RecipeGate, token_loop
 
 every_form = pytest.mark.parametrize("step", properties.STEPS.values(), ids=properties.STEPS)
@@ -212,3 +214,25 @@ def test_fewer_queries_and_an_unfinished_chunk_change_nothing_else(length):
     asked, kept, again = plain_step(start, last, rule, ends=False)
     check_close((asked, *again), (reads[:, -1:], *record))
     assert kept is start
+
+
+@pytest.mark.parametrize("decay", DECAY_NAMES)
+@pytest.mark.parametrize("clip", [None, 0.05, 1.0])
+@pytest.mark.parametrize("chunk", [1, 4])
+@pytest.mark.parametrize(("depth", "activation"), MLPS)
+def test_many_chunks_at_once_have_numbers_and_gradients_of_one_after_another(depth, activation, chunk, clip, decay):
+    """Records and end state included, from a momentum that is not zero, and with pending tokens that ask nothing."""
+    stream = make_stream(5 * chunk, depth=depth)  # so many that they are worked on in two groups
+    origin = make_stream(1, depth=depth, seed=2).weights if decay == "start" else None
+    momentum = make_stream(1, depth=depth, seed=3).weights
+    rule = TitansRule(GivenGate(), ACTIVATIONS[activation], clip, origin=origin)
+    tokens = stream.tokens._replace(queries=stream.tokens.queries[:, chunk - 1 :])
+    fast = fresh(stream.weights)._replace(momentum=momentum)
+    first, *others = stream.tokens.split(chunk)
+    reads, middle, begun = rule.step(fast, first._replace(queries=first.queries[:, chunk - 1 :]))
+    later, after, rest = run_chunks(middle, Tokens(*map(lambda *parts: torch.cat(parts, 1), *others)), rule, chunk)
+    wanted = torch.cat([reads, later], dim=1), after, join([begun, rest])
+    found = train_block(fast, tokens, rule=block_rule(rule), chunk=chunk)
+    leaves = [*stream.leaves(), *momentum, *(origin or ())]
+    check_close(tensors(found), tensors(wanted))
+    check_close(properties._gradients(found, leaves), properties._gradients(wanted, leaves))

@@ -20,7 +20,7 @@ formulas t, j and i are tokens. In shapes letters are sizes: n rows (batch x hea
 d features, o outputs and i inputs of a layer.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -226,7 +226,6 @@ class TitansRule(NamedTuple):
     inner_loss: InnerLoss = squared_error  # changes only the output layer's delta
     origin: Sequence[Tensor] | None = None  # W_0, per layer (heads, o, i); None: the memory decays towards zero
     shapes: Sequence[tuple[int, int]] = ()  # (o, i) of the layers, for `draw`
-    by_hand: tuple[Callable, Callable] | None = None  # in place of `gradients` and `read_write` while training
 
     def draw(self, heads: int) -> list[Tensor]:
         """As in Rule: drawn at random."""
@@ -238,13 +237,10 @@ class TitansRule(NamedTuple):
 
     def step(self, fast: Fast, tokens: Tokens, *, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
         """As in Rule."""
-        differentiate, finish = gradients, read_write
-        if self.by_hand is not None and torch.is_grad_enabled():
-            differentiate, finish = self.by_hand  # the same numbers; they only replace autograd's backward pass
         if self.record_norm and fast.activity is not None:  # the norms also need the outputs, which are not kept
             fast = fast._replace(activity=None)
         new = tokens.after(0 if fast.activity is None else fast.activity.shape[1])
-        activity = differentiate(
+        activity = gradients(
             fast.weights, new.keys, new.values, self.activation, self.inner_loss, new.features
         )  # eq. 12
         if fast.activity is not None:
@@ -261,7 +257,7 @@ class TitansRule(NamedTuple):
         sources, coef = _sources(fast, self), coefficients(clipped)
         if sources.origin is not None:
             coef = coef._replace(origin=1 - coef.keep_start)
-        reads, weights, momentum = finish(sources, activity, coef, tokens.queries, self.activation, ends)
+        reads, weights, momentum = read_write(sources, activity, coef, tokens.queries, self.activation, ends)
         norm = None
         if self.record_norm:
             single = raw.shape[-1] == 1 and ends

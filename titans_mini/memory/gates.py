@@ -4,7 +4,8 @@ A gate turns a chunk's surprise (and, for the learned one, its features) into th
 recurrence S_t = eta_t S_{t-1} - theta_t grad_t, M_t = (1 - alpha_t) M_{t-1} + S_t. All per row n and token c.
 
 A gate of your own is any module with `features`, the numbers that it needs per token and head; `project(x)`, which
-makes them from the input; and `forward(raw, features, state)`, which returns (Gates, next GateState).
+makes them from the input; and `forward(raw, features, state)`, which returns (Gates, next GateState). Training is
+faster if it has `ignores_surprise = True`: then it is asked once for many chunks, and the values of `raw` are zeros.
 """
 
 from collections.abc import Callable
@@ -126,6 +127,7 @@ class ConstantGate(nn.Module):
     """The paper's rule with theta, eta and alpha held fixed: numbers, or (n, 1) tensors with one setting a row."""
 
     features = 0
+    ignores_surprise = True
 
     def __init__(self, *, theta=1e-3, eta=0.7, alpha=1e-4) -> None:
         super().__init__()
@@ -151,6 +153,7 @@ class LearnedGate(nn.Module):
     """
 
     features = 3
+    ignores_surprise = True
 
     def __init__(self, dim: int, heads=1, *, theta_max=1.0, stretch=0.0, theta=0.1, eta=0.5, alpha=0.01) -> None:
         super().__init__()

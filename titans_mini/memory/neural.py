@@ -35,14 +35,12 @@ STRETCH = 0.1  # lets a trained gate close fully, so that nothing leaks over ten
 
 def titans_rule(config: MemoryConfig, gate: nn.Module | None = None) -> TitansRule:
     """The paper's rule for these settings, with their gate unless another one is given."""
-    from .fast.backward import BY_HAND  # the same numbers; training takes a fifth less time
-
     if gate is None:
         learned = config.gate == "learned"
         gate = LearnedGate(config.dim, config.heads, stretch=STRETCH) if learned else SurpriseGate()
     origin = OWN_START if config.decay == "start" else None
     activation, shapes = ACTIVATIONS[config.activation], layer_shapes(config)
-    return TitansRule(gate, activation, config.clip, origin=origin, shapes=shapes, by_hand=BY_HAND)
+    return TitansRule(gate, activation, config.clip, origin=origin, shapes=shapes)
 
 
 class NeuralMemory(nn.Module):
@@ -155,14 +153,21 @@ class NeuralMemory(nn.Module):
         fast, steps, rest = state.fast, [], None
         with torch.autocast(x.device.type, enabled=False):  # the memory keeps its own dtype
             pieces, step = chunks(state.pending, tokens, self.config.chunk), self.rule.step
-            if self.config.chunk == 1 and not rebuilt:
+            if rebuilt or torch.is_grad_enabled():
+                from .fast.block import block_rule, train_block  # same numbers; the backward pass is written by hand
+
+                if (rule := block_rule(self.rule)) is not None:
+                    most = max((held + x.shape[1]) // self.config.chunk, 1) * self.config.chunk
+                    pieces = chunks(state.pending, tokens, most)
+                    step = functools.partial(train_block, rule=rule, chunk=self.config.chunk)
+            elif self.config.chunk == 1:
                 from .fast import device_loop  # same numbers; all tokens at once
 
                 if (loop := device_loop(fast, tokens, self.rule)) is not None:
                     pieces, step = [tokens], functools.partial(loop, rule=self.rule)
             for piece in pieces:
                 full = piece.keys.shape[1] >= self.config.chunk
-                reads, after, record = step(fast, piece, ends=full)
+                reads, after, record = (step if full else self.rule.step)(fast, piece, ends=full)
                 fast, rest = (after, None) if full else (fast._replace(activity=after.activity), piece)
                 if traced:
                     record = record._replace(silence=piece.values.square().sum(-1))

@@ -39,6 +39,7 @@ class MirasGate(nn.Module):
         super().__init__()
         self.gate, self.eta, self.alpha, self.heads = gate, eta, alpha, heads
         self.features = gate.features + (delta is not None)
+        self.ignores_surprise = getattr(gate, "ignores_surprise", False)
         self.delta = None
         if delta is not None:
             self.delta = nn.Linear(dim, heads)

@@ -17,7 +17,6 @@ from ..config import MemoryConfig
 from ..errors import ConfigError, check_integer
 from ..memory import NeuralMemory
 from ..memory.chunk import TitansRule
-from ..memory.fast.backward import BY_HAND
 from ..memory.gates import Gates
 from ..memory.mlp import LEAST_SQUARE, InnerLoss, Weights
 from ..memory.state import Fast, Record, Tokens
@@ -50,7 +49,7 @@ class MirasRule(NamedTuple):
         if not (self.retention.linear and self.algorithm.linear and self.architecture.activation):
             return None
         activation = self.architecture.activation
-        return TitansRule(self.gate, activation, self.clip, self.record_norm, inner_loss=self.bias, by_hand=BY_HAND)
+        return TitansRule(self.gate, activation, self.clip, self.record_norm, inner_loss=self.bias)
 
     def draw(self, heads: int) -> Sequence[Tensor]:
         """Drawn at random, or those of `from_module`."""

@@ -1,6 +1,8 @@
 """The same numbers as the chunk form, faster. A first reader skips this folder.
 
-backward.py    the backward pass of a chunk by hand: training takes a fifth less time
+block.py       training: all chunks of a block as one step of autograd, in half the time
+backward.py    that step, with its backward pass by hand
+slopes.py      the second derivatives that it needs
 recompute.py   training on long sequences: the graph of each block is discarded and rebuilt
 rows.py        the token loop compiled for the CPU (loop.py), row by row
 kernel.py      the token loop as one Triton kernel (recurrence.py), for CUDA
