@@ -166,8 +166,7 @@ def decode_state(data: bytes, like, fingerprint: str) -> tuple[object, dict[str,
 
 
 def restore(tensors: dict[str, Tensor], like):
-    """The inverse of `named`: a state like `like`, which gives types, shapes and the device. What is None in `like` may
-    be present.
+    """The inverse of `named`: a state with types, shapes and device of `like`. What is None in `like` may be present.
 
     Raises SnapshotError if a tensor is missing, has no place, or is of another kind.
     """
