@@ -156,12 +156,21 @@ def test_what_is_no_snapshot_of_a_stream_is_refused(tmp_path):
         Reader(reader.config, tmp_path)
 
 
-def test_two_streams_do_not_share_a_folder(tmp_path):
+def test_two_streams_do_not_share_a_folder(tmp_path, monkeypatch):
     first, second = Reader(StreamConfig(**QUICK), tmp_path), Reader(StreamConfig(**QUICK), tmp_path)
-    with first._held(), pytest.raises(ConfigError, match="in use by another stream"):
-        second.run(quiet=True)
+
+    def meanwhile(reader, step=Reader._step):
+        if reader is first:
+            with pytest.raises(ConfigError, match="in use by another stream"):
+                second.run(quiet=True)
+            assert second.position == 0
+        return step(reader)
+
+    monkeypatch.setattr(Reader, "_step", meanwhile)
     first.run(quiet=True)
-    assert second.position == 0 and second.run(quiet=True)["seconds"] == first.seconds  # read from the folder
+    assert (
+        first.position == 900 and second.position == 0 and second.run(quiet=True)["seconds"] == first.seconds
+    )  # read from the folder
 
 
 def test_marks_are_noted_once_and_time_adds_up(monkeypatch):
