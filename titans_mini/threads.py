@@ -94,6 +94,7 @@ def free_threads() -> contextlib.AbstractContextManager:
     return _at_most(free_cores)
 
 
+@torch.utils.hooks.unserializable_hook  # a tensor may be saved without it
 def free_backward(grad: Tensor) -> None:
     """A tensor's hook: from its gradient on, the backward pass works on no more threads than there are free cores."""
     before = torch.get_num_threads()

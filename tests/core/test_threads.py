@@ -1,5 +1,6 @@
 """torch works on no more threads than there are free cores: in both passes of a memory, and where asked."""
 
+import io
 import threading
 from pathlib import Path
 
@@ -43,6 +44,13 @@ def test_both_passes_of_a_memory_use_the_free_cores_and_leave_the_setting():
     assert found == [2] * 4 and torch.get_num_threads() == 4
     (out.sum() + more.sum()).backward()  # two hooks in one pass
     assert len(found) > 4 and set(found) == {2} and torch.get_num_threads() == 4
+
+
+def test_an_output_can_be_saved_and_changed_in_place():
+    out, _ = make_memory()(make_input(3))
+    torch.save(out, io.BytesIO())  # warnings are errors here
+    out += 1
+    out.sum().backward()
 
 
 @pytest.mark.usefixtures("four")
