@@ -1,0 +1,123 @@
+"""The playground: a memory that learns in the browser, with nothing to install.
+
+twin.js        the recurrence of `simulate`, byte by byte
+tape.js        what the memory reads, what it expected, and a strip of the whole text
+matrix.js      the memory's weights, lit by each write
+playground.js  puts them together with sliders, a switch between two rules, and a field for text
+
+`tables` is what Python has to draw for them, `bundle` their code as one module, `data` all that `mount` needs, and
+`page` a file that needs nothing else. `python -m titans_course.playground FOLDER` writes the pages of all languages.
+Words come from the catalogues, context "playground".
+"""
+
+import base64
+import json
+import re
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from titans_mini import MemoryConfig, SimulationConfig
+from titans_mini.data.encode import Encoder
+from titans_mini.simulation import start_fast
+
+from ..language import DEFAULT, LANGUAGES, catalogue, say
+
+HERE = Path(__file__).parent
+MODULES = ("twin.js", "tape.js", "matrix.js", "playground.js")  # each imports only those before it
+SLIDERS = ("tau", "beta", "lam", "eta", "softness", "normaliser", "gate")  # settings that the browser runs with
+CAT, DOG = "The cat sat on the mat. ", "The dog ate 47 figs! "
+TEXT = CAT * 14 + DOG + CAT * 6  # learnt, known, surprised, known again: about a quarter each
+CURSOR = len(CAT * 14 + DOG) - 2  # the last byte of the surprise
+_SMALL = SimulationConfig(memory=MemoryConfig.preset("recipe", dim=32, depth=1))
+RULES = {"paper": replace(_SMALL, gate="constant", eta=0.006), "recipe": _SMALL}
+
+_PAGE = """<!doctype html>
+<html lang="{language}">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">
+<title>{title}</title>
+<style>{style}</style>
+<header><h1>{title}</h1><nav>{links}</nav><p>{lead}</p></header>
+<main></main>
+<script type="module">
+{code}
+mount(document.querySelector("main"), {data});
+</script>
+</html>
+"""
+_STYLE = """
+:root { color-scheme: light dark; }
+body { max-width: 1180px; margin: 0 auto; padding: 10px 20px; font: 16px/1.4 system-ui, "PingFang SC",
+  "Microsoft YaHei", "Noto Sans CJK SC", sans-serif; color: light-dark(#22303C, #E6EBF0);
+  background: light-dark(#FFFFFF, #14181D); }
+header { display: grid; grid-template-columns: 1fr auto; align-items: baseline; }
+h1 { margin: 0; font-size: 26px; }
+header p { grid-column: 1 / -1; margin: 2px 0 12px; }
+a { color: light-dark(#1F6E8C, #6FB7D6); }
+"""
+
+
+def tables(config: SimulationConfig) -> dict:
+    """What a seed draws and a browser cannot: start weights, and the directions of keys and values; plain JSON types.
+
+    Arrays are base64 of float32, the signs (4, 256, dim) of bits. The rest are the settings that the sliders leave
+    alone. Texts are encoded in the browser, so none is needed here.
+    """
+    memory = config.memory
+    encoder = Encoder(torch.arange(256), memory.dim, config.seed)
+    weights = [_text(weight[0].numpy()) for weight in start_fast(config).weights]
+    directions = {name: _text(getattr(encoder, name).numpy()) for name in ("shared", "common", "own")}
+    shape = {name: getattr(memory, name) for name in ("dim", "norm", "activation", "clip", "decay")}
+    return {**shape, **directions, "signs": _text(np.packbits(encoder.signs.numpy() > 0)), "weights": weights}
+
+
+def _text(array: np.ndarray) -> str:
+    return base64.b64encode(array.tobytes()).decode("ascii")
+
+
+def data(language: str = DEFAULT) -> dict:
+    """All that `mount` takes: tables, the settings of both rules, the text and its cursor, the words; JSON types."""
+    rules = {name: {slider: getattr(config, slider) for slider in SLIDERS} for name, config in RULES.items()}
+    words = {key: text for (context, key), text in catalogue(language).items() if context == "playground"}
+    return {"tables": tables(_SMALL), "rules": rules, "text": TEXT.strip(), "cursor": CURSOR, "words": words}
+
+
+def bundle() -> str:
+    """The modules as one, which declares `mount(element, data)`: what a host without files beside it can run."""
+    code = "\n".join((HERE / name).read_text("utf8") for name in MODULES)
+    return re.sub(r"^export ", "", re.sub(r"^import .*\n", "", code, flags=re.M), flags=re.M)
+
+
+def style() -> str:
+    """The style sheet of the playground, which touches nothing outside of it."""
+    return (HERE / "playground.css").read_text("utf8")
+
+
+def page(language: str = DEFAULT) -> str:
+    """A whole HTML file: it asks for nothing else, so it works offline, from a disk and below any address."""
+    words = {name: escape(say("playground", name, language)) for name in ("title", "lead")}
+    here = "" if language == DEFAULT else "../"
+    links = " · ".join(
+        f'<a href="{here}{"" if name == DEFAULT else f"{name}/"}index.html" lang="{name}" hreflang="{name}">{label}</a>'
+        for name, label in LANGUAGES.items()
+        if name != language
+    )
+    sent = json.dumps(data(language), ensure_ascii=False).replace("<", "\\u003c")
+    return _PAGE.format(language=language, links=links, style=_STYLE + style(), code=bundle(), data=sent, **words)
+
+
+def write_site(folder: Path) -> list[Path]:
+    """Writes the page of each language below a folder, English in the folder itself; returns the files."""
+    files = []
+    for language in LANGUAGES:
+        place = folder if language == DEFAULT else folder / language
+        place.mkdir(parents=True, exist_ok=True)
+        files.append(place / "index.html")
+        files[-1].write_text(page(language), "utf8")
+    return files
