@@ -106,6 +106,7 @@ class Page:
 
     def __init__(self, page, url: str, tokens: int, settings: dict[str, float]) -> None:
         self.page, self.settings = page, settings
+        self.up = dict.fromkeys(settings, True)
         link = "&".join(f"{name}={value:g}" for name, value in settings.items())
         self.url = f"{url}?tokens={tokens}&hide=tour&{link}"
         self.errors = watch(page)
@@ -117,11 +118,11 @@ class Page:
         await self.page.evaluate(STOPWATCH)
 
     async def move(self, name: str, choices: random.Random) -> Move:
-        """Presses a key on one slider, up or down."""
-        value, low, high = self.settings[name], 0.05, 0.95
-        up = (
-            name == "lam" and value < 1e-3 or name != "lam" and (value < low or value < high and choices.random() < 0.5)
-        )
+        """Presses a key on one slider: on in one direction until its end is near, so that no picture comes twice."""
+        value, (low, high) = self.settings[name], (1e-5, 1e-2) if name == "lam" else (0.05, 0.95)
+        if not low < value < high:
+            self.up[name] = value <= low
+        up = self.up[name]
         await self.page.locator(f".st-key-{name} input").press("ArrowRight" if up else "ArrowLeft")
         await self.page.wait_for_function("taken !== null", timeout=PATIENCE * 1000)
         await self._settle()

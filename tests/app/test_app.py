@@ -9,6 +9,11 @@ testing = pytest.importorskip("streamlit.testing.v1")
 
 from pages import ENTRY, curves, lines, picture, sound, start, trace_of  # noqa: E402
 
+# isort: split
+import controls  # noqa: E402
+import curves as sender  # noqa: E402
+import sources  # noqa: E402
+
 from titans_course.studies.gallery import FAILURES, examine  # noqa: E402
 from titans_mini.config import SCENARIO_NAMES  # noqa: E402
 
@@ -156,6 +161,30 @@ def test_a_run_that_diverges_shows_cause_and_token_and_can_be_mended():
     app.button(key="mend").click()
     sound(app.run())
     assert trace_of(app).diverged_at is None and not app.error
+
+
+def test_the_curves_go_out_before_the_controls_but_for_a_first_visit_and_a_visitors_own_text(monkeypatch):
+    order = []
+    for module, name in ((sender, "curves"), (sources, "controls")):
+        show = module.show
+        monkeypatch.setattr(module, "show", lambda *given, show=show, name=name: (order.append(name), show(*given))[1])
+    app = start()
+    assert order == ["controls", "curves"]
+    app.slider(key="tau").set_value(0.2)
+    assert trace_of(sound(app.run())).settings.tau == 0.2 and order[2:] == ["curves", "controls"]
+    app.selectbox(key="stream").set_value("paste")
+    sound(app.run())
+    assert order[4:] == ["controls", "curves"]
+
+
+def test_the_controls_have_the_last_word_where_they_differ_from_what_was_sent_ahead(monkeypatch):
+    app, held = start(), controls.held
+    app.slider(key="tau").set_value(0.2)
+    monkeypatch.setattr(
+        controls, "held", lambda control, hidden: 0.9 if control.name == "tau" else held(control, hidden)
+    )
+    sound(app.run())
+    assert trace_of(app).settings.tau == 0.2 and curves(app)["tau"] == 0.2
 
 
 def test_no_tensor_lives_at_module_level():
