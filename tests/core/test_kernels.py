@@ -124,21 +124,19 @@ def test_the_comparison_would_see_a_wrong_rule(outcomes):
     assert distance(swapped, oracle("excess")) > 1e-4
 
 
+BUILDS = ("learned 64", "learned 16", "recipe 64", "recipe 64 double", "recipe 16", "constant 24")
+
+
 @needs_triton
-@pytest.mark.parametrize(
-    ("names", "most"),
-    [(("learned 64", "learned 16"), 64), (("recipe 64", "recipe 64 double"), 64), (("recipe 16", "constant 24"), 64)],
-)
-def test_it_compiles_once_for_a_gpu_that_is_not_here_and_stays_in_its_registers(names, most, tmp_path):
+@pytest.mark.parametrize("name", BUILDS)
+def test_it_compiles_once_for_a_gpu_that_is_not_here_and_stays_in_its_registers(name, tmp_path):
     program = Path(kernel_runs.__file__).with_name("kernel_builds.py")
     environment = {**os.environ, "TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
-    command = [sys.executable, program, tmp_path, *names]
+    command = [sys.executable, program, tmp_path, name]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
-    lines = [list(map(int, line.split())) for line in done.stdout.splitlines()]
-    assert len(lines) == len(names)
-    for size, spilled, compiled in lines:
-        assert size > 1000 and spilled <= most and compiled == 1, (size, spilled, compiled)
+    size, spilled, compiled, lossy = map(int, done.stdout.split())
+    assert size > 1000 and spilled <= 64 and (compiled, lossy) == (1, 0)
 
 
 @pytest.mark.parametrize("name", CASES)

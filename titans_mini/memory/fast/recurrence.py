@@ -74,7 +74,7 @@ def _measure(raw, counted, beta, normaliser: tl.constexpr):
     std = tl.maximum(tl.sqrt(tl.maximum(variance, 1e-24, KEEP)), mean * LEAST_STD, KEEP)
     surprise = _normalise(normaliser, raw, deviation / std, peak)
     count += 1
-    rate = tl.maximum(1 / count, LEAST_RATE)
+    rate = tl.maximum(1 / count, LEAST_RATE, KEEP)
     mean += rate * deviation
     variance += rate * (deviation * (raw - mean) - variance)
     smoothed += (1 - beta) * (surprise - smoothed)
