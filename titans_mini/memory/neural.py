@@ -58,7 +58,7 @@ class NeuralMemory(nn.Module):
     Records are outputs of the graph, so a loss made of them trains the gates.
     """
 
-    block = 16  # chunks per block: in training, only one block's graph is held at a time
+    block = 16  # chunks per block: in training, only one block's graph is held at a time, the others are rebuilt
 
     def __init__(self, config: MemoryConfig, rule: Rule | None = None, *, gate: nn.Module | None = None) -> None:
         super().__init__()
