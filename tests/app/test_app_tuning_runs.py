@@ -11,6 +11,7 @@ from tuning_pages import alike, boxes, metrics, picture, searched, start  # noqa
 from tuning import runs as tuning_runs  # noqa: E402
 
 from titans_course.studies import duration as tune_time  # noqa: E402
+from titans_mini import simulation  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +73,7 @@ def test_progress_tells_share_stage_and_time_left(monkeypatch):
     app = start()
     monkeypatch.setattr(tuning_runs.st, "progress", lambda share: Bar())
     monkeypatch.setattr(tuning_runs, "BEAT", 0.0)
+    monkeypatch.setattr(simulation, "STRETCH", 256)
     searched(app)
     shares, words = zip(*told[:-1], strict=True)
     assert told[-1] is None and list(shares) == sorted(shares) and shares[0] == 0 and shares[-1] == 1

@@ -23,7 +23,7 @@ from titans_course.studies.tuning import (
     so_far,
     stand,
 )
-from titans_mini import ConfigError
+from titans_mini import ConfigError, simulation
 from titans_mini.cli.tune import add_tune
 from titans_mini.tune import TuneConfig, Tuning, run_job, steps, tune
 from titans_mini.tune.search import Job
@@ -70,7 +70,8 @@ def test_nothing_to_run_needs_no_process_and_is_never_stopped(tmp_path):
     assert again.complete and again.rows == first.rows
 
 
-def test_beats_tell_the_tokens_read_and_can_end_a_batch():
+def test_beats_tell_the_tokens_read_and_can_end_a_batch(monkeypatch):
+    monkeypatch.setattr(simulation, "STRETCH", 2 * 64)
     told = []
     setting = Setting(0.3, 0.7, 1e-4, 1e-3, 1)
     job = Job((setting, setting._replace(tau=0.5)), 0, 200, "loss", 4, None)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from ..config import SETTING_RANGES, MemoryConfig, SimulationConfig
 from ..data import bundled_text, check_text
 from ..errors import ConfigError, check_integer, check_number
+from ..memory.fast.rows import compiled
 from ..memory.mlp import layer_shapes
 from ..messages import Message
 from ..settings import Settings, choice, whole
@@ -109,6 +110,12 @@ def run_job(job: Job, beat: Beat | None = None) -> list[dict]:
         summary = trace.summary()
         rows.append(row | {name: summary[name] for name in ("writes_per_1k", "norm_end", "diverged_at", "seconds")})
     return rows
+
+
+def _run_elsewhere(job: Job) -> list[dict]:
+    """A batch in a worker, which waits for the compiled loop: all workers' rows are to be the same to the last bit."""
+    compiled(wait=None)
+    return run_job(job)
 
 
 def plan_jobs(config: TuneConfig, settings: list[Setting], tokens: int, done: Container[Key], text=None) -> list[Job]:
@@ -258,7 +265,7 @@ def _work(jobs: list[Job], workers: int, beat: Beat | None) -> Iterator[list[dic
         import joblib
     except ImportError:
         raise ConfigError("joblib is not installed; run: pip install 'titans-mini[cluster]'") from None
-    calls = [joblib.delayed(run_job)(job) for job in jobs]
+    calls = [joblib.delayed(_run_elsewhere)(job) for job in jobs]
     try:
         parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
     except ValueError:  # a backend that gives no results before the last: as many jobs at once as there are workers
