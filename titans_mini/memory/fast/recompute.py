@@ -1,7 +1,7 @@
 """Training on long sequences in little memory: the graph of each block is discarded and rebuilt in the backward pass.
 
 Only the block's inputs are stored: its tokens and the state before it. The cost is one more forward pass, up to a third
-of a training step; a larger `NeuralMemory.block` saves some of it for more memory. The idea is gradient checkpointing's;
+of a training step; a larger `NeuralMemory.block` saves some of it for more memory. This is gradient checkpointing, but
 torch's own keeps a placeholder for every tensor of the graph, and takes longer than the small products of a recurrence.
 """
 
