@@ -20,8 +20,7 @@ from ..chunk import TitansRule
 from ..gates import ConstantGate, GateState, LearnedGate, SurpriseGate
 from ..mlp import ACTIVATIONS, Weights, squared_error
 from ..state import Fast, Record, Tokens
-from .rows import _fits
-from .trace import TRACE, clip_of, given_of, record_of, settings_of
+from .trace import TRACE, clip_of, fits, given_of, record_of, settings_of
 
 # Bytes for which the compiler finds registers in float32 (8 warps, 255 a thread): next to nothing spills.
 STATE_ON_CHIP = 131_072  # of weights and momentum, from the first token to the last
@@ -58,7 +57,7 @@ LIMITS: dict[str, Callable[[Fast, Tokens, TitansRule], bool]] = {
     "gate surprise, learned or constant": lambda fast, tokens, rule: type(rule.gate) in (
         SurpriseGate, LearnedGate, ConstantGate,
     ),
-    "shapes and dtypes of one memory": lambda fast, tokens, rule: _fits(fast, tokens, rule),
+    "shapes and dtypes of one memory": fits,
     "triton can compile here": lambda fast, tokens, rule: _interpreted() or _compiles(),
 }  # fmt: skip
 

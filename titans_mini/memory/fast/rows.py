@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from ..chunk import TitansRule
-from ..gates import ConstantGate, Gates, GateState, LearnedGate, SurpriseGate
+from ..gates import ConstantGate, GateState, LearnedGate, SurpriseGate
 from ..mlp import ACTIVATIONS, Weights, squared_error
 from ..state import Fast, Record, Tokens
-from .trace import TRACE, clip_of, record_of
+from .trace import TRACE, clip_of, fits, given_of, record_of, settings_of
 
 PATIENCE = 2.0  # seconds that the first run waits for compiled code, which is on disk after set-up
 _found: dict[str, object] = {}  # "loop": the compiled module
@@ -54,24 +54,8 @@ def serves(fast: Fast, tokens: Tokens, rule: TitansRule) -> bool:
         and rule.activation in ACTIVATIONS.values()
         and tokens.keys.device.type == "cpu"
         and tokens.keys.dtype in (torch.float32, torch.float64)
-        and _fits(fast, tokens, rule)
+        and fits(fast, tokens, rule)
         and compiled()
-    )
-
-
-def _fits(fast: Fast, tokens: Tokens, rule: TitansRule) -> bool:
-    """Whether all shapes are those of one memory. The compiled loop checks none and would write beyond its arrays."""
-    n, t, d = tokens.keys.shape
-    widths = [d, *(weight.shape[1] for weight in fast.weights)]
-    shapes = [(n, o, i) for i, o in zip(widths[:-1], widths[1:], strict=True)]
-    return (
-        widths[-1] == d == tokens.values.shape[-1]
-        and all([tuple(part.shape) for part in parts] == shapes for parts in (fast.weights, fast.momentum))
-        and all(part.shape == (n, 1) for part in fast.gate)
-        and all(part.dtype == tokens.keys.dtype for part in (*fast.weights, *fast.momentum, tokens.values))
-        and (tokens.queries is None or tokens.queries.shape == tokens.keys.shape)
-        and (tokens.features is None or tokens.features.shape[:2] == (n, t))
-        and (rule.origin is None or [tuple(part.shape[1:]) for part in rule.origin] == [shape[1:] for shape in shapes])
     )
 
 
@@ -90,8 +74,8 @@ def run_rows(fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True)
     series = [part.detach().numpy() for part in (tokens.keys, tokens.values, queries)]
     state = torch.cat(fast.gate, dim=1).double().numpy().copy()  # (n, 5)
     record, reads = np.empty((n, t, len(TRACE))), np.empty(queries.shape, series[2].dtype)
-    settings = _settings(rule.gate, n) if recipe else np.zeros((n, 5))
-    given = np.empty((n, 0, 3)) if recipe else _given(gates)
+    settings = settings_of(rule.gate, n).double().numpy() if recipe else np.zeros((n, 5))
+    given = np.empty((n, 0, 3)) if recipe else np.ascontiguousarray(given_of(gates).double().numpy())
     how = _names(loop, rule)
     widths = np.array([d, *(weight.shape[1] for weight in fast.weights)])
 
@@ -118,17 +102,6 @@ def _flat(weights: Weights) -> np.ndarray:
 def _layers(flat: np.ndarray, like: Weights) -> Weights:
     parts = torch.from_numpy(flat).split([weight[0].numel() for weight in like], dim=1)
     return tuple(part.reshape(weight.shape) for part, weight in zip(parts, like, strict=True))
-
-
-def _settings(gate: SurpriseGate, rows: int) -> np.ndarray:
-    parts = (gate.tau, gate.beta, gate.lam, gate.eta, gate.softness)
-    return torch.cat([part.double().reshape(-1, 1).expand(rows, 1) for part in parts], dim=1).numpy()  # (n, 5)
-
-
-def _given(gates: Gates) -> np.ndarray:
-    """(n, t, 3): theta, eta and alpha."""
-    parts = (gates.theta, torch.zeros_like(gates.theta) if gates.eta is None else gates.eta, gates.alpha)
-    return np.ascontiguousarray(torch.stack(parts, dim=-1).detach().double().numpy())
 
 
 def _names(loop, rule: TitansRule) -> tuple[int, int]:

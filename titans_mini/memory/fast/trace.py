@@ -1,4 +1,4 @@
-"""What both token loops, `loop` on the CPU and `recurrence` on CUDA, take from a gate and write down of each token."""
+"""What both token loops share, `loop` on the CPU and `recurrence` on CUDA: what they take and what they write down."""
 
 import math
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..chunk import TitansRule
 from ..gates import Gates, SurpriseGate
-from ..state import Record
+from ..state import Fast, Record, Tokens
 
 TRACE = ("raw", "loss", "norm", "theta", "alpha", "g_write", "g_forget", "surprise", "smoothed")
 
@@ -36,3 +36,19 @@ def record_of(trace: Tensor, gates: Gates | None, rule: TitansRule) -> Record:
 def clip_of(rule: TitansRule) -> float:
     """The largest norm of a token's gradient, infinite if there is no limit."""
     return math.inf if rule.clip is None else rule.clip
+
+
+def fits(fast: Fast, tokens: Tokens, rule: TitansRule) -> bool:
+    """Whether all shapes are those of one memory. The loops check none and would write beyond their arrays."""
+    n, t, d = tokens.keys.shape
+    widths = [d, *(weight.shape[1] for weight in fast.weights)]
+    shapes = [(n, o, i) for i, o in zip(widths[:-1], widths[1:], strict=True)]
+    return (
+        widths[-1] == d == tokens.values.shape[-1]
+        and all([tuple(part.shape) for part in parts] == shapes for parts in (fast.weights, fast.momentum))
+        and all(part.shape == (n, 1) for part in fast.gate)
+        and all(part.dtype == tokens.keys.dtype for part in (*fast.weights, *fast.momentum, tokens.values))
+        and (tokens.queries is None or tokens.queries.shape == tokens.keys.shape)
+        and (tokens.features is None or tokens.features.shape[:2] == (n, t))
+        and (rule.origin is None or [tuple(part.shape[1:]) for part in rule.origin] == [shape[1:] for shape in shapes])
+    )
