@@ -23,7 +23,7 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --no
 found = $(shell $(SHELL) tools/check_python.sh "$(PYTHON)" 2>&1)
 usable = $(if $(filter titans_mini:,$(firstword $1)),$(error $1),$1)
 
-.PHONY: help setup app lab test bench claims lint exercises
+.PHONY: help setup app lab test bench claims lint exercises site
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -46,6 +46,9 @@ bench: $(STAMP) ## measure speed and memory against a peer (an hour), and write 
 
 exercises: $(STAMP) ## generate the student and solution copies of the exercises from their sources
 	$(BIN)/python tools/exercises.py
+
+site: $(STAMP) ## write the pages for a static host into site/: the playground
+	$(BIN)/python tools/site.py
 
 claims: $(STAMP) ## measure the claims that have no full-size result yet (an hour), and write CLAIMS.md
 	$(BIN)/titans-mini claims --size full $(if $(RUNS),--runs $(RUNS))

@@ -6,8 +6,8 @@ matrix.js      the memory's weights, lit by each write
 playground.js  puts them together with sliders, a switch between two rules, and a field for text
 
 `tables` is what Python has to draw for them, `bundle` their code as one module, `data` all that `mount` needs, and
-`page` a file that needs nothing else. `python -m titans_course.playground FOLDER` writes the pages of all languages.
-Words come from the catalogues, context "playground".
+`page` a file that needs nothing else. `make site` writes the pages of all languages. Words come from the catalogues,
+context "playground".
 """
 
 import base64
@@ -74,7 +74,8 @@ def tables(config: SimulationConfig) -> dict:
     weights = [_text(weight[0].numpy()) for weight in start_fast(config).weights]
     directions = {name: _text(getattr(encoder, name).numpy()) for name in ("shared", "common", "own")}
     shape = {name: getattr(memory, name) for name in ("dim", "norm", "activation", "clip", "decay")}
-    return {**shape, **directions, "signs": _text(np.packbits(encoder.signs.numpy() > 0)), "weights": weights}
+    signs = _text(np.packbits(encoder.signs.numpy() > 0, bitorder="little"))
+    return {**shape, **directions, "signs": signs, "weights": weights}
 
 
 def _text(array: np.ndarray) -> str:

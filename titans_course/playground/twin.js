@@ -2,31 +2,25 @@
 //
 //   S_t = eta_t S_{t-1} - theta_t grad_t        M_t = (1 - alpha_t) M_{t-1} + alpha_t W_0 + S_t
 //
-// Weights, keys, values and settings have 32 bits, as in Python, and all that is computed from them has 64. A layer is
-// a Float32Array, one row for each output. Paper: eq. 12-15. Recipe: 2.2.
+// Weights, keys, values and settings have 32 bits, as in Python; what is computed from them has 64. A layer is one
+// Float32Array, row by row. Paper: eq. 12-15. Recipe: 2.2.
 
 const HORIZON = 256, STD_FLOOR = 0.05; // bytes that surprise's statistics average over; least deviation, of the mean
 const FREQUENCY = 0.01; // the share of a byte in the text at which its value has half of its full weight
-const CONTEXT = 4, BLANK = 10; // bytes that a key looks back; the byte before the first one
-const KEPT = 64; // bytes from one kept memory to the next
-const NUMBERS = ["tau", "beta", "lam", "eta", "softness"];
-export const COLUMNS = ["surprise", "smoothed", "g_write", "g_forget", "norm", "loss", "raw"];
+const CONTEXT = 4, BLANK = 10, KEPT = 64; // bytes that a key looks back; the first past byte; bytes between copies
+const COLUMNS = ["surprise", "smoothed", "g_write", "g_forget", "norm", "loss", "raw"];
 
 const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 const floatsOf = (text) => new Float32Array(bytesOf(text).buffer);
 const row = (matrix, number, width) => matrix.subarray(number * width, (number + 1) * width);
-const square = (vector) => {
-  let sum = 0;
-  for (let i = 0; i < vector.length; i++) sum += vector[i] * vector[i];
-  return sum;
-};
+const lengthOf = (vector) => Math.sqrt(vector.reduce((sum, x) => sum + x * x, 0));
 const sigmoid = (x) => 0.5 + 0.5 * Math.tanh(0.5 * x);
 const clamp = (x) => Math.min(Math.max(x, 0), 1);
 
 // What Python sends (see `tables` in __init__.py), with its base64 texts as arrays.
 export function unpack(sent) {
-  const bits = bytesOf(sent.signs), signs = new Int8Array(bits.length * 8);
-  for (let i = 0; i < signs.length; i++) signs[i] = (bits[i >> 3] >> (7 - (i & 7))) & 1 ? 1 : -1;
+  const bits = bytesOf(sent.signs);
+  const signs = Int8Array.from({ length: 8 * bits.length }, (_, i) => ((bits[i >> 3] >> (i & 7)) & 1 ? 1 : -1));
   const [shared, common, own] = [sent.shared, sent.common, sent.own].map(floatsOf);
   return { ...sent, signs, shared, common, own, weights: sent.weights.map(floatsOf) };
 }
@@ -41,8 +35,7 @@ export function encode(tables, text, count = text.length) {
       const sign = row(signs, (lag - 1) * 256 + (t < lag ? BLANK : ids[t - lag]), dim);
       for (let j = 0; j < dim; j++) key[j] += context[j] *= sign[j];
     }
-    const size = Math.sqrt(square(key)) || 1, whole = key.map((x, j) => x / size + shared[j]);
-    const length = Math.sqrt(square(whole));
+    const size = lengthOf(key) || 1, whole = key.map((x, j) => x / size + shared[j]), length = lengthOf(whole);
     keys.set(whole.map((x) => (norm * x) / length), t * dim);
     values.set(row(table, byte, dim), t * dim);
   });
@@ -60,21 +53,18 @@ function valuesOf({ dim, own, common, norm }, text) {
   return Float32Array.from(table, (x) => (norm * x) / size);
 }
 
-// The error function to 1e-15: a series whose terms are all positive.
-function erf(x) {
-  if (Math.abs(x) > 6) return Math.sign(x);
-  let term = x, sum = x;
-  for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) sum += term *= (2 * x * x) / (2 * n + 1);
-  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
+// The standard normal distribution function, to 1e-15: a series whose terms all have one sign.
+function normal(z) {
+  if (Math.abs(z) > 8.5) return z > 0 ? 1 : 0;
+  let term = z, sum = z;
+  for (let n = 3; Math.abs(term) > 1e-17 * Math.abs(sum); n += 2) sum += term *= (z * z) / n;
+  return 0.5 + (sum * Math.exp(-0.5 * z * z)) / Math.sqrt(2 * Math.PI);
 }
 
 // z -> [activation, its slope]
 const ACTIVATIONS = {
   silu: (z) => [z * sigmoid(z), sigmoid(z) * (1 + z * (1 - sigmoid(z)))],
-  gelu(z) {
-    const below = 0.5 * (1 + erf(z * Math.SQRT1_2));
-    return [z * below, below + (z * Math.exp(-0.5 * z * z)) / Math.sqrt(2 * Math.PI)];
-  },
+  gelu: (z) => [z * normal(z), normal(z) + (z * Math.exp(-0.5 * z * z)) / Math.sqrt(2 * Math.PI)],
   tanh: (z) => [Math.tanh(z), 1 - Math.tanh(z) ** 2],
 };
 
@@ -85,9 +75,6 @@ const NORMALISERS = {
   running_max: (raw, score, peak) => clamp(raw / Math.max(peak, 1e-12)),
   fixed: (raw) => Math.tanh(raw),
 };
-
-const copy = ({ weights, momentum, gate }) =>
-  ({ weights: weights.map((w) => w.slice()), momentum: momentum.map((s) => s.slice()), gate: { ...gate } });
 
 // Surprise, from 0 to 1; `gate` moves on.
 function measure(gate, raw, { normaliser, beta }) {
@@ -132,15 +119,18 @@ function backward(weights, { slopes, answer }, value) {
 function write({ weights, momentum }, { inputs, deltas, theta, eta, alpha }, start) {
   const keep = Math.fround(1 - alpha); // a product over all bytes, so its rounding counts
   let total = 0;
-  weights.forEach((w, layer) => {
+  for (const [layer, w] of weights.entries()) {
     const s = momentum[layer], a = inputs[layer], delta = deltas[layer], origin = start && start[layer];
-    for (let at = 0, i = 0; i < delta.length; i++) for (let j = 0; j < a.length; j++, at++) {
-      s[at] = eta * s[at] - theta * delta[i] * a[j];
-      if (origin) w[at] += alpha * (origin[at] - w[at]); // rounded by itself, as in Python
-      w[at] = (origin ? w[at] : keep * w[at]) + s[at];
-      total += w[at] * w[at];
+    for (let at = 0; at < w.length; ) {
+      const part = theta * delta[at / a.length];
+      for (let j = 0; j < a.length; j++, at++) {
+        if (origin) w[at] += alpha * (origin[at] - w[at]); // rounded by itself, as in Python
+        const push = eta * s[at] - part * a[j], weight = (origin ? w[at] : keep * w[at]) + push;
+        [s[at], w[at]] = [push, weight];
+        total += weight * weight;
+      }
     }
-  });
+  }
   return Math.sqrt(total);
 }
 
@@ -149,8 +139,8 @@ function step(memory, { tables, stream, settings }, t) {
   const { dim, clip } = tables, { keys, values } = stream, constant = settings.gate === "constant";
   const pass = forward(memory.weights, row(keys, t, dim), tables.activation);
   const deltas = backward(memory.weights, pass, row(values, t, dim)), last = deltas[deltas.length - 1];
-  const size = deltas.reduce((sum, delta, layer) => sum + square(delta) * square(pass.inputs[layer]), 0);
-  const norm = Math.sqrt(Math.max(size, 1e-30)), raw = norm / Math.sqrt(dim);
+  const squares = deltas.map((delta, layer) => Math.fround((lengthOf(delta) * lengthOf(pass.inputs[layer])) ** 2));
+  const norm = Math.sqrt(Math.max(squares.reduce((sum, x) => sum + x), 1e-30)), raw = norm / Math.sqrt(dim);
   const surprise = measure(memory.gate, raw, settings), { smoothed } = memory.gate;
   const excess = (smoothed - settings.tau) / settings.softness;
   const g_write = constant ? 1 : sigmoid(excess), g_forget = constant ? settings.lam : sigmoid(-excess);
@@ -158,8 +148,9 @@ function step(memory, { tables, stream, settings }, t) {
   const alpha = Math.fround(constant ? settings.lam : settings.lam * g_forget), eta = constant ? settings.beta : 0;
   const change = { inputs: pass.inputs, deltas, theta, eta, alpha };
   const after = write(memory, change, tables.decay === "start" && tables.weights);
-  const line = { surprise, smoothed, g_write, g_forget, norm: after, loss: square(last) / 4 / tables.norm ** 2, raw };
-  return { line, change, expected: nearest(pass.answer, stream) };
+  const loss = (lengthOf(last) / 2 / tables.norm) ** 2;
+  const expected = nearest(pass.answer, stream);
+  return { line: { surprise, smoothed, g_write, g_forget, norm: after, loss, raw, expected }, change };
 }
 
 // The byte in use whose value lies nearest to the answer: the one that would surprise the memory least.
@@ -174,24 +165,26 @@ function nearest(answer, { table, used }) {
 
 // Reads a whole text: COLUMNS and expected bytes. `diverged` is the byte from which on numbers are not finite, or null.
 export function simulate(tables, stream, chosen) {
-  const count = stream.ids.length, settings = { ...chosen }, gate = { count: 0, mean: 0, variance: 0, peak: 0, smoothed: 0 };
-  for (const name of NUMBERS) settings[name] = Math.fround(chosen[name]);
+  const count = stream.ids.length, gate = { count: 0, mean: 0, variance: 0, peak: 0, smoothed: 0 };
+  const single = ([name, x]) => [name, typeof x === "number" ? Math.fround(x) : x];
+  const settings = Object.fromEntries(Object.entries(chosen).map(single));
   const run = { tables, stream, settings, expected: new Int16Array(count).fill(-1), kept: [], diverged: null };
   for (const name of COLUMNS) run[name] = new Float64Array(count).fill(NaN);
-  const memory = copy({ weights: tables.weights, momentum: tables.weights.map((w) => w.map(() => 0)), gate });
+  const { weights } = tables, momentum = weights.map((w) => w.map(() => 0));
+  const memory = structuredClone({ weights, momentum, gate });
   for (let t = 0; t < count && run.diverged === null; t++) {
-    if (t % KEPT === 0) run.kept.push(copy(memory));
-    const { line, expected } = step(memory, run, t);
-    if (!COLUMNS.every((name) => Number.isFinite(Math.fround(line[name])))) run.diverged = t;
-    else for (const name of [...COLUMNS, "expected"]) run[name][t] = name === "expected" ? expected : line[name];
+    if (t % KEPT === 0) run.kept.push(structuredClone(memory));
+    const { line } = step(memory, run, t);
+    if (!Object.values(line).every((x) => Number.isFinite(Math.fround(x)))) run.diverged = t;
+    else for (const name in line) run[name][t] = line[name];
   }
   return run;
 }
 
 // The weights before byte t, and what is written of it, from the nearest memory that the run kept.
 export function memoryAt(run, t) {
-  const last = Math.min(Math.floor(t / KEPT), run.kept.length - 1), memory = copy(run.kept[last]);
+  const last = Math.min(Math.floor(t / KEPT), run.kept.length - 1), memory = structuredClone(run.kept[last]);
   for (let at = last * KEPT; at < t; at++) step(memory, run, at);
-  const { weights } = copy(memory);
+  const weights = structuredClone(memory.weights);
   return { weights, change: step(memory, run, t).change };
 }

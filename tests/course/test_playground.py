@@ -1,0 +1,299 @@
+"""The playground in a real Chromium: its twin against `simulate`, what it expects, gestures, and a whole page."""
+
+import functools
+import http.server
+import itertools
+import json
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("playwright")
+
+from browsing import browser, contrasts, require_chromium, watch  # noqa: E402
+
+from titans_course.language import LANGUAGES, catalogue
+from titans_course.playground import HERE, MODULES, RULES, SLIDERS, TEXT, bundle, data, tables, write_site
+from titans_mini import MemoryConfig, SimulationConfig, simulate
+from titans_mini.config import ACTIVATION_NAMES, DECAY_NAMES, NORMALISER_NAMES
+from titans_mini.data import make_stream
+from titans_mini.data.encode import Encoder
+from titans_mini.memory.mlp import ACTIVATIONS, apply_memory
+from titans_mini.memory.state import Tokens
+from titans_mini.simulation import make_rule, start_fast
+
+pytestmark = pytest.mark.browser
+# Column of the twin -> of a Trace. The first four are numbers from 0 to 1, the others are measured by their largest.
+SHARES = {"surprise": "surprise", "smoothed": "momentum", "g_write": "g_write", "g_forget": "g_forget"}
+SIZES = {"norm": "memory_norm", "loss": "loss", "raw": "raw"}
+MIXED = ("The cat sat on the mat. " * 8 + "The dog ate 47 figs! Größe, \U0001f600!\n" + "The cat sat on the mat. " * 3)[
+    :300
+]
+MAIN = ".playground"
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    require_chromium("the playground is not tested")
+    with browser() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def twin(chromium):
+    """Runs settings over a text in the browser, by the same code as the page."""
+    page = chromium.new_page()
+    code = "\nwindow.read = (sent, text, chosen) => { const tables = unpack(sent);"
+    code += " return simulate(tables, encode(tables, new TextEncoder().encode(text)), chosen); };"
+    page.add_script_tag(content=bundle() + code, type="module")
+    names = json.dumps([*SHARES, *SIZES, "expected"])
+    call = f"([sent, text, chosen]) => {{ const run = read(sent, text, chosen); run.lists = {names}.map("
+    call += "name => [name, Array.from(run[name], x => Number.isFinite(x) ? x : null)]);"
+    call += " return {...Object.fromEntries(run.lists), diverged: run.diverged}; }"
+    page.wait_for_function("!!window.read")
+    return lambda config, text: page.evaluate(call, [tables(config), text, settings(config)])
+
+
+def settings(config: SimulationConfig) -> dict:
+    return {name: getattr(config, name) for name in SLIDERS}
+
+
+def largest_difference(found: dict, config: SimulationConfig, text: str) -> float:
+    """Over all columns. A sharp gate magnifies rounding: where its softness is 0.05, simulate and the same in float64
+    differ by 1e-6, too."""
+    trace = simulate(config, text)
+    away = [np.abs(np.array(found[mine], float) - getattr(trace, its)).max() for mine, its in SHARES.items()]
+    for mine, its in SIZES.items():
+        column = getattr(trace, its)
+        away.append(np.abs(np.array(found[mine], float) - column).max() / np.abs(column).max())
+    return max(away)
+
+
+GATES = [*(dict(normaliser=name) for name in NORMALISER_NAMES), dict(gate="constant")]
+
+
+@pytest.mark.parametrize("gate", GATES, ids=lambda gate: "-".join(gate.values()))
+@pytest.mark.parametrize("shape", [(1, "silu"), *((2, name) for name in ACTIVATION_NAMES)], ids=str)
+def test_the_twin_is_simulate_to_a_millionth(twin, shape, gate):
+    depth, activation = shape
+    for clip, decay in itertools.product((None, 1.0), DECAY_NAMES):
+        form = dict(dim=32, depth=depth, activation=activation, clip=clip, decay=decay)
+        memory = MemoryConfig.preset("recipe", **form)
+        config = SimulationConfig(memory=memory, seed=2, lam=3e-3, eta=0.005 if depth == 1 else 0.003, **gate)
+        assert largest_difference(twin(config, MIXED), config, MIXED) < 1e-6, form
+
+
+@pytest.mark.parametrize("changes", [dict(dim=24), dict(dim=16, depth=2, expansion=2)], ids=str)
+def test_the_twin_knows_other_shapes(twin, changes):
+    memory = MemoryConfig.preset("recipe", scale="unit", **changes)
+    config = SimulationConfig(memory=memory, eta=0.01, tau=0.1, beta=0.4, softness=0.2)
+    assert largest_difference(twin(config, MIXED), config, MIXED) < 1e-6
+
+
+def test_the_twin_names_the_byte_from_which_on_numbers_are_not_finite(twin):
+    config = replace(RULES["paper"], eta=0.1)
+    found, trace = twin(config, TEXT), simulate(config, TEXT)
+    assert found["diverged"] == trace.diverged_at > 10
+    assert found["loss"][found["diverged"] :] == [None] * (len(TEXT) - found["diverged"])
+
+
+def expected_bytes(config: SimulationConfig, text: str) -> tuple[np.ndarray, np.ndarray]:
+    """The bytes (t,) and those that the memory expected: each the byte of the text with the smallest loss."""
+    stream = make_stream("text", len(text.encode()), config.memory.dim, config.seed, text)
+    norm, fast, rule = config.memory.norm, start_fast(config), make_rule([config], torch.device("cpu"))
+    used = stream.ids.unique()
+    table = Encoder(stream.ids, config.memory.dim, config.seed).values[used] * norm
+    found = []
+    with torch.inference_mode():
+        for key, value in zip(stream.keys * norm, stream.values * norm, strict=True):
+            answer = apply_memory(fast.weights, key[None, None], ACTIVATIONS[config.memory.activation])[0]
+            found.append(used[(answer - table).square().sum(-1).argmin()])
+            _, fast, _ = rule.step(fast, Tokens(key[None, None], value[None, None]))
+    return stream.ids.numpy(), torch.stack(found).numpy()
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_expected_byte_is_the_one_that_would_surprise_least(twin, rule):
+    ids, expected = expected_bytes(RULES[rule], TEXT.strip())
+    np.testing.assert_array_equal(twin(RULES[rule], TEXT.strip())["expected"], expected)
+    quarters = [float(part.mean()) for part in np.array_split(ids == expected, 4)]
+    if rule == "paper":
+        assert quarters[1] >= 0.99 > 0.9 > quarters[2]  # learnt by the second quarter; surprised in the third
+    else:
+        assert max(quarters) < 0.3  # hardly more than a quarter, which are the spaces
+
+
+def test_the_code_is_small_and_every_word_is_used_and_there():
+    code = {name: (HERE / name).read_text("utf8") for name in MODULES}
+    assert sum(len(text.splitlines()) for text in code.values()) <= 400
+    assert [text for text in code.values() if "http" in text or max(map(len, text.splitlines())) > 120] == []
+    keys = {key for context, key in catalogue("en") if context == "playground"}
+    used = {key for key in keys if any(f"words.{key}" in text or f'"{key}"' in text for text in code.values())}
+    assert keys - used - {*RULES, "eta", "beta", "lam", "tau"} == {"title", "lead"}
+    assert data("zh")["words"].keys() == keys
+
+
+# The page
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The address of a folder below which the pages lie, on a server of this machine."""
+    root = tmp_path_factory.mktemp("site")
+    write_site(root / "some" / "path" / "playground")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), QuietHandler.at(root)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/some/path/playground/", root / "some" / "path" / "playground"
+        server.shutdown()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """Serves files of a folder without a line for each."""
+
+    @classmethod
+    def at(cls, root):
+        return functools.partial(cls, directory=root)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def visit(chromium, site):
+    """Opens the playground; at the end no page may have had an error, or have asked for anything but itself."""
+    contexts, errors, asked = [], [], []
+
+    def open_page(path: str = "", **options):
+        contexts.append(chromium.new_context(**{"viewport": {"width": 1280, "height": 720}, **options}))
+        page = contexts[-1].new_page()
+        errors.append(watch(page))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(site[0] + path)
+        page.wait_for_selector(".tape .here")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert all(found == [] for found in errors), errors
+    assert [url for url in asked if not url.startswith((site[0], "data:"))] == []
+
+
+def place(page) -> int:
+    return int(page.locator(".tape .here").get_attribute("data-t"))
+
+
+def test_the_page_works_from_a_file_without_a_server(visit, site, chromium):
+    page = chromium.new_page()
+    errors, asked = watch(page), []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"file://{site[1]}/index.html")
+    page.wait_for_selector(".tape .here")
+    page.get_by_role("link", name="中文").click()
+    page.wait_for_selector("html[lang=zh] .tape .here")
+    page.get_by_role("link", name="English").click()
+    page.wait_for_selector("html[lang=en] .tape .here")
+    assert errors == [] and all(url.startswith(("file://", "data:")) for url in asked)
+    page.close()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("size", [(1280, 720), (390, 844)], ids=["desk", "phone"])
+def test_the_first_screen_tells_the_story(visit, language, size):
+    view = dict(zip(("width", "height"), size, strict=True))
+    page = visit("" if language == "en" else f"{language}/", viewport=view)
+    assert page.evaluate("document.documentElement.lang") == language
+    words = data(language)["words"]
+    assert page.title() == words["title"] == page.locator("h1").inner_text() and page.locator("h1").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    seen = [".tape", ".strip", ".now", ".quarters", ".lesson", *([".matrix", ".sliders", "textarea"] * (size[0] > 800))]
+    for part in seen:
+        box = page.locator(f"{MAIN} {part}").bounding_box()
+        assert box["height"] > 20 and box["y"] + box["height"] <= size[1], part
+    lesson = page.locator(".lesson").inner_text()
+    assert "99%" in lesson and "25%" in lesson
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_control_has_a_name_and_every_text_its_contrast(visit, scheme):
+    page = visit(color_scheme=scheme)
+    assert min(contrasts(page, "h1, a, header p, .playground p, .playground span, .playground i")) >= 4.5
+    assert min(contrasts(page, ".playground label, .playground legend, .playground figcaption")) >= 4.5
+    words = data()["words"]
+    for name in ("back", "play", "forward"):
+        assert page.get_by_role("button", name=words[name], exact=True).count() == 1
+    for name in ("place", "eta", "beta", "lam", "tau"):
+        assert page.get_by_role("slider", name=words[name]).count() == 1
+    assert page.get_by_role("img", name=words["matrix"]).count() == page.get_by_role("textbox").count() == 1
+
+
+def test_a_click_on_a_letter_goes_there_and_so_do_keys_and_the_strip(visit):
+    page = visit()
+    start = place(page)
+    page.locator(f".tape [data-t='{start - 9}']").click()
+    assert place(page) == start - 9
+    scrub = page.get_by_role("slider", name=data()["words"]["place"])
+    scrub.press("ArrowRight")
+    assert place(page) == start - 8
+    scrub.press("Home")
+    assert place(page) == 0 and page.locator(".quarters").inner_text().endswith("· – · – · –")
+    box = page.locator(".strip").bounding_box()
+    page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 20)
+    assert abs(place(page) - len(TEXT) / 2) < 10
+    page.get_by_role("button", name=data()["words"]["forward"]).click()
+    assert abs(place(page) - len(TEXT) / 2) < 11
+
+
+def test_play_advances_lights_up_writes_and_starts_again_at_the_end(visit):
+    page, words = visit(), data()["words"]
+    start, picture = place(page), "document.querySelector('.matrix').toDataURL()"
+    before = page.evaluate(picture)
+    page.get_by_role("button", name=words["play"], exact=True).click()
+    page.wait_for_function(f"document.querySelector('.tape .here').dataset.t > {start + 3}")
+    page.get_by_role("button", name=words["pause"]).click()
+    assert page.evaluate(picture) != before
+    stopped = place(page)
+    page.wait_for_timeout(200)
+    assert place(page) == stopped
+    scrub = page.get_by_role("slider", name=words["place"])
+    scrub.press("End")
+    scrub.press(" ")
+    page.wait_for_function("document.querySelector('.tape .here').dataset.t < 50")
+    scrub.press(" ")
+
+
+def test_the_other_rule_a_slider_and_another_text_are_read_at_once(visit):
+    page = visit()
+    assert page.locator("[data-slider=tau]").is_disabled()
+    page.get_by_role("radio", name="surprises").check()
+    assert not page.locator("[data-slider=tau]").is_disabled()
+    before = page.locator(".lesson").inner_text()
+    page.locator("[data-slider=tau]").fill("0.05")
+    assert page.locator(".lesson").inner_text() != before
+    page.get_by_role("radio", name="every").check()
+    page.locator("[data-slider=eta]").fill("-1")
+    assert "not finite" in page.locator(".trouble").inner_text()
+    page.locator("[data-slider=eta]").fill("-2.5")
+    field, trouble = page.get_by_role("textbox"), page.locator(".trouble")
+    field.fill("Größe 猫😀 " * 300)
+    assert "2000" in trouble.inner_text() and place(page) == data()["cursor"]
+    page.get_by_role("slider", name=data()["words"]["place"]).press("Home")
+    assert page.locator(".tape").inner_text().split()[0] == "G"
+    field.fill("")
+    assert "at least one" in trouble.inner_text() and page.locator(".tape .here").count() == 1
+    field.fill("a")
+    assert place(page) == 0 and trouble.inner_text() == ""
+
+
+def test_a_reader_who_wants_calm_sees_no_flash_while_it_plays(visit):
+    yellow = """() => { const c = document.querySelector('.matrix'), d = c.getContext('2d').getImageData(0, 0, c.width,
+      c.height).data; let found = 0; for (let i = 0; i < d.length; i += 4) found += d[i] > 200 && d[i + 1] > 180 &&
+      d[i + 2] < 60; return found; }"""
+    page = visit(reduced_motion="reduce")
+    assert page.evaluate(yellow) > 0
+    page.get_by_role("button", name=data()["words"]["play"], exact=True).click()
+    page.wait_for_function(f"document.querySelector('.tape .here').dataset.t > {place(page) + 1}")
+    assert page.evaluate(yellow) == 0
