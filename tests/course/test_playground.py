@@ -297,3 +297,22 @@ def test_a_reader_who_wants_calm_sees_no_flash_while_it_plays(visit):
     page.get_by_role("button", name=data()["words"]["play"], exact=True).click()
     page.wait_for_function(f"document.querySelector('.tape .here').dataset.t > {place(page) + 1}")
     assert page.evaluate(yellow) == 0
+
+
+def test_a_notebook_shows_the_same(chromium):
+    pytest.importorskip("anywidget")
+    from titans_course.lab.playground import Playground
+
+    widget, page = Playground("Half a text, half a text.", 7, language="zh"), chromium.new_page()
+    errors = watch(page)
+    page.add_style_tag(content=widget._css)
+    start = "const host = await import(URL.createObjectURL(new Blob([code], {type: 'text/javascript'})));"
+    start += " window.end = host.default.render({model: {get: name => ({data})[name]}, el: document.body});"
+    page.evaluate(f"async ([code, data]) => {{ {start} }}", [widget._esm, widget.data])
+    assert place(page) == 7 and page.get_by_role("button", name="播放").count() == 1
+    page.get_by_role("button", name="播放").click()
+    page.evaluate("window.end()")
+    stopped = place(page)
+    page.wait_for_timeout(200)
+    assert place(page) == stopped and errors == []
+    page.close()

@@ -2,7 +2,7 @@
 
 import { memoryAt } from "./twin.js";
 
-const BRIGHT = 30; // a write of a thirtieth of the largest weight lights up fully
+const BRIGHT = 6; // how much a write lights up
 const mix = (from, to, share) => from.map((x, i) => x + (to[i] - x) * Math.min(1, share));
 const largest = (numbers) => numbers.reduce((most, x) => Math.max(most, Math.abs(x)), 1e-9);
 

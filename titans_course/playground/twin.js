@@ -155,24 +155,24 @@ function step(memory, { tables, stream, settings }, t) {
 
 // The byte in use whose value lies nearest to the answer: the one that would surprise the memory least.
 function nearest(answer, { table, used }) {
-  const away = used.map((byte) => {
-    let sum = 0;
-    for (let j = 0, at = byte * answer.length; j < answer.length; j++, at++) sum += (table[at] - answer[j]) ** 2;
-    return sum;
-  });
-  return used[away.indexOf(Math.min(...away))];
+  let best = -1, least = Infinity;
+  for (const byte of used) {
+    let sum = 0, at = byte * answer.length;
+    for (let j = 0; j < answer.length && sum < least; j++, at++) sum += (table[at] - answer[j]) ** 2;
+    if (sum < least) [best, least] = [byte, sum];
+  }
+  return best;
 }
 
 // Reads a whole text: COLUMNS and expected bytes. `diverged` is the byte from which on numbers are not finite, or null.
 export function simulate(tables, stream, chosen) {
-  const count = stream.ids.length, gate = { count: 0, mean: 0, variance: 0, peak: 0, smoothed: 0 };
+  const { ids } = stream, { weights } = tables, gate = { count: 0, mean: 0, variance: 0, peak: 0, smoothed: 0 };
   const single = ([name, x]) => [name, typeof x === "number" ? Math.fround(x) : x];
   const settings = Object.fromEntries(Object.entries(chosen).map(single));
-  const run = { tables, stream, settings, expected: new Int16Array(count).fill(-1), kept: [], diverged: null };
-  for (const name of COLUMNS) run[name] = new Float64Array(count).fill(NaN);
-  const { weights } = tables, momentum = weights.map((w) => w.map(() => 0));
-  const memory = structuredClone({ weights, momentum, gate });
-  for (let t = 0; t < count && run.diverged === null; t++) {
+  const run = { tables, stream, settings, expected: new Int16Array(ids.length).fill(-1), kept: [], diverged: null };
+  for (const name of COLUMNS) run[name] = new Float64Array(ids.length).fill(NaN);
+  const memory = structuredClone({ weights, momentum: weights.map((w) => w.map(() => 0)), gate });
+  for (let t = 0; t < ids.length && run.diverged === null; t++) {
     if (t % KEPT === 0) run.kept.push(structuredClone(memory));
     const { line } = step(memory, run, t);
     if (!Object.values(line).every((x) => Number.isFinite(Math.fround(x)))) run.diverged = t;
