@@ -117,7 +117,7 @@ def test_every_figure_of_the_room_is_among_them():
             module = {"export": export}.get(path.stem) or __import__(f"{room.__name__}.{path.stem}", fromlist=[name])
             if "say" in inspect.signature(getattr(module, name)).parameters:
                 drawn[name] = re.sub("_figures?$", "", name)
-    others = {"coloured_text", "to_html", "mark_blow_up", "draw_timeline"}
+    others = {"coloured_text", "hover_texts", "to_html", "mark_blow_up", "draw_timeline"}
     assert {short for name, short in drawn.items() if name not in others} == set(FIGURES)
 
 
