@@ -1,7 +1,7 @@
 // The tape: each byte as it is read, and below it what the memory expected; and a strip of the whole text.
 
 const CELL = 17; // pixels of a letter
-const SIGNS = { 9: "⇥", 10: "↵", 13: "↵", 32: "·" };
+const SIGNS = { 9: "⇥", 10: "↵", 13: "↵", 32: "␣" };
 
 // How byte t is shown: a character stands over its first byte, and dots over the rest of it.
 function glyph(ids, t) {
@@ -9,10 +9,10 @@ function glyph(ids, t) {
   return ids[t] < 192 ? "‥" : new TextDecoder().decode(ids.slice(t, t + (ids[t] < 224 ? 2 : ids[t] < 240 ? 3 : 4)));
 }
 
-// What was read and expected at byte t, as shown; a wrong byte of a longer character as its hexadecimal number.
+// What was read and expected at byte t, as shown; a box is a wrong byte that is no character by itself.
 export function lettersAt({ stream, expected }, t) {
   const read = glyph(stream.ids, t), byte = expected[t], right = byte === stream.ids[t];
-  return { read, right, expected: right ? read : byte < 0 ? "?" : byte < 128 ? glyph([byte], 0) : byte.toString(16) };
+  return { read, right, expected: right ? read : byte < 0 ? "?" : byte < 128 ? glyph([byte], 0) : "□" };
 }
 
 // One column of the tape, at byte `at` of a run that has read byte t.
