@@ -4,6 +4,7 @@ import functools
 import http.server
 import itertools
 import json
+import re
 import threading
 from dataclasses import replace
 
@@ -217,11 +218,39 @@ def test_the_first_screen_tells_the_story(visit, language, size):
     assert "99%" in lesson and "25%" in lesson
 
 
+def letter_contrasts(page) -> list[float]:
+    """Of each letter of the tape with its own colour, which is partly transparent, over that of the page."""
+    look = "i => { const s = getComputedStyle(i); return [s.color, s.backgroundColor]; }"
+    pairs = page.evaluate(f"[...document.querySelectorAll('.tape i')].filter(i => i.textContent).map({look})")
+    paper = channels(page.evaluate("getComputedStyle(document.querySelector('.playground')).backgroundColor"))
+    found = []
+    for ink, behind in pairs:
+        *colour, share = channels(behind)
+        blend = [share * x + (1 - share) * y for x, y in zip(colour, paper, strict=False)]
+        low, high = sorted(light(part) + 0.05 for part in (channels(ink)[:3], blend))
+        found.append(high / low)
+    return found
+
+
+def channels(colour: str) -> list[float]:
+    """Red, green, blue and opacity, each from 0 to 1, of a colour as a browser writes it."""
+    numbers = [float(part) for part in re.findall(r"[\d.]+", colour)]
+    scale = 1 if colour.startswith("color(") else 255
+    return [*(part / scale for part in numbers[:3]), *(numbers[3:] or [1.0])]
+
+
+def light(colour: list[float]) -> float:
+    """Relative luminance, as WCAG 2 counts it."""
+    linear = [x / 12.92 if x <= 0.03928 else ((x + 0.055) / 1.055) ** 2.4 for x in colour]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_control_has_a_name_and_every_text_its_contrast(visit, scheme):
     page = visit(color_scheme=scheme)
     assert min(contrasts(page, "h1, a, header p, .playground p, .playground span, .playground i")) >= 4.5
     assert min(contrasts(page, ".playground label, .playground legend, .playground figcaption")) >= 4.5
+    assert min(letter_contrasts(page)) >= 4.5
     words = data()["words"]
     for name in ("back", "play", "forward"):
         assert page.get_by_role("button", name=words[name], exact=True).count() == 1

@@ -118,7 +118,7 @@ export function mount(root, data) {
   own.value = data.text;
   readText();
   const resized = new ResizeObserver(draw);
-  resized.observe(root);
+  resized.observe(find(".playground"));
   dark.addEventListener("change", draw);
   return () => [clearInterval(timer), resized.disconnect(), dark.removeEventListener("change", draw)];
 }
