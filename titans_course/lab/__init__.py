@@ -1,9 +1,10 @@
 """Panels for notebooks: sliders around `titans_course.figures`. The only package that imports ipywidgets.
 
-`SimulatorLab` is the main one, `FailureLab` opens the failure gallery, `Prediction` is a question that keeps a
-lab closed until it is answered, and `show` puts a plain figure into a notebook without plotly.js. Every control is
-an attribute, so a lab also works without a browser: `lab.tau.value = 0.2; lab.figure.data; lab.trace.summary()`.
-Every lab speaks English and Chinese: `language="zh"`, TITANS_MINI_LANGUAGE=zh, or the switch in its panel.
+`SimulatorLab` is the main one, `FailureLab` opens the failure gallery, `Prediction` is a question that keeps a lab
+closed until it is answered, and `show` puts a plain figure into a notebook without plotly.js. `playground.Playground`
+is a memory that runs in the browser. Every control of a lab is an attribute, so it also works without a browser:
+`lab.tau.value = 0.2; lab.figure.data; lab.trace.summary()`. Every lab speaks English and Chinese: `language="zh"`,
+TITANS_MINI_LANGUAGE=zh, or the switch in its panel.
 """
 
 from .panel import INSTALL, Panel, Stage, show
