@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -152,19 +152,7 @@ class NeuralMemory(nn.Module):
         held = state.pending.keys.shape[1]
         fast, steps, rest = state.fast, [], None
         with torch.autocast(x.device.type, enabled=False):  # the memory keeps its own dtype
-            pieces, step = chunks(state.pending, tokens, self.config.chunk), self.rule.step
-            if rebuilt or torch.is_grad_enabled():
-                from .fast.block import block_rule, train_block  # same numbers; the backward pass is written by hand
-
-                if (rule := block_rule(self.rule)) is not None:
-                    most = max((held + x.shape[1]) // self.config.chunk, 1) * self.config.chunk
-                    pieces = chunks(state.pending, tokens, most)
-                    step = functools.partial(train_block, rule=rule, chunk=self.config.chunk)
-            elif self.config.chunk == 1:
-                from .fast import device_loop  # same numbers; all tokens at once
-
-                if (loop := device_loop(fast, tokens, self.rule)) is not None:
-                    pieces, step = [tokens], functools.partial(loop, rule=self.rule)
+            pieces, step = self._plan(tokens, state, rebuilt)
             for piece in pieces:
                 full = piece.keys.shape[1] >= self.config.chunk
                 reads, after, record = (step if full else self.rule.step)(fast, piece, ends=full)
@@ -184,6 +172,22 @@ class NeuralMemory(nn.Module):
         out = self._finish(inner, reads).to(x.dtype)
         check_finite(out, inner, first)
         return out, state, record
+
+    def _plan(self, tokens: Tokens, state: MemoryState, rebuilt: bool) -> tuple[list[Tokens], Callable]:
+        """A block's pieces, and what takes a full one: its chunks and the rule's step, or what does the same faster."""
+        chunk, held = self.config.chunk, state.pending.keys.shape[1]
+        if rebuilt or torch.is_grad_enabled():
+            from .fast.block import block_rule, train_block  # all full chunks at once, the backward pass by hand
+
+            if (rule := block_rule(self.rule)) is not None:
+                full = max((held + tokens.queries.shape[1]) // chunk, 1) * chunk
+                return chunks(state.pending, tokens, full), functools.partial(train_block, rule=rule, chunk=chunk)
+        elif chunk == 1:
+            from .fast import device_loop  # all tokens at once
+
+            if (loop := device_loop(state.fast, tokens, self.rule)) is not None:
+                return [tokens], functools.partial(loop, rule=self.rule)
+        return chunks(state.pending, tokens, chunk), self.rule.step
 
     def recall(self, x: Tensor, state: MemoryState) -> Tensor:
         """Answers x (b, t, dim) from the current memory, without writing: (b, t, dim). Paper: eq. 15."""

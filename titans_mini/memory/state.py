@@ -33,11 +33,7 @@ class Tokens(NamedTuple):
 
     def after(self, count: int) -> Tokens:
         """The tokens to write without the first `count`; the queries stay."""
-        if count == 0:
-            return self
-        keys, values, features = (
-            None if part is None else part[:, count:] for part in (self.keys, self.values, self.features)
-        )
+        keys, values, features = (x if x is None else x[:, count:] for x in (self.keys, self.values, self.features))
         return Tokens(keys, values, self.queries, features)
 
     def split(self, chunk: int, held: int = 0) -> list[Tokens]:
