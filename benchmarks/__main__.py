@@ -30,7 +30,7 @@ class Size:
     widths: tuple[int, ...] = (64, 128, 256, 512)
     shapes: tuple[tuple[int, int], ...] = ((4, 1024), (1, 8192))  # batch, tokens
     chunk: int = 64
-    rounds: int = 5
+    rounds: int = 3
     settings: tuple[int, int, int] = (100, 5, 10_000)  # settings, how many of them run one by one, tokens
     simulated: tuple[tuple[int, int], ...] = ((16, 1), (64, 1), (64, 16))  # width, chunk
     # width, settings, tokens
