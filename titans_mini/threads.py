@@ -38,17 +38,22 @@ class ProcessWide:
                     self._put(self._outside)
 
 
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 WINDOW = 0.1  # seconds over which the work of other processes is measured, at least
 
 
 def _others() -> float | None:
     """Seconds that this process's cores have worked for other processes so far; None where the system does not say."""
     try:
-        cores = {f"cpu{core}" for core in os.sched_getaffinity(0)}
+        own = {f"cpu{core}" for core in os.sched_getaffinity(0)}
         lines = [line.split() for line in Path("/proc/stat").read_text().splitlines()]
     except (OSError, AttributeError):
         return None
-    times = [list(map(int, line[1:9])) for line in lines if line[0] in cores]
+    times = [list(map(int, line[1:9])) for line in lines if line[0] in own]
     ticks = sum(sum(spent) - spent[3] - spent[4] for spent in times)  # without idling and waiting for a disk
     return ticks / os.sysconf("SC_CLK_TCK") - time.process_time()
 
@@ -65,8 +70,7 @@ def free_cores() -> int:
         others = _others()
         busy = 0 if None in (before, others) else round((others - before) / (now - moment))
         _seen = now, others, busy
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores - busy)
+    return max(1, cores() - busy)
 
 
 @contextlib.contextmanager

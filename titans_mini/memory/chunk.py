@@ -254,7 +254,7 @@ class TitansRule(NamedTuple):
         clipped = gates
         if self.clip is not None:
             clipped = gates._replace(theta=gates.theta * (self.clip / activity.grad_norm).clamp(max=1))
-        sources, coef = _sources(fast, self), coefficients(clipped)
+        sources, coef = sources_of(fast, self), coefficients(clipped)
         if sources.origin is not None:
             coef = coef._replace(origin=1 - coef.keep_start)
         reads, weights, momentum = read_write(sources, activity, coef, tokens.queries, self.activation, ends)
@@ -270,7 +270,7 @@ class TitansRule(NamedTuple):
         return apply_memory(weights, queries, self.activation)
 
 
-def _sources(fast: Fast, rule: TitansRule) -> Sources:
+def sources_of(fast: Fast, rule: TitansRule) -> Sources:
     """The matrices at the chunk's start; the origin is the same in each row of the batch."""
     if rule.origin is None:
         return Sources(fast.weights, fast.momentum)
@@ -281,7 +281,7 @@ def _sources(fast: Fast, rule: TitansRule) -> Sources:
 
 def read(fast: Fast, activity: Activity, coef: Coefficients, queries: Tensor, rule: TitansRule) -> Tensor:
     """queries (n, q, d) of the last q tokens -> (n, q, d): each is answered by the memory after its token's write."""
-    return read_layers(_sources(fast, rule), activity, coef, queries, rule.activation).outputs[-1]
+    return read_layers(sources_of(fast, rule), activity, coef, queries, rule.activation).outputs[-1]
 
 
 def run_chunks(fast: Fast, tokens: Tokens, rule: Rule, chunk: int) -> tuple[Tensor | None, Fast, Record]:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..chunk import Rule, TitansRule, coefficients
+from ..chunk import Rule, TitansRule, coefficients, sources_of
 from ..gates import Gates
 from ..mlp import squared_error
 from ..state import Fast, Record, Tokens
@@ -38,10 +38,8 @@ def train_block(
 
     silent = length - queries.shape[1]  # tokens that were answered before
     gates, gate_state = rule.gate(torch.zeros_like(tokens.keys[..., 0]), tokens.features, fast.gate)
-    sources = [fast.weights] if gates.eta is None else [fast.weights, fast.momentum]
-    if rule.origin is not None:
-        like = fast.weights[0]
-        sources.append([part.to(like.dtype).repeat(n // len(part), 1, 1) for part in rule.origin])
+    weights, momentum, origin = sources_of(fast, rule)
+    sources = [part for part in (weights, None if gates.eta is None else momentum, origin) if part is not None]
     stacks = [torch.cat([part.mT for part in layer], dim=1) for layer in zip(*sources, strict=True)]
     parts = (tokens.keys, tokens.values, pad(queries, (0, 0, silent, 0)) if silent else queries)
     shares = _shares(map_tree(by_chunk, gates), rule.origin is not None)

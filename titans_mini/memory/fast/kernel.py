@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from ..chunk import TitansRule
-from ..gates import ConstantGate, GateState, LearnedGate, SurpriseGate
-from ..mlp import ACTIVATIONS, Weights, squared_error
+from ..gates import GateState, SurpriseGate
+from ..mlp import Weights
 from ..state import Fast, Record, Tokens
-from .trace import TRACE, clip_of, fits, given_of, record_of, settings_of
+from .trace import NEEDS, TRACE, activation_of, clip_of, given_of, record_of, settings_of
 
 # Bytes for which the compiler finds registers in float32 (8 warps, 255 a thread): next to nothing spills.
 STATE_ON_CHIP = 131_072  # of weights and momentum, from the first token to the last
@@ -50,16 +50,10 @@ def _compiles() -> bool:
 LIMITS: dict[str, Callable[[Fast, Tokens, TitansRule], bool]] = {
     "tensors lie on a CUDA device": lambda fast, tokens, rule: tokens.keys.is_cuda or _interpreted(),
     "triton is installed": lambda fast, tokens, rule: HAS_TRITON,
-    "float32 or float64": lambda fast, tokens, rule: tokens.keys.dtype in (torch.float32, torch.float64),
     "depth 2": lambda fast, tokens, rule: len(fast.weights) == 2,
-    "activation silu, gelu or tanh": lambda fast, tokens, rule: rule.activation in ACTIVATIONS.values(),
-    "the inner loss of the paper": lambda fast, tokens, rule: rule.inner_loss is squared_error,
-    "gate surprise, learned or constant": lambda fast, tokens, rule: type(rule.gate) in (
-        SurpriseGate, LearnedGate, ConstantGate,
-    ),
-    "shapes and dtypes of one memory": fits,
+    **NEEDS,
     "triton can compile here": lambda fast, tokens, rule: _interpreted() or _compiles(),
-}  # fmt: skip
+}
 
 
 def obstacle(fast: Fast, tokens: Tokens, rule: TitansRule) -> str | None:
@@ -112,11 +106,10 @@ def launch(fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True) -
     keys, values, queries = (None if part is None else part.contiguous() for part in tokens[:3])
     reads = None if queries is None else torch.empty_like(queries)
     trace, units = like.new_empty(n, t, len(TRACE)), like.new_empty(n, 4, sizes.h)
-    activation = next(name for name, known in ACTIVATIONS.items() if known is rule.activation)
     with torch.cuda.device_of(state):  # Triton launches on the current device, wherever the tensors are
         recurrence[(n,)](
             state, units, origin, keys, values, queries, gate, statistics, clip, reads, trace, t,
-            sizes, activation, rule.gate.normaliser if recipe else None, num_warps=sizes.warps,
+            sizes, activation_of(rule), rule.gate.normaliser if recipe else None, num_warps=sizes.warps,
         )  # fmt: skip
     first, second, *momentum = state.unbind(1)
     after = Fast(

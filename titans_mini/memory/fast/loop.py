@@ -48,39 +48,24 @@ def pull(weight, origin, write):
 
 
 @jit
-def pass_over(weight, write, delta, a, x, y):
+def pass_over(weight, momentum, write, delta, a, x, y):
     """One layer: writes -theta delta a^T into weight (o i,), then y = weight x. Returns |weight|^2.
 
-    write = (theta, eta, alpha). The rows are written out here and in `carry_over`: a call for each costs half the time.
+    write = (theta, eta, alpha). A momentum (o i,) becomes eta momentum - theta delta a^T, and is added to the weight.
+    With None the compiler leaves its lines out. The rows are written out here: a call for each costs half the time.
     """
-    kind, total, width = weight.dtype.type, 0.0, len(x)
-    keep = kind(1) - write[2]
-    for row in range(len(y)):
-        w, step = weight[row * width : (row + 1) * width], write[0] * delta[row]
-        size, product = kind(0), kind(0)
-        for j in range(width):
-            new = keep * w[j] - step * a[j]
-            w[j] = new
-            size += new * new
-            product += new * x[j]
-        y[row] = product
-        total += size
-    return total
-
-
-@jit
-def carry_over(weight, momentum, write, delta, a, x, y):
-    """As `pass_over`, with momentum (o i,): it becomes eta momentum - theta delta a^T, and is added to the weight."""
     kind, total, width = weight.dtype.type, 0.0, len(x)
     keep, eta = kind(1) - write[2], write[1]
     for row in range(len(y)):
         w, step = weight[row * width : (row + 1) * width], write[0] * delta[row]
-        s = momentum[row * width : (row + 1) * width]
         size, product = kind(0), kind(0)
+        s = w if momentum is None else momentum[row * width : (row + 1) * width]
         for j in range(width):
-            push = eta * s[j] - step * a[j]
+            push = -step * a[j]
+            if momentum is not None:
+                push += eta * s[j]
+                s[j] = push
             new = keep * w[j] + push
-            s[j] = push
             w[j] = new
             size += new * new
             product += new * x[j]
@@ -206,9 +191,9 @@ def forward(weights, momentum, origin, widths, activation, write, deltas, writte
         if len(origin):
             rest = pull(weight, origin[place : place + i * o], write)
         if len(momentum):
-            total += carry_over(weight, momentum[place : place + i * o], rest, delta, a, x, y)
+            total += pass_over(weight, momentum[place : place + i * o], rest, delta, a, x, y)
         else:
-            total += pass_over(weight, rest, delta, a, x, y)
+            total += pass_over(weight, None, rest, delta, a, x, y)
         if layer + 1 < depth:
             activate(activation, y, slopes[layer, :o])
         place += i * o

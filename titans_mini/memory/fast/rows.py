@@ -5,7 +5,6 @@ Rows (settings, heads, batch) are independent of each other, so each core takes 
 
 import contextlib
 import importlib
-import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...threads import cores
 from ..chunk import TitansRule
-from ..gates import ConstantGate, GateState, LearnedGate, SurpriseGate
-from ..mlp import ACTIVATIONS, Weights, squared_error
+from ..gates import GateState, SurpriseGate
+from ..mlp import Weights
 from ..state import Fast, Record, Tokens
-from .trace import TRACE, clip_of, fits, given_of, record_of, settings_of
+from .trace import NEEDS, TRACE, activation_of, clip_of, given_of, record_of, settings_of
 
 PATIENCE = 2.0  # seconds that the first run waits for compiled code, which is on disk after set-up
 _found: dict[str, object] = {}  # "loop": the compiled module
@@ -47,16 +47,9 @@ def compiled(wait: float | None = PATIENCE) -> bool:
 
 
 def serves(fast: Fast, tokens: Tokens, rule: TitansRule) -> bool:
-    """Whether `run_rows` can take the compiled loop for this memory: on the CPU, and with the paper's inner loss."""
-    return (
-        type(rule.gate) in (SurpriseGate, ConstantGate, LearnedGate)
-        and rule.inner_loss is squared_error
-        and rule.activation in ACTIVATIONS.values()
-        and tokens.keys.device.type == "cpu"
-        and tokens.keys.dtype in (torch.float32, torch.float64)
-        and fits(fast, tokens, rule)
-        and compiled()
-    )
+    """Whether `run_rows` can take the compiled loop for this memory: on the CPU, and with what both loops need."""
+    on_cpu = tokens.keys.device.type == "cpu"
+    return on_cpu and all(holds(fast, tokens, rule) for holds in NEEDS.values()) and compiled()
 
 
 def run_rows(fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
@@ -106,15 +99,14 @@ def _layers(flat: np.ndarray, like: Weights) -> Weights:
 
 def _names(loop, rule: TitansRule) -> tuple[int, int]:
     """The loop's numbers for activation and decision."""
-    activation = next(name for name, known in ACTIVATIONS.items() if known is rule.activation)
     decision = rule.gate.normaliser if isinstance(rule.gate, SurpriseGate) else "given"
-    return loop.ACTIVATIONS.index(activation), loop.DECISIONS.index(decision)
+    return loop.ACTIVATIONS.index(activation_of(rule)), loop.DECISIONS.index(decision)
 
 
 def each_row(call: Callable, rows: Sequence) -> list:
     """The call of each row, on as many cores as there are. The threads end with it, so a fork meets none of them."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if min(len(rows), cores) == 1:
+    workers = min(len(rows), cores())
+    if workers == 1:
         return [call(row) for row in rows]
-    with ThreadPoolExecutor(min(len(rows), cores)) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(call, rows))

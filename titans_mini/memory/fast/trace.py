@@ -1,15 +1,18 @@
 """What both token loops share, `loop` on the CPU and `recurrence` on CUDA: what they take and what they write down."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from ..chunk import TitansRule
-from ..gates import Gates, SurpriseGate
+from ..gates import ConstantGate, Gates, LearnedGate, SurpriseGate
+from ..mlp import ACTIVATIONS, squared_error
 from ..state import Fast, Record, Tokens
 
 TRACE = ("raw", "loss", "norm", "theta", "alpha", "g_write", "g_forget", "surprise", "smoothed")
+GATES = (SurpriseGate, LearnedGate, ConstantGate)  # exactly these: a subclass may decide otherwise
 
 
 def settings_of(gate: SurpriseGate, rows: int) -> Tensor:
@@ -38,6 +41,11 @@ def clip_of(rule: TitansRule) -> float:
     return math.inf if rule.clip is None else rule.clip
 
 
+def activation_of(rule: TitansRule) -> str:
+    """The name of the rule's activation in ACTIVATIONS."""
+    return next(name for name, known in ACTIVATIONS.items() if known is rule.activation)
+
+
 def fits(fast: Fast, tokens: Tokens, rule: TitansRule) -> bool:
     """Whether all shapes are those of one memory. The loops check none and would write beyond their arrays."""
     n, t, d = tokens.keys.shape
@@ -52,3 +60,13 @@ def fits(fast: Fast, tokens: Tokens, rule: TitansRule) -> bool:
         and (tokens.features is None or tokens.features.shape[:2] == (n, t))
         and (rule.origin is None or [tuple(part.shape[1:]) for part in rule.origin] == [shape[1:] for shape in shapes])
     )
+
+
+# What both loops need of a memory, each with its test.
+NEEDS: dict[str, Callable[[Fast, Tokens, TitansRule], bool]] = {
+    "float32 or float64": lambda fast, tokens, rule: tokens.keys.dtype in (torch.float32, torch.float64),
+    "activation silu, gelu or tanh": lambda fast, tokens, rule: rule.activation in ACTIVATIONS.values(),
+    "the inner loss of the paper": lambda fast, tokens, rule: rule.inner_loss is squared_error,
+    "gate surprise, learned or constant": lambda fast, tokens, rule: type(rule.gate) in GATES,
+    "shapes and dtypes of one memory": fits,
+}
