@@ -39,7 +39,23 @@ const STYLE = `
 @media print { .curves .tools, .curves .pointer { display: none; } }
 `;
 
-const store = { run: null, behind: null, token: null, pick() {}, picture: null };
+const store = { run: null, behind: null, picture: null };
+// The token that the tape and the curves show. Whichever of them loads first makes it; the server is told nothing.
+// `move` names who moves it, so that a watcher can leave its own moves aside; `watch` returns what ends it.
+const titans = (window.titans ??= {
+  token: null,
+  watchers: new Set(),
+  move(token, from) {
+    if (token === titans.token) return;
+    titans.token = token;
+    for (const watcher of titans.watchers) watcher(token, from);
+  },
+  watch(watcher) {
+    titans.watchers.add(watcher);
+    return () => titans.watchers.delete(watcher);
+  },
+});
+titans.watch(() => store.picture?.mark());
 
 /** A run from its bytes: the length of a line of JSON, that line, and its curves as 32-bit floats. */
 function unpack(data) {
@@ -53,11 +69,11 @@ function unpack(data) {
 /** Called for each element that carries data: bytes are a run, anything else is the cursor. Returns its removal. */
 function take({ data, parentElement, setTriggerValue }) {
   if (!(data instanceof Uint8Array)) {
-    store.token = data.token;
-    store.pick = (token) => setTriggerValue("token", token);
     parentElement.innerHTML = `<style>.reading span:nth-child(${data.place}) { outline: 2px solid; }</style>`;
-    store.picture?.mark();
-    return undefined;
+    titans.move(data.token, "page");
+    store.unwatch?.();
+    store.unwatch = titans.watch((token, from) => from === "curves" && setTriggerValue("token", token));
+    return store.unwatch;
   }
   const run = unpack(data);
   if (store[run.role]?.digest === run.digest) return store[run.role].forget; // sent again, and drawn already
@@ -235,12 +251,12 @@ function makePicture(root) {
   /** The cursor, the line of the mouse or the keys, and the words above each row: names, or what is read there. */
   function mark() {
     if (!store.run || !rows.length) return;
-    for (const [name, token] of [["cursor", store.token], ["pointer", at]]) {
+    for (const [name, token] of [["cursor", titans.token], ["pointer", at]]) {
       const x = token === null ? -9 : across(token), shown = x >= LEFT - 1 && x <= width - RIGHT + 1;
       part(name).setAttribute("x1", shown ? x : -9);
       part(name).setAttribute("x2", shown ? x : -9);
     }
-    const { run } = store, read = at !== null, token = at ?? within(store.token ?? 0);
+    const { run } = store, read = at !== null, token = at ?? within(titans.token ?? 0);
     const said = rows.map((row) => above(row, token, read));
     part("heads").innerHTML = said.map((parts, number) => {
       const spans = parts.map(([colour, text], place) =>
@@ -280,16 +296,16 @@ function makePicture(root) {
     pressed = null;
     select(0, 0);
     if (ends[1] - ends[0] > DRAG) zoom(...ends.map(tokenAt));
-    else store.pick(within(tokenAt(event.offsetX)));
+    else titans.move(within(tokenAt(event.offsetX)), "curves");
   });
   svg.addEventListener("dblclick", () => zoom(-0.5, Infinity));
   svg.addEventListener("blur", () => read(null));
   svg.addEventListener("keydown", (event) => {
-    const here = at ?? store.token ?? 0, [from, to] = span(), half = (to - from) / 4;
+    const here = at ?? titans.token ?? 0, [from, to] = span(), half = (to - from) / 4;
     const arrows = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 };
     const steps = { ...arrows, PageDown: -50, PageUp: 50, Home: -here, End: count() };
     if (event.key in steps) read(here + steps[event.key]);
-    else if (event.key === "Enter") store.pick(within(here));
+    else if (event.key === "Enter") titans.move(within(here), "curves");
     else if (event.key === "+") zoom(here - half, here + half);
     else if (event.key === "-" || event.key === "Escape") zoom(-0.5, Infinity);
     else return;
