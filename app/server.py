@@ -17,6 +17,7 @@ from pathlib import Path
 import streamlit as st
 from door import Door
 from operations import scratch
+from packed import Packed
 from starlette.middleware import Middleware
 
 from titans_mini.memory.fast.rows import compiled
@@ -75,4 +76,4 @@ async def _begin(app: st.App) -> AsyncIterator[None]:
     yield
 
 
-app = st.App(ENTRY, middleware=[Middleware(Door)], lifespan=_begin)
+app = st.App(ENTRY, middleware=[Middleware(Door), Middleware(Packed)], lifespan=_begin)

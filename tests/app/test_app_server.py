@@ -1,10 +1,12 @@
 """The app as a server: who may talk to it, what it keeps of uploads, whose turn it is, and what it imports before."""
 
 import asyncio
+import gzip
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,13 +14,15 @@ import pytest
 pytest.importorskip("streamlit.testing.v1")
 
 from pages import ROOT  # noqa: E402
-from streamlit import net_util, runtime  # noqa: E402
+from streamlit import file_util, net_util, runtime  # noqa: E402
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager  # noqa: E402
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec  # noqa: E402
+from streamlit.web.server.starlette.starlette_static_routes import create_streamlit_static_handler  # noqa: E402
 from streamlit.web.server.starlette.starlette_websocket import _is_origin_allowed  # noqa: E402
 
 # isort: split
 import door  # noqa: E402
+import packed  # noqa: E402
 import server  # noqa: E402
 from claims import runs as claims_runs  # noqa: E402
 
@@ -89,6 +93,73 @@ def test_no_page_elsewhere_may_show_the_app_in_a_frame():
     headers = dict(sent[0]["headers"])
     assert headers[b"content-security-policy"] == b"frame-ancestors 'self'" and headers[b"etag"] == b"1"
     assert headers[b"x-frame-options"] == b"SAMEORIGIN" and headers[b"x-content-type-options"] == b"nosniff"
+
+
+@pytest.fixture
+def files():
+    """Streamlit's files behind `Packed`, what Streamlit was asked for, and what is kept."""
+    asked, folder = [], file_util.get_static_dir()
+    streamlit = create_streamlit_static_handler(folder, None)
+
+    async def counted(scope, receive, send):
+        asked.append(scope["path"])
+        await streamlit(scope, receive, send)
+
+    app = packed.Packed(counted)
+
+    async def left():
+        return {"type": "http.disconnect"}
+
+    def get(path: str, receive=asyncio.Future, **headers: str) -> tuple[int, dict, bytes]:
+        sent, method = [], headers.pop("method", "GET")
+        given = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+
+        async def send(message):
+            sent.append(message)
+
+        scope = {"type": "http", "method": method, "path": path, "root_path": "", "headers": given, "query_string": b""}
+        asyncio.run(app(scope, receive, send))
+        return sent[0]["status"], dict(sent[0]["headers"]), b"".join(message.get("body", b"") for message in sent[1:])
+
+    return SimpleNamespace(get=get, left=left, asked=asked, folder=Path(folder), kept=app.kept)
+
+
+def test_a_file_of_code_is_compressed_once_for_everybody(files):
+    path = min((files.folder / "static" / "js").glob("index.*.js"))
+    address = f"/static/js/{path.name}"
+    for receive in (files.left, asyncio.Future, asyncio.Future):  # the first browser leaves before it has everything
+        status, head, body = files.get(address, receive, accept_encoding="br, gzip")
+        assert status == 200 and head[b"content-encoding"] == b"gzip" and head[b"vary"] == b"Accept-Encoding"
+        assert b"immutable" in head[b"cache-control"] and int(head[b"content-length"]) == len(body)
+        assert len(body) < path.stat().st_size / 2 and gzip.decompress(body) == path.read_bytes()
+    assert files.asked == [address]
+    assert files.get("/course" + address, accept_encoding="gzip")[2] == body  # below an address of a proxy
+
+
+def test_parts_of_a_file_and_browsers_without_gzip_are_answered_by_streamlit(files):
+    path = min((files.folder / "static" / "js").glob("index.*.js"))
+    address, whole = f"/static/js/{path.name}", path.read_bytes()
+    status, head, body = files.get(address, accept_encoding="gzip", range="bytes=10-19")
+    assert status == 206 and body == whole[10:20] and b"content-encoding" not in head
+    assert files.get(address)[2] == files.get(address, accept_encoding="br")[2] == whole
+    date = files.get(address, accept_encoding="gzip")[1][b"last-modified"].decode()
+    assert files.get(address, accept_encoding="gzip", if_modified_since=date)[0] == 304
+    assert files.get(address, accept_encoding="gzip", method="HEAD")[2] == b""
+
+
+def test_what_is_no_file_of_code_is_passed_on_and_not_kept(files):
+    for address in ("/static/js/none.js", "/static/js/none.js/more", "/tuning", "/"):
+        assert files.get(address, accept_encoding="gzip")[2] == (files.folder / "index.html").read_bytes()
+    font = min((files.folder / "static" / "media").glob("*.woff2"))  # compressed by its kind
+    assert files.get(f"/static/media/{font.name}", accept_encoding="gzip")[2] == font.read_bytes()
+    assert not files.kept
+    seen = []
+
+    async def streamlit(scope, receive, send):
+        seen.append(scope["type"])
+
+    asyncio.run(packed.Packed(streamlit)({"type": "websocket", "path": "/static/js/a.js"}, None, None))
+    assert seen == ["websocket"] and packed.Packed in [entry.cls for entry in server.app._user_middleware]
 
 
 def test_uploads_do_not_pile_up(monkeypatch):
