@@ -6,7 +6,7 @@ from pathlib import Path
 import language
 import streamlit as st
 import tour
-from style import HISTORY, style
+from style import script, style
 from texts import say
 
 ICON = Path(__file__).with_name("icon.svg")  # a file of our own: named icons are fetched from the internet
@@ -35,16 +35,21 @@ def keep_imports() -> None:
 
 
 language.choose()
-st.set_page_config(page_title=say("app"), page_icon=str(ICON), layout="wide")
 pages = [
     st.Page(f"app_pages/{name}.py", title=say(name), icon=icon, url_path=name, default=index == 0)
     for index, (name, icon) in enumerate(PAGES.items())
 ]
-st.html(style(len(PAGES)))
-st.html(HISTORY, unsafe_allow_javascript=True)  # a page has it once, however often it is sent
 page = st.navigation(pages, position="top")
+st.set_page_config(page_title=f"{page.title} · {say('app')}", page_icon=str(ICON), layout="wide")
+st.html(style(len(PAGES)))
+st.html(script(), unsafe_allow_javascript=True)
+name = list(PAGES)[pages.index(page)]
 with st.container(horizontal=True, vertical_alignment="center", gap="small", key="corner"):
-    tour.show_button(pages[0], here=page == pages[0])
+    tour.show_button(name)
     language.show_switch()
+tour.begin(name)
+place = st.container(key="tour_place")
 page.run()
+with place:  # drawn last, since its steps look at the page's settings
+    tour.show(name)
 keep_imports()

@@ -11,7 +11,6 @@ import runs
 import shelf
 import sources
 import streamlit as st
-import tour
 from texts import say
 
 from titans_mini import SimulationConfig
@@ -19,7 +18,6 @@ from titans_mini.errors import ConfigError
 
 
 def main() -> None:
-    tour.begin()
     hidden, other = links.open_link(), runs.pinned()
     top, picture = st.container(key="top"), st.container(key="picture")
     early = None if "chart" in hidden else _early(hidden)
@@ -38,7 +36,6 @@ def main() -> None:
         st.session_state.late = True
         st.rerun()
     with top:
-        tour.show(run)
         header.show(run, other, hidden)
         if "gallery" not in hidden:
             gallery_panel.show(run.trace.settings, run.source)

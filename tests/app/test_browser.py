@@ -248,18 +248,23 @@ def test_the_language_is_switched_kept_and_chosen_by_the_browser(visit):
     assert (curves(chinese), writes(chinese)) == before
 
 
-def test_a_first_visit_is_led_through_the_simulator(visit):
-    page = visit("")
+def test_the_tour_leads_from_page_to_page_and_brings_the_settings_back(visit):
+    page = visit("?tokens=400&tau=0.45&tour=open")
     panel, before = page.locator(".st-key-tour_panel"), writes(page)
-    panel.get_by_text("1 of 5").wait_for()
-    page.wait_for_timeout(CALM)
+    panel.get_by_text("1 of ").wait_for()
     page.locator(".st-key-tour_do button:visible").click()
-    page.wait_for_url("**tau=0.2*")
-    panel.get_by_text(f"{before} →").wait_for()
-    settle(page)
-    assert writes(page) != before
+    page.wait_for_function("!location.search.includes('tau=0.45')")
+    for _ in range(4):
+        page.wait_for_timeout(CALM)
+        page.locator(".st-key-tour_on button:visible").click()
+    page.wait_for_url("**/anatomy*")
+    panel.get_by_text("5 of ").wait_for()
     page.locator(".st-key-tour_close button:visible").click()
     panel.wait_for(state="detached")
+    page.get_by_role("link", name="Simulator").click()
+    page.wait_for_url("**tau=0.45*")
+    settle(page)
+    assert writes(page) == before
 
 
 def test_the_server_wrote_nothing_to_stderr(server):
