@@ -9,8 +9,6 @@ const ROWS = [
   { names: ["loss"], share: 0.17 },
   { names: ["frequency"], share: 0.18, bottom: 0 },
 ];
-// Places of the symbols' colours among the theme's.
-const COLOURS = { surprise: 0, momentum: 1, g_write: 2, g_forget: 3, memory_norm: 4, loss: 5, frequency: 2 };
 const HEIGHT = 660, LEFT = 48, RIGHT = 30, BOTTOM = 40, HEAD = 24; // pixels; HEAD is the line above each row
 const GROUP = 3; // pixels: tokens that are closer together than this are drawn as their mean in a band
 const DRAG = 5; // pixels that the mouse moves before a press becomes a selection
@@ -27,10 +25,10 @@ const STYLE = `
 .curves .band { stroke: none; fill-opacity: 0.2; }
 .curves .mean { fill: none; stroke-width: 1.5; stroke-linejoin: round; stroke-linecap: round; }
 .curves .tau { stroke: var(--text); opacity: 0.7; stroke-dasharray: 2 3; stroke-width: 1.5; }
-.curves .normal { fill: var(--c2); opacity: 0.12; } .curves .event { fill: var(--c0); opacity: 0.1; }
+.curves .normal { fill: var(--g_write); opacity: 0.12; } .curves .event { fill: var(--surprise); opacity: 0.1; }
 .curves .diverged { stroke: #d62839; } .curves text.diverged { fill: #d62839; stroke: none; }
 .curves .cursor { stroke: var(--text); opacity: 0.75; stroke-dasharray: 5 3; }
-.curves .pointer { stroke: var(--text); opacity: 0.5; } .curves .chosen { fill: var(--c2); opacity: 0.15; }
+.curves .pointer { stroke: var(--text); opacity: 0.5; } .curves .chosen { fill: var(--g_write); opacity: 0.15; }
 .curves .tools { position: absolute; right: 0; top: -2px; display: flex; gap: 4px; }
 .curves button { font: 13px var(--font); color: var(--text); background: var(--back); border: 1px solid currentColor;
   border-radius: 4px; opacity: 0.75; min-width: 26px; height: 24px; cursor: pointer; }
@@ -178,7 +176,7 @@ function makePicture(root) {
     const found = groups(run.curves[name], from, to, step);
     if (!found.length) return "";
     const points = (some, what) => some.map((group) => `${round(across(group.at))},${round(row.up(group[what]))}`);
-    const [look, fill] = run.role === "behind" ? ["grey", "var(--grey)"] : [name, colour];
+    const [look, fill] = run.role === "behind" ? ["grey", "var(--pinned)"] : [name, colour];
     const path = (kind, style, corners) =>
       `<path class="${kind} ${look}" data-name="${name}" style="${style}:${fill}" d="M${corners.join("L")}" />`;
     const band = [...points(found, "high"), ...points(found.toReversed(), "low")];
@@ -195,7 +193,7 @@ function makePicture(root) {
         <text class="tick" x="${LEFT - 6}" y="${y + 4}" text-anchor="end">${text}</text>`;
     });
     const back = behind && row.names[0] in behind.curves ? curve(behind, row.names[0], row) : "";
-    const lines = row.names.map((name) => curve(run, name, row, `var(--c${COLOURS[name]})`));
+    const lines = row.names.map((name) => curve(run, name, row, `var(--${name})`));
     const marks = number === 0 ? `<path class="tau" d="M${LEFT},${row.up(run.tau)}H${right}" />` : "";
     const [low, high] = words.normal.map((value) => Math.max(row.from, row.up(value)));
     const normal = number !== 4 ? ""
@@ -239,11 +237,11 @@ function makePicture(root) {
     const { run, behind } = store, forget = row.names[0] === "g_write" && run.hover.g_forget;
     const parts = (forget ? ["g_write", "g_forget"] : row.names).map((name) => {
       const said = name === "g_forget" && forget ? "g_forget = 1 − g_write" : words.labels[name];
-      return [`var(--c${COLOURS[name]})`, read ? reading(run, name, token, words.labels[name]) : said];
+      return [`var(--${name})`, read ? reading(run, name, token, words.labels[name]) : said];
     });
     if (behind && token < behind.count) {
       const value = read ? ` ${behind.curves[row.names[0]][token].toFixed(3)}` : "";
-      parts.push(["var(--grey)", words.grey[row.names[0]] + value]);
+      parts.push(["var(--pinned)", words.grey[row.names[0]] + value]);
     }
     return parts;
   }
@@ -320,8 +318,7 @@ function makePicture(root) {
     say(some) {
       const theme = getComputedStyle(root), colour = (name) => theme.getPropertyValue(`--st-${name}`);
       const fixed = { font: colour("font"), text: colour("text-color"), back: colour("background-color") };
-      fixed.grey = "#9aa0a6";
-      colour("chart-categorical-colors").split(",").forEach((value, place) => { fixed[`c${place}`] = value; });
+      colour("chart-categorical-colors").split(",").forEach((value, place) => { fixed[some.names[place]] = value; });
       for (const [name, value] of Object.entries(fixed)) box.style.setProperty(`--${name}`, value);
       words = some;
       box.setAttribute("aria-label", words.alt);

@@ -13,7 +13,7 @@ from pathlib import Path
 import streamlit as st
 from texts import say, speaker
 
-from titans_course.figures import NORMAL_WRITES
+from titans_course.figures import COLOURS, NORMAL_WRITES
 from titans_course.figures.trace import LABELS, ROWS, frequency_top, hover_texts, series
 from titans_mini import Trace
 
@@ -32,6 +32,7 @@ def show(run: Trace, behind: Trace | None) -> None:
     """The picture of a run, with another one behind it in grey."""
     spoken = speaker()
     words = {"alt": say("chart"), "token": str(spoken("token")), "whole": say("chart_whole"), "save": say("chart_save")}
+    words["names"] = list(COLOURS)  # of the theme's colours
     words["labels"] = {name: str(spoken(text)) for name, text in LABELS.items()}
     words["grey"] = {name: str(spoken("A: {curve}", curve=text)) for name, text in LABELS.items()}
     _feed(key="feed_run", data=pack("run", run))

@@ -16,10 +16,7 @@ from titans_mini.errors import ConfigError, DivergenceError
 
 BARE = {"displayModeBar": False}
 # Streamlit replaces these with the theme's categorical colours, so curves follow light and dark at once.
-THEMED = {
-    COLOURS[name]: f"#{number:06d}"
-    for number, name in enumerate(("surprise", "momentum", "g_write", "g_forget", "memory_norm", "loss"), start=1)
-}
+THEMED = {colour: f"#{number:06d}" for number, colour in enumerate(COLOURS.values(), start=1)}
 # Name -> name of the file, its type, what makes its content.
 Files = Mapping[str, tuple[str, str, Callable[[], str | bytes]]]
 

@@ -46,7 +46,7 @@ def table_figure(table: Mapping[str, Mapping[str, bool]], *, height: int = 380, 
     """A row per memory, a column per check: green where it passes, red where it fails."""
     checks = list(next(iter(table.values())))
     passes = np.array([[table[name][check] for check in checks] for name in table])
-    colours = [[0, COLOURS["surprise"]], [1, COLOURS["memory_norm"]]]
+    colours = [[0, COLOURS["surprise"]], [1, COLOURS["right"]]]
     cells = go.Heatmap(
         z=passes.astype(int), x=checks, y=list(table), zmin=0, zmax=1, colorscale=colours, showscale=False,
         text=np.where(passes, say("passes"), say("FAILS")), texttemplate="%{text}", textfont={"color": "#fff"},

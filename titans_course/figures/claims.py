@@ -9,14 +9,14 @@ from titans_mini.messages import Message
 from ..claims.finding import FAILS, HOLDS, PART, UNTESTED, Finding
 from ..claims.view import MISSING, figure_rows, label
 from ..language import Say
-from .trace import COLOURS, frame
+from .trace import COLOURS, TAU, WARN, frame
 
 VERDICT_COLOURS = {
-    HOLDS: COLOURS["memory_norm"],
-    PART: COLOURS["momentum"],
+    HOLDS: COLOURS["right"],
+    PART: WARN,
     FAILS: COLOURS["surprise"],
-    UNTESTED: COLOURS["loss"],
-    MISSING: COLOURS["pinned"],
+    UNTESTED: "#6C757D",
+    MISSING: "#9AA0A6",
 }
 HEADS = {"value": Message("value"), "low": Message("low"), "high": Message("high"), "seeds": Message("seeds")}
 ROW = 24  # pixels
@@ -67,7 +67,7 @@ def rule_figure(
 ) -> go.Figure:
     """Points (x, y), each in the colour of the verdict that a rule gives there; a legend of the verdicts met."""
     figure = go.Figure(
-        go.Scatter(x=list(x), y=list(y), mode="lines", line={"color": COLOURS["loss"], "width": 1}, showlegend=False)
+        go.Scatter(x=list(x), y=list(y), mode="lines", line={"color": TAU, "width": 1}, showlegend=False)
     )
     for verdict, colour in VERDICT_COLOURS.items():
         points = [(a, b) for a, b, met in zip(x, y, verdicts, strict=True) if met == verdict]

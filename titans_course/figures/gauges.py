@@ -11,9 +11,9 @@ from titans_mini.operate.shadow import ShadowConfig
 
 from ..language import Say
 from ..studies.drill import Drill, Sample
-from .trace import COLOURS, DIVERGED, LABELS, NO_NAME, TAU
+from .trace import COLOURS, DIVERGED, LABELS, NO_NAME, TAU, WARN
 
-CALM, WARN, BAND, NOTE = COLOURS["memory_norm"], COLOURS["momentum"], "rgba(46,134,171,0.16)", "rgba(138,146,154,0.18)"
+CALM, BAND, NOTE = COLOURS["right"], "rgba(46,134,171,0.16)", "rgba(138,146,154,0.18)"
 
 
 class Gauge(NamedTuple):

@@ -16,7 +16,7 @@ from .trace import COLOURS, DASHES, DIVERGED, KEEP, LABELS, NO_NAME, frame
 LINE = "#8A929A"  # stands out on light and dark
 WINDOW = 20  # questions over which recall along the stream is a mean
 SYMBOLS = ("circle", "circle-open")
-RECALL = COLOURS["g_write"]
+RECALL = COLOURS["right"]
 ROWS = {"recall": RECALL, "loss": COLOURS["loss"], "memory_norm": COLOURS["memory_norm"]}
 GATES = {"theta": COLOURS["g_write"], "eta": COLOURS["momentum"], "alpha": COLOURS["g_forget"]}
 DOMAINS = ((0.73, 1.0), (0.5, 0.68), (0.27, 0.45), (0.0, 0.2))  # of the four rows, from the top

@@ -19,15 +19,16 @@ from ..studies.measures import write_frequency
 
 COLOURS = {
     "surprise": "#E4572E",
-    "momentum": "#F2A541",
+    "momentum": "#6A4232",
     "g_write": "#2E86AB",
-    "g_forget": "#7B5EA7",
-    "memory_norm": "#2A9D6F",
-    "loss": "#6C757D",
-    "frequency": "#2E86AB",
-    "pinned": "#9AA0A6",
+    "g_forget": "#7C257B",
+    "memory_norm": "#CD7B94",
+    "loss": "#585B00",
+    "frequency": "#7F7BE8",
+    "right": "#1E7B54",  # what is recalled
+    "pinned": "#22303C",
 }
-TAU, DIVERGED = "#8A929A", "#D62839"  # marks that stand out on light and dark
+TAU, DIVERGED, WARN = "#8A929A", "#D62839", "#F2A541"  # marks that stand out on light and dark
 LABELS = {
     "surprise": Message("surprise"),
     "momentum": Message("S (smoothed)"),

@@ -17,7 +17,7 @@ from ..studies.tuning import means, order, settings_needed
 from .trace import COLOURS, KEEP, NO_NAME, TAU, frame
 
 NAMES = {"tau": "tau", "beta": "beta", "lam": "lambda", "eta": "eta", "depth": Message("depth")}
-TIE, BEHIND = COLOURS["g_write"], COLOURS["pinned"]
+TIE, BEHIND = COLOURS["g_write"], "#9AA0A6"
 MARK = "#D62839"  # ring around the best cell
 ACROSS = 3  # maps in a row
 
