@@ -19,6 +19,8 @@ HEADERS = (
 UPLOADS = "/_stcore/upload_file/"
 KEPT_UPLOADS = 4  # newest files of a session; a page has at most one place for a file
 REFUSED = 1008  # code of a websocket that breaks a rule
+# What a page asks for below its own address first. At any status but 200 it asks above; 404 is an error in its console.
+ASKED, ABOVE = ("/_stcore/health", "/_stcore/host-config"), 300
 
 
 class Door:
@@ -36,7 +38,7 @@ class Door:
                 return
             # Already decided: without an origin, Streamlit checks nothing more.
             scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"origin"]}
-        await self.app(scope, receive, _with_headers(send) if scope["type"] == "http" else send)
+        await self.app(scope, receive, _changed(send, scope["path"]) if scope["type"] == "http" else send)
         if scope["type"] == "http" and scope["method"] == "PUT" and UPLOADS in scope["path"]:
             forget_uploads(scope["path"].split(UPLOADS)[1].split("/")[0])
 
@@ -64,10 +66,12 @@ def forget_uploads(session: str) -> None:
         manager.remove_file(session, name)
 
 
-def _with_headers(send: Send) -> Send:
+def _changed(send: Send, path: str) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             message = {**message, "headers": [*message.get("headers", ()), *HEADERS]}
+            if message["status"] == 404 and path.endswith(ASKED):
+                message["status"] = ABOVE
         await send(message)
 
     return sending

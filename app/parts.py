@@ -21,12 +21,11 @@ THEMED = {colour: f"#{number:06d}" for number, colour in enumerate(COLOURS.value
 Files = Mapping[str, tuple[str, str, Callable[[], str | bytes]]]
 
 
-def title(*lines: str | None, sidebar: bool = True) -> None:
+def title(*lines: str | None) -> None:
     """The open page's title and its warnings: what was wrong with the link, then each of `lines` that there is."""
     name = st.session_state.page.name
-    st.markdown(f"#### {say(f'{name}_title')}")
-    if sidebar:  # which is closed on a phone
-        st.html(f'<p class="phone-hint">{say(f"{name}_phone")}</p>')
+    st.markdown(f"# {say(f'{name}_title')}")
+    st.html(f'<p class="phone-hint">{say(f"{name}_phone")}</p>')  # there the sidebar is closed
     for line in (links.problem_line(), *lines):
         if line:
             st.warning(line)
@@ -51,7 +50,7 @@ def in_one_line() -> Iterator[None]:
 
 def heading(name: str, **fields: object) -> None:
     """The heading of a panel, with its help."""
-    st.markdown(f"##### {say(name, **fields)}", help=say(name.partition("=")[0] + "?"))
+    st.markdown(f"## {say(name, **fields)}", help=say(name.partition("=")[0] + "?"))
 
 
 def number(name: str, value: object, below: str | None = None, colour: str = "off", about: str | None = None) -> None:

@@ -84,9 +84,9 @@ def _show_controls(run: Run, token: int) -> None:
     last, playing = len(run.trace) - 1, bool(st.session_state.get("playing"))
     pace = st.session_state.get("pace") or PACES[0]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="player_row"):
-        parts.button("back", _step, -pace, last, icon="skip_previous", label="", help=say("back"))
+        parts.button("back", _step, -pace, last, icon="skip_previous", help=say("back"))
         parts.play_button("play", "playing", playing)
-        parts.button("forward", _step, pace, last, icon="skip_next", label="", help=say("forward"))
+        parts.button("forward", _step, pace, last, icon="skip_next", help=say("forward"))
         parts.button("next", _next_write, run, icon="edit_note")
         st.segmented_control(say("pace"), PACES, default=PACES[0], required=True, key="pace", help=say("pace?"))
         if last > 0:

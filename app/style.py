@@ -1,12 +1,22 @@
-"""The look of the pages (`style.css`), and what the browser's Back button restores (`history.js`)."""
+"""The look of the pages (`style.css`), what Back restores (`history.js`), what screen readers need (`access.js`)."""
 
+import json
 from pathlib import Path
 
+from texts import language, say
+
 HERE = Path(__file__).parent
-STYLE = (HERE / "style.css").read_text("utf8")
-HISTORY = f"<script>{(HERE / 'history.js').read_text('utf8')}</script>"
+STYLE, HISTORY, ACCESS = ((HERE / name).read_text("utf8") for name in ("style.css", "history.js", "access.js"))
+BUTTONS = {"stExpandSidebarButton": "menu_open", "stMainMenuButton": "menu_main"}  # Streamlit's own: test id -> text
 
 
 def style(pages: int) -> str:
     """The style sheet; several pages have a bar of links above them."""
-    return f"<style>{STYLE}:root {{ --top: {'3.6rem' if pages > 1 else '1.2rem'}; }}</style>"
+    top = "3.6rem" if pages > 1 else "1.2rem"
+    return f"<style>{STYLE}:root {{ --top: {top}; --menu: '{say('menu')}'; }}</style>"
+
+
+def script() -> str:
+    """The scripts of all pages, in the session's language; one that has run in a page runs no second time."""
+    names = {button: say(name) for button, name in BUTTONS.items()}
+    return f"<script>{HISTORY}{ACCESS}speak({json.dumps(language())}, {json.dumps(names, ensure_ascii=False)});</script>"

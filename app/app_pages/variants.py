@@ -21,7 +21,7 @@ PANELS = {
 def main() -> None:
     """The page. Long work runs in the page itself, not in fragments: only so can a button stop it."""
     hidden = links.open_link(own.PAGE)
-    parts.title(sidebar=False)
+    parts.title()
     variant = _pick(hidden)
     links.keep()
     if "mask" not in hidden:

@@ -73,7 +73,7 @@ def visit(name: str, language: str):
 def test_a_page_in_chinese_has_chinese_words_and_the_english_page_s_numbers(name):
     app, other = visit(name, "zh"), visit(name, "en")
     page = VISITS[name][0]
-    assert app.markdown[0].value == f"#### {TEXTS['zh'][page + '_title']}"
+    assert app.markdown[0].value == f"# {TEXTS['zh'][page + '_title']}"
     titles = [block.value for block in app.markdown if block.value.startswith("####")]
     assert all(HAN.search(title) for title in titles)
     quoted = english([plain(claim.claim_zh) for claim in CLAIMS.values()], KNOWN) if page == "claims" else set()

@@ -192,7 +192,7 @@ def test_the_language_stays_when_the_page_changes_and_with_what_is_hidden():
     app.switch_page("app_pages/anatomy.py")
     app.run()
     assert (app.query_params["lang"], app.query_params["hide"]) == ("zh", "eta")
-    assert app.markdown[0].value == f"#### {CHINESE['anatomy_title']}"
+    assert app.markdown[0].value == f"# {CHINESE['anatomy_title']}"
 
 
 def test_two_sessions_in_two_languages_do_not_influence_each_other():
