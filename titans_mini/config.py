@@ -15,6 +15,8 @@ SIMULATION_GATE_NAMES = ("surprise", "constant")
 NORMALISER_NAMES = ("excess", "zsigmoid", "running_max", "fixed")
 SCALE_NAMES = ("rms", "unit")
 DECAY_NAMES = ("zero", "start")
+ENCODING_NAMES = ("fixed", "text-mag", "text-mag-surprise")
+TRAINED_DIM = 64  # features of keys and values of the trained models
 SCENARIO_NAMES = (
     "text", "steady", "repetition", "novelty_burst", "topic_shift", "outliers", "noise", "silence",
 )  # fmt: skip
@@ -141,13 +143,17 @@ class SimulationConfig(Settings):
     softness: float = number(0.05, 1e-4, 10.0)  # width of the write gate's threshold
     normaliser: str = choice("excess", NORMALISER_NAMES)  # how surprise is scaled to the range 0 to 1
     gate: str = choice("surprise", SIMULATION_GATE_NAMES)  # surprise: the recipe's gate; constant: gates held fixed
-    seed: int = whole(0, *SEED)  # seed of start weights, keys and values
+    seed: int = whole(0, *SEED)  # seed of start weights, and of the fixed encoding
+    encoding: str = choice("fixed", ENCODING_NAMES)  # keys and values: drawn by seed, or those of this trained model
     memory: MemoryConfig = field(default_factory=lambda: MemoryConfig.preset("recipe"))
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not isinstance(self.memory, MemoryConfig):
             raise ConfigError("memory must be a MemoryConfig, not {kind}", kind=type(self.memory).__name__)
+        if self.encoding != "fixed" and self.memory.dim != TRAINED_DIM:
+            text = "dim must be {dim} with encoding {name}, not {given}"
+            raise ConfigError(text, dim=TRAINED_DIM, name=self.encoding, given=self.memory.dim)
 
     def with_memory(self, **changes: object) -> SimulationConfig:
         """The same run with some fields of its memory changed."""

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from .config import MemoryConfig, SimulationConfig
-from .data import Stream, make_stream
+from .data import Stream
 from .defaults import plain_defaults
 from .devices import usable_device
+from .encoding import read_stream
 from .errors import ConfigError
 from .memory.chunk import TitansRule, run_chunks
 from .memory.fast import device_loop
@@ -64,7 +65,7 @@ def simulate_many(
     size = math.ceil(len(configs) / count_groups(first.memory, len(configs)))
     groups, columns = [configs[at : at + size] for at in range(0, len(configs), size)], []
     with torch.inference_mode(), one_thread():
-        stream = make_stream(first.scenario, first.tokens, first.memory.dim, first.seed, text)
+        stream = read_stream(first, text)
         for number, group in enumerate(groups):
             before = number * len(stream.ids)
             share = beat and (lambda read, before=before: beat((before + read) // len(groups)))
@@ -209,6 +210,6 @@ def _trace(config, columns: dict, stream: Stream, norm_start: float, seconds: fl
 def _check_alike(configs: Sequence[SimulationConfig]) -> None:
     if configs[0].memory.heads != 1:
         raise ConfigError("heads must be 1 in a simulation, not {heads}", heads=configs[0].memory.heads)
-    for name in ("scenario", "tokens", "normaliser", "gate", "seed", "memory"):
+    for name in ("scenario", "tokens", "normaliser", "gate", "seed", "encoding", "memory"):
         if any(getattr(config, name) != getattr(configs[0], name) for config in configs):
             raise ConfigError("{name} must be the same in all settings of one batch", name=name)

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from titans_mini.config import SimulationConfig
-from titans_mini.data import Stream, make_stream
+from titans_mini.data import Stream
 from titans_mini.defaults import plain_defaults
+from titans_mini.encoding import read_stream
 from titans_mini.errors import check_integer, check_number
 from titans_mini.memory.chunk import Fast, Tokens
 from titans_mini.memory.gates import ConstantGate
@@ -54,7 +55,7 @@ def dissect(
     """
     check_integer("chunk", config.memory.chunk, 1, 1)
     memory, activation = config.memory, ACTIVATIONS[config.memory.activation]
-    stream = make_stream(config.scenario, config.tokens, memory.dim, config.seed, text)
+    stream = read_stream(config, text)
     check_integer("token", token, 0, len(stream.ids) - 1)
     with torch.inference_mode():
         fast = start_fast(config)

@@ -15,7 +15,7 @@ from .stream import add_stream
 from .train import add_train
 from .tune import add_tune
 
-RUN = ("scenario", "tokens", "tau", "beta", "lam", "eta", "softness", "normaliser", "gate", "seed")
+RUN = ("scenario", "tokens", "tau", "beta", "lam", "eta", "softness", "normaliser", "gate", "seed", "encoding")
 SHAPE = ("dim", "depth", "chunk", "scale", "decay")
 
 

@@ -15,6 +15,9 @@ from .text import bundled_text, check_text
 LOOP = 48  # bytes of the passage that the artificial scenarios repeat
 
 
+Encode = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # bytes of the source, ids (t,) -> keys, values (t, dim)
+
+
 class Event(NamedTuple):
     """Something that happens from token `start` up to, not including, token `end`."""
 
@@ -40,6 +43,13 @@ class Stream(NamedTuple):
     keys: Tensor  # (t, dim), norm 1
     values: Tensor  # (t, dim), norm 1 in root mean square
     events: tuple[Event, ...]
+
+    @property
+    def table(self) -> Tensor:
+        """(256, dim): the mean value of each byte, 0 for one that does not occur. The row of an occurring byte that is
+        nearest to an answer is the byte that the memory expects."""
+        counts = torch.bincount(self.ids, minlength=256).clamp(min=1).unsqueeze(-1)
+        return torch.zeros(256, self.values.shape[1]).index_add(0, self.ids, self.values) / counts
 
 
 def to_bytes(text: str) -> Tensor:
@@ -121,8 +131,12 @@ SCENARIOS: dict[str, Callable[[int, torch.Generator], Script]] = {
 
 
 @plain_defaults()
-def make_stream(scenario: str, tokens: int, dim: int, seed: int = 0, text: str | None = None) -> Stream:
+def make_stream(
+    scenario: str, tokens: int, dim: int, seed: int = 0, text: str | None = None, encode: Encode | None = None
+) -> Stream:
     """The stream of a scenario. A given `text` replaces the bundled one; it is cut at `tokens`, never repeated.
+
+    `encode` makes keys and values from the source's bytes and those that are read; None: the fixed encoding.
 
     Byte frequencies are counted over the whole source text, so a longer run begins like a shorter one; where a
     scenario brings novelty, they are counted up to it, so that the new bytes are also rare.
@@ -135,7 +149,7 @@ def make_stream(scenario: str, tokens: int, dim: int, seed: int = 0, text: str |
     else:
         script = SCENARIOS[scenario](tokens, generator)
         reference = script.ids[: script.known]
-    keys, values = Encoder(reference, dim, seed)(script.ids)
+    keys, values = Encoder(reference, dim, seed)(script.ids) if encode is None else encode(reference, script.ids)
     if script.key_gain is not None:
         keys = keys * script.key_gain.unsqueeze(-1)
     if script.value_gain is not None:

@@ -165,8 +165,8 @@ class RecipeEngine:
     def __init__(self, config: SimulationConfig | None = None, *, device: str = "cpu") -> None:
         self.config = config = config or SimulationConfig()
         self.device = usable_device(device)
-        if config.gate != "surprise" or config.memory.chunk != 1:
-            raise ConfigError("a recipe's stream needs gate surprise and chunk 1")
+        if (config.gate, config.encoding, config.memory.chunk) != ("surprise", "fixed", 1):
+            raise ConfigError("a recipe's stream needs gate surprise, encoding fixed and chunk 1")
         self.encoder = Encoder(to_bytes(bundled_text()), config.memory.dim, config.seed)
         self.width = config.memory.dim
 
@@ -199,7 +199,8 @@ class RecipeEngine:
 
     def identity(self) -> tuple[dict, dict[str, Tensor]]:
         """Settings; there are no outer weights."""
-        return {name: value for name, value in self.config.to_dict().items() if name not in ("tokens", "scenario")}, {}
+        settings, fixed = self.config.to_dict(), ("tokens", "scenario", "encoding")  # what no such stream uses
+        return {name: value for name, value in settings.items() if name not in fixed}, {}
 
 
 Engine = LanguageEngine | MemoryEngine | RecipeEngine

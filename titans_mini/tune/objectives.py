@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ..data import make_stream
+from ..encoding import read_stream
 from ..trace import Trace
 
 CUE, ANSWER = 4, 8  # bytes of a planted fact; a key sees the last 4 bytes
@@ -57,8 +57,7 @@ def plant_facts(source: str, tokens: int, seed: int) -> tuple[str, np.ndarray]:
 
 def _recall(trace: Trace, text: str, judged: np.ndarray) -> float:
     """1 is perfect, 0 is as good as silence: what the final memory answers to the facts' keys."""
-    settings = trace.settings
-    values = make_stream("text", len(trace), settings.memory.dim, settings.seed, text).values[judged]
+    values = read_stream(trace.settings, text).values[judged]
     return float(1 - trace.loss_after[judged].sum() / values.square().sum().item())
 
 
