@@ -17,7 +17,7 @@ pytest.importorskip("playwright")
 from browsing import browser, contrasts, require_chromium, watch  # noqa: E402
 
 from titans_course.language import LANGUAGES, catalogue
-from titans_course.playground import HERE, MODULES, RULES, SLIDERS, TEXT, bundle, data, tables, write_site
+from titans_course.playground import HERE, MODULES, RULES, TEXT, bundle, data, settings, stream, tables, write_site
 from titans_mini import MemoryConfig, SimulationConfig, simulate
 from titans_mini.config import ACTIVATION_NAMES, DECAY_NAMES, NORMALISER_NAMES
 from titans_mini.data import make_stream
@@ -47,19 +47,15 @@ def chromium():
 def twin(chromium):
     """Runs settings over a text in the browser, by the same code as the page."""
     page = chromium.new_page()
-    code = "\nwindow.read = (sent, text, chosen) => { const tables = unpack(sent);"
-    code += " return simulate(tables, encode(tables, new TextEncoder().encode(text)), chosen); };"
+    code = "\nwindow.read = (sent, stream, chosen) => { const tables = unpack(sent);"
+    code += " return simulate(tables, encode(tables, stream), chosen); };"
     page.add_script_tag(content=bundle() + code, type="module")
     names = json.dumps([*SHARES, *SIZES, "expected"])
-    call = f"([sent, text, chosen]) => {{ const run = read(sent, text, chosen); run.lists = {names}.map("
+    call = f"([sent, stream, chosen]) => {{ const run = read(sent, stream, chosen); run.lists = {names}.map("
     call += "name => [name, Array.from(run[name], x => Number.isFinite(x) ? x : null)]);"
     call += " return {...Object.fromEntries(run.lists), diverged: run.diverged}; }"
     page.wait_for_function("!!window.read")
-    return lambda config, text: page.evaluate(call, [tables(config), text, settings(config)])
-
-
-def settings(config: SimulationConfig) -> dict:
-    return {name: getattr(config, name) for name in SLIDERS}
+    return lambda config, text: page.evaluate(call, [tables(config), stream(config, text), settings(config)])
 
 
 def largest_difference(found: dict, config: SimulationConfig, text: str) -> float:
@@ -103,17 +99,17 @@ def test_the_twin_names_the_byte_from_which_on_numbers_are_not_finite(twin):
 
 def expected_bytes(config: SimulationConfig, text: str) -> tuple[np.ndarray, np.ndarray]:
     """The bytes (t,) and those that the memory expected: each the byte of the text with the smallest loss."""
-    stream = make_stream("text", len(text.encode()), config.memory.dim, config.seed, text)
+    read = make_stream("text", len(text.encode()), config.memory.dim, config.seed, text)
     norm, fast, rule = config.memory.norm, start_fast(config), make_rule([config], torch.device("cpu"))
-    used = stream.ids.unique()
-    table = Encoder(stream.ids, config.memory.dim, config.seed).values[used] * norm
+    used = read.ids.unique()
+    table = Encoder(read.ids, config.memory.dim, config.seed).values[used] * norm
     found = []
     with torch.inference_mode():
-        for key, value in zip(stream.keys * norm, stream.values * norm, strict=True):
+        for key, value in zip(read.keys * norm, read.values * norm, strict=True):
             answer = apply_memory(fast.weights, key[None, None], ACTIVATIONS[config.memory.activation])[0]
             found.append(used[(answer - table).square().sum(-1).argmin()])
             _, fast, _ = rule.step(fast, Tokens(key[None, None], value[None, None]))
-    return stream.ids.numpy(), torch.stack(found).numpy()
+    return read.ids.numpy(), torch.stack(found).numpy()
 
 
 @pytest.mark.parametrize("rule", RULES)

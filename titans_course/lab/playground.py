@@ -6,7 +6,7 @@ import traitlets
 from .. import playground
 from ..language import choose
 
-HOST = "\nexport default { render: ({ model, el }) => mount(el, model.get('data')) };"
+HOST = "\nexport default { render: ({ model, el }) => mount(el, model.get('data')).end };"
 
 
 class Playground(anywidget.AnyWidget):
@@ -21,4 +21,4 @@ class Playground(anywidget.AnyWidget):
 
     def __init__(self, text: str | None = None, cursor: int = 0, *, language: str | None = None) -> None:
         opened = {} if text is None else {"text": text, "cursor": cursor}
-        super().__init__(data=playground.data(choose(language)) | opened)
+        super().__init__(data=playground.data(choose(language), **opened))

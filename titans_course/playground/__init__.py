@@ -22,13 +22,15 @@ import torch
 
 from titans_mini import MemoryConfig, SimulationConfig
 from titans_mini.data.encode import Encoder
+from titans_mini.data.scenarios import SCENARIOS, Script, to_bytes
+from titans_mini.data.text import bundled_text, check_text
 from titans_mini.simulation import start_fast
 
 from ..language import DEFAULT, LANGUAGES, catalogue, say
 
 HERE = Path(__file__).parent
-MODULES = ("twin.js", "tape.js", "matrix.js", "playground.js")  # each imports only those before it
-SLIDERS = ("tau", "beta", "lam", "eta", "softness", "normaliser", "gate")  # settings that the browser runs with
+MODULES = ("twin.js", "tape.js", "matrix.js", "formula.js", "playground.js")  # each imports only those before it
+SETTINGS = ("tau", "beta", "lam", "eta", "softness", "normaliser", "gate")
 CAT, DOG = "The cat sat on the mat. ", "The dog ate 47 figs! "
 TEXT = CAT * 14 + DOG + CAT * 6  # learnt, known, surprised, known again: about a quarter each
 CURSOR = len(CAT * 14 + DOG) - 2  # the last byte of the surprise
@@ -82,11 +84,36 @@ def _text(array: np.ndarray) -> str:
     return base64.b64encode(array.tobytes()).decode("ascii")
 
 
-def data(language: str = DEFAULT) -> dict:
-    """All that `mount` takes: tables, the settings of both rules, the text and its cursor, the words; JSON types."""
-    rules = {name: {slider: getattr(config, slider) for slider in SLIDERS} for name, config in RULES.items()}
-    words = {key: text for (context, key), text in catalogue(language).items() if context == "playground"}
-    return {"tables": tables(_SMALL), "rules": rules, "text": TEXT.strip(), "cursor": CURSOR, "words": words}
+def stream(config: SimulationConfig, text: str | None = None) -> dict:
+    """What `simulate(config, text)` reads, for the browser to encode: bytes, their shares in the text that they are
+    counted over, and factors on keys and values where the scenario has any."""
+    script = SCENARIOS[config.scenario](config.tokens, torch.Generator().manual_seed(config.seed))
+    counted = script.ids[: script.known]
+    if config.scenario == "text":
+        counted = to_bytes(bundled_text() if text is None else check_text(text))
+        script = script if text is None else Script(counted[: config.tokens])
+    share = torch.bincount(counted, minlength=256).float() / len(counted)
+    gains = {"key_gain": script.key_gain, "value_gain": script.value_gain}
+    sent = {"share": share, **{name: gain for name, gain in gains.items() if gain is not None}}
+    return {"ids": _text(script.ids.byte().numpy()), **{name: _text(part.numpy()) for name, part in sent.items()}}
+
+
+def settings(config: SimulationConfig) -> dict:
+    """What a run of the browser may have of its own; all else is in `tables`."""
+    return {name: getattr(config, name) for name in SETTINGS} | {"chunk": config.memory.chunk}
+
+
+def data(language: str = DEFAULT, text: str = TEXT.strip(), cursor: int = CURSOR) -> dict:
+    """All that `mount` takes for a page of its own, with both rules; plain JSON types."""
+    words = words_of(language)
+    runs = [{"name": name, "label": words[f"{name}_label"], "settings": settings(RULES[name])} for name in RULES]
+    read = {"tables": tables(_SMALL), "stream": stream(_SMALL, text), "runs": runs}
+    return {**read, "words": words, "cursor": cursor, "controls": True}
+
+
+def words_of(language: str = DEFAULT) -> dict[str, str]:
+    """The component's words."""
+    return {key: text for (context, key), text in catalogue(language).items() if context == "playground"}
 
 
 def bundle() -> str:

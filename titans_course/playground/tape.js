@@ -1,4 +1,4 @@
-// The tape: each byte as it is read, and below it what the memory expected; and a strip of the whole text.
+// The tape: each byte as it is read, and below it what each run expected. The strip: a whole run in three bands.
 
 const CELL = 17; // pixels of a letter
 const SIGNS = { 9: "⇥", 10: "↵", 13: "↵", 32: "␣" };
@@ -15,42 +15,47 @@ export function lettersAt({ stream, expected }, t) {
   return { read, right, expected: right ? read : byte < 0 ? "?" : byte < 128 ? glyph([byte], 0) : "□" };
 }
 
-// One column of the tape, at byte `at` of a run that has read byte t.
-function column(run, at, t) {
-  const cell = document.createElement("span"), seen = at <= t, { read, expected, right } = lettersAt(run, at);
-  for (const letter of [read, seen ? expected : ""]) cell.appendChild(document.createElement("i")).textContent = letter;
+// One column of the tape, at byte `at`; the first run colours what is read.
+function column(runs, at, t) {
+  const cell = document.createElement("span"), seen = at <= t, [{ surprise, g_write }] = runs;
+  const letter = (text, name) => Object.assign(cell.appendChild(document.createElement("i")), { textContent: text, className: name });
+  letter(lettersAt(runs[0], at).read, "read");
+  for (const run of [...runs].sort((a, b) => a.place - b.place)) {
+    const { expected, right } = lettersAt(run, at);
+    letter(seen ? expected : "", seen && right ? "hit" : "");
+  }
   cell.dataset.t = at;
-  cell.className = [at === t && "here", seen && right && "hit", !seen && "ahead"].filter(Boolean).join(" ");
-  for (const name of ["surprise", "g_write"]) cell.style.setProperty(`--${name}`, seen ? run[name][at] || 0 : 0);
+  cell.className = [at === t && "here", !seen && "ahead"].filter(Boolean).join(" ");
+  for (const [name, numbers] of Object.entries({ surprise, g_write })) cell.style.setProperty(`--${name}`, seen ? numbers[at] || 0 : 0);
   return cell;
 }
 
-// Returns what fills `root` for a run that has read byte t; `go` is called with the byte that is clicked.
+// Returns what fills `root` for runs that have read byte t; `go` is called with the byte that is clicked.
 export function tape(root, go) {
   root.addEventListener("click", ({ target }) => target !== root && go(Number(target.closest("[data-t]").dataset.t)));
-  return (run, t) => {
-    const count = run.stream.ids.length, room = Math.min(count, Math.max(8, Math.floor(root.clientWidth / CELL)));
+  return (runs, t) => {
+    const { count } = runs[0], room = Math.min(count, Math.max(8, Math.floor(root.clientWidth / CELL)));
     const first = Math.max(0, Math.min(count - room, t - Math.floor(room * 0.6)));
-    root.replaceChildren(...Array.from({ length: room }, (_, i) => column(run, first + i, t)));
+    root.replaceChildren(...Array.from({ length: room }, (_, i) => column(runs, first + i, t)));
   };
 }
 
-// Returns what paints three bands of the whole text: surprise, where the memory was right, how much it wrote.
-export function strip(canvas, colourOf) {
-  return (run, t) => {
-    const { ids } = run.stream, scale = window.devicePixelRatio || 1, paint = canvas.getContext("2d");
-    [canvas.width, canvas.height] = [canvas.clientWidth * scale, canvas.clientHeight * scale];
-    const wide = canvas.width / ids.length, tall = canvas.height;
-    const hits = run.expected.map((byte, at) => byte === ids[at]);
-    for (const [name, strength, top, size] of
-      [["surprise", run.surprise, 0, 0.5], ["right", hits, 0.55, 0.25], ["written", run.g_write, 0.85, 0.15]]) {
-      paint.fillStyle = colourOf(name);
-      ids.forEach((_, at) => {
-        paint.globalAlpha = (at <= t ? 1 : 0.3) * (strength[at] || 0);
-        if (paint.globalAlpha > 0) paint.fillRect(at * wide, top * tall, wide, size * tall);
-      });
+// Paints three bands of the whole text: surprise, where the memory was right, and what it wrote, as much of it as it
+// has not forgotten before byte t.
+export function strip(canvas, run, t, colourOf) {
+  const { ids } = run.stream, scale = window.devicePixelRatio || 1, paint = canvas.getContext("2d");
+  [canvas.width, canvas.height] = [canvas.clientWidth * scale, canvas.clientHeight * scale];
+  const wide = canvas.width / ids.length, tall = canvas.height, kept = new Float64Array(ids.length).fill(1);
+  for (let at = t - 1; at >= 0; at--) kept[at] = kept[at + 1] * (1 - (run.alpha[at + 1] || 0));
+  const bands = [["surprise", 0, 0.45, (at) => run.surprise[at]], ["right", 0.5, 0.22, (at) => run.expected[at] === ids[at]],
+    ["written", 0.77, 0.23, (at) => run.g_write[at] * kept[at]]];
+  for (const [name, top, size, strength] of bands) {
+    paint.fillStyle = colourOf(name);
+    for (let at = 0; at < ids.length; at++) {
+      paint.globalAlpha = (at <= t ? 1 : 0.25) * (strength(at) || 0);
+      if (paint.globalAlpha > 0) paint.fillRect(at * wide, top * tall, wide, size * tall);
     }
-    [paint.globalAlpha, paint.fillStyle] = [1, colourOf("ink")];
-    paint.fillRect(t * wide, 0, Math.max(2 * scale, wide), tall);
-  };
+  }
+  [paint.globalAlpha, paint.fillStyle] = [1, colourOf("ink")];
+  paint.fillRect(t * wide, 0, Math.max(2 * scale, wide), tall);
 }
