@@ -1,7 +1,7 @@
-"""What the browser is sent to draw the curves: the picture with its words, a run as bytes, and the cursor.
+"""What the browser is sent to draw the curves: the picture with its words, and each run as bytes.
 
 Streamlit sends no message over 10 kB again while the browser has it. So the code of the picture goes out once and run A
-when it is pinned. A step to another token sends only the cursor.
+when it is pinned. The cursor is the browser's: a step to another token sends nothing.
 """
 
 import json
@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import runs
 import streamlit as st
 from texts import say, speaker
 
@@ -17,7 +18,7 @@ from titans_course.figures import COLOURS, NORMAL_WRITES
 from titans_course.figures.trace import LABELS, ROWS, frequency_top, hover_texts, series
 from titans_mini import Trace
 
-CODE = Path(__file__).with_name("curves.js").read_text("utf8")
+CODE = "".join(Path(__file__).with_name(name).read_text("utf8") for name in ("curves_scale.js", "curves_look.js", "curves.js"))
 # Waits for the code, which may come after the first run.
 FEED = """\
 const picture = (window.titansCurves ??= Promise.withResolvers());
@@ -29,15 +30,16 @@ _feed = st.components.v2.component("curves_feed", js=FEED, isolate_styles=False)
 
 
 def show(run: Trace, behind: Trace | None) -> None:
-    """The picture of a run, with another one behind it in grey."""
+    """The picture of a run, with run A or a milder run as a dashed line on it, and where the two differ."""
     spoken = speaker()
-    words = {"alt": say("chart"), "token": str(spoken("token")), "whole": say("chart_whole"), "save": say("chart_save")}
-    words["names"] = list(COLOURS)  # of the theme's colours
-    words["labels"] = {name: str(spoken(text)) for name, text in LABELS.items()}
-    words["grey"] = {name: str(spoken("A: {curve}", curve=text)) for name, text in LABELS.items()}
+    words = {name: say(f"chart_{name}") for name in ("title", "alt", "whole", "save")}
+    words["leaves"] = say("chart_leaves", token="{}")
+    labels = {name: str(spoken(text)) for name, text in LABELS.items()}
     _feed(key="feed_run", data=pack("run", run))
     if behind is not None:
-        _feed(key="feed_behind", data=pack("behind", behind))
+        name = say("A_short" if runs.pinned() else "milder")
+        _feed(key="feed_behind", data=pack("behind", behind, name=name, apart=_apart(run, behind, name)))
+    words |= {"token": str(spoken("token")), "labels": labels, "names": list(COLOURS)}  # of the theme's colours
     _picture(key="curves", data=words | {"normal": NORMAL_WRITES, "file": FILE})
 
 
@@ -46,7 +48,15 @@ def show_cursor(token: int, place: int, picked: Callable[[], None]) -> None:
     _feed(key=CURSOR, data={"token": token, "place": place}, on_token_change=picked)
 
 
-def pack(role: str, trace: Trace) -> bytes:
+def _apart(run: Trace, behind: Trace, name: str) -> str | None:
+    """What the strip of the difference shows; None where the runs have not read the same, or one diverged."""
+    both = min(len(run), len(behind))
+    if (run.diverged_at, behind.diverged_at) != (None, None) or (run.tokens[:both] != behind.tokens[:both]).any():
+        return None
+    return say("chart_apart", name=name, mean=float((behind.loss[:both] - run.loss[:both]).mean()))
+
+
+def pack(role: str, trace: Trace, **more: object) -> bytes:
     """A run as bytes: the length of a line of JSON, that line, and each curve as 32-bit floats."""
     spoken, end = speaker(), trace.diverged_at
     formulas = trace.settings.gate == "surprise"  # there g_forget = 1 - g_write
@@ -57,6 +67,7 @@ def pack(role: str, trace: Trace) -> bytes:
         "hover": hover_texts(trace, spoken),
         "events": [(event.start, event.end, str(spoken(event.name))) for event in trace.events[:20]],
         "diverged": None if end is None else (end, str(spoken("diverged at {token}", token=end))),
+        **more,
     }
     text = json.dumps(head | {"digest": zlib.crc32(floats, zlib.crc32(repr(head).encode()))}).encode()
     text += b" " * (-len(text) % 4)  # so that the floats begin where floats may
