@@ -1,5 +1,6 @@
 """Operations: monitors a long stream with an incident: alarms, snapshots, rollback, shadow, sessions, rounding."""
 
+import anew
 import controls
 import links
 import parts
@@ -23,6 +24,7 @@ def main() -> None:
     desk = open_desk(values["engine"], config)
     if desk is None:
         return
+    anew.tell(own.PLAYED.name, desk.played)
     _story(desk)
     operations_live.show(desk, hidden)
     operations_keep.show(desk, hidden)

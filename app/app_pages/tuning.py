@@ -1,5 +1,6 @@
 """Tuning: every setting on a short stream, the best few on a long one; the updates saved, and how certain it is."""
 
+import anew
 import controls
 import links
 import parts
@@ -10,7 +11,7 @@ from tuning import panels as tuning_panels
 from tuning import runs as tuning_runs
 
 from titans_mini.errors import ConfigError
-from titans_mini.tune import TuneConfig
+from titans_mini.tune import TuneConfig, Tuning
 
 LENGTHS = TuneConfig()
 # The lengths of the recipe article; they do not change the grid.
@@ -27,15 +28,10 @@ def main() -> None:
     config = _config(values)
     if config is not None:
         _search(config, hidden)
-    last = tuning_runs.last()
-    known = None if last is None else tuning_runs.found(last)
-    if known is not None:
-        if config is not None and last != config:
-            st.info(say("tuning_before"))
-        tuning_panels.show(known, hidden)
-    shown = config or last
-    if shown is not None:
-        tuning_panels.below(shown, known, hidden)
+    anew.tell(own.SEARCHED.name, tuning_runs.last() is not None)
+    known = _shown(config)
+    tuning_panels.show(known, hidden)
+    tuning_panels.below(config or known.config, known, hidden)
 
 
 def _sidebar(hidden: frozenset[str]) -> dict:
@@ -74,8 +70,18 @@ def _search(config: TuneConfig, hidden: frozenset[str]) -> None:
     if asked:
         tuning_runs.run(config)
         st.rerun()  # the buttons above still show the state before the search
-    if tuning_runs.last() is None:
-        st.info(say("not_searched"))
+
+
+def _shown(config: TuneConfig | None) -> Tuning:
+    """The search that was started last in this session; before that one of the kept file, and a line says so."""
+    last = tuning_runs.last()
+    if last is not None:
+        if config not in (None, last):
+            st.info(say("tuning_before"))
+        return tuning_runs.found(last)
+    known = None if config is None else tuning_runs.kept(config)
+    st.info(say("kept_search" if known else "kept_search=own"))
+    return known or tuning_runs.kept(tuning_runs.OWN)
 
 
 main()

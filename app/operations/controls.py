@@ -1,5 +1,6 @@
 """The Operations page's controls, and what its link may set and hide."""
 
+from anew import mark
 from controls import Control, steps
 from links import make_page
 
@@ -50,13 +51,14 @@ class NamesControl(Control):
 
 
 MEMORIES = NamesControl("memories", "names", (), longest=600)
-ALL = (ENGINE, INCIDENT, AT, DURATION, FACTOR, *STREAM, *THRESHOLDS, MEMORIES)
+PLAYED = mark("played")
+ALL = (ENGINE, INCIDENT, AT, DURATION, FACTOR, *STREAM, *THRESHOLDS, MEMORIES, PLAYED)
 PAGE = make_page(
     "operations",
     ALL,
     ("thresholds", "player", "gauges", "chart", "snapshots", "events", "sessions", "rounding", "downloads"),
     {"thresholds": THRESHOLDS},
-    forget=("operations_config", "drill_pace"),
+    forget=("operations_config", "drill_pace", "played_gone"),
 )
 
 
@@ -78,3 +80,6 @@ def to_config(values: dict) -> DrillConfig:
     same = {name: values[name] for name in ("incident", "at", "duration", "factor")}
     renamed = {"tokens": values["stream_tokens"], "offset": values["from_place"], "seed": values["noise_seed"]}
     return DrillConfig(**same, **renamed, run=run)
+
+
+OWN = to_config({control.name: control.default for control in ALL})  # the drill that the page opens with

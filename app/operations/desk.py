@@ -36,7 +36,7 @@ class Desk:
         self.rounding: tuple | None = None  # token and rows of the last measurement
         self.lost: list[str] = []  # memories that the link names but that are gone
         self.forgotten: set[str] = set()
-        self._wanted: tuple | None = None
+        self.wanted: tuple | None = None  # the drill that the controls ask for
         self._engine_key: tuple | None = None
         self.engine: LanguageEngine | RecipeEngine
         self.drill: Drill
@@ -46,9 +46,9 @@ class Desk:
         engine_key = (name, trained and trained.key)
         if engine_key != self._engine_key:  # an engine logs what it reads, so sessions do not share one
             self.engine = RecipeEngine() if trained is None else LanguageEngine(trained.lm)
-            self._engine_key, self._wanted = engine_key, None
-        if self._wanted != (engine_key, config):
-            self._wanted = (engine_key, config)
+            self._engine_key, self.wanted = engine_key, None
+        if self.wanted != (engine_key, config):
+            self.wanted = (engine_key, config)
             self.restart(config)
 
     def restart(self, config: DrillConfig | None = None) -> None:
@@ -58,8 +58,19 @@ class Desk:
         shutil.rmtree(place, ignore_errors=True)
         self.drill = Drill(self.engine, config, place)
         self.drill.advance(OPENING)
+        self.opened = self.drill.read
         self.note = self.rounding = None
         st.session_state.drill_playing = False
+
+    def again(self) -> None:
+        """Callback: plays the drill from its first token."""
+        self.restart()
+        st.session_state.drill_playing = True
+
+    @property
+    def played(self) -> bool:
+        """Whether more is read than the page reads by itself."""
+        return self.drill.read > self.opened or bool(st.session_state.get("drill_playing"))
 
     @property
     def sessions(self) -> Sessions:

@@ -11,7 +11,8 @@ from texts import plain, say
 
 from operations.controls import MEMORIES
 from operations.desk import MAX_KEPT, Desk
-from titans_course.studies.rounding import rounded
+from titans_course.studies.drill import Drill
+from titans_course.studies.rounding import Rounded, rounded
 from titans_mini.operate import to_prometheus
 
 MEASURED = 500  # bytes
@@ -67,8 +68,8 @@ def _rounding(desk: Desk) -> None:
     drill = desk.drill
     parts.button("round", desk.attempt, _measure, desk, icon="compress")
     if desk.rounding is None:
-        st.caption(say("not_rounded"))
-        return
+        table = _rounded(drill) if desk.played else _at_opening(desk.wanted, drill)
+        desk.rounding = drill.read, table
     token, table = desk.rounding
     language = drill.runner.engine.predicts
     first = table[0]
@@ -88,10 +89,19 @@ def _rounding(desk: Desk) -> None:
 
 def _measure(desk: Desk) -> None:
     """Callback: makes the table for the current memory."""
-    drill = desk.drill
+    desk.rounding = desk.drill.read, _rounded(desk.drill)
+
+
+def _rounded(drill: Drill) -> list[Rounded]:
     runner, read = drill.runner, drill.read
     ids = drill.ahead(MEASURED) if runner.engine.predicts else drill.stream[max(0, read - MEASURED) : read]
-    desk.rounding = (read, rounded(runner.engine, runner.state, ids))
+    return rounded(runner.engine, runner.state, ids)
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def _at_opening(wanted: tuple, _drill: Drill) -> list[Rounded]:
+    """The table for the memory that the page opens with: once for all visitors with these settings."""
+    return _rounded(_drill)
 
 
 def _downloads(desk: Desk) -> None:
@@ -104,7 +114,7 @@ def _downloads(desk: Desk) -> None:
     if importlib.util.find_spec("prometheus_client") is None:
         del files["prometheus"]
     with parts.row("drill_downloads"):
-        parts.downloads(files)
+        parts.downloads(files, note="link_played" if desk.played else "link")
         if "prometheus" not in files:
             st.caption(say("no_prometheus"))
 

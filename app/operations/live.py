@@ -1,16 +1,19 @@
 """The drill as it plays: controls, gauges, time line, snapshots with one-click rollback, events. One fragment."""
 
+import json
 import math
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 
 import parts
 import streamlit as st
 from texts import quoted, say, speaker, told
 
+from operations.controls import OWN, PLAYED
 from operations.desk import Desk
 from titans_course.figures import gauges as figures_gauges
 from titans_course.figures import operate as figures_operate
-from titans_course.studies.drill import delays, flip_byte
+from titans_course.studies.drill import Drill, Sample, delays, flip_byte
 from titans_mini.messages import Message
 from titans_mini.operate import Event, SnapshotError
 from titans_mini.operate.monitor import named
@@ -19,6 +22,8 @@ from titans_mini.operate.snapshots import Snapshot
 BEAT = 0.8  # seconds from step to step in play
 PACES = (100, 500, 1000)  # tokens
 BY_HAND = "by-hand"
+KEPT_FILE = Path(__file__).with_name("kept.json")  # the page's own drill to its end; `tools/kept.py` writes it
+VEIL = {"xref": "x", "yref": "paper", "y0": 0, "y1": 1, "type": "rect", "line_width": 0, "fillcolor": "#8088947a"}
 
 
 def show(desk: Desk, hidden: frozenset[str]) -> None:
@@ -31,6 +36,8 @@ def _live(desk: Desk, hidden: frozenset[str], beating: bool) -> None:
         desk.drill.advance(st.session_state.get("drill_pace") or PACES[1])
         st.session_state.drill_playing = not desk.drill.done
     parts.follow_play("drill_playing", beating)
+    if not beating and desk.played != st.session_state[PLAYED.name]:
+        st.rerun()  # the page says of its link what it holds
     if "player" not in hidden:
         _controls(desk, beating)
     if desk.note:
@@ -44,7 +51,10 @@ def _live(desk: Desk, hidden: frozenset[str], beating: bool) -> None:
 def _controls(desk: Desk, playing: bool) -> None:
     drill, pace = desk.drill, st.session_state.get("drill_pace") or PACES[1]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="drill_row"):
-        parts.play_button("drill_play", "drill_playing", playing, disabled=drill.done, type="primary")
+        if drill.done and desk.played:
+            parts.button("play_again", desk.again, key="drill_play", icon="replay", type="primary")
+        else:
+            parts.play_button("drill_play", "drill_playing", playing, disabled=drill.done, type="primary")
         parts.button("drill_step", drill.advance, pace, icon="skip_next", disabled=drill.done)
         parts.button("drill_restart", desk.restart, icon="restart_alt")
         st.segmented_control(say("drill_pace"), PACES, default=PACES[1], required=True, key="drill_pace",
@@ -98,8 +108,35 @@ def _gauges(desk: Desk) -> None:
 def _chart(desk: Desk) -> None:
     parts.heading("drill_chart")
     height = 600 if desk.drill.runner.engine.predicts else 430
-    figure = figures_operate.timeline_figure(desk.drill, height=height, say=speaker())
+    drill = desk.drill
+    samples, events = _ahead(drill)
+    figure = figures_operate.draw_timeline(
+        [*drill.samples, *samples], [*drill.events, *events], drill.config, drill.runner.monitor.bounds,
+        end=len(drill.stream), height=height, say=speaker(),
+    )  # fmt: skip
+    if samples:
+        figure.add_shape(VEIL, x0=drill.read, x1=len(drill.stream))
     parts.draw(parts.themed(figure), "drill_timeline", say("alt=drill"))
+    if samples:
+        st.caption(say("kept_drill"))
+
+
+@cache
+def kept() -> tuple[list[Sample], list[Event]]:
+    """The samples and events of the page's own drill, measured before."""
+    record = json.loads(KEPT_FILE.read_text("utf8"))
+    events = [Event(action, kind, "", token) for action, kind, token in record["events"]]
+    return [Sample(*row) for row in record["samples"]], events
+
+
+def _ahead(drill: Drill) -> tuple[list[Sample], list[Event]]:
+    """Kept samples and events of tokens still to be read; none for another drill, or after a change by hand."""
+    samples, events = kept()
+    now = [sample.norm for sample in samples if sample.token == drill.read]
+    if drill.config != OWN or not now or not math.isclose(now[0], drill.samples[-1].norm, rel_tol=1e-3):
+        return [], []
+    later = [event for event in events if event.token > drill.read]
+    return [sample for sample in samples if sample.token > drill.read], later
 
 
 def _snapshots(desk: Desk, playing: bool) -> None:

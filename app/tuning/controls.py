@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import links
 import streamlit as st
+from anew import mark
 from controls import Control, decades, keep_in_link, steps
 from links import make_page
 from texts import say
@@ -58,8 +59,10 @@ STAGES = (
     Control("keep", "slider", 3, 1, 10),
     Control("seeds", "slider", 3, 1, 5),
 )
-ALL = (OBJECTIVE, *LISTS, *STAGES)
-PAGE = make_page("tuning", ALL, ("plan", "tables", "maps", "noise", "saving", "downloads", "command"))
+SEARCHED = mark("searched")
+ALL = (OBJECTIVE, *LISTS, *STAGES, SEARCHED)
+PANELS = ("plan", "tables", "maps", "noise", "saving", "downloads", "command")
+PAGE = make_page("tuning", ALL, PANELS, forget=("searched_gone",))
 
 
 def show_list(control: ListControl, hidden: frozenset[str]) -> Values:

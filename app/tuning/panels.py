@@ -104,7 +104,7 @@ def _row(place: int, line: dict) -> dict:
 def simulator(line: dict) -> str:
     """The link of the Simulator with a line's setting, on as much of its stream as fits there."""
     setting = setting_of(line)._asdict()
-    values = {**setting, "tokens": min(line["tokens"], MAX_TOKENS)}
+    values = {**setting, "stream": "text", "tokens": min(line["tokens"], MAX_TOKENS)}
     named = controls.CONTROLS
     parts = (f"{name}={named[name].spell(value)}" for name, value in values.items() if value != named[name].default)
     return "simulator?" + "&".join(parts)

@@ -1,6 +1,11 @@
-"""Searches of the Tuning page: rows live only in the session, a search runs in the page, and a stop keeps its rows."""
+"""Searches of the Tuning page: rows live only in the session, a search runs in the page, and a stop keeps its rows.
+
+The rows of the page's own search also stand in a file, which `tools/kept.py` writes.
+"""
 
 import time
+from functools import cache
+from pathlib import Path
 
 import streamlit as st
 from texts import say
@@ -10,10 +15,13 @@ from titans_course.studies.tuning import so_far
 from titans_mini.threads import one_thread
 from titans_mini.tune import TuneConfig, Tuning, steps
 from titans_mini.tune.store import Store
+from tuning import controls as own
 
 KEPT = 4000  # rows of a session; a row takes 1 kB
 BEAT = 0.2  # seconds between two progress updates
 LAST = "tuning_last"
+OWN = own.config_of({control.name: control.default for control in own.ALL})
+KEPT_FILE = Path(__file__).with_name("kept.jsonl")
 
 
 def store_of(objective: str) -> Store:
@@ -33,6 +41,17 @@ def found(config: TuneConfig) -> Tuning:
     if known.complete:
         st.session_state[LAST] = config
     return known
+
+
+def kept(config: TuneConfig) -> Tuning | None:
+    """The result of a search whose runs were all measured before; None for any other."""
+    known = so_far(config, _kept()) if config.objective == OWN.objective else None
+    return known if known is not None and known.complete else None
+
+
+@cache
+def _kept() -> Store:
+    return Store(KEPT_FILE)
 
 
 @st.cache_data(show_spinner=False, max_entries=4)

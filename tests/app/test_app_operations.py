@@ -95,7 +95,8 @@ def test_the_default_drill_alarms_degrades_and_comes_back(monkeypatch):
     assert "served: main" in texts(app) and actions(app)[0] == "promote"
     app.session_state["drill_pace"] = 1000
     press(app.run(), "drill_step")
-    assert drill_of(app).done and app.button(key="drill_step").disabled and app.button(key="drill_play").disabled
+    assert drill_of(app).done and app.button(key="drill_step").disabled
+    assert app.button(key="drill_play").label == "Play again"
 
 
 def test_playing_goes_on_step_by_step_to_the_end():
@@ -110,6 +111,11 @@ def test_playing_goes_on_step_by_step_to_the_end():
     app.session_state["drill_pace"] = 1000
     press(app, "drill_play")
     assert drill_of(app).done and not app.session_state["drill_playing"]
+    app.session_state["drill_pace"] = 100
+    press(app, "drill_play")  # from the end it starts again
+    assert drill_of(app).read == 300 and app.session_state["drill_playing"]
+    short = start(stream_tokens="200")  # read as a whole when the page opens
+    assert drill_of(short).done and short.button(key="drill_play").disabled
 
 
 def test_from_the_start_and_reset_repeat_the_picture_and_defaults_go_to_the_pages_own():
@@ -215,13 +221,15 @@ def test_a_memory_goes_out_and_in_as_a_file():
 
 @pytest.mark.parametrize("engine", own.ENGINES)
 def test_rounding_is_measured_and_says_of_what(engine):
-    app = press(start(engine=engine), "round")
+    app = start(engine=engine)
+    assert "At token 200" in texts(app)
+    press(app, "drill_step", "round")
     table = app.dataframe[1].value
     assert list(table["weights"]) == ["fp32, not rounded", "int8", "int4", "an empty memory"]
     assert list(table["share"])[0] == "100%" and int(table["share"][2][:-1]) < int(table["share"][1][:-1]) < 40
     assert ("bits per byte" in texts(app)) == (engine == "language")
-    assert "At token 200" in texts(app)
-    assert "Nothing has been measured" in texts(press(app, "drill_restart"))
+    assert "At token 500" in texts(app)
+    assert "At token 200" in texts(press(app, "drill_restart"))
 
 
 def test_what_is_downloaded():

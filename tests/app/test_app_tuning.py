@@ -4,6 +4,7 @@ import argparse
 import csv
 import io
 import shlex
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,6 +25,8 @@ from titans_mini import simulate
 from titans_mini.cli.tune import add_tune  # noqa: E402
 from titans_mini.config import MemoryConfig, SimulationConfig  # noqa: E402
 from titans_mini.tune import TuneConfig, tune  # noqa: E402
+from titans_mini.tune import search as engine  # noqa: E402
+from titans_mini.tune.store import key_of  # noqa: E402
 
 SMALL = TuneConfig(
     tokens=100, final_tokens=200, keep=2, seeds=2, tau=(0.1, 0.5), beta=(0.5,), lam=(1e-4, 1e-3), depth=(1,)
@@ -35,13 +38,40 @@ def known_speed(monkeypatch):
     monkeypatch.setattr(tune_time, "_timed", lambda configs: 0.01 * len(configs))
 
 
-def test_it_opens_with_the_price_of_ten_seconds_work_and_runs_nothing():
+def test_it_opens_with_the_price_and_with_what_was_measured_before_and_runs_nothing(monkeypatch):
+    monkeypatch.setattr(engine, "run_job", lambda job, beat=None: 1 / 0)
     app = sound(open_page("tuning", {}))
-    assert not lines(app) and not app.dataframe and charts(app) == {"saving_chart"}
+    assert not lines(app) and len(app.dataframe[1].value) == 54 and {"saving_chart", "noise_final_chart"} < charts(app)
     assert list(metrics(app).values())[:3] == ["126,000", "810,000", "84%"]
     assert any("1 − 500/5,000 − 3/54 = **84.4%**" in block.value for block in app.markdown)
     assert any("from 30 settings upwards; no grid saves more than 90%" in caption.value for caption in app.caption)
-    assert "Nothing has run yet" in boxes(app)[0]
+    assert [box.partition(":")[0] for box in boxes(app)] == ["**Best", "**Kept"]
+    assert "tuning_last" not in app.session_state
+    assert not app.button(key="run_button").disabled and app.get("download_button") and app.query_params == {}
+
+
+def test_what_was_measured_before_is_what_a_search_finds():
+    known = tuning_runs.kept(tuning_runs.OWN)
+    part = replace(tuning_runs.OWN, tau=(0.2, 0.3), beta=(0.9,), lam=(1e-3,), depth=(2,), final_tokens=500, seeds=1)
+    again = {key_of(row): row["score"] for row in tune(part).rows}
+    assert len(again) == 2
+    assert [row["score"] for row in known.rows if key_of(row) in again] == pytest.approx([*again.values()], rel=1e-3)
+    assert tuning_runs.kept(replace(tuning_runs.OWN, beta=(0.6,))) is None
+    assert tuning_runs.kept(replace(tuning_runs.OWN, objective="recall")) is None
+
+
+def test_other_settings_are_shown_beside_what_was_measured_before():
+    app = start(objective="recall")
+    assert "own settings. Nothing has run yet" in boxes(app)[1] and len(app.dataframe[1].value) == 54
+    assert "tokens 100" in app.code[0].value  # the command is that of the settings
+
+
+def test_a_link_says_that_its_results_are_gone():
+    app = searched(start())
+    assert app.query_params["searched"] in ("true", ["true"])
+    again = start(**linked(app))
+    assert "are gone" in boxes(again)[1] and "searched" not in again.query_params
+    assert not any("are gone" in box for box in boxes(searched(again)))
 
 
 def test_a_search_shows_what_tune_finds():

@@ -83,7 +83,8 @@ def test_progress_tells_share_stage_and_time_left(monkeypatch):
 
 def test_two_sessions_share_nothing():
     one, other = searched(start()), start()
-    assert one.dataframe and not other.dataframe and "Nothing has run yet" in boxes(other)[0]
+    assert "tuning_last" not in other.session_state and "tuning_stores" in one.session_state
+    assert "Nothing has run yet" in boxes(other)[1] and boxes(one)[0] != boxes(other)[0]
 
 
 def test_rows_are_capped_but_never_those_of_the_search_at_hand(monkeypatch):
