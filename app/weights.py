@@ -6,6 +6,7 @@ from typing import NamedTuple
 import streamlit as st
 from texts import plain, quoted, say
 
+from titans_course.studies import evidence
 from titans_course.studies.controls import CONTROLS, RECALL_CONTROL, is_control, read_seeds
 from titans_mini import TitansLM
 from titans_mini.config import VARIANT_NAMES
@@ -30,8 +31,11 @@ class Weights(NamedTuple):
         return size if isinstance(size, int) and size > 1 else None
 
 
-def find(task: str, variant: str) -> Weights | None:
-    """The model `task-variant`, or the first whose name begins like that; else one line says what is missing."""
+def find(task: str, variant: str, *, quiet: bool = False) -> Weights | None:
+    """The model `task-variant`, or the first whose name begins like that; else one line says what is missing.
+
+    A line describes the model, unless `quiet`.
+    """
     name = f"{task}-{variant}"
     names = checkpoint.bundled_names()
     fitting = [other for other in names if other == name or other.startswith(name + "-")]
@@ -48,7 +52,8 @@ def find(task: str, variant: str) -> Weights | None:
     except UNREADABLE as error:
         st.error(say("bad_weights", name=plain(fitting[0]), error=quoted(error)))
         return None
-    st.caption(_describe(fitting[0], found.card, lm))
+    if not quiet:
+        st.caption(_describe(fitting[0], found.card, lm))
     return found
 
 
@@ -73,6 +78,16 @@ def recall_control() -> dict[str, dict]:
     except ConfigError:
         return {}
     return {"same steps": found[0]} if found else {}
+
+
+def recall_without() -> tuple[float, int]:
+    """The mean recall over 2,048 tokens of the models trained without memory, and how many there are."""
+    try:
+        found = evidence.recall_table(dict(enumerate(filter(is_control, read_seeds(RECALL_CONTROL)))))
+    except ConfigError:
+        found = []
+    shares = [row["near"] for row in found if row["near"] is not None]
+    return sum(shares) / max(len(shares), 1), len(shares)
 
 
 def cards(task: str) -> dict[str, dict]:

@@ -4,6 +4,7 @@ import controls
 import links
 import parts
 import streamlit as st
+import tell
 import weights
 from texts import say
 from variants import controls as own
@@ -24,6 +25,7 @@ def main() -> None:
     parts.title()
     variant = _pick(hidden)
     links.keep()
+    tell.show_card(hidden, variant)
     if "mask" not in hidden:
         panels.mask(variant)
     for name, (task, show) in PANELS.items():

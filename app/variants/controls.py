@@ -27,7 +27,7 @@ GROUPS = {"bits": BITS, "distance": DISTANCE, "generation": GENERATION}
 PAGE = make_page(
     "variants",
     (VARIANT, *BITS, *DISTANCE, *GENERATION),
-    ("mask", "evidence", *GROUPS),
+    ("tell", "mask", "evidence", *GROUPS),
     GROUPS,
     forget=("source", "paste", "prompt", "said"),
 )
