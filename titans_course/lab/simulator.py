@@ -3,7 +3,7 @@
 import html
 from dataclasses import replace
 
-from titans_mini.config import NORMALISER_NAMES, SCENARIO_NAMES, SIMULATION_GATE_NAMES, SimulationConfig
+from titans_mini.config import ENCODING_NAMES, NORMALISER_NAMES, SCENARIO_NAMES, SIMULATION_GATE_NAMES, SimulationConfig
 from titans_mini.errors import check_choice
 from titans_mini.simulation import simulate
 from titans_mini.trace import COLUMNS, Trace
@@ -39,6 +39,7 @@ class SimulatorLab(PredictionPanel):
         "softness": slide(0.005, 0.5, START.softness, step=0.005, strict=False),
         "normaliser": pick(NORMALISER_NAMES, START.normaliser),
         "gate": pick(SIMULATION_GATE_NAMES, START.gate),
+        "encoding": pick(ENCODING_NAMES, START.encoding),
         "tokens": entry(START.tokens),
     }
 

@@ -15,9 +15,6 @@ from .text import bundled_text, check_text
 LOOP = 48  # bytes of the passage that the artificial scenarios repeat
 
 
-Encode = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # bytes of the source, ids (t,) -> keys, values (t, dim)
-
-
 class Event(NamedTuple):
     """Something that happens from token `start` up to, not including, token `end`."""
 
@@ -46,10 +43,9 @@ class Stream(NamedTuple):
 
     @property
     def table(self) -> Tensor:
-        """(256, dim): the mean value of each byte, 0 for one that does not occur. The row of an occurring byte that is
-        nearest to an answer is the byte that the memory expects."""
+        """(256, dim): the mean value of each byte, 0 if it does not occur; the row nearest to an answer is expected."""
         counts = torch.bincount(self.ids, minlength=256).clamp(min=1).unsqueeze(-1)
-        return torch.zeros(256, self.values.shape[1]).index_add(0, self.ids, self.values) / counts
+        return self.values.new_zeros(256, self.values.shape[1]).index_add(0, self.ids, self.values) / counts
 
 
 def to_bytes(text: str) -> Tensor:
@@ -132,12 +128,11 @@ SCENARIOS: dict[str, Callable[[int, torch.Generator], Script]] = {
 
 @plain_defaults()
 def make_stream(
-    scenario: str, tokens: int, dim: int, seed: int = 0, text: str | None = None, encode: Encode | None = None
+    scenario: str, tokens: int, dim: int, seed: int = 0, text: str | None = None, encode: Callable | None = None
 ) -> Stream:
     """The stream of a scenario. A given `text` replaces the bundled one; it is cut at `tokens`, never repeated.
 
-    `encode` makes keys and values from the source's bytes and those that are read; None: the fixed encoding.
-
+    `encode` makes keys and values of the source's bytes and of those that are read; None: the fixed encoding.
     Byte frequencies are counted over the whole source text, so a longer run begins like a shorter one; where a
     scenario brings novelty, they are counted up to it, so that the new bytes are also rare.
     """
