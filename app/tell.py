@@ -49,7 +49,7 @@ def show_card(hidden: frozenset[str], variant: str = "mag") -> None:
         with right, parts.in_one_line():
             view = _find(variant, card, facts, gap, pressed, tape)
             st.html(_table(view))
-            tape.html(_tape(view))
+            tape.html(_tape(view) or "<span></span>")
 
 
 def _inputs() -> tuple[dict[int, int], int]:
