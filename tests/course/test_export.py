@@ -38,6 +38,7 @@ def test_the_page_shows_text_and_code_as_text():
     page = to_html(simulate(CONFIG, TEXT), code="a < b & '<script>'")
     assert "a &lt; b &amp;" in page and "<b>" not in page.split("</script>")[-1]
     assert not re.search(r"<(script|link)[^>]+(src|href)=", page)
+    assert "<td>diverged at token</td><td>never</td>" in page and "None" not in page.split("</table>")[0]
 
 
 def test_the_cause_of_a_divergence_is_one_milder_setting():

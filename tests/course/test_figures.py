@@ -29,12 +29,33 @@ def test_every_curve_is_the_column_of_the_trace(trace):
         assert line.line.color == figures.COLOURS[name]
 
 
-def test_a_pinned_run_lies_behind(trace):
+def test_a_pinned_run_lies_on_top_dashed(trace):
     other = simulate(replace(CONFIG, beta=0.1))
     figure = figures.time_figure(trace, other, cursor=7)
-    (grey,) = curves(figure, "A: surprise")
-    np.testing.assert_allclose(grey.y, other.surprise, rtol=1e-6)
-    assert list(figure.data).index(grey) < list(figure.data).index(curves(figure, "surprise")[0])
+    (pinned,), (line,) = curves(figure, "A: surprise"), curves(figure, "surprise")
+    np.testing.assert_allclose(pinned.y, other.surprise, rtol=1e-6)
+    assert list(figure.data).index(pinned) > list(figure.data).index(line)
+    assert pinned.line.dash == "dash" and pinned.line.color == figures.COLOURS["pinned"]
+
+
+def test_a_run_that_blows_up_does_not_flatten_the_other(trace):
+    wild = simulate(replace(CONFIG, eta=10.0, tau=0.0))
+    for pair in ((trace, wild), (wild, trace)):
+        axis = figures.time_figure(*pair).layout
+        for name, (low, high) in (("memory_norm", axis.yaxis3.range), ("loss", axis.yaxis4.range)):
+            values = getattr(trace, name)
+            assert low <= values.min() and values.max() < high < 2 * values.max(), name
+
+
+def test_each_curve_is_named_once_and_1_minus_g_write_waits_to_be_asked_for(trace):
+    for line in figures.time_figure(trace, trace).data:
+        words = line.hovertemplate.removesuffix(figures.NO_NAME)
+        assert words != line.hovertemplate and words.startswith(line.name.split()[0])
+        assert (line.visible == "legendonly") == (line.name == "g_forget")
+
+
+def test_a_run_of_one_token_has_marks():
+    assert {line.mode for line in figures.time_figure(simulate(replace(CONFIG, tokens=1))).data} == {"markers"}
 
 
 @pytest.mark.parametrize("gate", ["surprise", "constant"])
@@ -81,6 +102,8 @@ def test_coloured_text_survives_bytes_that_are_no_characters(trace):
 def test_recall_by_age_is_one_minus_the_final_loss(trace):
     (line,) = figures.recall_figure({"run": trace}, bins=4).data
     assert line.y[0] == pytest.approx(1 - trace.loss_after[:30].mean())
+    low, high = figures.recall_figure({"run": trace}).layout.yaxis.range
+    assert low <= 0 and high >= 1
 
 
 def test_long_runs_are_drawn_by_the_graphics_card(trace):

@@ -134,4 +134,5 @@ def test_a_figure_says_in_chinese_what_it_says_in_english_and_draws_the_same(nam
 def test_a_page_of_a_run_says_so_in_both_languages():
     page = export.to_html(RUN, RUN, "x = 1", say=ZH)
     assert '<html lang="zh">' in page and "重现这次运行的 Python 代码" in page and "词元 0：惊讶度" in page
+    assert not english([page.split("<table>")[1].split("</table>")[0]], [])
     assert '<html lang="en">' in export.to_html(RUN, code="x = 1")

@@ -10,7 +10,21 @@ from titans_mini.messages import Message
 from titans_mini.trace import Trace
 
 from ..language import Say
-from . import coloured_text, time_figure
+from .trace import LABELS, coloured_text, time_figure
+
+# Of the summary of a run.
+NAMES = {
+    "tokens": Message("tokens"),
+    "writes_per_1k": LABELS["frequency"],
+    "mean_surprise": Message("mean surprise"),
+    "norm_start": Message("memory norm at the start"),
+    "norm_end": Message("memory norm at the end"),
+    "loss_start": Message("inner loss at the start"),
+    "loss_end": Message("inner loss at the end"),
+    "dead_at": Message("memory dead from token"),
+    "diverged_at": Message("diverged at token"),
+    "seconds": Message("seconds"),
+}
 
 PAGE = """<!doctype html>
 <html lang="{lang}">
@@ -62,9 +76,9 @@ def to_code(settings: SimulationConfig, text: str | None = None, file: str | Non
 
 def to_html(trace: Trace, pinned: Trace | None = None, code: str = "", *, say: Say = Message) -> str:
     """One HTML page with the numbers, the curves, the coloured text and the code; plotly.js is inside it."""
-    numbers = "".join(
-        f"<tr><td>{name}</td><td>{html.escape(_spell(value))}</td></tr>" for name, value in trace.summary().items()
-    )
+    told, none = trace.summary(), {"dead_at": say("never"), "diverged_at": say("never")}
+    cells = {say(name): none.get(key, "–") if told[key] is None else _spell(told[key]) for key, name in NAMES.items()}
+    numbers = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in cells.items())
     figure = time_figure(trace, pinned, say=say).to_html(full_html=False, include_plotlyjs=True)
     text = coloured_text(trace, length=len(trace), say=say)
     words = {
@@ -93,5 +107,5 @@ def _literal(text: str) -> str:
     return "(\n" + "".join(f"    {line!r}\n" for line in text.splitlines(keepends=True)) + ")"
 
 
-def _spell(value: object) -> str:
+def _spell(value: float) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -38,6 +38,7 @@ LABELS = {
     "loss": Message("inner loss"),
     "frequency": Message("writes per 1,000"),
 }
+WIDTHS = {"surprise": 2.2, "g_write": 2.2}  # pixels, of a curve that shares its row with a thinner one
 ROWS = (("surprise", "momentum"), ("g_write", "g_forget"), ("memory_norm",), ("loss",), ("frequency",))
 NORMAL_WRITES = (30, 80)  # recipe: 5.1
 DASHES = ("solid", "dash", "dot", "dashdot")  # distinguish runs, since the colour stands for the symbol
@@ -56,16 +57,19 @@ def frame(height: int, *, left: int = 70, right: int = 20, top: int = 36, bottom
 def time_figure(
     trace: Trace, pinned: Trace | None = None, *, cursor: int | None = None, height: int = 720, say: Say = Message
 ) -> go.Figure:
-    """All curves of a run on one time axis; a `pinned` run is drawn behind in grey; `cursor` marks a token."""
+    """All curves of a run on one time axis; a `pinned` run A lies on them, dashed; `cursor` marks a token."""
     lines, layout = [], copy.deepcopy(_axes(say))
     longest = max(len(run) for run in (trace, pinned or trace))
     layout["xaxis"]["range"] = [-0.5, longest - 0.5]  # fixed, so that no mark and no gap shifts it
-    layout[f"yaxis{len(ROWS)}"]["range"] = [0, frequency_top(trace)]
+    runs = [trace] if pinned is None else [trace, pinned]
+    layout[f"yaxis{len(ROWS)}"]["range"] = [0, max(map(frequency_top, runs))]
+    for row, name, bottom in ((3, "memory_norm", 0), (4, "loss", None)):
+        layout[f"yaxis{row}"]["range"] = _range([getattr(run, name) for run in runs], bottom)
     for row, names in enumerate(ROWS, start=1):
         axis = {"yaxis": f"y{row}"}
-        if pinned is not None:
-            lines.append(_line(pinned, names[0], say, grey=True, showlegend=row == 1, **axis))
         lines += [_line(trace, name, say, **axis) for name in names]
+        if pinned is not None:
+            lines.append(_line(pinned, names[0], say, behind=True, showlegend=row == 1, **axis))
     shapes, notes = _marks(trace, cursor, say)
     return go.Figure(lines, layout | _finish(height) | {"shapes": shapes, "annotations": notes})
 
@@ -76,7 +80,7 @@ def _axes(say: Say) -> dict:
     heights = [0.28, 0.2, 0.17, 0.17, 0.18]
     figure = make_subplots(rows=len(ROWS), vertical_spacing=0.035, row_heights=heights)
     plain = {"automargin": False, "ticklabeloverflow": "allow"}  # so that the browser need not measure labels
-    spans = {1: {"range": [-0.03, 1.05]}, 2: {"range": [-0.03, 1.05]}, 3: {"rangemode": "tozero"}}
+    spans = {1: {"range": [-0.03, 1.05]}, 2: {"range": [-0.03, 1.05]}}
     made = {"xaxis": {"anchor": f"y{len(ROWS)}", "title": {"text": say("token")}, **plain}}
     for row, names in enumerate(ROWS, start=1):
         title, domain = "<br>".join(say(LABELS[name]) for name in names), figure.get_subplot(row, 1).yaxis.domain
@@ -109,10 +113,11 @@ def recall_figure(traces: dict[str, Trace], *, bins: int = 20, height: int = 320
         groups = np.array_split(np.arange(len(trace)), min(bins, len(trace)))
         middle = np.array([group.mean() for group in groups])
         recall = np.array([1 - trace.loss_after[group].mean() for group in groups])
-        line = {"color": COLOURS["loss"], "dash": DASHES[index % len(DASHES)]}
+        line = {"color": COLOURS["right"], "dash": DASHES[index % len(DASHES)]}
         figure.add_trace(go.Scatter(x=middle, y=recall, name=label, mode="lines+markers", line=line))
     figure.update_xaxes(title_text=say("token at which the pair was read"))
-    figure.update_yaxes(title_text=say("recall at the end"))
+    least = min([0.0, *(line.y.min() for line in figure.data)])
+    figure.update_yaxes(title_text=say("recall at the end"), range=[least - 0.03, 1.03])
     figure.update_layout(showlegend=True)
     return figure.update_layout(_finish(height))
 
@@ -205,23 +210,35 @@ def series(trace: Trace, name: str) -> np.ndarray:
     return (write_frequency(trace) if name == "frequency" else getattr(trace, name)).astype(np.float32)
 
 
-def _line(trace: Trace, name: str, say: Say, *, grey: bool = False, showlegend: bool | None = None, **axes: str):
+def _range(curves: list[np.ndarray], bottom: float | None) -> list[float]:
+    """The ends of an axis: one curve that is ten times as large as another, as of a run that diverges, leaves it."""
+    finite = [curve[np.isfinite(curve)] for curve in curves if np.isfinite(curve).any()] or [np.array([0.0, 1.0])]
+    least = min(float(curve.max()) for curve in finite)
+    shown = np.concatenate([curve for curve in finite if curve.max() <= 10 * least] or finite)
+    low, high = float(shown.min()) if bottom is None else bottom, float(shown.max())
+    margin = 0.05 * (high - low or abs(high) or 1)
+    return [low - margin if bottom is None else bottom, high + margin]
+
+
+def _line(trace: Trace, name: str, say: Say, *, behind: bool = False, showlegend: bool | None = None, **axes: str):
     kind = go.Scattergl if len(trace) > MANY else go.Scatter
-    label = say("A: {curve}", curve=LABELS[name]) if grey else say(LABELS[name])
+    label = say("A: {curve}", curve=LABELS[name]) if behind else say(LABELS[name])
+    look = {"color": COLOURS["pinned"], "width": 1.4, "dash": "dash"} if behind else {"color": COLOURS[name]}
     line = kind(
         x0=0,
         dx=1,
         y=series(trace, name),
         name=label,
         showlegend=showlegend,
-        mode="lines",
-        line={"color": COLOURS["pinned" if grey else name], "width": 1.2},
-        hovertemplate=f"{label} %{{y:.3f}}",
+        visible="legendonly" if name == "g_forget" and trace.settings.gate == "surprise" else True,  # 1 - g_write
+        mode="lines" if len(trace) > 1 else "markers",
+        line={"width": WIDTHS.get(name, 1.4), **look},
+        hovertemplate=f"{label} %{{y:.3f}}" + NO_NAME,
         **axes,
     )
-    formulas = {} if grey else hover_texts(trace, say)
+    formulas = {} if behind else hover_texts(trace, say)
     if name in formulas:
-        line.hovertemplate, line.customdata = formulas[name], _hover_numbers(trace, name)
+        line.hovertemplate, line.customdata = formulas[name] + NO_NAME, _hover_numbers(trace, name)
     return line
 
 
@@ -270,7 +287,7 @@ def _marks(trace: Trace, cursor: int | None, say: Say) -> tuple[list[dict], list
     notes = [{**note, "xref": "x domain", "x": 1, "yref": "y", "y": tau, "yanchor": "middle", "text": "tau"}]
     notes += [{**note, "x": event.start, "text": say(event.name)} for event in trace.events[:1]]
     if cursor is not None:
-        line = {"width": 1, "dash": "dash", "color": COLOURS["pinned"]}
+        line = {"width": 1, "dash": "dot", "color": TAU}
         shapes.append({"type": "line", **upright, "x0": cursor, "x1": cursor, "line": line, "name": "cursor"})
     if (token := trace.diverged_at) is not None:
         shapes.append({"type": "line", **upright, "x0": token, "x1": token, "line": {"color": DIVERGED}})
@@ -279,4 +296,4 @@ def _marks(trace: Trace, cursor: int | None, say: Say) -> tuple[list[dict], list
 
 
 def _finish(height: int) -> dict:
-    return frame(height, right=28, hovermode="x unified", **KEEP)
+    return frame(height, right=28, top=60, hovermode="x unified", **KEEP)  # room for the tools above the legend
