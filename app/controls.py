@@ -15,11 +15,12 @@ from texts import option, say
 from titans_mini import MemoryConfig, SimulationConfig
 from titans_mini.config import DECAY_NAMES, NORMALISER_NAMES, SCALE_NAMES, SCENARIO_NAMES, SIMULATION_GATE_NAMES
 from titans_mini.errors import check_choice, check_integer, check_number
+from titans_mini.settings import limits
 
 HIDDEN = "hidden_values"
 MAX_TOKENS = 10_000
 SHAPE = ("chunk", "depth", "scale", "decay")  # settings of the memory
-STREAMS = ("text", "paste", "upload", *(name for name in SCENARIO_NAMES if name != "text"))
+STREAMS = ("story", "text", "paste", "upload", *(name for name in SCENARIO_NAMES if name != "text"))
 DEFAULT = SimulationConfig()
 
 
@@ -65,6 +66,8 @@ def steps(name: str, default: float, options: tuple[float, ...]) -> Control:
     return Control(name, "steps", default, options[0], options[-1], options=options)
 
 
+GATE = Control("gate", "buttons", DEFAULT.gate, options=SIMULATION_GATE_NAMES)
+UNUSED = {"constant": ("tau", "softness")}  # gate -> settings that change nothing with it
 MAIN = (
     Control("tau", "slider", DEFAULT.tau, 0.0, 1.0, 0.01),
     Control("beta", "slider", DEFAULT.beta, 0.0, 1.0, 0.01),
@@ -73,17 +76,18 @@ MAIN = (
     steps("softness", DEFAULT.softness, decades(-3, 0)[1:]),
 )
 MORE = (
-    Control("gate", "buttons", DEFAULT.gate, options=SIMULATION_GATE_NAMES),
     Control("normaliser", "choice", DEFAULT.normaliser, options=NORMALISER_NAMES),
     Control("scale", "buttons", DEFAULT.memory.scale, options=SCALE_NAMES),
     Control("decay", "buttons", DEFAULT.memory.decay, options=DECAY_NAMES),
+    Control("encoding", "choice", DEFAULT.encoding, options=limits(SimulationConfig, "encoding")[0]),
     Control("chunk", "slider", DEFAULT.memory.chunk, 1, 64),
     Control("depth", "slider", DEFAULT.memory.depth, 1, 4),
     Control("tokens", "number", DEFAULT.tokens, 1, MAX_TOKENS, 500),
     Control("seed", "number", DEFAULT.seed, 0, 2**31 - 1),
 )
-STREAM = Control("stream", "choice", "text", options=STREAMS)
-CONTROLS: dict[str, Control] = {control.name: control for control in (STREAM, *MAIN, *MORE)}
+STREAM = Control("stream", "choice", "story", options=STREAMS)
+TOKEN = Control("token", "number", None, 0, MAX_TOKENS - 1)  # None: where the page finds it best
+CONTROLS: dict[str, Control] = {control.name: control for control in (GATE, STREAM, *MAIN, *MORE)}
 
 
 def show(

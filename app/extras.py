@@ -47,5 +47,8 @@ def _show_downloads(run: Run, other: Run | None, code: str) -> None:
         "json": (f"{FILE}.json", "application/json", run.trace.to_json),
         "html": (f"{FILE}.html", "text/html", lambda: to_html(run.trace, behind, code, say=words)),
     }
+    lacking = ["text"] * run.source.own + ["A"] * (other is not None)
+    lacking = say("and").join(say(f"link_lacks={name}") for name in lacking)
     with parts.row("downloads_row"):
-        parts.downloads(files)
+        parts.downloads(files, note=None)
+        st.caption(say("link_lacks", what=lacking) if lacking else say("link"), width="content")

@@ -62,10 +62,10 @@ def _open(settings: SimulationConfig) -> None:
 
 def open_row(name: str | None, settings: SimulationConfig) -> None:
     """Callback: the row's settings, and its default as run A; None: the defaults."""
-    st.session_state.pop("cursor", None)  # it goes to the new run's first write
+    st.session_state.pop("cursor", None)  # it goes where the page puts it in the new run
     if name is None:
-        links.put(controls.to_values(_base(settings)))
+        links.put(controls.to_values(_base(settings)) | {"stream": controls.STREAM.default, "token": None})
         runs.pin(None)
         return
-    links.put(controls.to_values(failure_settings(name, _base(settings))))
+    links.put(controls.to_values(failure_settings(name, _base(settings))) | {"token": None})
     runs.pin(runs.Run(_finding(name, settings.tokens, settings.seed)[3], Source(FAILURES[name].scenario)))

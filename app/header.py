@@ -16,7 +16,7 @@ DEAD_END, REVIVING = "zero", "start"  # what weights decay towards: near zero th
 
 
 def show(run: Run, other: Run | None, hidden: frozenset[str]) -> None:
-    """Headline numbers with the buttons of run A at their end, the settings in which A differs, and the banner."""
+    """Headline numbers with the buttons of run A at their end, the settings in which A differs."""
     with st.container(horizontal=True, gap="medium", key="headline"):
         if "numbers" not in hidden:
             _show_numbers(run, other)
@@ -27,7 +27,6 @@ def show(run: Run, other: Run | None, hidden: frozenset[str]) -> None:
                 parts.button("unpin", runs.pin, None, icon="keep_off")
     if other is not None:
         st.markdown(_difference(run, other))
-    show_banner(run)
 
 
 def _show_numbers(run: Run, other: Run | None) -> None:
@@ -36,10 +35,11 @@ def _show_numbers(run: Run, other: Run | None) -> None:
     low, high = NORMAL_WRITES
     writes = run.trace.summary()["writes_per_1k"]
     verdict = "low" if writes < low else "high" if writes > high else "normal"
+    judged = run.trace.settings.gate == "surprise"  # the other rule writes at every token
     for name, value in now.items():
-        below = [say(f"writes={verdict}")] if name == "writes" else []
+        below = [say(f"writes={verdict}")] if name == "writes" and judged else []
         below += [say("A", value=then[name])] if name in then else []
-        colour = "green" if name == "writes" and verdict == "normal" else "off"
+        colour = "green" if below and verdict == "normal" and name == "writes" else "off"
         parts.number(name, value, " · ".join(below) or None, colour)
 
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import streamlit as st
-from controls import CONTROLS, HIDDEN, MORE, Control
+from controls import CONTROLS, HIDDEN, MORE, TOKEN, Control
 from texts import plain, say, told
 
 from titans_course.language import LANGUAGES
 from titans_mini.errors import ConfigError, check_choice
 
-SHOWN = ("numbers", "pin", "player", "text", "formula", "chart")
+SHOWN = ("tape", "tell", "numbers", "pin", "player", "text", "formula", "chart")
 PANELS = ("tour", "more", "gallery", *SHOWN, "recall", "downloads", "code")
 NAMES = (*CONTROLS, *PANELS)
 ARRIVED = "arrived_with"  # in the session: settings of a page that the next run draws
@@ -49,11 +49,10 @@ def make_page(
     return Page(name, {control.name: control for control in controls}, panels, named, forget, derived)
 
 
-# A reset takes run A away, puts the cursor on the first write, and forgets a visitor's own text.
+# A reset takes run A away, puts the cursor where the page puts it, and forgets a visitor's own text.
 SIMULATOR = make_page(
-    "simulator", CONTROLS.values(), PANELS, {"more": MORE},
-    forget=("pinned", "cursor", "playing", "source", "paste"),
-)  # fmt: skip
+    "simulator", (*CONTROLS.values(), TOKEN), PANELS, {"more": MORE}, forget=("pinned", "cursor", "source", "paste")
+)
 
 
 def hidden() -> frozenset[str]:
@@ -62,7 +61,7 @@ def hidden() -> frozenset[str]:
     return frozenset(names & page.names).union(*(page.groups.get(name, ()) for name in names))
 
 
-def open_link(page: Page = SIMULATOR) -> frozenset[str]:
+def open_link(page: Page = SIMULATOR, brought: Callable[[], dict] = dict) -> frozenset[str]:
     """When a page opens: applies the link's settings, and drops unusable ones with one line that says so.
 
     A page that was open before in this session returns with its settings, and hidden controls stay hidden.
@@ -83,7 +82,7 @@ def open_link(page: Page = SIMULATOR) -> frozenset[str]:
         state.link_problems = problems if came else state.link_problems + problems
         if not first:  # else widgets of the same name would take their values from the other page
             defaults = {name: control.default for name, control in page.controls.items()}
-            values = defaults | state.kept.get(page.name, {}) | values
+            values = defaults | state.kept.get(page.name, {}) | (values or came and brought() or {})
     state[HIDDEN] = {}
     state.setdefault("kept", {})
     put(values)

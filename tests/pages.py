@@ -15,7 +15,7 @@ from titans_mini import Trace
 
 ROOT = Path(__file__).resolve().parents[1]
 ENTRY = ROOT / "app" / "streamlit_app.py"
-QUICK = {"tokens": "120"}
+QUICK = {"tokens": "120", "stream": "text"}
 # Language -> key -> text of the pages, as the catalogues have it.
 TEXTS = {
     tongue: {key: text for (context, key), text in catalogue(tongue).items() if context in ("app", "shared")}
@@ -46,7 +46,7 @@ def open_page(page: str | None, link: dict[str, str]):
 
 
 def start(**link: str):
-    """The first page as a link opens it; without `tokens` in the link the run is short."""
+    """The first page as a link opens it; without these in the link, the run is short and over the bundled text."""
     return open_page(None, {**QUICK, **link})
 
 
@@ -64,10 +64,20 @@ def sound(app):
 
 def curves(app, role: str = "run") -> dict | None:
     """A run as the Simulator's curves are sent it: what is said of it, and each curve; None where it is not sent."""
-    for found in app.get("bidi_component"):
-        if found.proto.id.endswith(f"-feed_{role}"):
-            return unpack(found.proto.bytes)
-    return None
+    sent = fed(app, role)
+    return sent and unpack(sent.bytes)
+
+
+def tape(app) -> dict | None:
+    """What the Simulator's tape is asked to show; None where there is no tape."""
+    sent = fed(app, "tape")
+    return sent and json.loads(sent.json)
+
+
+def fed(app, role: str):
+    """What a feed of the Simulator's pictures sends; None where it is not on the page."""
+    sent = [found.proto for found in app.get("bidi_component") if found.proto.id.endswith(f"-feed_{role}")]
+    return sent[0] if sent else None
 
 
 def unpack(sent: bytes) -> dict:
@@ -95,7 +105,8 @@ def numbers(app) -> list[str]:
 
 def picture(app) -> tuple:
     """All that a person sees of a run."""
-    return numbers(app), curves(app)["digest"], app.latex[0].value, [block.value for block in app.get("html")]
+    shown = {name: part for name, part in tape(app).items() if name != "turn"}
+    return numbers(app), curves(app)["digest"], shown, [block.value for block in app.get("html")]
 
 
 def lines(app) -> list[str]:

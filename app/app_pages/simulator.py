@@ -1,52 +1,65 @@
-"""Simulator: slide the recipe's settings over a stream and watch surprise, gates, norm and loss."""
+"""Simulator: a memory that learns while it reads, and what the recipe's settings change about it."""
+
+import time
 
 import controls
+import curves
 import extras
 import gallery_panel
 import header
 import links
 import parts
-import player
 import runs
 import shelf
 import sources
 import streamlit as st
+import tape
+import tell
 from texts import say
 
 from titans_mini import SimulationConfig
 from titans_mini.errors import ConfigError
 
+PARTS = {"text": "tape", "player": "player", "formula": "formula"}  # panel -> part of the tape's component
+AHEAD = 0.03  # seconds by which new pictures are sent ahead: a browser draws what arrives within 0.01 s in one go
+
 
 def main() -> None:
     hidden, other = links.open_link(), runs.pinned()
-    top, picture = st.container(key="top"), st.container(key="picture")
-    early = None if "chart" in hidden else _early(hidden)
+    top, reading, below, picture = (st.container(key=name) for name in ("top", "reading", "below", "picture"))
+    early = _early()
     if early is not None:
-        player.show_curves(picture, early, other)
+        _show_pictures(early, other, hidden, reading, picture)
     with st.sidebar:
         settings, source, note = _sidebar(hidden)
     with top:
         parts.title(note)
         run = shelf.last_good("last_run", lambda: runs.get_run(settings, source), "bad_settings")
-    run = run or runs.get_run(controls.DEFAULT, sources.Source())
+        run = run or runs.get_run(controls.DEFAULT, sources.STORY)
+        header.show_banner(run)
+        sources.show_cut(run.source, run.trace.settings.tokens)
     links.keep()
-    if early is None and "chart" not in hidden:
-        player.show_curves(picture, run, other)
-    elif early not in (None, run):  # a control took its value from the link, as after the browser's Back
+    if early is None:
+        _show_pictures(run, other, hidden, reading, picture)
+    elif early is not run:  # a control took its value from the link, as after the browser's Back
         st.session_state.late = True
         st.rerun()
-    with top:
+    _carry(run)
+    with reading:
+        tell.show_card(hidden)
+    with below:
         header.show(run, other, hidden)
         if "gallery" not in hidden:
             gallery_panel.show(run.trace.settings, run.source)
-        player.show(run, hidden)
     extras.show(run, other, hidden)
 
 
-def _early(hidden: frozenset[str]) -> runs.Run | None:
-    """The run that the controls ask for, before they are drawn: its curves go first. None where only they can tell."""
+def _early() -> runs.Run | None:
+    """The run that the controls ask for, before they are drawn, so that its pictures go first; None where only they
+    can tell."""
     if st.session_state.pop("late", False) or st.session_state.get("opened") != links.SIMULATOR.name:
         return None
+    hidden = links.hidden()
     values = {name: controls.held(control, hidden) for name, control in controls.CONTROLS.items()}
     try:
         source = sources.without_text(values["stream"])
@@ -55,11 +68,42 @@ def _early(hidden: frozenset[str]) -> runs.Run | None:
         return None
 
 
+def _show_pictures(run: runs.Run, other: runs.Run | None, hidden: frozenset[str], reading, picture) -> None:
+    """The tape and the curves, and time for the browser to draw new ones before it gets the rest of the page.
+
+    In grey lies run A, or behind a run that diverged the milder one that stays finite.
+    """
+    if "tape" not in hidden:
+        with reading:
+            hide = tuple(part for name, part in PARTS.items() if name in hidden)
+            tape.show(run, other, links.values()["token"], _leave, hide=hide)
+    if "chart" not in hidden:
+        behind = other or run.cause
+        with picture:
+            curves.show(run.trace, behind and behind.trace)
+    if st.session_state.get("drawn") is not run:
+        st.session_state.drawn = run
+        time.sleep(AHEAD)
+
+
+def _carry(run: runs.Run) -> None:
+    """Keeps what another page may open with: the text, the token and the settings of this one."""
+    token = tape.place(run, links.values()["token"])
+    st.session_state.carried = {"source": run.source, "token": token, "settings": run.trace.settings}
+
+
+def _leave(token: int) -> None:
+    """The visitor opens another page at this token, which only the browser knew."""
+    state = st.session_state
+    state.token = state.kept[links.SIMULATOR.name]["token"] = state.carried["token"] = token
+
+
 def _sidebar(hidden: frozenset[str]) -> tuple[SimulationConfig, sources.Source, str | None]:
     """Draws the controls; the settings, the source, and a line if the source is not the one asked for."""
+    gate = controls.show(controls.GATE, hidden, lambda name: say(f"gate={name}"))
     source, note = sources.show(hidden)
     st.markdown(say("lead"))
-    values = controls.show_all(controls.MAIN, hidden)
+    values = controls.show_all(controls.MAIN, hidden, controls.UNUSED.get(gate, ())) | {"gate": gate}
     with st.container(horizontal=True):
         parts.reset_buttons()
     values |= controls.show_folded("more", controls.MORE, hidden)

@@ -1,5 +1,6 @@
 """The simulator page without a browser: controls, streams, gallery, comparison, reset, and the banner."""
 
+import json
 import sys
 
 import numpy as np
@@ -7,24 +8,38 @@ import pytest
 
 testing = pytest.importorskip("streamlit.testing.v1")
 
-from pages import ENTRY, curves, lines, picture, sound, start, trace_of  # noqa: E402
+from pages import ENTRY, curves, fed, lines, picture, sound, start, tape, trace_of  # noqa: E402
 
 # isort: split
 import controls  # noqa: E402
 import curves as sender  # noqa: E402
 import sources  # noqa: E402
+import tape as sender_of_tape  # noqa: E402
 
+from titans_course.playground import CURSOR, TEXT, settings  # noqa: E402
 from titans_course.studies.gallery import FAILURES, examine  # noqa: E402
+from titans_mini import SimulationConfig  # noqa: E402
 from titans_mini.config import SCENARIO_NAMES  # noqa: E402
+from titans_mini.data import bundled_text  # noqa: E402
 
 
-def test_the_default_page_is_the_recipe_on_real_text():
+def test_the_default_page_is_the_recipe_on_the_story():
     app = sound(testing.AppTest.from_file(ENTRY, default_timeout=60).run())
     trace = trace_of(app)
-    assert len(trace) == 2000 and trace.settings.scenario == "text" and trace.settings.tau == 0.3
+    assert trace.tokens.tobytes().decode() == TEXT and trace.settings == SimulationConfig()
     assert app.metric[0].value == f"{trace.summary()['writes_per_1k']:.1f}"
     assert not lines(app)
-    assert trace.g_write[app.slider(key="cursor").value] > 0.5
+    assert tape(app)["cursor"] == CURSOR and not tape(app)["chosen"] and trace.g_write[CURSOR] > 0.5
+    assert tape(app)["runs"] == [
+        {"name": "this", "label": "recipe's gate", "settings": settings(SimulationConfig())},
+        {"name": "other", "label": "paper's rule", "settings": settings(SimulationConfig(gate="constant"))},
+    ]
+
+
+def test_the_bundled_text_opens_at_its_first_write():
+    app = sound(start(tau="0.2"))
+    assert trace_of(app).tokens.tobytes().decode() == bundled_text()[:120]
+    assert trace_of(app).g_write[tape(app)["cursor"]] > 0.5
 
 
 @pytest.mark.parametrize("name", ["tau", "beta", "lam", "eta", "softness", "chunk", "depth"])
@@ -98,6 +113,9 @@ def test_a_pinned_run_lies_behind_and_its_difference_is_named():
     app = start()
     before = trace_of(app)
     app.button(key="pin").click().run()
+    app.select_slider(key="lam").set_value(0.01).run()
+    assert any("lambda 0.0001 → 0.01" in block.value for block in app.markdown)
+    app.select_slider(key="lam").set_value(1e-4)
     app.slider(key="tau").set_value(0.1)
     sound(app.run())
     assert np.array_equal(curves(app, "behind")["curves"]["g_write"], before.g_write.astype(np.float32))
@@ -115,38 +133,65 @@ def test_reset_repeats_the_first_picture_exactly():
     app.selectbox(key="stream").set_value("noise")
     app.number_input(key="seed").set_value(9)
     app.run()
-    app.slider(key="cursor").set_value(100).run()
     app.button(key="pin").click().run()
+    turn = tape(app)["turn"]
     assert picture(app) != first
     app.button(key="simulator_reset").click()
-    assert picture(sound(app.run())) == first
+    assert picture(sound(app.run())) == first and tape(app)["turn"] != turn  # the cursor goes back, too
 
 
 def test_nothing_is_computed_twice_and_only_a_few_runs_are_kept():
     app = start()
     run = trace_of(app)
-    app.slider(key="cursor").set_value(50).run()
+    app.button(key="pin").click().run()
     assert trace_of(app) is run
     for step in range(12):
         app.slider(key="tau").set_value(step / 100).run()
     assert len(app.session_state["runs"]) == 8
 
 
-def test_stepping_jumping_and_playing_move_the_cursor():
-    app = start(tau="0.1")
-    at = lambda: app.slider(key="cursor").value  # noqa: E731
-    app.slider(key="cursor").set_value(10).run()
-    app.button(key="forward").click().run()
-    assert at() == 11
-    app.button(key="back").click().run()
-    assert at() == 10
-    app.button(key="next").click().run()
-    assert at() > 10 and trace_of(app).g_write[at()] > 0.5
-    app.slider(key="cursor").set_value(118).run()
-    app.button(key="play").click().run()
-    for _ in range(4):
-        sound(app.run())
-    assert at() == 119 and not app.session_state["playing"]
+def test_a_move_of_a_slider_sends_the_tape_only_its_settings():
+    app = start()
+    before = {role: fed(app, role).json for role in ("tables", "stream", "tape")}
+    app.slider(key="tau").set_value(0.1)
+    sound(app.run())
+    assert [role for role in before if fed(app, role).json != before[role]] == ["tape"]
+    assert len(before["tape"]) < 1000 and tape(app)["runs"][0]["settings"]["tau"] == 0.1
+    app.number_input(key="seed").set_value(1)
+    sound(app.run())
+    assert fed(app, "tables").json != before["tables"] and tape(app)["turn"] == json.loads(before["tape"])["turn"]
+
+
+def test_the_other_run_is_run_a_where_it_reads_the_same_with_the_same_memory():
+    app = start()
+    app.button(key="pin").click().run()
+    app.slider(key="tau").set_value(0.1).run()
+    (this, other) = tape(app)["runs"]
+    assert (other["label"], other["settings"]["tau"], this["settings"]["tau"]) == ("A", 0.3, 0.1)
+    for control, value in ((app.slider(key="depth"), 3), (app.selectbox(key="stream"), "noise")):
+        control.set_value(value)
+        assert tape(sound(app.run()))["runs"][1]["label"] == "paper's rule"
+    app.segmented_control(key="gate").set_value("constant")
+    assert [run["label"] for run in tape(sound(app.run()))["runs"]] == ["paper's rule", "recipe's gate"]
+
+
+def test_the_paper_s_rule_leaves_the_gate_s_sliders_out_and_is_not_judged_by_its_writes():
+    app = start(gate="constant")
+    assert app.slider(key="tau").disabled and app.select_slider(key="softness").disabled
+    assert not app.slider(key="beta").disabled and app.metric[0].value == "1000.0" and not app.metric[0].delta
+    app.segmented_control(key="gate").set_value("surprise")
+    assert not sound(app.run()).slider(key="tau").disabled and "30 to 80" in app.metric[0].delta
+    assert app.sidebar.segmented_control[0].key == "gate"
+
+
+def test_the_token_of_a_link_is_where_the_tape_opens_and_what_other_pages_are_handed():
+    app = sound(start(token="99"))
+    assert (tape(app)["cursor"], tape(app)["chosen"]) == (99, True)
+    assert app.session_state["carried"]["token"] == 99
+    assert app.session_state["carried"]["settings"] == trace_of(app).settings
+    assert tape(start(token="5000"))["cursor"] == 119
+    app.pills(key="failure").set_value("tau_low")
+    assert not tape(sound(app.run()))["chosen"]
 
 
 def test_a_run_that_diverges_shows_cause_and_token_and_can_be_mended():
@@ -156,8 +201,6 @@ def test_a_run_that_diverges_shows_cause_and_token_and_can_be_mended():
     assert f"token {trace.diverged_at}" in banner and "eta = 1 " in banner
     assert curves(app)["diverged"] == [trace.diverged_at, f"diverged at {trace.diverged_at}"]
     assert curves(app, "behind")["diverged"] is None  # the milder run, in grey
-    app.slider(key="cursor").set_value(100)
-    assert not sound(app.run()).latex  # there are no numbers to show
     app.button(key="mend").click()
     sound(app.run())
     assert trace_of(app).diverged_at is None and not app.error
@@ -165,16 +208,18 @@ def test_a_run_that_diverges_shows_cause_and_token_and_can_be_mended():
 
 def test_the_curves_go_out_before_the_controls_but_for_a_first_visit_and_a_visitors_own_text(monkeypatch):
     order = []
-    for module, name in ((sender, "curves"), (sources, "controls")):
+    for module, name in ((sender_of_tape, "tape"), (sender, "curves"), (sources, "controls")):
         show = module.show
-        monkeypatch.setattr(module, "show", lambda *given, show=show, name=name: (order.append(name), show(*given))[1])
+        monkeypatch.setattr(
+            module, "show", lambda *given, show=show, name=name, **more: (order.append(name), show(*given, **more))[1]
+        )
     app = start()
-    assert order == ["controls", "curves"]
+    assert order == ["controls", "tape", "curves"]
     app.slider(key="tau").set_value(0.2)
-    assert trace_of(sound(app.run())).settings.tau == 0.2 and order[2:] == ["curves", "controls"]
+    assert trace_of(sound(app.run())).settings.tau == 0.2 and order[3:] == ["tape", "curves", "controls"]
     app.selectbox(key="stream").set_value("paste")
     sound(app.run())
-    assert order[4:] == ["controls", "curves"]
+    assert order[6:] == ["controls", "tape", "curves"]
 
 
 def test_the_controls_have_the_last_word_where_they_differ_from_what_was_sent_ahead(monkeypatch):

@@ -140,7 +140,7 @@ def test_text_of_any_kind_is_read_as_text(kind, way):
     else:
         app.file_uploader(key="upload").set_value(("a.txt", text.encode("utf-8-sig"), "text/plain"))
     assert not lines(sound(app.run()))
-    assert trace_of(app).tokens.tobytes() == text.encode()[:120]
+    assert trace_of(app).tokens.tobytes() == re.sub("\r+\n", "\n", text).encode()[:120]
     shown = "".join(block.value for block in app.get("html") if not block.value.startswith("<script>"))
     assert "<img" not in shown and "</script" not in shown
 

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("streamlit.testing.v1")
 
-from pages import PASTED, lines, picture, sound, start, trace_of  # noqa: E402
+from pages import PASTED, TEXTS, lines, picture, sound, start, trace_of  # noqa: E402
 
 # isort: split
 import controls  # noqa: E402
@@ -129,8 +129,53 @@ def test_a_bad_file_gives_one_line_that_names_it_and_loses_nothing(name):
     assert picture(app) == before
 
 
+def test_a_text_that_is_cut_says_so_and_a_button_reads_more():
+    app = start(stream="upload")
+    app.file_uploader(key="upload").set_value(("a.txt", b"word " * 3000, "text/plain")).run()
+    assert any("first 120 of 15,000 bytes" in block.value for block in app.markdown)
+    app.button(key="cut_more").click()
+    assert len(trace_of(sound(app.run()))) == 10_000
+    assert any("first 10,000 of 15,000 bytes" in block.value for block in app.markdown)
+    assert "cut_more" not in {button.key for button in app.button}
+    assert not any("bytes of your text" in block.value for block in start(stream="story").markdown)
+
+
+def test_a_chinese_file_of_another_encoding_is_answered_with_advice():
+    app = start(stream="upload")
+    app.file_uploader(key="upload").set_value(("gbk.txt", "猫坐在垫子上。".encode("gbk"), "text/plain"))
+    (line,) = lines(sound(app.run()))
+    assert "save the file as UTF-8" in line
+
+
+def test_a_line_end_of_windows_is_one_byte_in_the_app_and_in_the_code_that_repeats_the_run(tmp_path, monkeypatch):
+    app, data = start(stream="upload"), b"one\r\ntwo\r\n" * 20
+    app.file_uploader(key="upload").set_value(("a.txt", data, "text/plain")).run()
+    assert trace_of(app).tokens.tobytes() == data.replace(b"\r\n", b"\n")[:120]
+    (tmp_path / "a.txt").write_bytes(data)
+    monkeypatch.chdir(tmp_path)
+    assert run_code(shown_code(app)) == without_time(trace_of(app).summary())
+
+
+def test_what_a_link_does_not_hold_is_said_only_then():
+    def told(app):
+        return [block.value for block in app.caption if "address bar" in block.value]
+
+    app = start(stream="paste")
+    assert len(lines(app)) == 1  # as after a reload, which loses the text
+    app.text_area(key="paste").set_value(PASTED)
+    assert told(sound(app.run())) == [TEXTS["en"]["link_lacks"].format(what="your own text")] and not lines(app)
+    app.button(key="pin").click().run()
+    assert told(app) == [TEXTS["en"]["link_lacks"].format(what="your own text and run A")]
+    app.selectbox(key="stream").set_value("noise").run()
+    app.button(key="unpin").click()
+    assert told(sound(app.run())) == [TEXTS["en"]["link"]]
+    app.selectbox(key="stream").set_value("paste")
+    assert not lines(app.run())  # who chooses it here has lost nothing
+
+
 @pytest.mark.parametrize(
-    "link", [LINK, {"stream": "paste"}, {"tau": "0.1", "lam": "0.01", "softness": "0.2", "scale": "unit"}]
+    "link",
+    [LINK, {"stream": "story"}, {"stream": "paste"}, {"tau": "0.1", "lam": "0.01", "softness": "0.2", "scale": "unit"}],
 )
 def test_the_code_that_is_shown_repeats_the_run(link):
     app = start(**link)

@@ -21,7 +21,7 @@ SAID = re.compile(r"""\b(?:say|unfilled)\(\s*"([^"{]+)"[,)]""")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # Keys whose Chinese has no Chinese character: names, symbols, and frames that hold nothing but what is filled in.
 SAME = {
-    "app", "comma", "tour_done", "arrow", "A", "pinned", "csv", "json", "html",
+    "app", "comma", "tour_done", "arrow", "A", "A_short", "pinned", "csv", "json", "html",
     "theta_now", "alpha_now", "arrow_end", "infinite",
     "against", "prompt_sample", "top_k", "min_p",
     "miras", "preset_note", "miras_change", "B", "in_B", "none", "row", "a_number", "gate_numbers",

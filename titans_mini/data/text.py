@@ -3,6 +3,8 @@
 import ast
 import builtins
 import functools
+import re
+from inspect import cleandoc
 from pathlib import Path
 
 import numpy
@@ -38,19 +40,12 @@ def bundled_text() -> str:
 
 
 def _docstrings(path: Path) -> list[str]:
-    """The long docstrings of a module and of all that it defines, in the file's order."""
+    """The long docstrings of a module and of all that it defines, without indentation, in the file's order."""
     tree = ast.parse(path.read_text("utf-8"))
     owners = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
     owners.sort(key=lambda node: node.lineno)
     docs = (ast.get_docstring(node, clean=False) for node in [tree, *owners])
-    return [_dedent(doc) for doc in docs if doc and len(doc) > 200]
-
-
-def _dedent(doc: str) -> str:
-    """The docstring without its indentation, with plain line ends; the same on every version of Python."""
-    lines = [line.rstrip() for line in doc.expandtabs().strip().splitlines()]
-    margin = min((len(line) - len(line.lstrip()) for line in lines[1:] if line), default=0)
-    return "\n".join([lines[0], *(line[margin:] for line in lines[1:])])
+    return ["\n".join(map(str.rstrip, cleandoc(doc).splitlines())) for doc in docs if doc and len(doc) > 200]
 
 
 def builtin_docstrings() -> str:
@@ -69,7 +64,10 @@ def read_text(path: str | Path) -> str:
 
 
 def check_text(data: bytes | str, name: str | None = None) -> str:
-    """The same as str; ConfigError where it is empty, too long, binary or not UTF-8. `name` is what errors call it."""
+    """The same as str, with each line end one byte; ConfigError where it is empty, too long, binary or not UTF-8.
+
+    `name` is what errors call it.
+    """
     name = name or Message("text")
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
     if not raw.strip():
@@ -79,7 +77,7 @@ def check_text(data: bytes | str, name: str | None = None) -> str:
     if b"\0" in raw:
         raise ConfigError("{name} is binary or UTF-16; save it as plain UTF-8 text", name=name)
     try:
-        return raw.decode("utf-8-sig")
+        return re.sub("\r+\n", "\n", raw.decode("utf-8-sig"))  # the same where it is checked again
     except UnicodeDecodeError as error:
         text = "{name} is not UTF-8 text: byte {place} cannot be decoded"
         raise ConfigError(text, name=name, place=error.start) from None
