@@ -25,7 +25,7 @@ class SimulatorLab(PredictionPanel):
     """Sliders around one simulation.
 
     `settings` are those of SimulationConfig, `controls` the sliders shown, `view` the picture: "time" (all curves),
-    "recall" or one column. `pinned` holds the changes that make run A, which is drawn behind in grey. With `predict`
+    "recall" or one column. `pinned` holds the changes that make run A, which lies on it, dashed. With `predict`
     the plot stays closed until a prediction is entered. Each control is an attribute: `lab.tau.value = 0.2`.
     """
 
@@ -189,7 +189,7 @@ class SimulatorLab(PredictionPanel):
 
 
 class FailureLab(Panel):
-    """One row of the recipe's failure table beside the default (A, grey), with its number and its verdict."""
+    """One row of the recipe's failure table beside the default (A, dashed), with its number and its verdict."""
 
     context = "lab.gallery"
     table = {"failure": pick(FAILURES, "tau_low", width="30rem")}
