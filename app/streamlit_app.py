@@ -39,8 +39,9 @@ pages = [
     st.Page(f"app_pages/{name}.py", title=say(name), icon=icon, url_path=name, default=index == 0)
     for index, (name, icon) in enumerate(PAGES.items())
 ]
+st.set_page_config(page_icon=str(ICON), layout="wide")
 page = st.navigation(pages, position="top")
-st.set_page_config(page_title=f"{page.title} · {say('app')}", page_icon=str(ICON), layout="wide")
+st.set_page_config(page_title=f"{page.title} · {say('app')}")
 st.html(style(len(PAGES)))
 st.html(script(), unsafe_allow_javascript=True)
 name = list(PAGES)[pages.index(page)]

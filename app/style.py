@@ -18,5 +18,5 @@ def style(pages: int) -> str:
 
 def script() -> str:
     """The scripts of all pages, in the session's language; one that has run in a page runs no second time."""
-    names = {button: say(name) for button, name in BUTTONS.items()}
-    return f"<script>{HISTORY}{ACCESS}speak({json.dumps(language())}, {json.dumps(names, ensure_ascii=False)});</script>"
+    names = json.dumps({button: say(name) for button, name in BUTTONS.items()}, ensure_ascii=False)
+    return f"<script>{HISTORY}{ACCESS}speak('{language()}', {names});</script>"

@@ -1,41 +1,59 @@
-"""The Anatomy page's controls: the Simulator's where they mean the same, for a memory small enough to show whole."""
+"""The Anatomy page's controls: the Simulator's where they mean the same, for a memory that reads byte by byte."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
-from controls import CONTROLS, MAIN, STREAM, Control, decades, steps
+import streamlit as st
+from controls import CONTROLS, GATE, MAIN, STREAM, TOKEN, Control, decades, steps
 from links import make_page
 
 from titans_mini import MemoryConfig, SimulationConfig
 
-MAX_TOKENS = 1000
-SHAPE = (replace(CONTROLS["depth"], default=1), Control("dim", "slider", 16, 4, 32, 4))
-MORE = (
-    CONTROLS["normaliser"],
-    CONTROLS["scale"],
-    replace(CONTROLS["tokens"], default=400, high=MAX_TOKENS, step=100),
-    CONTROLS["seed"],
-)
-TOKEN = Control("token", "number", None, 0, MAX_TOKENS - 1)  # the first write
+SHAPE = (replace(CONTROLS["depth"], default=1), Control("dim", "slider", 16, 4, 64, 4))
+MORE = tuple(CONTROLS[name] for name in ("normaliser", "scale", "decay", "tokens", "seed"))
 LAYER = Control("layer", "number", 1, 1, 4)
 AUTO = Control("auto", "switch", True)
 HAND = (steps("theta", 0.01, decades(-5, 0)), steps("alpha", 0.0, decades(-4, 0)))
-SIDEBAR = (STREAM, *MAIN, *SHAPE, *MORE)
+SIDEBAR = (GATE, STREAM, *MAIN, *SHAPE, *MORE)
 PAGE = make_page(
     "anatomy",
     (*SIDEBAR, TOKEN, AUTO, *HAND, LAYER),
-    ("more", "player", "text", "vectors", "hand", "numbers", "maps", "formula", "curve", "guide"),
-    {"more": MORE, "player": (TOKEN,), "hand": (AUTO, *HAND), "maps": (LAYER,)},
-    forget=("source", "paste"),
+    ("more", "tape", "player", "text", "vectors", "hand", "numbers", "maps", "formula", "curve", "guide"),
+    {"more": MORE, "hand": (AUTO, *HAND), "maps": (LAYER,)},
+    forget=("cursor", "source", "paste"),
 )
+_MEMORY = ("depth", "dim", "scale", "decay")
+TAKEN = "carried_to_anatomy"  # in the session: what of the Simulator this page has opened with
 
 
 def to_settings(values: dict, scenario: str) -> SimulationConfig:
     """The run that the controls ask for, token by token."""
-    memory = {name: values[name] for name in ("depth", "dim", "scale")}
-    rest = {name: values[name] for name in (*(c.name for c in MAIN), "normaliser", "tokens", "seed")}
-    return SimulationConfig(scenario=scenario, **rest, memory=MemoryConfig.preset("recipe", **memory))
+    memory = MemoryConfig.preset("recipe", **{name: values[name] for name in _MEMORY})
+    names = {control.name for control in SIDEBAR} - {"stream", *_MEMORY}
+    return SimulationConfig(scenario=scenario, **{name: values[name] for name in names}, memory=memory)
 
 
 def default() -> SimulationConfig:
     """The run of the page's defaults."""
     return to_settings({control.name: control.default for control in SIDEBAR}, "text")
+
+
+def brought() -> dict:
+    """What the Simulator shows, as far as this page has controls for it; nothing if that has been taken before."""
+    carried = st.session_state.get("carried")
+    if carried is None or carried == st.session_state.get(TAKEN):
+        return {}
+    st.session_state[TAKEN] = dict(carried)
+    values = _flat(carried["settings"]) | {"stream": carried["source"].stream, "token": carried["token"]}
+    return {name: value for name, value in values.items() if name in PAGE.controls}
+
+
+def unlike(settings: SimulationConfig) -> dict[str, object]:
+    """What this page has no control for, though the run that it opened with has another value: name -> that value."""
+    if TAKEN not in st.session_state:
+        return {}
+    here, there = _flat(settings), _flat(st.session_state[TAKEN]["settings"])
+    return {name: there[name] for name in ("chunk", "encoding") if there[name] != here[name]}
+
+
+def _flat(settings: SimulationConfig) -> dict:
+    return asdict(settings.memory) | asdict(settings)

@@ -1,4 +1,4 @@
-"""One token on the Anatomy page: stepper, text, vectors, gate, numbers, heat maps. A fragment: no run is repeated."""
+"""One token on the Anatomy page: tape, gate, numbers, heat maps, vectors. A fragment: no run is repeated."""
 
 import math
 from functools import partial
@@ -6,10 +6,9 @@ from functools import partial
 import controls
 import links
 import parts
-import player
-import runs
 import shelf
 import streamlit as st
+import tape
 from header import character
 from runs import Run
 from texts import say, speaker
@@ -19,28 +18,24 @@ from titans_course.figures import anatomy as figures_anatomy
 from titans_course.studies.anatomy import Step, dissect
 from titans_mini.threads import one_thread
 
-KEPT = 8  # steps; one of the widest memory takes 0.8 MB
+KEPT = 8  # steps; one of the widest memory takes 2 MB
+PARTS = {"text": ("tape", "strip"), "player": ("player",)}  # panel -> parts of the tape's component
+OWN = ("lesson", "formula")  # parts that this page has of its own, or not at all
 
 
 @st.fragment
 def show(run: Run, hidden: frozenset[str]) -> None:
     """All panels of one token."""
-    last = last_token(run)
-    token = _place(run, last, hidden)
-    if "player" not in hidden:
-        _show_stepper(run, token, last, hidden)
-        token = _place(run, last, hidden)
-    # Not left to the slider: when its end moves, it would remove an older token from the link.
-    first = min(runs.first_write(run.trace), last)
-    controls.keep_in_link("token", None if token == first else str(token))
+    chosen = links.values()["token"]
+    token = min(tape.place(run, chosen), last_token(run))
+    if "tape" not in hidden:
+        hide = (*OWN, *(part for panel in hidden & PARTS.keys() for part in PARTS[panel]))
+        tape.show(run, None, chosen, _move, hide=hide, live=True)
     if run.trace.diverged_at is not None:
         st.caption(say("anatomy_end", token=run.trace.diverged_at))
-    gate, step = _steps(run, token)
-    text = partial(player.show_text, run.trace, token)
-    parts.beside({"text": (11, text), "vectors": (9, partial(_show_vectors, step, hidden))}, hidden)
     if "hand" not in hidden:
         _show_hand(hidden)
-        gate, step = _steps(run, token)
+    gate, step = _steps(run, token)
     _show_step(run, gate, step, hidden)
     links.keep()
 
@@ -58,8 +53,10 @@ def _show_step(run: Run, gate: Step, step: Step, hidden: frozenset[str]) -> None
         _show_numbers(gate, step)
     if "maps" not in hidden:
         _show_maps(step, hidden)
-    formula, curve = partial(_show_formula, run, step), partial(_show_curve, step, hidden)
-    parts.beside({"formula": (11, formula), "curve": (9, curve)}, hidden)
+    if "formula" not in hidden:
+        _show_formula(run, step)
+    vectors, curve = partial(_show_vectors, step, hidden), partial(_show_curve, step, hidden)
+    parts.beside({"vectors": (1, vectors), "curve": (1, curve)}, hidden)
 
 
 def _show_vectors(step: Step, hidden: frozenset[str]) -> None:
@@ -72,25 +69,9 @@ def _show_curve(step: Step, hidden: frozenset[str]) -> None:
     parts.chart(figures_anatomy.write_figure(step, say=speaker()), "curve")
 
 
-def _place(run: Run, last: int, hidden: frozenset[str]) -> int:
-    """The token for this run: the chosen one, or else the first write; never past the end."""
-    state = st.session_state
-    token = state[controls.HIDDEN].get("token") if "token" in hidden else state.get("token")
-    token = min(runs.first_write(run.trace) if token is None else token, last)
-    if "token" not in hidden and (token != state.get("token") or state.get("token_last") != last):
-        state.token, state.token_last = token, last
-    return token
-
-
-def _show_stepper(run: Run, token: int, last: int, hidden: frozenset[str]) -> None:
-    write = min(runs.first_write(run.trace, token), last)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="stepper"):
-        for name, icon, target in (("back", "skip_previous", token - 1), ("forward", "skip_next", token + 1)):
-            token_there = {"token": min(max(target, 0), last)}
-            parts.button(name, links.put, token_there, icon=icon, key=f"token_{name}", label="", help=say(name))
-        parts.button("next", links.put, {"token": write}, icon="edit_note", key="token_next")
-        if last > 0 and "token" not in hidden:
-            st.slider(say("token"), 0, last, token, key="token", help=say("anatomy_token?"))
+def _move(token: int) -> None:
+    """Callback: the token at which the cursor of the tape has come to rest."""
+    links.put({"token": token})
 
 
 def _steps(run: Run, token: int) -> tuple[Step, Step]:
@@ -155,9 +136,8 @@ def _show_maps(step: Step, hidden: frozenset[str]) -> None:
 
 
 def _show_formula(run: Run, step: Step) -> None:
-    settings = run.trace.settings
     st.caption(say("formula", token=step.token, character=character(run.trace, step.token)))
-    st.latex(figures_anatomy.step_formula(step, settings.eta, settings.lam, by_hand=not links.values()["auto"]))
+    st.latex(figures_anatomy.step_formula(step, run.trace.settings, by_hand=not links.values()["auto"]))
 
 
 def _guide(name: str, hidden: frozenset[str]) -> None:

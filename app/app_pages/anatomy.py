@@ -1,5 +1,7 @@
 """Anatomy: one token taken apart, from key and value to the weights that its write leaves behind."""
 
+from collections.abc import Iterator
+
 import controls
 import header
 import links
@@ -10,19 +12,20 @@ import sources
 import streamlit as st
 from anatomy import controls as own
 from anatomy import panels as anatomy_panels
-from texts import say
+from texts import option, plain, say
 
 from titans_mini import SimulationConfig
 
 
 def main() -> None:
-    hidden = links.open_link(own.PAGE)
+    hidden = links.open_link(own.PAGE, own.brought)
     with st.sidebar:
         settings, source, note = _sidebar(hidden)
     run = shelf.last_good("anatomy_run", lambda: runs.get_run(settings, source), "bad_settings")
     run = run or runs.get_run(own.default(), sources.Source())
-    parts.title(note, _past_the_end(run))
+    parts.title(note, _past_the_end(run), *_unlike(run))
     header.show_banner(run, grey=False)
+    sources.show_cut(run.source, run.trace.settings.tokens)
     anatomy_panels.show(run, hidden)
     if "guide" not in hidden:
         st.markdown(say("guide"))
@@ -30,12 +33,20 @@ def main() -> None:
 
 def _sidebar(hidden: frozenset[str]) -> tuple[SimulationConfig, sources.Source, str | None]:
     """Draws the controls; the settings, the source, and a line if the source is not the one asked for."""
+    gate = controls.show(controls.GATE, hidden, lambda name: say(f"gate={name}"))
     source, note = sources.show(hidden)
-    values = controls.show_all((*own.SHAPE, *controls.MAIN), hidden)
+    unused = controls.UNUSED.get(gate, ())
+    values = controls.show_all((*own.SHAPE, *controls.MAIN), hidden, unused) | {"gate": gate}
     with st.container(horizontal=True):
         parts.reset_buttons()
     values |= controls.show_folded("anatomy_more", own.MORE, hidden)
     return own.to_settings(values, source.scenario), source, note
+
+
+def _unlike(run: runs.Run) -> Iterator[str]:
+    """A line for each setting of the Simulator's run that this page cannot have."""
+    for name, value in own.unlike(run.trace.settings).items():
+        yield say("anatomy_unlike", name=option("setting", name), value=plain(value))
 
 
 def _past_the_end(run: runs.Run) -> str | None:

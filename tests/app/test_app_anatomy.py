@@ -10,6 +10,7 @@ testing = pytest.importorskip("streamlit.testing.v1")
 import pages  # noqa: E402
 from pages import ENTRY, PASTED, lines, sound, start, trace_of  # noqa: E402
 
+from titans_course.playground import TEXT  # noqa: E402
 from titans_course.studies.anatomy import dissect  # noqa: E402
 
 CHARTS = 6  # vectors, gradient, before, change, after, loss against theta
@@ -18,6 +19,18 @@ CHARTS = 6  # vectors, gradient, before, change, after, loss against theta
 def open_page(**link: str):
     """The page as a link opens it; without `tokens` in the link the run is short."""
     return pages.open_page("anatomy", {"tokens": "60", **link})
+
+
+def move(app, token: int):
+    """The cursor of the tape comes to rest at a token: what the page is told then."""
+    app.session_state.token = token
+    return app.run()
+
+
+def shown_token(app) -> int:
+    """The token that the panels take apart, as the formula's caption names it."""
+    (caption,) = [found.value for found in app.caption if found.value.startswith("Token ")]
+    return int(caption.split()[1].rstrip(","))
 
 
 def whole(app):
@@ -41,11 +54,11 @@ def loss_after(app) -> float:
     return float(shown(app)["Loss of this pair"].split()[-1])
 
 
-def test_the_default_is_the_first_write_of_a_linear_memory_on_real_text():
+def test_the_default_is_the_end_of_the_surprise_of_a_story_read_by_a_linear_memory():
     app = whole(testing.AppTest.from_file(ENTRY, default_timeout=60).switch_page("app_pages/anatomy.py").run())
-    trace, token = trace_of(app), app.slider(key="token").value
-    assert len(trace) == 400 and trace.settings.memory.depth == 1 and trace.settings.memory.dim == 16
-    assert trace.g_write[token] > 0.5 and trace.g_write[:token].max() <= 0.5
+    trace, token = trace_of(app), shown_token(app)
+    assert trace.settings.memory.depth == 1 and trace.settings.memory.dim == 16
+    assert bytes(trace.tokens[token - 3 : token + 1].tolist()) == b"igs!" and trace.surprise[token] > 0.9
     assert shown(app)["Raw surprise"] == f"{trace.raw[token]:.3g}"
     assert shown(app)["Loss of this pair"].startswith(f"{trace.loss[token]:.3g} ")
     assert shown(app)["Memory norm"].endswith(f" {trace.memory_norm[token]:.3g}")
@@ -53,9 +66,7 @@ def test_the_default_is_the_first_write_of_a_linear_memory_on_real_text():
     assert not lines(app)
 
 
-@pytest.mark.parametrize(
-    "name", ["tau", "beta", "lam", "eta", "softness", "depth", "dim", "tokens", "token", "theta", "alpha"]
-)
+@pytest.mark.parametrize("name", ["tau", "beta", "lam", "eta", "softness", "depth", "dim", "tokens", "theta", "alpha"])
 def test_each_control_at_both_ends(name):
     app = open_page(auto="false")
     kinds = {"tokens": "number_input"} | dict.fromkeys(("lam", "eta", "softness", "theta", "alpha"), "select_slider")
@@ -75,21 +86,37 @@ def test_streams_and_scales(stream, scale):
     assert not lines(app) and trace_of(app).settings.scenario == stream
 
 
-def test_stepping_changes_the_token_and_ends_at_the_ends():
+def test_the_cursor_of_the_tape_chooses_the_token_and_every_token_can_be_taken_apart():
     app = open_page(token="1")
     before = picture(app)
-    app.button(key="token_forward").click()
-    assert picture(whole(app.run())) != before and app.slider(key="token").value == 2
-    for name, end in (("back", 0), ("forward", 59)):
-        app.slider(key="token").set_value(end).run()
-        app.button(key=f"token_{name}").click().run()
-        assert whole(app).slider(key="token").value == end
-    app = open_page(token="0", tau="0.15")  # low enough for a write among 60 tokens of the bundled text
-    app.button(key="token_next").click().run()
-    written = app.slider(key="token").value
-    assert (
-        written > 0 and trace_of(app).g_write[written] > 0.5 and trace_of(app).g_write[1:written].max(initial=0) <= 0.5
-    )
+    assert picture(whole(move(app, 2))) != before and shown_token(app) == 2
+    for end in (0, 59):
+        assert shown_token(whole(move(app, end))) == end
+    assert sum(found.proto.id.endswith("-tape") for found in app.get("bidi_component")) == 1
+
+
+def test_text_token_and_settings_come_from_the_simulator_and_its_raw_surprise_is_found_again():
+    app = start(tau="0.2", depth="2", stream="text", decay="start", token="70")
+    trace = trace_of(app)
+    app.query_params.clear()  # as a browser does where another page is opened
+    whole(app.switch_page("app_pages/anatomy.py").run())
+    assert shown_token(app) == 70 and not lines(app)
+    assert trace_of(app).settings == trace.settings and shown(app)["Raw surprise"] == f"{trace.raw[70]:.3g}"
+    assert f"= {trace.raw[70]:.3f}" in app.latex[0].value
+
+
+def test_what_this_page_cannot_have_of_the_simulator_is_said():
+    app = start(chunk="8")
+    app.query_params.clear()
+    whole(app.switch_page("app_pages/anatomy.py").run())
+    (line,) = lines(app)
+    assert "chunk" in line and "8" in line
+
+
+def test_the_paper_rule_has_its_momentum_in_the_formula_and_no_use_for_tau():
+    app = whole(open_page(gate="constant", depth="2", token="40"))
+    assert "S_l" in app.latex[0].value and app.slider(key="tau").disabled
+    assert loss_after(app) == float(f"{dissect(trace_of(app).settings, 40, text=TEXT).loss_after:.3g}")
 
 
 def test_a_gate_set_by_hand_changes_weights_and_loss_and_the_gate_takes_it_back():
@@ -101,7 +128,7 @@ def test_a_gate_set_by_hand_changes_weights_and_loss_and_the_gate_takes_it_back(
         app.select_slider(key="theta").set_value(theta)
         losses[theta] = loss_after(whole(app.run()))
         config = trace_of(app).settings
-        assert losses[theta] == float(f"{dissect(config, 50, theta=theta, alpha=0.0).loss_after:.3g}")
+        assert losses[theta] == float(f"{dissect(config, 50, text=TEXT, theta=theta, alpha=0.0).loss_after:.3g}")
     assert losses[0.0] > losses[0.01] > losses[0.03]
     app.select_slider(key="alpha").set_value(1.0).run()
     assert "(1 - 1)" in app.latex[0].value
@@ -129,7 +156,7 @@ LINK = {"stream": "outliers", "depth": "2", "layer": "2", "token": "33", "auto":
 
 def test_a_link_sets_the_page_and_equal_links_give_equal_pictures():
     app = whole(open_page(**LINK))
-    assert app.slider(key="token").value == 33 and app.query_params["token"] == "33"
+    assert shown_token(app) == 33 and app.query_params["token"] == "33"
     assert shown(app)["theta"] == "0.004" and not lines(app)
     assert app.segmented_control(key="layer").value == 2 and trace_of(app).settings.memory.dim == 8
     assert picture(app) == picture(open_page(**LINK))
@@ -145,7 +172,7 @@ def test_a_link_sets_the_page_and_equal_links_give_equal_pictures():
         ("alpha", "2"),
         ("auto", "perhaps"),
         ("layer", "9"),
-        ("dim", "64"),
+        ("dim", "128"),
         ("depth", ""),
         ("chunk", "4"),
         ("tokens", "1e9"),
@@ -158,7 +185,7 @@ def test_a_link_that_cannot_be_used_gives_one_line(name, value):
 
 def test_a_teacher_hides_controls_and_what_the_link_set_still_holds():
     app = whole(open_page(hide="player,hand,layer,more,guide", **LINK))
-    assert not app.toggle and len(app.segmented_control) == 1 and "token" not in {slider.key for slider in app.slider}
+    assert not app.toggle and "layer" not in {choice.key for choice in app.segmented_control}
     assert shown(app)["theta"] == "0.004" and not lines(app)
     assert picture(app)[1:3] == picture(open_page(**LINK))[1:3]
     app.button(key="anatomy_defaults").click()
@@ -174,13 +201,12 @@ def test_a_run_that_diverges_has_a_banner_and_ends_before_it():
     end = trace_of(app).diverged_at
     (banner,) = [element.value for element in app.error if "Diverged" in element.value]
     assert f"token {end}" in banner and "grey" not in banner
-    assert app.slider(key="token").value == app.slider(key="token").max == end - 1
+    assert shown_token(app) == end - 1
     app.toggle(key="auto").set_value(False).run()
     app.select_slider(key="theta").set_value(1.0)
     whole(app.run())
     app.button(key="mend").click().run()
-    app.slider(key="token").set_value(59).run()
-    assert trace_of(whole(app)).diverged_at is None and not app.error
+    assert trace_of(whole(move(app, 59))).diverged_at is None and not app.error
 
 
 def test_pasted_text_is_taken_apart_and_bad_text_loses_nothing():
@@ -195,20 +221,19 @@ def test_pasted_text_is_taken_apart_and_bad_text_loses_nothing():
 
 
 def test_a_run_of_one_token():
-    app = whole(open_page(tokens="1"))
-    assert "token" not in {slider.key for slider in app.slider}
+    assert shown_token(whole(open_page(tokens="1"))) == 0
 
 
 def test_reset_repeats_the_first_picture_and_defaults_the_page():
     app = open_page(**LINK)
     first = picture(app)
-    app.slider(key="token").set_value(7).run()
+    move(app, 7)
     app.select_slider(key="theta").set_value(0.1).run()
     app.button(key="anatomy_reset").click()
     assert picture(whole(app.run())) == first
     app.button(key="anatomy_defaults").click()
     trace = trace_of(whole(app.run()))
-    assert len(trace) == 400 and trace.g_write[app.slider(key="token").value] > 0.5
+    assert bytes(trace.tokens[: shown_token(app) + 1].tolist()).endswith(b"47 figs!")
 
 
 def test_each_page_keeps_its_settings_and_what_is_hidden():
@@ -216,18 +241,20 @@ def test_each_page_keeps_its_settings_and_what_is_hidden():
     app.query_params.clear()  # as a browser does where another page is opened
     whole(app.switch_page("app_pages/anatomy.py").run())
     keys = {slider.key for slider in (*app.slider, *app.select_slider)}
-    assert "eta" not in keys and app.slider(key="tau").value == 0.3 and app.slider(key="depth").value == 1
-    app.slider(key="token").set_value(9).run()
+    assert "eta" not in keys and app.slider(key="tau").value == 0.1 and app.slider(key="depth").value == 2
+    app.slider(key="depth").set_value(1).run()
+    move(app, 9)
     app.query_params.clear()
     sound(app.switch_page("app_pages/simulator.py").run())
     assert (trace_of(app).settings.tau, trace_of(app).settings.eta) == (0.1, 0.002)
     app.query_params.clear()
-    assert whole(app.switch_page("app_pages/anatomy.py").run()).slider(key="token").value == 9 and not lines(app)
+    whole(app.switch_page("app_pages/anatomy.py").run())
+    assert shown_token(app) == 9 and app.slider(key="depth").value == 1 and not lines(app)
 
 
 def test_only_a_few_steps_are_kept():
     app = open_page()
     for token in range(10):
-        app.slider(key="token").set_value(token).run()
+        move(app, token)
     assert len(app.session_state["steps"]) == 8
     assert all(np.isfinite(step.loss_after) for step in app.session_state["steps"].values())

@@ -85,10 +85,18 @@ def test_losses_of_other_writes_are_those_of_the_memory(depth):
     np.testing.assert_allclose(marks, np.minimum(wanted, 2 * steps[0].loss_before))
 
 
+def test_the_curve_of_a_write_with_momentum_goes_through_the_write():
+    config = SimulationConfig(tokens=30, gate="constant", memory=MemoryConfig.preset("recipe", dim=8, depth=2))
+    step = dissect(config, 20)
+    np.testing.assert_allclose(losses(step, [step.theta]), step.loss_after, rtol=1e-4)
+
+
 def test_the_formula_has_the_numbers_of_the_step(step):
-    shown = step_formula(step, 1e-3, 1e-4)
+    shown = step_formula(step, SimulationConfig())
     assert f"{step.raw:.3f}" in shown and f"{step.g_write:.3f}" in shown and shown.count("^2") == len(step.deltas)
-    assert "write" not in step_formula(step, 1e-3, 1e-4, by_hand=True)
+    assert "write" not in step_formula(step, SimulationConfig(), by_hand=True)
+    paper = step_formula(step, SimulationConfig(gate="constant", beta=0.55))
+    assert "write" not in paper and r"S_l \leftarrow 0.55" in paper
 
 
 def test_what_is_not_finite_stays_empty(step):

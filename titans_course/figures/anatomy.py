@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from titans_mini.config import SimulationConfig
 from titans_mini.messages import Message
 
 from ..language import Say
@@ -163,21 +164,26 @@ def write_figure(step: Step, *, height: int = 210, say: Say = Message) -> go.Fig
     return _plain(figure, say("loss after the write · dotted: before it"), height, left=52, bottom=44)
 
 
-def step_formula(step: Step, eta: float, lam: float, *, by_hand: bool = False) -> str:
-    """The write with its numbers, as LaTeX lines. Paper: eq. 12-14. Recipe: 2.2."""
+def step_formula(step: Step, settings: SimulationConfig, *, by_hand: bool = False) -> str:
+    """The write with its numbers, as LaTeX lines; `by_hand`: theta and alpha are not the gate's. Paper: eq. 12-14.
+    Recipe: 2.2."""
     norms = [
         rf"({_sci(_norm(delta))}\cdot {_sci(_norm(a))})^2" for delta, a in zip(step.deltas, step.inputs, strict=True)
     ]
-    write = f"{_sci(step.theta)}" if by_hand else f"{_sci(eta)}\\cdot{step.g_write:.3f} = {_sci(step.theta)}"
-    forget = f"{_sci(step.alpha)}" if by_hand else f"{_sci(lam)}\\cdot{1 - step.g_write:.3f} = {_sci(step.alpha)}"
-    names = (r"\theta", r"\alpha") if by_hand else (r"\theta = \eta\,g_{write}", r"\alpha = \lambda\,g_{forget}")
+    write, forget, names = _sci(step.theta), _sci(step.alpha), (r"\theta", r"\alpha")
+    constant, change = settings.gate == "constant", rf"{_sci(step.theta)}\,\delta_l\,a_l^\top"
+    if not by_hand and not constant:
+        write = rf"{_sci(settings.eta)}\cdot{step.g_write:.3f} = {write}"
+        forget = rf"{_sci(settings.lam)}\cdot{1 - step.g_write:.3f} = {forget}"
+        names = (r"\theta = \eta\,g_{write}", r"\alpha = \lambda\,g_{forget}")
     root = rf"\sqrt{{{len(step.key)}}}"
     lines = (
         r"\nabla_l = \delta_l\,a_l^\top \qquad \delta_L = 2\,(M(k) - v)",
         rf"\frac{{\|\nabla\|}}{{\sqrt{{d}}}} = \frac{{\sqrt{{{' + '.join(norms)}}}}}{{{root}}} = {step.raw:.3f}",
         f"{names[0]} = {write}",
         f"{names[1]} = {forget}",
-        rf"W_l \leftarrow (1 - {_sci(step.alpha)})\,W_l - {_sci(step.theta)}\,\delta_l\,a_l^\top",
+        *([rf"S_l \leftarrow {_sci(settings.beta)}\,S_l - {change}"] if constant else []),
+        rf"W_l \leftarrow (1 - {_sci(step.alpha)})\,W_l {'+ S_l' if constant else f'- {change}'}",
     )
     return r"\begin{gathered}" + r" \\[0.35em] ".join(lines) + r"\end{gathered}"
 

@@ -108,13 +108,17 @@ def _numbers(parts) -> list[np.ndarray]:
 
 
 def losses(step: Step, thetas: np.ndarray, activation: str = "silu") -> np.ndarray:
-    """Loss of the step's pair after a write of each of these sizes (n,), with all else unchanged: (n,)."""
+    """Loss of the step's pair after a write of each of these sizes (n,), with all else unchanged: (n,).
+
+    What else the step adds to the weights, as momentum does, is added at each size; a step that overflows adds nothing.
+    """
     double = partial(torch.as_tensor, dtype=torch.float64)  # a far too large write must not overflow
     sizes = double(thetas)[:, None, None]
-    weights = tuple(
-        (1 - step.alpha) * double(before) - sizes * double(gradient)  # (n, o, i)
-        for before, gradient in zip(step.before, step.gradients, strict=True)
-    )
+    weights = []
+    for before, gradient, after in zip(step.before, step.gradients, step.after, strict=True):
+        kept, gradient = (1 - step.alpha) * double(before), double(gradient)
+        more = double(after) - kept + step.theta * gradient
+        weights.append(kept + more.nan_to_num(0, 0, 0) - sizes * gradient)  # (n, o, i)
     keys = double(step.key).expand(len(sizes), 1, -1)  # (n, 1, d)
     left = apply_memory(weights, keys, ACTIVATIONS[activation])[:, 0] - double(step.value)
     unit = float(double(step.error).square().sum()) / step.loss_before if step.loss_before else 1.0
