@@ -22,7 +22,8 @@ BAD_MEMORY = [
 ]  # fmt: skip
 BAD_RUN = [
     ("tokens", 0), ("tokens", 10.5), ("seed", -1), ("scenario", "dna"), ("normaliser", "softmax"),
-    ("gate", "learned"), ("memory", {"dim": 8}), ("tau", float("nan")), ("eta", "fast"), ("beta", None),
+    ("gate", "learned"), ("encoding", "learned"), ("memory", {"dim": 8}), ("tau", float("nan")), ("eta", "fast"),
+    ("beta", None),
 ]  # fmt: skip
 
 

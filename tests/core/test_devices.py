@@ -30,6 +30,7 @@ COMMANDS = pytest.mark.parametrize(
     "arguments",
     [
         "simulate --tokens 90 --width 8 --json",
+        "simulate --tokens 90 --encoding text-mag --json",
         "simulate --tokens 90 --width 8 --depth 3 --chunk 16 --decay start --scenario silence --json",
         "tune --tokens 100 --final-tokens 150 --width 8 --seeds 2 --tau 0.1 --beta 0.5 --quiet --json",
         "tune --tokens 100 --final-tokens 100 --width 8 --seeds 1 --tau 0.1 --objective recall --quiet --json",

@@ -52,6 +52,7 @@ def test_figure_follows_slider():
         ("softness", 0.2),
         ("normaliser", "fixed"),
         ("gate", "constant"),
+        ("encoding", "text-mag"),
         ("tokens", 60),
     ],
 )
@@ -182,7 +183,8 @@ def test_scrubbing_shows_the_formula_without_a_new_run():
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"text": "a b\n'c' " * 9}, {"memory": MemoryConfig.preset("recipe", depth=1)}]
+    "settings",
+    [{}, {"text": "a b\n'c' " * 9}, {"memory": MemoryConfig.preset("recipe", depth=1)}, {"encoding": "text-mag"}],
 )
 def test_shown_code_repeats_the_run(settings):
     lab = SimulatorLab(tokens=SHORT, seed=3, **settings)
