@@ -1,5 +1,5 @@
 // What Streamlit leaves out for keyboards and screen readers. `window.speak(language, names)` is called with the
-// language of the page, and the names of its own buttons (test id -> name).
+// language of the page, and the names of its own buttons (selector -> name).
 if (!window.speak) {
   let names = {}, waiting = null;
   const all = (selector) => document.querySelectorAll(selector);
@@ -11,7 +11,7 @@ if (!window.speak) {
       else box.removeAttribute('tabindex');
     }
     for (const place of all('[data-testid=stFileUploaderDropzone]')) place.setAttribute('role', 'group');
-    for (const name in names) for (const button of all(`[data-testid=${name}]`)) button.ariaLabel = names[name];
+    for (const button in names) for (const found of all(button)) found.ariaLabel = names[button];
   };
   const soon = () => { waiting ??= setTimeout(repair, 200); };
   window.speak = (language, words) => {

@@ -7,7 +7,12 @@ from texts import language, say
 
 HERE = Path(__file__).parent
 STYLE, HISTORY, ACCESS = ((HERE / name).read_text("utf8") for name in ("style.css", "history.js", "access.js"))
-BUTTONS = {"stExpandSidebarButton": "menu_open", "stMainMenuButton": "menu_main"}  # Streamlit's own: test id -> text
+# Streamlit's own buttons: selector -> text.
+BUTTONS = {
+    "[data-testid=stExpandSidebarButton]": "menu_open",
+    "[data-testid=stSidebarCollapseButton] button": "menu_close",
+    "[data-testid=stMainMenuButton]": "menu_main",
+}
 
 
 def style(pages: int) -> str:
