@@ -34,15 +34,8 @@ const titans = (window.titans ??= {
 });
 titans.watch(() => store.picture?.point());
 
-/** Called for each element that carries data: bytes are a run, anything else is the cursor. Returns its removal. */
-function take({ data, parentElement, setTriggerValue }) {
-  if (!(data instanceof Uint8Array)) {
-    parentElement.innerHTML = `<style>.reading span:nth-child(${data.place}) { outline: 2px solid; }</style>`;
-    titans.move(data.token, "page");
-    store.unwatch?.();
-    store.unwatch = titans.watch((token, from) => from === "curves" && setTriggerValue("token", token));
-    return store.unwatch;
-  }
+/** Called for each element that carries a run as bytes. Returns its removal. */
+function take({ data }) {
   const run = unpack(data);
   if (store[run.role]?.digest === run.digest) return store[run.role].forget; // sent again, and drawn already
   run.forget = () => {
@@ -179,8 +172,8 @@ function makePicture(root) {
 
   function draw() {
     if (!words || !store.run) return;
-    width = box.clientWidth;
-    if (!width) return; // folded
+    width = root.clientWidth; // the box itself has none while it is folded
+    if (!width) return;
     if (view && view[1] > count()) view = null;
     place();
     part("drawn").innerHTML = rows.map(drawRow).join("") + drawMarks();

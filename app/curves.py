@@ -7,7 +7,6 @@ when it is pinned. The cursor is the browser's: a step to another token sends no
 import json
 import struct
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import runs
@@ -24,7 +23,7 @@ FEED = """\
 const picture = (window.titansCurves ??= Promise.withResolvers());
 export default async (part) => (await picture.promise).take(part);
 """
-FILE, CURSOR = "titans_mini_curves.png", "feed_cursor"
+FILE = "titans_mini_curves.png"
 _picture = st.components.v2.component("curves", js=CODE, isolate_styles=False)
 _feed = st.components.v2.component("curves_feed", js=FEED, isolate_styles=False)
 
@@ -41,11 +40,6 @@ def show(run: Trace, behind: Trace | None) -> None:
         _feed(key="feed_behind", data=pack("behind", behind, name=name, apart=_apart(run, behind, name)))
     words |= {"token": str(spoken("token")), "labels": labels, "names": list(COLOURS)}  # of the theme's colours
     _picture(key="curves", data=words | {"normal": NORMAL_WRITES, "file": FILE})
-
-
-def show_cursor(token: int, place: int, picked: Callable[[], None]) -> None:
-    """The cursor at a token, whose character is the `place`-th on the page of the text; `picked` answers a click."""
-    _feed(key=CURSOR, data={"token": token, "place": place}, on_token_change=picked)
 
 
 def _apart(run: Trace, behind: Trace, name: str) -> str | None:

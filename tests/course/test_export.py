@@ -6,9 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from titans_course.figures import coloured_text
 from titans_course.figures.export import to_code, to_html
-from titans_course.figures.trace import character_on_page, page_of
 from titans_course.studies.divergence import find_cause
 from titans_mini import MemoryConfig, SimulationConfig, simulate
 
@@ -47,14 +45,3 @@ def test_the_cause_of_a_divergence_is_one_milder_setting():
     assert trace.diverged_at is not None and cause.trace.diverged_at is None
     assert (cause.name, cause.trace.settings) == ("eta", replace(trace.settings, eta=cause.value))
     assert find_cause(cause.trace) is None
-
-
-def test_each_token_is_on_its_page_and_no_character_is_cut():
-    trace = simulate(replace(CONFIG, tokens=600), TEXT)
-    for token in range(len(trace)):
-        start, length = page_of(trace, token, 64)
-        assert start <= token < start + length
-        page = coloured_text(trace, start=start, length=length, cursor=token)
-        assert "outline" in page and ("\ufffd" not in page or start + length == len(trace))
-        spans = page.split("<span")[1:]
-        assert "outline" in spans[character_on_page(trace, token, start) - 1] and page.count("outline") == 1

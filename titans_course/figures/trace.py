@@ -122,12 +122,12 @@ def recall_figure(traces: dict[str, Trace], *, bins: int = 20, height: int = 320
     return figure.update_layout(_finish(height))
 
 
-def formula(trace: Trace, token: int, *, narrow: bool = False) -> str:
-    """The step at one token with its numbers, as LaTeX lines; `narrow` puts each equation on its own. Recipe: 2.2."""
+def formula(trace: Trace, token: int) -> str:
+    """The step at one token with its numbers, as LaTeX lines. Recipe: 2.2."""
     s, before = trace.settings, trace.momentum[token - 1] if token else 0.0
     raw, surprise, now = trace.raw[token], trace.surprise[token], trace.momentum[token]
     write, forget = trace.g_write[token], trace.g_forget[token]
-    gap = r" \\ " if narrow else r" \qquad "
+    gap = r" \qquad "
     if s.gate == "constant":
         return gap.join(
             (
@@ -167,29 +167,6 @@ def coloured_text(
         parts.append(f'<span style="{style}" title="{title}">{shown}</span>')
     body = "".join(parts)
     return f'<div dir="auto" style="font-family:monospace;white-space:pre-wrap;line-height:1.7">{body}</div>'
-
-
-def page_of(trace: Trace, token: int, length: int) -> tuple[int, int]:
-    """(start, length) of the page of about `length` tokens that holds `token`; no character is cut."""
-    first = token - token % length
-    start, stop = (_character_start(trace, position) for position in (first, first + length))
-    return (start, stop - start) if token < stop else (stop, _character_start(trace, stop + length) - stop)
-
-
-def character_on_page(trace: Trace, token: int, start: int) -> int:
-    """The number, from 1, of the character that holds `token` on a page that begins at `start`. Cf. `page_of`."""
-    return sum(
-        1 for first, _, _ in _characters(trace.tokens[start:].tobytes()[: token - start + 4]) if start + first <= token
-    )
-
-
-def _character_start(trace: Trace, position: int) -> int:
-    """The start of the character that the byte at `position` belongs to; the trace's end for positions beyond it."""
-    position = min(position, len(trace))
-    for back in range(min(4, position + 1) if position < len(trace) else 0):
-        if trace.tokens[position - back] & 0xC0 != 0x80:
-            return position - back
-    return position
 
 
 def _characters(data: bytes):
