@@ -1,6 +1,7 @@
 """MIRAS: five choices make a memory; two rules read the same stream of pairs side by side."""
 
 import contextlib
+from functools import partial
 
 import controls
 import links
@@ -31,7 +32,7 @@ def main() -> None:
     links.keep()
     stream = own.stream_of(values)
     run = miras_runs.get_run(rule, stream)
-    other = None if versus == own.NOTHING else miras_runs.get_run(miras_rules.read(versus), stream)
+    other = None if versus is None else miras_runs.get_run(versus, stream)
     miras_panels.show(run, other, hidden, stream)
 
 
@@ -58,11 +59,15 @@ def _bring_back() -> None:
 
 def _sidebar(hidden: frozenset[str]) -> dict:
     """Draws the choices; returns name -> value, including those that are not drawn."""
+    for picker in own.PICKERS.values():
+        if picker.name in st.session_state:  # else a label that is drawn anew would lose its choice
+            st.session_state[picker.name] = own.chosen(picker, st.session_state[picker.name])
     values = links.values()
     if "preset" not in hidden:
         _presets(values)
+    names = miras_rules.names(values)
     for knob, picker in own.PICKERS.items():
-        values[picker.name] = controls.show(picker, hidden)
+        values[picker.name] = controls.show(picker, hidden, partial(miras_panels.label, knob, names))
         if (number := own.NUMBERS.get((knob, values[picker.name]))) is not None:
             values[number.name] = controls.show(number, hidden)
     values |= controls.show_all(own.STEPS, hidden)
@@ -115,20 +120,27 @@ def _stream(hidden: frozenset[str]) -> dict:
 
 
 def _rule(values: dict) -> miras_rules.Rule:
-    """The rule of the pickers; if they do not go together, the previous rule and one line that says why."""
-    why = reason(miras_rules.names(values))
+    """The rule of the pickers; if they do not go together, the previous rule, why, and buttons that change the rest."""
+    chosen = miras_rules.names(values)
+    why = reason(chosen)
     if why is None:
         return shelf.last_good("miras_rule", lambda: miras_rules.from_values(values), "miras_bad") or own.DEFAULT
     st.error(say("refused", reason=quoted(why), allowed=miras_panels.allowed_line(values)))
-    return st.session_state.get("miras_rule") or own.DEFAULT
+    rule = st.session_state.get("miras_rule") or own.DEFAULT
+    miras_panels.repair_buttons(chosen, rule.config.combination)
+    return rule
 
 
-def _versus(rule: miras_rules.Rule, hidden: frozenset[str]) -> str:
-    """Rule B, spelled as in its control and in the link."""
-    versus = links.values()["versus"]
+def _versus(rule: miras_rules.Rule, hidden: frozenset[str]) -> miras_rules.Rule | None:
+    """Rule B, if there is one. What is no rule, such as a label that Streamlit hands back, is the page's own rule B."""
+    state, versus = st.session_state, links.values()["versus"]
+    try:
+        other = None if versus == own.NOTHING else miras_rules.read(versus)
+    except ConfigError:
+        versus = own.VERSUS.default
+        other = miras_rules.read(versus)
     if "versus" in hidden:
-        return versus
-    state = st.session_state
+        return other
     with st.container(horizontal=True, vertical_alignment="bottom", key="versus_row"):
         options = [own.NOTHING, *PRESETS]
         state.versus_choice = versus
@@ -140,7 +152,7 @@ def _versus(rule: miras_rules.Rule, hidden: frozenset[str]) -> str:
         if "pin" not in hidden:
             parts.button("pin_rule", links.put, {"versus": miras_rules.spell(rule)}, icon="keep")
     controls.keep_in_link("versus", None if versus == own.VERSUS.default else versus)
-    return versus
+    return other
 
 
 def _label(versus: str) -> str:

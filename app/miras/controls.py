@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+import controls
 from controls import CONTROLS, Control, decades, steps
 from links import make_page
 
@@ -91,6 +92,11 @@ PAGE = make_page(
     forget=("miras_rule",),
     derived=("preset",),
 )
+
+
+def chosen(picker: Control, value: str) -> str:
+    """The choice of a picker. Streamlit may hand back the label of one, which begins with its name."""
+    return controls.one_of(picker, value.partition(" · ")[0])
 
 
 def stream_of(values: dict) -> dict:

@@ -10,8 +10,8 @@ from texts import about, option, plain, quoted, say, speaker, told
 from miras import rules as miras_rules
 from miras.runs import Run
 from titans_course.figures import miras as figures_miras
-from titans_mini.miras import KNOBS, allowed, table
-from titans_mini.miras.registry import repairs, single_repairs
+from titans_mini.miras import KNOBS, Combination, allowed, table
+from titans_mini.miras.registry import reason, repairs, single_repairs
 
 WORDS = {"write": "theta", "forget": "alpha", "gating": "gate"}  # controls by the name of what they set
 
@@ -136,6 +136,25 @@ def _choice(row: dict[str, str]) -> dict[str, str]:
     words = {name: told(row[name]) for name in ("number", "reference")}
     what = about(row["knob"], row["name"], row["what"])
     return row | words | {"knob": option("setting", row["knob"]), "what": what}
+
+
+def label(knob: str, others: Combination, name: str) -> str:
+    """A choice's label, which says so where it does not fit the other four choices."""
+    word = option(miras_rules.KNOB_CONTROLS[knob], name)
+    return word if reason(others._replace(**{knob: name})) is None else say("miras_unfit", name=word)
+
+
+def repair_buttons(chosen: Combination, before: Combination) -> None:
+    """A button for each single change that makes a refused combination one that is allowed, but not to what is new."""
+    new = {knob for knob, name in chosen._asdict().items() if getattr(before, knob) != name}
+    single = single_repairs(chosen)
+    changes = [{knob: names[0]} for knob, names in single.items() if knob not in new or single.keys() <= new]
+    with parts.row("miras_repairs"):
+        for number, change in enumerate(changes or repairs(chosen)[:1]):
+            words = [say("miras_to", knob=_word(knob), name=plain(name)) for knob, name in change.items()]
+            values = {miras_rules.KNOB_CONTROLS[knob]: name for knob, name in change.items()}
+            look = {"key": f"repair_{number}", "label": say("miras_repair", changes=say("and").join(words))}
+            parts.button("miras_repair", links.put, values, **look)
 
 
 def allowed_line(values: dict) -> str:

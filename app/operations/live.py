@@ -23,7 +23,7 @@ BEAT = 0.8  # seconds from step to step in play
 PACES = (100, 500, 1000)  # tokens
 BY_HAND = "by-hand"
 KEPT_FILE = Path(__file__).with_name("kept.json")  # the page's own drill to its end; `tools/kept.py` writes it
-VEIL = {"xref": "x", "yref": "paper", "y0": 0, "y1": 1, "type": "rect", "line_width": 0, "fillcolor": "#8088947a"}
+VEIL = {"xref": "x", "yref": "paper", "y0": 0, "y1": 1, "type": "rect", "line_width": 0, "fillcolor": "#80889433"}
 
 
 def show(desk: Desk, hidden: frozenset[str]) -> None:

@@ -91,6 +91,38 @@ def test_a_refused_pair_says_why_and_what_is_allowed_and_loses_nothing():
     assert pick(app, bias="lp").slider(key="lp_p").value == 2.5
 
 
+def test_what_does_not_fit_is_marked_and_one_click_changes_the_rest():
+    app = pick(start(), retention="kl")
+    marked = [name for name in app.selectbox(key="algorithm").options if name.endswith("· does not fit")]
+    assert marked[0].startswith("momentum") and not [name for name in marked if name.startswith("gd")]
+    before = picture(app)
+    pick(app, algorithm="momentum")
+    (button,) = [button for button in app.button if button.key.startswith("repair")]
+    assert button.label == "Change retention to none as well"  # the algorithm is what was just chosen
+    button.click()
+    assert not lines(sound(app.run())) and picture(app) != before
+    assert chosen(app) == ("matrix", "huber", "none", "momentum", "constant")
+    app = start(architecture="mlp", bias="lp", algorithm="implicit")
+    app.button(key="repair_0").click()
+    assert all("blew up" in line for line in lines(sound(app.run())))
+
+
+def test_no_choice_is_lost_where_its_label_changes():
+    app = pick(start(lang="zh"), bias="dot", algorithm="momentum")
+    pick(app, retention="kl")  # marks the algorithm chosen, whose label is no more what it was
+    assert chosen(app) == ("matrix", "dot", "kl", "momentum", "constant")
+    picker = own.PICKERS["algorithm"]
+    assert own.chosen(picker, app.selectbox(key="algorithm").options[1]) == picker.options[1]
+    assert own.chosen(picker, "a label of yesterday") == picker.default
+
+
+def test_a_label_in_place_of_rule_b_changes_nothing():
+    app = start()
+    before = picture(app)
+    app.session_state["versus"] = "pinned: matrix + l2 + none + gd + constant, theta=0.05"
+    assert picture(sound(app.run())) == before and not lines(app) and "versus" not in linked(app)
+
+
 def test_all_that_is_refused_can_be_repaired_by_few_changes():
     free = set(allowed())
     for combination, _ in refused()[::7]:

@@ -29,7 +29,7 @@ def press(app, key: str):
 def drawn(app) -> tuple[int, int]:
     """The last token of the time line, and the token from which on it is kept; 0: all of it was read here."""
     figure = chart_ending(app, "drill_timeline")
-    veils = [shape["x0"] for shape in figure["layout"]["shapes"] if shape.get("fillcolor") == "#8088947a"]
+    veils = [shape["x0"] for shape in figure["layout"]["shapes"] if shape.get("fillcolor") == "#80889433"]
     assert ["**Kept:**" in caption.value for caption in app.caption].count(True) == len(veils)
     return max(figure["data"][1]["x"]), sum(veils)
 
