@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 
 from google.protobuf.json_format import MessageToDict
 from pages import unpack
 
 READ = {"body", "label", "help", "options", "content", "placeholder", "text", "alt", "delta"}  # fields of widgets
+WORDLESS = {"names", "curves", "role", "file"} | {"part", "mark", "value", "tables", "stream", "turn", "hide"}
+FIELD = re.compile(r"\{\w*\}")  # in the words of a component, which fills them in itself
 DRAWN = {"text", "name", "hovertemplate", "ticktext", "x", "y", "categoryarray"}  # fields of figures with words
 
 
@@ -30,13 +33,13 @@ def tables(app, *, without: Iterable[str] = ()) -> list[str]:
 
 
 def drawn(app) -> list[str]:
-    """All words on figures and on the Simulator's curves."""
+    """All words on figures, and on the tape and the curves of the Simulator."""
     found = [text for chart in app.get("plotly_chart") for text in words_of(chart.proto.spec)]
     for part in app.get("bidi_component"):
-        said = {
-            name: given for name, given in _sent(part.proto).items() if name not in ("names", "curves", "role", "file")
-        }
-        found += [text for _, text in _leaves(said)]
+        sent = _sent(part.proto)
+        said = {name: given for name, given in sent.items() if name not in WORDLESS}
+        said["runs"] = [run["label"] for run in sent.get("runs", ())]
+        found += [FIELD.sub("", text) for _, text in _leaves(said)]
     return found
 
 
