@@ -200,7 +200,7 @@ def test_a_run_that_diverges_has_a_banner_and_ends_before_it():
     app = whole(open_page(tau="0", eta="1", token="59"))
     end = trace_of(app).diverged_at
     (banner,) = [element.value for element in app.error if "Diverged" in element.value]
-    assert f"token {end}" in banner and "grey" not in banner
+    assert f"token {end}" in banner and "dashed" not in banner
     assert shown_token(app) == end - 1
     app.toggle(key="auto").set_value(False).run()
     app.select_slider(key="theta").set_value(1.0)

@@ -16,7 +16,6 @@ from titans_mini import SimulationConfig, simulate
 pytestmark = pytest.mark.browser
 NAMES = ["surprise", "momentum", "g_write", "memory_norm", "loss", "frequency"]
 HALF = 0.051  # pixels: the picture's coordinates are rounded to 0.1
-STEP = 6000  # bytes that a step to another token may cost
 PICTURE = ".curves svg"
 
 
@@ -29,7 +28,7 @@ def visit(server, chromium):
         contexts.append(chromium.new_context(**{"viewport": {"width": 1400, "height": 1200}, **options}))
         page = contexts[-1].new_page()
         errors.append(watch(page))
-        page.goto(f"{server.url}?hide=tour,gallery&{query}")
+        page.goto(f"{server.url}?hide=tour,gallery,tell&stream=text&{query}")
         settle(page)
         page.wait_for_timeout(500)
         return page
@@ -42,7 +41,11 @@ def visit(server, chromium):
 
 def points(page, name: str, kind: str = "mean") -> np.ndarray:
     """(n, 2) the corners of a path."""
-    path = page.locator(f".curves path.{kind}[data-name={name}]:not(.grey)").get_attribute("d")
+    return drawn(page.locator(f".curves path.{kind}[data-name={name}]:not(.behind)"))
+
+
+def drawn(path) -> np.ndarray:
+    path = path.get_attribute("d")
     return np.array([[float(number) for number in point.split(",")] for point in path[1:].split("L")])
 
 
@@ -56,8 +59,13 @@ def along(page) -> tuple[float, float]:
 
 def place(page, token: int) -> dict:
     """Where the mouse points at a token, in the first row."""
+    page.locator(PICTURE).scroll_into_view_if_needed()
     box, (scale, zero) = page.locator(PICTURE).bounding_box(), along(page)
     return {"x": box["x"] + zero + scale * token, "y": box["y"] + 60}
+
+
+def cursor(page) -> float:
+    return float(page.locator(".curves .cursor").get_attribute("x1"))
 
 
 def heads(page) -> str:
@@ -69,11 +77,11 @@ def test_each_token_is_drawn_at_its_value(visit):
     assert page.locator(CURVE).evaluate_all("all => all.map(e => e.dataset.name)") == NAMES
     scale, zero = along(page)
     for name in NAMES:
-        drawn, values = points(page, name), series(trace, name)
-        assert len(drawn) == len(trace)
-        assert np.abs(drawn[:, 0] - (zero + scale * np.arange(len(trace)))).max() < HALF
-        up, level = np.polyfit(values, drawn[:, 1], 1)
-        assert up < 0 and np.abs(drawn[:, 1] - (level + up * values)).max() < 0.5 + HALF, name
+        corners, values = points(page, name), series(trace, name)
+        assert len(corners) == len(trace)
+        assert np.abs(corners[:, 0] - (zero + scale * np.arange(len(trace)))).max() < HALF
+        up, level = np.polyfit(values, corners[:, 1], 1)
+        assert up < 0 and np.abs(corners[:, 1] - (level + up * values)).max() < 0.5 + HALF, name
     levels = page.locator(".curves .tick[text-anchor=end]").evaluate_all(
         "all => all.map(e => [e.textContent, e.getAttribute('y')])"
     )
@@ -101,14 +109,8 @@ def test_the_mouse_reads_the_formulas_with_their_numbers_and_a_click_moves_the_c
     assert f"g_write = σ(({now:.3f} − 0.3) / 0.05) = {trace.g_write[200]:.3f}" in heads(page)
     assert f"g_forget = 1 − g_write = {trace.g_forget[200]:.3f}, decay 0.0001·g_forget" in heads(page)
     page.mouse.click(**place(page, 200))
-    page.wait_for_function("document.querySelector('.st-key-cursor input').value === '200'")
-    settle(page)
-    cursor = float(page.locator(".curves .cursor").get_attribute("x1"))
-    assert abs(cursor - points(page, "surprise")[0, 0] - along(page)[0] * 200) < 2
-    character = trace.tokens[200:201].tobytes().decode()
-    boxed = "all => all.filter(e => getComputedStyle(e).outlineStyle === 'solid').map(e => e.title)"
-    (title,) = page.locator(".reading span").evaluate_all(boxed)
-    assert title.startswith("token 200:") and character
+    assert page.evaluate("titans.token") == 200
+    assert abs(cursor(page) - points(page, "surprise")[0, 0] - along(page)[0] * 200) < 2
 
 
 def test_a_drag_shows_fewer_tokens_until_a_double_click(visit):
@@ -136,42 +138,48 @@ def test_keys_read_along_the_curves_and_put_the_cursor(visit):
     assert f"surprise {trace.surprise[1]:.3f}" in picture.get_attribute("aria-valuetext")
     picture.press("End")
     picture.press("Enter")
-    page.wait_for_function("document.querySelector('.st-key-cursor input').value === '299'")
+    assert page.evaluate("titans.token") == 299
     assert page.locator(".curves").get_attribute("aria-label").startswith("Surprise, gates")
 
 
-def test_a_step_to_another_token_sends_next_to_nothing_and_draws_no_curve_again(visit):
-    page, sent = visit("tokens=2000"), []
-    page.reload()
-    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: sent.append(len(frame))))
+def test_tape_and_curves_move_one_cursor_and_nothing_is_sent_or_drawn_again(visit):
+    page, sent = visit("tokens=400"), []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(len(frame))))
     page.reload()
     settle(page)
     page.wait_for_timeout(1000)
     page.evaluate("document.querySelectorAll('.curves path.mean').forEach(path => path.same = true)")
-    for _ in range(2):
-        sent.clear()
-        before = page.locator(".katex").first.inner_text()
-        page.locator(".st-key-cursor input").press("ArrowRight")
-        page.wait_for_function("before => document.querySelector('.katex').innerText !== before", arg=before)
-        settle(page)
-    assert 0 < sum(sent) < STEP
+    page.evaluate("void titans.watch((token, from) => { window.moved = [token, from]; })")
+    sent.clear()
+    page.mouse.click(**place(page, 150))
+    assert page.evaluate("moved") == [150, "curves"]
+    before = cursor(page)
+    page.mouse.move(5, 5)
+    page.evaluate("titans.move(250, 'tape')")
+    assert abs(cursor(page) - before - 100 * along(page)[0]) < 0.1
+    assert page.locator(PICTURE).get_attribute("aria-valuenow") == "250" and not sent
     assert page.locator(CURVE).evaluate_all("all => all.every(path => path.same)")
 
 
-def test_run_a_lies_behind_in_grey_until_it_is_taken_away(visit):
+def test_run_a_lies_on_top_with_one_difference_until_it_is_taken_away(visit):
     page = visit("tokens=400")
-    first = [points(page, name) for name in NAMES]
+    first, top = [points(page, name) for name in NAMES], page.locator(".curves path.behind")
     page.locator(".st-key-pin button:visible").click()
-    page.locator(".curves .grey.mean").first.wait_for()
+    top.first.wait_for()
     page.locator(".st-key-tau input").press("ArrowLeft")
     page.wait_for_url("**tau=0.29*")
     settle(page)
-    grey = page.locator(".curves .grey.mean")
-    assert grey.evaluate_all("all => all.map(e => e.dataset.name)") == [name for name in NAMES if name != "momentum"]
-    assert grey.first.get_attribute("d") == "M" + "L".join(f"{x:g},{y:g}" for x, y in first[0])
-    assert "A: surprise" in heads(page)
+    assert top.evaluate_all("all => all.map(e => e.dataset.name)") == [name for name in NAMES if name != "momentum"]
+    assert np.abs(drawn(top.first)[:, 0] - first[0][:, 0]).max() < HALF
+    look = top.first.evaluate(
+        "line => [getComputedStyle(line).strokeDasharray, line.nextElementSibling.className.baseVal]"
+    )
+    assert look == ["7px, 4px", "tau"]  # dashed, and no curve lies on it
+    assert "A: surprise" in heads(page) and "inner loss, A minus this run: +0.0" in heads(page)
+    assert page.locator(".curves path.better").count() == 1
     page.locator(".st-key-unpin button:visible").click()
-    grey.first.wait_for(state="detached")
+    top.first.wait_for(state="detached")
+    assert page.locator(".curves path.better").count() == 0 and "minus" not in heads(page)
 
 
 def test_the_picture_is_saved_as_it_stands(visit):
@@ -184,10 +192,34 @@ def test_the_picture_is_saved_as_it_stands(visit):
     assert content[:8] == b"\x89PNG\r\n\x1a\n" and len(content) > 20_000
 
 
-def test_one_token_and_a_divergence_have_a_mark(visit):
-    assert len(points(visit("tokens=1"), "surprise")) == 2  # a dot
+def test_a_run_of_one_token_has_dots(visit):
+    page = visit("tokens=1")
+    assert len(points(page, "surprise")) == 2
+    assert float(page.locator(CURVE).first.evaluate("line => parseFloat(getComputedStyle(line).strokeWidth)")) > 6
+
+
+def test_a_run_that_diverges_leaves_the_picture_and_the_milder_one_keeps_its_scale(visit):
     page = visit("tokens=400&tau=0&eta=1")
     assert page.locator(".curves text.diverged").text_content().startswith("diverged at ")
-    assert page.locator(".curves .grey.mean").count() == 5  # the milder run, whose scale the axes have
-    box = page.locator(".curves .grey.mean[data-name=memory_norm]").bounding_box()
-    assert box["height"] < 130  # of its row
+    assert page.locator(".curves path.behind").count() == 5
+    milder = drawn(page.locator(".curves path.behind[data-name=memory_norm]"))[:, 1]
+    assert np.ptp(milder) < 60 and milder.min() > 0  # within its row
+    assert re.search("memory norm ▲ leaves the picture at token \\d", heads(page))
+    assert "milder run: inner loss" in heads(page) and "minus" not in heads(page)
+
+
+def test_on_a_phone_the_curves_are_folded_and_below_them_are_their_tools(visit):
+    page = visit("tokens=2000", viewport={"width": 390, "height": 844})
+    picture, button = page.locator(PICTURE), page.get_by_role("button", name="Curves", exact=True)
+    assert not picture.is_visible() and button.get_attribute("aria-expanded") == "false"
+    button.click()
+    page.locator(CURVE).first.wait_for()
+    assert picture.is_visible() and button.get_attribute("aria-expanded") == "true"
+    assert picture.bounding_box()["height"] <= 480 and len(points(page, "loss")) < 120
+    tools = page.locator(".curves .tools").bounding_box()["y"]
+    texts = page.locator(".curves text:is(.heads *, .tick)").evaluate_all(
+        "all => all.map(e => e.getBoundingClientRect().bottom)"
+    )
+    assert max(texts) <= tools + 1
+    page.set_viewport_size({"width": 1400, "height": 900})
+    assert picture.is_visible() and not button.is_visible()
