@@ -36,8 +36,7 @@ METER_CHUNK = 64  # tokens measured at once where the gate itself does not measu
 
 
 def simulate(config: SimulationConfig, text: str | None = None, *, device: str = "cpu") -> Trace:
-    """Runs one setting over its scenario, or over `text` if given. Raises ConfigError for bad settings or text, and
-    for a device that this machine does not have.
+    """Runs one setting over its scenario, or over `text` if given. Raises ConfigError for bad settings, text or device.
 
     A run that leaves the range of floats ends in a Trace whose `diverged_at` names the token.
     """

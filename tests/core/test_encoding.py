@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from titans_mini import ConfigError, SimulationConfig, Trace, simulate, simulate_many
-from titans_mini.config import ENCODING_NAMES, TRAINED_DIM
+from titans_mini import ConfigError, SimulationConfig, Trace, encoding, simulate, simulate_many
+from titans_mini.config import ENCODING_NAMES
 from titans_mini.data.encode import BLANK
-from titans_mini.encoding import PIECE, SAMPLE, _features, read_stream
+from titans_mini.encoding import SAMPLE, _features, read_stream
 from titans_mini.operate import RecipeEngine
 from titans_mini.training.checkpoint import bundled_names, load_model
 
@@ -15,8 +15,8 @@ TEXT = "The cat sat on the mat. 猫坐在垫子上。 " * 5
 PLACE = 100  # a byte of it that a test changes, a letter
 
 
-def settings(encoding: str = "text-mag", tokens: int = 200, **changes: object) -> SimulationConfig:
-    return SimulationConfig(encoding=encoding, tokens=tokens, **changes)
+def settings(name: str = "text-mag", tokens: int = 200, **changes: object) -> SimulationConfig:
+    return SimulationConfig(encoding=name, tokens=tokens, **changes)
 
 
 def own_pairs(name: str, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -38,8 +38,9 @@ def nearest(stream) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("name", TRAINED)
-def test_pairs_are_the_models_own_each_value_with_the_key_of_the_byte_before(name):
-    stream = read_stream(settings(name, PIECE + 300))
+def test_pairs_are_the_models_own_each_value_with_the_key_of_the_byte_before(name, monkeypatch):
+    monkeypatch.setattr(encoding, "PIECE", 777)  # more than one, and more than what is kept
+    stream = read_stream(settings(name, 1000))
     keys, values = own_pairs(name, torch.cat([torch.tensor([BLANK]), stream.ids]))
     scale = values[1].norm() / stream.values[0].norm()  # one number for all of them
     torch.testing.assert_close(stream.keys, keys[:-1], atol=1e-6, rtol=0)
@@ -119,13 +120,12 @@ def test_a_run_takes_its_pairs_from_the_model_and_its_weights_from_the_seed():
 def test_settings_go_into_a_file_and_old_files_read_the_fixed_encoding():
     trace = simulate(settings(tokens=20))
     assert Trace.from_json(trace.to_json()).settings == trace.settings
-    old = SimulationConfig().to_dict()
-    del old["encoding"]
-    assert SimulationConfig.from_dict(old) == SimulationConfig()
+    old = SimulationConfig().to_dict()  # as written before there was a choice, so a trace's digest fits, too
+    assert "encoding" not in old and SimulationConfig.from_dict(old) == SimulationConfig()
 
 
 def test_a_width_that_the_model_has_not_is_refused_in_one_line():
-    assert {load_model(name).config.dim for name in TRAINED} == {TRAINED_DIM} and set(TRAINED) < set(bundled_names())
+    assert {load_model(name).config.dim for name in TRAINED} == {64} and set(TRAINED) < set(bundled_names())
     with pytest.raises(ConfigError, match="^dim must be 64 with encoding text-mag, not 32$"):
         settings().with_memory(dim=32)
 
@@ -133,7 +133,7 @@ def test_a_width_that_the_model_has_not_is_refused_in_one_line():
 def test_a_recipes_stream_without_end_keeps_to_the_fixed_encoding():
     with pytest.raises(ConfigError, match="encoding fixed"):
         RecipeEngine(settings())
-    assert "encoding" not in RecipeEngine().identity()[0]  # so that snapshots from before the setting still fit
+    assert "encoding" not in RecipeEngine().identity()[0]  # so older snapshots still fit
 
 
 def test_a_default_device_and_dtype_change_no_pair():

@@ -70,9 +70,8 @@ def _simulate(options: argparse.Namespace) -> int:
     if out is not None:
         with writing_to("out", out):
             write_whole(out, trace.to_json() if out.suffix == ".json" else trace.to_csv())
-    summary = {**trace.summary(), "settings": config.to_dict()}
     if options.json:
-        print(json.dumps(summary))
+        print(json.dumps({**trace.summary(), "settings": config.to_dict()}))
     else:
         for name, value in trace.summary().items():
             print(f"{name:14} {value:.4g}" if isinstance(value, float) else f"{name:14} {value}")

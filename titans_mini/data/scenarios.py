@@ -144,9 +144,7 @@ def make_stream(
     else:
         script = SCENARIOS[scenario](tokens, generator)
         reference = script.ids[: script.known]
-    keys, values = Encoder(reference, dim, seed)(script.ids) if encode is None else encode(reference, script.ids)
-    if script.key_gain is not None:
-        keys = keys * script.key_gain.unsqueeze(-1)
-    if script.value_gain is not None:
-        values = values * script.value_gain.unsqueeze(-1)
+    pairs = Encoder(reference, dim, seed)(script.ids) if encode is None else encode(reference, script.ids)
+    gains = (1 if gain is None else gain.unsqueeze(-1) for gain in (script.key_gain, script.value_gain))
+    keys, values = (part * gain for part, gain in zip(pairs, gains, strict=True))
     return Stream(script.ids, keys, values, script.events)

@@ -199,8 +199,7 @@ class RecipeEngine:
 
     def identity(self) -> tuple[dict, dict[str, Tensor]]:
         """Settings; there are no outer weights."""
-        settings, fixed = self.config.to_dict(), ("tokens", "scenario", "encoding")  # what no such stream uses
-        return {name: value for name, value in settings.items() if name not in fixed}, {}
+        return {name: value for name, value in self.config.to_dict().items() if name not in ("tokens", "scenario")}, {}
 
 
 Engine = LanguageEngine | MemoryEngine | RecipeEngine
