@@ -3,10 +3,10 @@
 if (!window.speak) {
   let names = {}, waiting = null;
   const all = (selector) => document.querySelectorAll(selector);
-  const scrolls = (box) => box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1;
+  const scrolls = (box) => box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
   const repair = () => {
     waiting = null;
-    for (const box of all('.stMain :is(table, pre, .katex-display, .reading)')) {
+    for (const box of all('.stMain :is(table, pre, .katex-display, .told, .reading)')) {
       if (scrolls(box)) box.tabIndex = 0; // else a keyboard cannot scroll it
       else box.removeAttribute('tabindex');
     }
