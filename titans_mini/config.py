@@ -167,14 +167,11 @@ class SimulationConfig(Settings):
             raise ConfigError(text, value=show(settings))
         memory = settings.get("memory", {})
         known = cls.__dataclass_fields__.keys(), MemoryConfig.__dataclass_fields__.keys()
-        unknown = [name for name in settings if name not in known[0]]
-        unknown += [f"memory.{name}" for name in memory if name not in known[1]]
+        unknown = [n for n in settings if n not in known[0]] + [f"memory.{n}" for n in memory if n not in known[1]]
         if unknown:
             text = "unknown setting {name}; known are {names}"
             raise ConfigError(text, name=repr(unknown[0]), names=", ".join(known[0]))
         return cls(**{**settings, "memory": MemoryConfig(**memory)})
 
 
-SETTING_RANGES: dict[str, tuple[float, float]] = {
-    name: limits(SimulationConfig, name) for name in ("tau", "beta", "lam", "eta", "softness")
-}
+SETTING_RANGES = {name: limits(SimulationConfig, name) for name in ("tau", "beta", "lam", "eta", "softness")}
