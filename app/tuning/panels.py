@@ -45,10 +45,11 @@ def plan(config: TuneConfig, known: Tuning) -> None:
 
 def show(known: Tuning, hidden: frozenset[str]) -> None:
     """The results of a search that was started, except what the link hides."""
+    verdict = quoted(known.verdict(), 400).replace(" lam ", " lambda ")  # as Python spells it
     if known.complete:
-        st.success(say("verdict=done", verdict=quoted(known.verdict(), 400)))
+        st.success(say("verdict=done", verdict=verdict))
     elif known.table("coarse"):
-        st.info(say("verdict=part", verdict=quoted(known.verdict(), 400)))
+        st.info(say("verdict=part", verdict=verdict))
     else:
         st.info(say("verdict=none", count=len(known.rows)))
         return

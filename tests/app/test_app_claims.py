@@ -79,7 +79,8 @@ def test_it_opens_with_every_row_closed_and_the_verdicts_counted():
 def test_an_open_row_has_papers_measurement_figures_rule_command_and_machine():
     app = start(row="beta")
     claim, said = CLAIMS["beta"], words(app)
-    assert f"own words:** {plain(claim.claim_zh, 1000)}" in said and "is our translation" in said
+    assert f"The article is in Chinese; its own words:** {plain(claim.claim_zh, 1000)}" in said
+    assert "is our translation" in said
     assert plain(claim.papers) in said and claim.source in said
     assert "best \\*beta\\* is 0.9." in said and plain(claim.rule, 1000) in said and "1.5 s on a machine" in said
     assert [block.value for block in app.code] == [claim.command]

@@ -77,7 +77,8 @@ def test_a_link_says_that_its_results_are_gone():
 def test_a_search_shows_what_tune_finds():
     app = searched(start(hide=""))
     found = tune(SMALL)
-    assert boxes(app) == [f"**Best:** {tuning_panels.quoted(found.verdict(), 400)}."]
+    verdict = tuning_panels.quoted(found.verdict(), 400).replace("lam", "lambda")
+    assert boxes(app) == [f"**Best:** {verdict}."]
     final, coarse = (frame.value for frame in app.dataframe)
     assert len(final) == 2 and len(coarse) == 4
     np.testing.assert_allclose(final["mean"], [line["mean"] for line in found.table("final")], rtol=1e-5)
