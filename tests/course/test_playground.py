@@ -20,8 +20,7 @@ from titans_course.language import LANGUAGES, catalogue
 from titans_course.playground import HERE, MODULES, RULES, TEXT, bundle, data, settings, stream, tables, write_site
 from titans_mini import MemoryConfig, SimulationConfig, simulate
 from titans_mini.config import ACTIVATION_NAMES, DECAY_NAMES, NORMALISER_NAMES
-from titans_mini.data import make_stream
-from titans_mini.data.encode import Encoder
+from titans_mini.encoding import read_stream
 from titans_mini.memory.mlp import ACTIVATIONS, apply_memory
 from titans_mini.memory.state import Tokens
 from titans_mini.simulation import make_rule, start_fast
@@ -90,6 +89,16 @@ def test_the_twin_knows_other_shapes(twin, changes):
     assert largest_difference(twin(config, MIXED), config, MIXED) < 1e-6
 
 
+@pytest.mark.parametrize(
+    "gate", [dict(encoding="text-mag"), dict(encoding="text-mag-surprise", gate="constant")], ids=str
+)
+def test_the_twin_reads_the_keys_and_values_of_a_trained_model(twin, gate):
+    config = SimulationConfig(eta=0.002, tau=0.1, beta=0.4, softness=0.2, **gate)
+    found = twin(config, MIXED)
+    assert largest_difference(found, config, MIXED) < 1e-6
+    np.testing.assert_array_equal(found["expected"], expected_bytes(config, MIXED)[1])
+
+
 def test_the_twin_names_the_byte_from_which_on_numbers_are_not_finite(twin):
     config = replace(RULES["paper"], eta=0.1)
     found, trace = twin(config, TEXT), simulate(config, TEXT)
@@ -99,10 +108,10 @@ def test_the_twin_names_the_byte_from_which_on_numbers_are_not_finite(twin):
 
 def expected_bytes(config: SimulationConfig, text: str) -> tuple[np.ndarray, np.ndarray]:
     """The bytes (t,) and those that the memory expected: each the byte of the text with the smallest loss."""
-    read = make_stream("text", len(text.encode()), config.memory.dim, config.seed, text)
+    read = read_stream(config, text)
     norm, fast, rule = config.memory.norm, start_fast(config), make_rule([config], torch.device("cpu"))
     used = read.ids.unique()
-    table = Encoder(read.ids, config.memory.dim, config.seed).values[used] * norm
+    table = read.table[used] * norm
     found = []
     with torch.inference_mode():
         for key, value in zip(read.keys * norm, read.values * norm, strict=True):

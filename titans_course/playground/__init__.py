@@ -24,6 +24,7 @@ from titans_mini import MemoryConfig, SimulationConfig
 from titans_mini.data.encode import Encoder
 from titans_mini.data.scenarios import SCENARIOS, Script, to_bytes
 from titans_mini.data.text import bundled_text, check_text
+from titans_mini.encoding import read_stream
 from titans_mini.simulation import start_fast
 
 from ..language import DEFAULT, LANGUAGES, catalogue, say
@@ -87,6 +88,10 @@ def _text(array: np.ndarray) -> str:
 def stream(config: SimulationConfig, text: str | None = None) -> dict:
     """What `simulate(config, text)` reads, for the browser to encode: bytes, their shares in the text that they are
     counted over, and factors on keys and values where the scenario has any."""
+    if config.encoding != "fixed":  # the browser has no model: it is sent the keys and values themselves
+        read = read_stream(config, text)
+        sent = {name: _text((getattr(read, name) * config.memory.norm).numpy()) for name in ("keys", "values", "table")}
+        return {"ids": _text(read.ids.byte().numpy()), **sent}
     script = SCENARIOS[config.scenario](config.tokens, torch.Generator().manual_seed(config.seed))
     counted = script.ids[: script.known]
     if config.scenario == "text":
