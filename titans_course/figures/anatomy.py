@@ -176,14 +176,16 @@ def step_formula(step: Step, settings: SimulationConfig, *, by_hand: bool = Fals
         write = rf"{_sci(settings.eta)}\cdot{step.g_write:.3f} = {write}"
         forget = rf"{_sci(settings.lam)}\cdot{1 - step.g_write:.3f} = {forget}"
         names = (r"\theta = \eta\,g_{write}", r"\alpha = \lambda\,g_{forget}")
-    root = rf"\sqrt{{{len(step.key)}}}"
-    lines = (
+    lines = (  # each short enough for a phone
         r"\nabla_l = \delta_l\,a_l^\top \qquad \delta_L = 2\,(M(k) - v)",
-        rf"\frac{{\|\nabla\|}}{{\sqrt{{d}}}} = \frac{{\sqrt{{{' + '.join(norms)}}}}}{{{root}}} = {step.raw:.3f}",
+        rf"\|\nabla\|^2 = {norms[0]}",
+        *(f"+ {norm}" for norm in norms[1:]),
+        rf"\|\nabla\| / \sqrt{{d}} = \|\nabla\| / \sqrt{{{len(step.key)}}} = {step.raw:.3f}",
         f"{names[0]} = {write}",
         f"{names[1]} = {forget}",
         *([rf"S_l \leftarrow {_sci(settings.beta)}\,S_l - {change}"] if constant else []),
-        rf"W_l \leftarrow (1 - {_sci(step.alpha)})\,W_l {'+ S_l' if constant else f'- {change}'}",
+        rf"W_l \leftarrow (1 - {_sci(step.alpha)})\,W_l {'+ S_l' if constant else ''}",
+        *([] if constant else [f"- {change}"]),
     )
     return r"\begin{gathered}" + r" \\[0.35em] ".join(lines) + r"\end{gathered}"
 
