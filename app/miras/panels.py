@@ -138,10 +138,11 @@ def _choice(row: dict[str, str]) -> dict[str, str]:
     return row | words | {"knob": option("setting", row["knob"]), "what": what}
 
 
-def label(knob: str, others: Combination, name: str) -> str:
-    """A choice's label, which says so where it does not fit the other four choices."""
+def label(knob: str, chosen: Combination, name: str) -> str:
+    """A choice's label, which says so where it does not fit the other four, but others of its kind do."""
     word = option(miras_rules.KNOB_CONTROLS[knob], name)
-    return word if reason(others._replace(**{knob: name})) is None else say("miras_unfit", name=word)
+    fitting = [other for other in KNOBS[knob] if reason(chosen._replace(**{knob: other})) is None]
+    return say("miras_unfit", name=word) if fitting and name not in fitting else word
 
 
 def repair_buttons(chosen: Combination, before: Combination) -> None:
