@@ -17,7 +17,7 @@ from titans_course.figures import COLOURS, NORMAL_WRITES
 from titans_course.figures.trace import LABELS, ROWS, frequency_top, hover_texts, series
 from titans_mini import Trace
 
-CODE = "".join(Path(__file__).with_name(name).read_text("utf8") for name in ("curves_scale.js", "curves_look.js", "curves.js"))
+CODE = "".join(Path(__file__).with_name(f"curves{part}.js").read_text("utf8") for part in ("_scale", "_look", ""))
 # Waits for the code, which may come after the first run.
 FEED = """\
 const picture = (window.titansCurves ??= Promise.withResolvers());

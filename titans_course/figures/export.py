@@ -12,19 +12,13 @@ from titans_mini.trace import Trace
 from ..language import Say
 from .trace import LABELS, coloured_text, time_figure
 
-# Of the summary of a run.
-NAMES = {
-    "tokens": Message("tokens"),
-    "writes_per_1k": LABELS["frequency"],
-    "mean_surprise": Message("mean surprise"),
-    "norm_start": Message("memory norm at the start"),
-    "norm_end": Message("memory norm at the end"),
-    "loss_start": Message("inner loss at the start"),
-    "loss_end": Message("inner loss at the end"),
-    "dead_at": Message("memory dead from token"),
-    "diverged_at": Message("diverged at token"),
+NAMES = {  # of a run's summary
+    "tokens": Message("tokens"), "writes_per_1k": LABELS["frequency"], "mean_surprise": Message("mean surprise"),
+    "norm_start": Message("memory norm at the start"), "norm_end": Message("memory norm at the end"),
+    "loss_start": Message("inner loss at the start"), "loss_end": Message("inner loss at the end"),
+    "dead_at": Message("memory dead from token"), "diverged_at": Message("diverged at token"),
     "seconds": Message("seconds"),
-}
+}  # fmt: skip
 
 PAGE = """<!doctype html>
 <html lang="{lang}">

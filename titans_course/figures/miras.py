@@ -11,9 +11,8 @@ from titans_mini.miras.running import MirasTrace
 from ..language import Say
 from ..studies.asking import Answers, by_age
 from ..studies.reading import smooth
-from .trace import COLOURS, DASHES, DIVERGED, KEEP, LABELS, NO_NAME, frame
+from .trace import COLOURS, DASHES, DIVERGED, KEEP, LABELS, NO_NAME, TAU, frame
 
-LINE = "#8A929A"  # stands out on light and dark
 WINDOW = 20  # questions over which recall along the stream is a mean
 SYMBOLS = ("circle", "circle-open")
 RECALL = COLOURS["right"]
@@ -49,7 +48,7 @@ def age_figure(runs: Runs, *, height: int = 400, say: Say = Message) -> go.Figur
             )
         )  # fmt: skip
         lowest = min(lowest, means.min(), answers.end_recall.min())
-    figure.add_hline(0, line={"dash": "dot", "width": 1.2, "color": LINE})
+    figure.add_hline(0, line={"dash": "dot", "width": 1.2, "color": TAU})
     figure.update_xaxes(title_text=say("tokens since the pair was shown"))
     figure.update_yaxes(title_text=say("recall"), range=[lowest - 0.1, 1.06])
     return figure.update_layout(_looks(height))

@@ -94,13 +94,8 @@ def single_figure(traces: dict[str, Trace], name: str, *, height: int = 320, say
     """One column of several runs, each under its label, for comparing predictions with results."""
     figure = go.Figure()
     for index, (label, trace) in enumerate(traces.items()):
-        line = _line(trace, name, say)
-        line.update(
-            name=label,
-            showlegend=True,
-            line={"dash": DASHES[index % len(DASHES)], "color": COLOURS[name], "width": 1.6},
-        )
-        figure.add_trace(line)
+        look = {"dash": DASHES[index % len(DASHES)], "width": 1.6}
+        figure.add_trace(_line(trace, name, say).update(name=label, showlegend=True, line=look))
     figure.update_xaxes(title_text=say("token"))
     figure.update_yaxes(title_text=say(LABELS[name]))
     return figure.update_layout(_finish(height))
@@ -129,13 +124,8 @@ def formula(trace: Trace, token: int) -> str:
     write, forget = trace.g_write[token], trace.g_forget[token]
     gap = r" \qquad "
     if s.gate == "constant":
-        return gap.join(
-            (
-                rf"S_t = {s.beta:g}\,S_{{t-1}} - {s.eta:g}\,\nabla",
-                rf"M_t = (1 - {s.lam:g})\,M_{{t-1}} + S_t",
-                rf"\|\nabla\|/\sqrt{{d}} = {raw:.3f}",
-            )
-        )
+        step = rf"S_t = {s.beta:g}\,S_{{t-1}} - {s.eta:g}\,\nabla"
+        return rf"{step}{gap}M_t = (1 - {s.lam:g})\,M_{{t-1}} + S_t{gap}\|\nabla\|/\sqrt{{d}} = {raw:.3f}"
     return (
         rf"\text{{surprise}} = {surprise:.3f} \;(\|\nabla\|/\sqrt{{d}} = {raw:.3f}){gap}"
         rf"S_t = {s.beta:g}\cdot{before:.3f} + {1 - s.beta:.3g}\cdot{surprise:.3f} = {now:.3f} \\ "
@@ -201,18 +191,12 @@ def _line(trace: Trace, name: str, say: Say, *, behind: bool = False, showlegend
     kind = go.Scattergl if len(trace) > MANY else go.Scatter
     label = say("A: {curve}", curve=LABELS[name]) if behind else say(LABELS[name])
     look = {"color": COLOURS["pinned"], "width": 1.4, "dash": "dash"} if behind else {"color": COLOURS[name]}
+    twice = name == "g_forget" and trace.settings.gate == "surprise"  # 1 - g_write
     line = kind(
-        x0=0,
-        dx=1,
-        y=series(trace, name),
-        name=label,
-        showlegend=showlegend,
-        visible="legendonly" if name == "g_forget" and trace.settings.gate == "surprise" else True,  # 1 - g_write
-        mode="lines" if len(trace) > 1 else "markers",
-        line={"width": WIDTHS.get(name, 1.4), **look},
-        hovertemplate=f"{label} %{{y:.3f}}" + NO_NAME,
-        **axes,
-    )
+        x0=0, dx=1, y=series(trace, name), name=label, showlegend=showlegend, visible="legendonly" if twice else True,
+        mode="lines" if len(trace) > 1 else "markers", line={"width": WIDTHS.get(name, 1.4), **look},
+        hovertemplate=f"{label} %{{y:.3f}}" + NO_NAME, **axes,
+    )  # fmt: skip
     formulas = {} if behind else hover_texts(trace, say)
     if name in formulas:
         line.hovertemplate, line.customdata = formulas[name] + NO_NAME, _hover_numbers(trace, name)

@@ -14,11 +14,10 @@ from titans_mini.tune.store import Setting, cost, setting_of
 
 from ..language import Say
 from ..studies.tuning import means, order, settings_needed
-from .trace import COLOURS, KEEP, NO_NAME, TAU, frame
+from .trace import COLOURS, DIVERGED, KEEP, NO_NAME, TAU, frame
 
 NAMES = {"tau": "tau", "beta": "beta", "lam": "lambda", "eta": "eta", "depth": Message("depth")}
 TIE, BEHIND = COLOURS["g_write"], "#9AA0A6"
-MARK = "#D62839"  # ring around the best cell
 ACROSS = 3  # maps in a row
 
 
@@ -127,7 +126,7 @@ def saving_figure(
         )  # fmt: skip
     if own is not None:
         share = max(0.0, cost(own, tokens, final_tokens, keep).saved)
-        mark = {"size": 13, "color": MARK, "symbol": "circle-open", "line": {"width": 2.5}}
+        mark = {"size": 13, "color": DIVERGED, "symbol": "circle-open", "line": {"width": 2.5}}
         figure.add_scatter(x=[own], y=[share], mode="markers", marker=mark, name=say("this grid"), hovertemplate=told)
     figure.update_xaxes(title_text=say("settings in the grid"))
     figure.update_yaxes(title_text=say("token updates saved"), tickformat=".0%", range=[0, 1])
@@ -158,7 +157,7 @@ def stages_figure(
     if pick is not None:
         marks[say("your pick")] = (pick, "x-thin-open", 14)
     for name, (setting, symbol, size) in marks.items():
-        look = {"symbol": symbol, "size": size, "color": MARK, "line": {"width": 2.5}}
+        look = {"symbol": symbol, "size": size, "color": DIVERGED, "line": {"width": 2.5}}
         spot = {"x": [coarse[setting]], "y": [final[setting]]}
         figure.add_scatter(**spot, mode="markers", name=name, marker=look, hoverinfo="skip")
     objective = Message(long.config.objective)
@@ -181,7 +180,7 @@ def _add_map(figure: go.Figure, lines: list[dict], x: str, y: str, objective: st
     figure.add_trace(heat, **place)
     if np.isfinite(grid).any():
         best = np.nanargmax(OBJECTIVES[objective].sign * grid)
-        ring = {"symbol": "circle-open", "size": 34, "color": MARK, "line": {"width": 2}}
+        ring = {"symbol": "circle-open", "size": 34, "color": DIVERGED, "line": {"width": 2}}
         corner = [names[0][best % len(across)]], [names[1][best // len(across)]]
         figure.add_trace(
             go.Scatter(x=corner[0], y=corner[1], mode="markers", marker=ring, hoverinfo="skip", name=say("best")),
