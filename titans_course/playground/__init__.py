@@ -3,7 +3,9 @@
 twin.js        the recurrence of `simulate`, byte by byte
 tape.js        what the memory reads, what it expected, and a strip of the whole text
 matrix.js      the memory's weights, lit by each write
-playground.js  puts them together with sliders, a switch between two rules, and a field for text
+formula.js     the step at the cursor with its numbers
+markup.html    all parts, with {words} to be filled in
+playground.js  puts them together: the player, the sliders, the work in slices of time
 
 `tables` is what Python has to draw for them, `bundle` their code as one module, `data` all that `mount` needs, and
 `page` a file that needs nothing else. `make site` writes the pages of all languages. Words come from the catalogues,
@@ -19,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from titans_mini import MemoryConfig, SimulationConfig
 from titans_mini.data.encode import Encoder
@@ -74,11 +77,16 @@ def tables(config: SimulationConfig) -> dict:
     """
     memory = config.memory
     encoder = Encoder(torch.arange(256), memory.dim, config.seed)
-    weights = [_text(weight[0].numpy()) for weight in start_fast(config).weights]
-    directions = {name: _text(getattr(encoder, name).numpy()) for name in ("shared", "common", "own")}
+    weights = [_filled(weight[0]) for weight in start_fast(config).weights]
+    directions = {name: _filled(getattr(encoder, name)) for name in ("shared", "common", "own")}
     shape = {name: getattr(memory, name) for name in ("dim", "norm", "activation", "clip", "decay")}
     signs = _text(np.packbits(encoder.signs.numpy() > 0, bitorder="little"))
     return {**shape, **directions, "signs": signs, "weights": weights}
+
+
+def _filled(part: torch.Tensor) -> str:
+    """A vector or matrix, with zeros up to sizes that four divides, which the twin's loops count on."""
+    return _text(functional.pad(part, [n for size in reversed(part.shape) for n in (0, -size % 4)]).numpy())
 
 
 def _text(array: np.ndarray) -> str:
@@ -123,8 +131,9 @@ def words_of(language: str = DEFAULT) -> dict[str, str]:
 
 def bundle() -> str:
     """The modules as one, which declares `mount(element, data)`: what a host without files beside it can run."""
+    markup = json.dumps((HERE / "markup.html").read_text("utf8"))
     code = "\n".join((HERE / name).read_text("utf8") for name in MODULES)
-    return re.sub(r"^export ", "", re.sub(r"^import .*\n", "", code, flags=re.M), flags=re.M)
+    return f"const MARKUP = {markup};\n" + re.sub(r"^(import|export \{).*\n|^export ", "", code, flags=re.M)
 
 
 def style() -> str:

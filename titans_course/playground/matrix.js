@@ -1,6 +1,6 @@
 // The living matrix: the memory's weights as a picture, lit by the write of the byte that is being read.
 
-const BRIGHT = 6; // how much a write lights up
+const BRIGHT = 3; // how much a write lights up
 const SPREAD = 2.5; // a weight of so many times their largest root mean square has the full colour
 const mix = (from, to, share) => from.map((x, i) => x + (to[i] - x) * Math.min(1, share));
 const largest = (numbers) => numbers.reduce((most, x) => Math.max(most, Math.abs(x)), 1e-9);

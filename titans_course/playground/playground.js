@@ -1,163 +1,152 @@
-// The playground: tape, strips and matrix of a memory and of another one that reads the same, for any host.
+// The playground: tape, strips and matrix of a memory, and of another one that reads the same, for any host. The host's
+// code has markup.html as MARKUP.
 
 import { formula } from "./formula.js";
 import { matrix } from "./matrix.js";
-import { lettersAt, strip, tape } from "./tape.js";
-import { advance, begin, bytesOf, encode, towards, unpack } from "./twin.js";
+import { WRITTEN, lettersAt, strip, tape } from "./tape.js";
+import { advance, begin, encode, isRead, towards, unpack } from "./twin.js";
 
-const MOST = 2000, PACE = 60, LONGEST = 500; // bytes of a text that is typed; milliseconds a step; steps of a whole play
-const SLICE = 16, PATIENCE = 150; // milliseconds of work before the page may answer; and of a run that new settings end
-const POWERS = { lam: [-6, -1], eta: [-5, -1] }; // sliders of powers of ten
-const WRITTEN = 0.5; // a byte counts as written where g_write is above this
-const ICONS = { back: "M15 4 7 10l8 6zM4 4h2v12H4z", play: "M5 3l12 7-12 7z", pause: "M5 3h4v14H5zM11 3h4v14h-4z",
-  forward: "M5 4l8 6-8 6zM14 4h2v12h-2z", next: "M3 4l6 6-6 6zM9 4l6 6-6 6zM16 4h2v12h-2z" };
+const MOST = 2000, PACE = 60, STEPS = 480; // bytes of a text that is typed; milliseconds a step; steps of a play
+const SLICE = 18, PATIENCE = 150, FRESH = 60; // milliseconds of work at once, before new settings end a run, between pictures
+const POWERS = ["lam", "eta"]; // sliders of powers of ten
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-const fill = (text, fields) => text.replace(/\{(\w+)\}/g, (_, name) => fields[name]);
+const fill = (text, fields) => text.replace(/\{(\w+)\}/g, (whole, name) => fields[name] ?? whole);
 const percent = (share) => (share >= 0 ? Math.round(100 * share) : "–");
-const icon = (name) => `<svg viewBox="0 0 20 20" width="20" aria-hidden="true"><path d="${ICONS[name]}"/></svg>`;
-const shareOf = (count, holds) => percent(Array.from({ length: count }, (_, t) => holds(t)).filter(Boolean).length / count);
 
-// How often the run was right, in percent, by quarter of the text.
-function quarters({ expected, count, stream: { ids } }) {
-  const ends = [0, 1, 2, 3, 4].map((part) => Math.ceil((part * count) / 4));
-  return [0, 1, 2, 3].map((part) => shareOf(ends[part + 1] - ends[part], (t) => expected[ends[part] + t] === ids[ends[part] + t]));
+// The share of bytes in percent, from one to another, of which something holds; a dash before they are read.
+function shareOf(run, holds, from = 0, past = run.count) {
+  let found = 0;
+  for (let t = from; t < past; t++) found += holds(t);
+  return run.diverged === null && run.memory.t < past ? "–" : percent(found / (past - from));
 }
 
-// The parts, with the host's words.
-function html({ words, runs, controls }) {
-  const text = (raw) => raw.replace(/[&<"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
-  const slider = (name) => `<label>${words[name]} <span data-value="${name}"></span><input type="range"
-    data-slider="${name}" min="${POWERS[name]?.[0] ?? 0}" max="${POWERS[name]?.[1] ?? 0.99}" step="0.01"></label>`;
-  const rule = ({ name }, at) => `<label><input type="radio" name="rule" value="${at}" ${at ? "" : "checked"}> ${words[name]}</label>`;
-  const button = (name) => `<button type="button" data-do="${name}" aria-label="${words[name]}" title="${words[name]}">${icon(name)}</button>`;
-  const dot = (name) => `<b class="swatch ${name}"></b>`, key = (name) => `<span>${dot(name)}${words[name]}</span>`;
-  const number = (name) => `<span class="${name}">${words[`number_${name}`]} <output></output><b></b></span>`;
-  const lines = runs.map(({ label }) => `<p>${text(label)}</p><canvas></canvas>`).join("");
-  return `<div class="playground"><div class="all">
-    <div class="rows" data-part="tape"><div class="names" aria-hidden="true"><p>${words.reads}</p>
-      ${runs.map(({ label }) => `<p>${text(fill(words.expects, { label }))}</p>`).join("")}</div>
-      <div class="tape" role="img" aria-label="${words.tape}"></div></div>
-    <div class="story">
-    <div class="bar" data-part="player">${["back", "play", "forward", "next"].map(button).join("")}
-      <span class="numbers">${["surprise", "smoothed", "g_write", "g_forget", "norm"].map(number).join("")}</span></div>
-    <div class="strips" data-part="strip">${lines}<input type="range" min="0" aria-label="${words.place}"></div>
-    <p class="legend" data-part="strip">${["surprise", "right", "written"].map(key).join("")}</p>
-    <p class="lesson" data-part="lesson"></p><p class="formula" data-part="formula"></p>
-    <p class="trouble" role="status"></p></div>
-    <figure data-part="matrix"><canvas class="matrix" role="img" aria-label="${words.matrix}"></canvas><figcaption>${words.note}
-      <span hidden>${["ink", "paper", "above", "below", "flash"].map(dot).join("")}</span></figcaption></figure>
-    ${controls ? `<div class="settings"><fieldset><legend>${words.rule}</legend>${runs.map(rule).join("")}</fieldset>
-      <div class="sliders">${["eta", "beta", "lam", "tau"].map(slider).join("")}</div></div>
-    <label class="own" data-part="text">${words.text}<textarea rows="2" spellcheck="false"></textarea></label>` : ""}</div></div>`;
+// What a run is called, how often it was right by quarter of the text, and how much it wrote.
+function tell(run, { label }, words) {
+  const ends = [0, 1, 2, 3, 4].map((part) => Math.ceil((part * run.count) / 4)), right = (t) => run.expected[t] === run.stream.ids[t];
+  const quarters = [0, 1, 2, 3].map((part) => shareOf(run, right, ends[part], ends[part + 1])).join(" · ");
+  return fill(words.run, { label, quarters, writes: shareOf(run, (t) => run.g_write[t] > WRITTEN) });
 }
 
 // Puts a playground into an element. `data` holds what `data` of __init__.py makes, and what a host may add: `hide`,
 // names of parts, and `moved`, called with the byte that is shown. Returns how the host changes it, and ends it.
 export function mount(root, data) {
   const host = {}, [calm, dark] = ["reduced-motion: reduce", "color-scheme: dark"].map((wish) => matchMedia(`(prefers-${wish})`));
-  let runs = [], mine = 0, token = 0, timer = null, later = null, began = 0, stale = false, note = "", tables, stream, paintTape;
-  const find = (selector) => root.querySelector(selector), colourOf = (name) => getComputedStyle(find(`.swatch.${name}`)).color;
-  const wanted = () => [mine, ...host.runs.keys()].filter((at, place, all) => all.indexOf(at) === place);
+  let runs = [], mine = 0, token = 0, timer = null, later = null, began = 0, drawn = 0, stale = false, note = "", tables, stream;
+  const find = (selector) => root.querySelector(selector), all = (selector) => [...root.querySelectorAll(selector)];
+  const colourOf = (name) => getComputedStyle(find(`.swatch.${name}`)).color;
+  const lightness = (colour) => colour.match(/[\d.]+/g).slice(0, 3).reduce((sum, x) => sum + Number(x), 0);
+  const inOrder = () => [mine, 1 - mine].filter((at) => at in host.runs);
 
   function build() {
-    root.innerHTML = html(host);
-    for (const part of root.querySelectorAll("[data-part]")) part.hidden = (host.hide ?? []).includes(part.dataset.part);
-    paintTape = tape(find(".tape"), move);
+    root.innerHTML = fill(MARKUP, { ...host.words, id: Math.random() });
+    const hidden = [...(host.hide ?? []), ...(host.controls ? [] : ["settings", "text"])];
+    for (const part of all("[data-part]")) part.hidden = hidden.includes(part.dataset.part);
+    for (const part of all("[data-run]")) {
+      const run = host.runs[part.dataset.run], called = host.words[run?.name];
+      if (run && part.matches("p, span")) part.textContent = fill(part.textContent, { ...run, called });
+      part.hidden = !run;
+    }
     resized.disconnect();
     resized.observe(find(".playground"));
-    if (stream && host.controls) find("textarea").value = new TextDecoder().decode(stream.ids);
+    if (stream) find("textarea").value = new TextDecoder().decode(stream.ids);
   }
 
-  function drawControls() {
+  function drawSettings() {
     const { settings } = host.runs[mine];
-    for (const input of root.querySelectorAll("[data-slider]")) {
-      const name = input.dataset.slider, value = settings[name], said = find(`[data-value=${name}]`);
-      input.value = name in POWERS ? Math.log10(value) : value;
+    for (const input of all("[data-slider]")) {
+      const name = input.dataset.slider, value = settings[name];
+      input.value = POWERS.includes(name) ? Math.log10(value) : value;
       input.disabled = name === "tau" && settings.gate === "constant";
-      input.ariaValueText = said.textContent = input.disabled ? "–" : Number(value.toPrecision(2));
+      input.ariaValueText = input.previousElementSibling.textContent = input.disabled ? "–" : Number(value.toPrecision(2));
     }
   }
 
   function draw() {
-    const { words } = host, run = runs[mine], scrub = find(".strips input"), { read, expected } = lettersAt(run, token);
-    paintTape(wanted().map((at) => runs[at]), token);
-    find(".playground").style.colorScheme = "";
-    root.querySelectorAll(".strips canvas").forEach((canvas, at) => strip(canvas, runs[at], token, colourOf));
+    drawn = performance.now();
+    const { words } = host, run = runs[mine], scrub = find(".strips input"), whole = find(".playground");
+    whole.style.colorScheme = "";
+    whole.style.colorScheme = lightness(colourOf("paper")) < lightness(colourOf("ink")) ? "dark" : "light";
+    tape(find(".tape"), runs, run, token);
+    runs.forEach((its, at) => strip(find(`canvas[data-run="${at}"]`), its, token, colourOf));
+    for (const part of all("p[data-run]")) part.classList.toggle("mine", Number(part.dataset.run) === mine);
     if (run.shown?.t === token + 1) matrix(find(".matrix"), run.shown, run, timer === null || !calm.matches, colourOf);
     [scrub.max, scrub.value] = [run.count - 1, token];
-    for (const name of ["surprise", "smoothed", "g_write", "g_forget", "norm"]) {
-      const value = run[name][token], place = find(`.numbers .${name}`);
-      place.querySelector("output").textContent = Number.isFinite(value) ? value.toFixed(2) : "–";
-      place.style.setProperty("--share", name === "norm" ? 0 : value || 0);
+    for (const part of all("[data-number]")) {
+      const value = run[part.dataset.number][token];
+      part.querySelector("b").textContent = Number.isFinite(value) ? value.toFixed(2) : "–";
+      part.style.setProperty("--share", part.dataset.number === "norm" ? 0 : value || 0);
     }
-    const feeling = words[["calm", "mild", "strong"][Math.min(2, Math.floor(3 * run.surprise[token]))] ?? "unknown"];
-    const written = words[run.g_write[token] > WRITTEN ? "is_written" : "not_written"];
-    scrub.ariaValueText = fill(words.now, { number: token + 1, count: run.count, read, expected, feeling, written });
-    find(".formula").innerHTML = formula(run, token).map((part) => `<span>${part}</span>`).join("");
-    const tell = (at) => fill(words.run, { label: host.runs[at].label, quarters: quarters(runs[at]).join(" · "),
-      writes: shareOf(runs[at].count, (t) => runs[at].g_write[t] > WRITTEN) });
-    find(".lesson").textContent = fill(words.lesson, { runs: wanted().map(tell).join(words.against) });
+    const feeling = words[["calm", "mild", "strong"][Math.min(2, Math.floor(3 * run.surprise[token]))]] ?? "–";
+    const written = words[run.g_write[token] > WRITTEN ? "is_written" : "not_written"], place = { number: token + 1, count: run.count };
+    find(".now").textContent = scrub.ariaValueText = fill(words.now, { ...place, ...lettersAt(run, token), feeling, written });
+    find(".formula").innerHTML = formula(run, token).map((part) => `<span>${part}</span>`).join(" ");
+    find(".lesson").textContent = fill(words.lesson, { runs: inOrder().map((at) => tell(runs[at], host.runs[at], words)).join(words.against) });
     find(".trouble").textContent = run.diverged === null ? note : fill(words.diverged, { number: run.diverged + 1 });
   }
 
-  // Gives each run that the host wants its numbers: those that it has, or a new reading.
+  // Gives each run that the host wants its numbers: those that are there, or a new reading.
   function renew() {
     [stale, began] = [false, performance.now()];
-    runs = host.runs.map(({ settings }, at) =>
-      runs.find((run) => run.stream === stream && same(run.chosen, settings)) ?? begin(tables, stream, structuredClone(settings), runs[at]));
-    runs.forEach((run, place) => (run.place = place));
+    runs = host.runs.map(({ settings }, at) => runs.find((run) => run.stream === stream && same(run.chosen, settings))
+      ?? begin(tables, stream, structuredClone(settings), runs[at]));
     token = Math.min(token, stream.ids.length - 1);
-    if (host.controls) drawControls();
+    if (host.controls) drawSettings();
   }
 
-  // Reads for a slice of time, paints what there is, and comes back for the rest.
+  // Reads for a slice of time, paints what there is, and comes back for the rest: first this run, then the memory at
+  // the cursor, then the other run. New settings wait for a run that is nearly done.
   function work() {
     clearTimeout(later);
-    const busy = runs[mine] && runs[mine].read < runs[mine].count && runs[mine].diverged === null;
-    if (stale && (!busy || performance.now() - began > PATIENCE)) renew();
-    const end = performance.now() + SLICE, order = wanted().map((at) => runs[at]);
-    runs[mine].watch = token;
-    const more = () => advance(order[0]) || !towards(order[0], token) || (order[1] && advance(order[1]));
+    if (stale && (!runs[mine] || isRead(runs[mine]) || performance.now() - began > PATIENCE)) renew();
+    const end = performance.now() + SLICE, [first, other] = inOrder().map((at) => runs[at]);
+    first.watch = token;
     let left = true;
-    while (left && performance.now() < end) left = more();
-    draw();
+    while (left && performance.now() < end) {
+      if (!isRead(first)) advance(first);
+      else if (towards(first, token)) {
+        left = Boolean(other) && !isRead(other);
+        if (left) advance(other);
+      }
+    }
+    if (!left || isRead(first) || performance.now() - drawn > FRESH) draw();
     later = left || stale ? setTimeout(work) : null;
+  }
+
+  function refresh() {
+    stale = true;
+    if (later === null) work();
   }
 
   function play(on) {
     clearInterval(timer);
-    if (on && token === runs[mine].count - 1) move(0);
-    timer = on ? setInterval(() => move(token + Math.ceil(runs[mine].count / LONGEST), true), PACE) : null;
-    const button = find("[data-do=play]"), name = on ? "pause" : "play";
-    [button.innerHTML, button.ariaLabel, button.title] = [icon(name), host.words[name], host.words[name]];
+    timer = on ? setInterval(() => move(token + Math.ceil(runs[mine].count / STEPS), true), PACE) : null;
+    const button = find("[data-do=play]");
+    button.ariaLabel = button.title = host.words[on ? "pause" : "play"];
+    button.classList.toggle("playing", on);
+    if (on && token === runs[mine].count - 1) move(0, true);
   }
 
   function move(to, playing = false) {
     const last = runs[mine].count - 1;
     token = Math.max(0, Math.min(last, Math.round(to)));
     if (timer !== null && (!playing || token === last)) play(false);
+    drawn = 0;
     work();
     host.moved?.(token);
   }
 
-  function nextWrite() {
-    const { g_write, count } = runs[mine];
-    const next = Array.from({ length: count }, (_, i) => (token + 1 + i) % count).find((t) => g_write[t] > WRITTEN);
-    move(next ?? token);
+  function toNextWrite() {
+    const { g_write, count } = runs[mine], from = (i) => (token + 1 + i) % count;
+    move(from(Math.max(0, Array.from({ length: count }, (_, i) => g_write[from(i)]).findIndex((x) => x > WRITTEN))));
   }
 
   function readText(text) {
-    const ids = new TextEncoder().encode(text), all = ids.length, share = new Float32Array(256);
-    note = all === 0 ? host.words.empty : all > MOST ? fill(host.words.cut, { count: MOST, all }) : "";
-    for (const byte of ids) share[byte] += 1 / all;
-    if (all > 0) stream = encode(tables, { ids: ids.slice(0, MOST), share });
+    const ids = new TextEncoder().encode(text), share = new Float32Array(256), fields = { count: MOST, all: ids.length };
+    note = ids.length === 0 ? host.words.empty : ids.length > MOST ? fill(host.words.cut, fields) : "";
+    for (const byte of ids) share[byte] += 1 / ids.length;
+    if (ids.length > 0) stream = encode(tables, { ids: ids.slice(0, MOST), share });
     refresh();
-  }
-
-  function refresh() {
-    stale = true;
-    work();
   }
 
   function set(name, value) {
@@ -166,35 +155,42 @@ export function mount(root, data) {
   }
 
   function update(changes) {
-    const fresh = Object.keys(changes).filter((name) => !same(changes[name], host[name])), is = (name) => fresh.includes(name);
-    const named = ({ runs = [] }) => runs.map(({ name, label }) => [name, label]), renamed = is("runs") && !same(named(changes), named(host));
+    const is = Object.fromEntries(Object.keys(changes).map((name) => [name, !same(changes[name], host[name])]));
+    const named = (list = []) => list.map(({ name, label }) => [name, label]), renamed = is.runs && !same(named(changes.runs), named(host.runs));
     Object.assign(host, changes);
-    if (is("runs")) host.runs = structuredClone(changes.runs);
-    if (is("tables")) tables = unpack(host.tables);
-    if (is("tables") || is("stream")) stream = encode(tables, host.stream);
-    if (renamed || ["words", "controls", "hide"].some(is)) build();
-    if (is("cursor")) token = host.cursor;
+    if (is.runs) host.runs = structuredClone(changes.runs);
+    if (is.tables) tables = unpack(host.tables);
+    if (is.tables || is.stream) stream = encode(tables, host.stream);
+    if (renamed || is.words || is.controls || is.hide || is.stream) build();
+    if (is.cursor) token = host.cursor;
+    drawn = 0;
     refresh();
   }
 
-  const actions = { play: () => play(timer === null), back: () => move(token - 1), forward: () => move(token + 1), next: nextWrite };
-  const clicked = ({ target }) => actions[target.closest("[data-do]")?.dataset.do]?.();
-  const typed = ({ target }) => {
-    const name = target.dataset.slider;
-    if (target.matches(".strips input")) move(Number(target.value));
-    else if (target.matches("textarea")) readText(target.value);
-    else if (name) set(name, name in POWERS ? 10 ** target.value : Number(target.value));
-    else {
+  const actions = { play: () => play(timer === null), back: () => move(token - 1), forward: () => move(token + 1), next: toNextWrite };
+  const heard = {
+    click({ target }) {
+      const cell = target.closest(".tape [data-t]");
+      actions[target.closest("[data-do]")?.dataset.do]?.();
+      if (!cell) return;
+      move(Number(cell.dataset.t));
+      find(".strips input").focus({ preventScroll: true }); // so that the arrow keys go on from there
+    },
+    input({ target }) {
+      const name = target.dataset.slider;
+      if (target.matches(".strips input")) return move(Number(target.value));
+      if (target.matches("textarea")) return readText(target.value);
+      if (name) return set(name, POWERS.includes(name) ? 10 ** target.value : Number(target.value));
       mine = Number(target.value);
       refresh();
-    }
+    },
+    keydown(event) {
+      if (event.key !== " " || !event.target.matches(".strips input")) return;
+      event.preventDefault();
+      actions.play();
+    },
   };
-  const pressed = (event) => {
-    if (event.key !== " " || !event.target.matches(".strips input")) return;
-    event.preventDefault();
-    actions.play();
-  };
-  const heard = { click: clicked, input: typed, keydown: pressed }, resized = new ResizeObserver(() => runs.length && draw());
+  const resized = new ResizeObserver(() => runs.length && draw());
   for (const name in heard) root.addEventListener(name, heard[name]);
   dark.addEventListener("change", draw);
   update(data);
