@@ -61,7 +61,7 @@ def test_no_violation_and_the_page_has_its_language_title_and_headings(page, ser
     levels = page.evaluate(LEVELS)
     page.locator(".st-key-language_switch").get_by_text("中文", exact=True).click()
     settle_in(page, name, "zh")
-    found += [violations(page, "narrow", "dark", RULES), violations(page, "narrow", "light", COLOURS)]
-    assert found == [[]] * 4
+    found.append(violations(page, "narrow", "dark", RULES))
+    assert found == [[], [], []]
     assert levels.count(1) == 1 and all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
     assert [line for line in troubles if not line.startswith(("info", "log", "debug"))] == []
