@@ -47,7 +47,7 @@ bench: $(STAMP) ## measure speed and memory against a peer (an hour), and write 
 exercises: $(STAMP) ## generate the student and solution copies of the exercises from their sources
 	$(BIN)/python tools/exercises.py
 
-site: $(STAMP) ## write the pages for a static host into site/: the playground
+site: $(STAMP) ## write the pages for a static host into site/: lessons, API, playground
 	$(BIN)/python tools/site.py
 
 claims: $(STAMP) ## measure the claims that have no full-size result yet (an hour), and write CLAIMS.md
