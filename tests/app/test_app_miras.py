@@ -14,6 +14,7 @@ from pages import unbroken as sound  # noqa: E402
 # isort: split
 from miras import controls as own  # noqa: E402
 from miras import rules as miras_rules  # noqa: E402
+from miras import runs as miras_runs  # noqa: E402
 
 from titans_mini.errors import ConfigError  # noqa: E402
 from titans_mini.miras import KNOBS, PRESETS, Combination, MirasConfig, allowed, refused  # noqa: E402
@@ -283,3 +284,19 @@ def test_the_table_lists_every_choice_once_it_is_opened():
     app.session_state["all_choices"] = True
     (frame,) = sound(app.run()).dataframe
     assert list(frame.value["name"]) == [name for knob in KNOBS for name in KNOBS[knob]]
+
+
+def test_a_long_run_says_that_it_runs_and_can_be_stopped(monkeypatch):
+    said = []
+    monkeypatch.setattr(miras_runs, "WAIT", 0.0)
+    monkeypatch.setattr(miras_runs, "BEAT", 0.0)
+    monkeypatch.setattr(miras_runs, "say", lambda key, **words: said.append(key) or key)
+    before = start(architecture="vector", versus="nothing")
+    assert "miras_running" in said and not any(info.value == "miras_running" for info in before.info)
+    key = next(iter(before.session_state["miras_runs"]))
+    before.session_state["miras_runs"].clear()
+    before.session_state[miras_runs.STOPPED] = key  # as the button does
+    app = before.run()
+    assert not app.exception and app.info[-1].value == "miras_stopped" and not app.get("plotly_chart")
+    app.button(key="run_miras").click()
+    assert picture(sound(app.run())) == picture(start(architecture="vector", versus="nothing"))

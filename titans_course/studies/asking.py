@@ -75,14 +75,14 @@ def judge(stream: Pairs, questions: Questions, trace: MirasTrace) -> Answers:
 
 
 def read_pairs(
-    config: MirasConfig, stream: Pairs, *, memory: MemoryConfig | None = None, seed: int = 0
+    config: MirasConfig, stream: Pairs, *, memory: MemoryConfig | None = None, seed: int = 0, **more: object
 ) -> tuple[MirasTrace, Answers, int | None]:
     """The stream through a memory of this rule, asked after each write: (the run, its answers, where it ended early).
 
-    Keys have the scale of `memory`; without one see `miras.run`.
+    Keys have the scale of `memory`; without one see `miras.run`, to which `more` goes.
     """
     questions, keys = ask(stream.pair), stream.keys * (memory.norm if memory else 1.0)
-    trace, ended = cut(run(config, keys, stream.values, keys[questions.shown], memory=memory, seed=seed))
+    trace, ended = cut(run(config, keys, stream.values, keys[questions.shown], memory=memory, seed=seed, **more))
     return trace, judge(stream, questions, trace), ended
 
 
