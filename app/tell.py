@@ -4,8 +4,8 @@ What was measured before is shown at once, without a model. What is measured liv
 states after each telling, so that the last telling can be rolled back.
 """
 
+import html
 import re
-import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from streamlit.delta_generator import DeltaGenerator
 from texts import say
 
 from titans_course.studies import telling
+from titans_course.studies.controls import RECALL_CONTROL
 from titans_course.studies.reading import CHANCE
 from titans_mini.threads import one_thread
 
@@ -34,22 +35,34 @@ class Told(NamedTuple):
     view: dict
 
 
-def show_card(hidden: frozenset[str], variant: str = "mag") -> None:
-    """The card, with the recall model of a variant; nothing where the link hides it or there is no such model."""
+def show_card(hidden: frozenset[str], variant: str = "mag", *, large: bool = False) -> None:
+    """The card, with the recall model of a variant; nothing where the link hides it or there is no such model.
+
+    `large`: with lines below that say what the answers show, and what they do not.
+    """
     card = weights.cards("recall").get(variant)
     if "tell" in hidden or card is None:
         return
-    st.html(STYLE)
     with st.container(border=True, key="tell_card"):
         left, right = st.columns([10, 9], gap="medium")
         with left:
             parts.heading("tell")
             facts, gap = _inputs()
-            pressed, tape = _buttons(facts), st.empty()
+            buttons, tape = st.container(horizontal=True, gap="small"), st.empty()
         with right, parts.in_one_line():
-            view = _find(variant, card, facts, gap, pressed, tape)
-            st.html(_table(view))
+            view = _find(variant, card, facts, gap, st.session_state.pop("tell_asked", None), tape)
+            st.html(_answers(view))
             tape.html(_tape(view) or "<span></span>")
+        with buttons:
+            _buttons(facts)
+        if large:
+            st.markdown(" ".join([say("tell_lean"), say("tell_chunk"), *_late(variant, card)]))
+
+
+def _late(variant: str, card: dict) -> list[str]:
+    """A line about facts told anew, if it was measured."""
+    tries = telling.kept("anew", f"recall-{variant}", card)
+    return [say("tell_late", tries=len(tries), new=tries.count("n"), old=tries.count("o"))] if tries else []
 
 
 def _inputs() -> tuple[dict[int, int], int]:
@@ -63,25 +76,34 @@ def _inputs() -> tuple[dict[int, int], int]:
         persist_state="session",
     )  # fmt: skip
     facts = {int(key): int(value) for key, value in FACT.findall(text)}
-    rest = re.sub(r"[\s,;,;、]", "", FACT.sub("", text))
+    rest = re.sub(r"[\s,;，；、]", "", FACT.sub("", text))
     if rest or not 1 <= len(facts) <= MOST or max([*facts, *facts.values()]) > TOP:
         first.error(say("tell_bad", most=MOST, top=TOP))
         facts = dict(telling.FACTS)
     return facts, gap
 
 
-def _buttons(facts: dict[int, int]) -> str | None:
-    """The name of the button that was pressed."""
-    key, told = next(iter(facts)), st.session_state.get("tell_told")
-    talks = told.talks if told else []
+def _buttons(facts: dict[int, int]) -> None:
+    told = st.session_state.get("tell_told")
+    again, full = _again(facts, told.talks if told else []), told is not None and len(told.talks) == SNAPSHOTS
+    parts.button("tell_live", _press, "live", icon="play_arrow")
+    ((key, value),) = again.items()
+    label = say("tell_again", key=key, value=value)
+    parts.button("tell_anew", _press, "anew", label=label, disabled=full)
+    parts.button("tell_back", _press, "back", icon="undo")
+    parts.button("tell_reset", _reset)
+
+
+def _again(facts: dict[int, int], talks: list[telling.Talk]) -> dict[int, int]:
+    """The first locker with another code than it has."""
+    key = next(iter(facts))
     code = talks[-1].told.get(key, facts[key]) if talks else facts[key]
-    with st.container(horizontal=True, gap="small"):
-        pressed = {"live": parts.button("tell_live", icon="play_arrow")}
-        label = say("tell_again", key=key, value=_other(code))
-        pressed["anew"] = parts.button("tell_anew", label=label, disabled=len(talks) == SNAPSHOTS)
-        pressed["back"] = parts.button("tell_back", icon="undo")
-        parts.button("tell_reset", _reset)
-    return next((name for name, down in pressed.items() if down), None)
+    return {key: (code + 5) % (TOP + 1)}
+
+
+def _press(name: str) -> None:
+    """Callback: what the card does in the run that follows."""
+    st.session_state.tell_asked = name
 
 
 def _reset() -> None:
@@ -94,16 +116,13 @@ def _stop(question: tuple) -> None:
     st.session_state.tell_stopped = question
 
 
-def _other(code: int) -> int:
-    return (code + 5) % (TOP + 1)
-
-
 def _find(variant: str, card: dict, facts: dict, gap: int, pressed: str | None, place: DeltaGenerator) -> dict:
     """What the model answers: kept from before where nothing else was asked for, else measured now."""
     question = variant, card.get("weights_sha256"), tuple(facts.items()), gap
     state, sample = st.session_state, facts == telling.FACTS
     told: Told | None = state.get("tell_told")
-    told = told if told and told.question == question else None
+    if told and told.question != question:
+        told = state.tell_told = None
     kept = telling.kept("tell", f"recall-{variant}", card) if sample else None
     if pressed is None and told:
         return told.view
@@ -114,27 +133,30 @@ def _find(variant: str, card: dict, facts: dict, gap: int, pressed: str | None, 
         trained = weights.find("recall", variant, quiet=True)
     if trained is None:
         return {"wanted": facts, "how": say("tell_nothing")}
-    lm, began, talks = trained.lm, time.perf_counter(), list(told.talks) if told else []
-    if pressed == "back":
-        talks = talks[:-1]
-    elif pressed != "anew" or not told:
-        talks = [_read(lm, facts, gap, None, place, question)]
-    if pressed == "anew":
-        key = next(iter(facts))
-        again = {key: _other(talks[-1].told.get(key, facts[key]) if talks else facts[key])}
-        talks.append(_read(lm, again, gap, talks[-1] if talks else None, place, question))
-    talk = talks[-1] if talks else telling.blank(lm)
-    how = say("tell_rolled" if pressed == "back" else "tell_now", seconds=time.perf_counter() - began)
-    view = {"wanted": facts | talk.told, "how": how, **telling.report(lm, talk, facts)}
+    with place.container(horizontal=True, vertical_alignment="center"):
+        bar = st.progress(0.0)
+        parts.button("stop", _stop, question, icon="stop", key="tell_stop")
+    talks = _hear(trained.lm, facts, gap, pressed, told and told.talks, bar)
+    talk = talks[-1] if talks else telling.blank(trained.lm)
+    how = say("tell_rolled" if pressed == "back" else "tell_now")
+    view = {"wanted": facts | talk.told, "how": how, **telling.report(trained.lm, talk, facts)}
     state.tell_told = Told(question, talks, view)
     return view
 
 
-def _read(lm, facts: dict, gap: int, talk: telling.Talk | None, place: DeltaGenerator, question: tuple) -> telling.Talk:
-    """Reads facts and the distraction, with a bar and a button that stops it."""
-    with place.container(horizontal=True, vertical_alignment="center"):
-        bar = st.progress(0.0)
-        parts.button("stop", _stop, question, icon="stop", key="tell_stop")
+def _hear(lm, facts: dict, gap: int, pressed: str | None, talks: list[telling.Talk] | None, bar) -> list[telling.Talk]:
+    """The states after a button was pressed, or at first; `talks` are those before, if there are any."""
+    if pressed == "back":
+        return (talks or [])[:-1]
+    if pressed != "anew" or talks is None:
+        talks = [_read(lm, facts, gap, None, bar)]
+    if pressed == "anew":
+        talks = [*talks, _read(lm, _again(facts, talks), gap, talks[-1] if talks else None, bar)]
+    return talks
+
+
+def _read(lm, facts: dict, gap: int, talk: telling.Talk | None, bar) -> telling.Talk:
+    """Reads facts and the distraction, and shows how far it is."""
     with one_thread():
         steps = telling.tell(lm, facts, gap, talk)
         while True:
@@ -144,30 +166,39 @@ def _read(lm, facts: dict, gap: int, talk: telling.Talk | None, place: DeltaGene
             bar.progress(share, say("tell_reading", count=gap))
 
 
-def _table(view: dict) -> str:
-    """The answers in each mode as a table, each marked with a sign and, for screen readers, a word."""
-    keys, modes = view["wanted"], view.get("said", {})
-    head = "".join(
-        f"<th scope='col'>{say('tell_locker', key=key)}<br><b>{value}</b></th>" for key, value in keys.items()
-    )
+def _answers(view: dict) -> str:
+    wanted = {say("tell_locker", key=key): str(value) for key, value in view["wanted"].items()}
+    said = {
+        mode: [str(value) if 0 <= value <= TOP else "?" for value in row] for mode, row in view.get("said", {}).items()
+    }
+    shares = weights.without_memory(RECALL_CONTROL, "accuracy", task="recall_once", size=2048)
+    return table(wanted, said, view["how"], shares, CHANCE)
+
+
+def table(wanted: dict[str, str], said: dict[str, list[str]], how: str, without: list[float], chance: float) -> str:
+    """HTML: question -> right answer along the top, the answers in each mode, and the share of models without memory.
+
+    Each answer is marked with a sign and, for screen readers, a word. `how` they were measured stands in the corner.
+    """
+    head = "".join(f"<th scope='col'>{html.escape(name)}<br><b>{value}</b></th>" for name, value in wanted.items())
     rows = []
-    for mode, said in modes.items():
-        right = [answer == wanted for answer, wanted in zip(said, keys.values(), strict=True)]
-        cells = "".join(_cell(answer, good) for answer, good in zip(said, right, strict=True))
-        share = say("tell_right", right=sum(right), count=len(right))
+    for mode, answers in said.items():
+        right = [answer == value for answer, value in zip(answers, wanted.values(), strict=True)]
+        cells = "".join(_cell(answer, good) for answer, good in zip(answers, right, strict=True))
+        share = say("tell_right", right=sum(right), count=len(right)) if len(right) > 1 else ""
         rows.append(f"<tr><th scope='row'>{say(f'tell={mode}')}</th>{cells}<td>{share}</td></tr>")
-    share, trainings = weights.recall_without()
-    if trainings:
-        line = say("tell_without", share=share, trainings=trainings, chance=CHANCE)
-        rows.append(f"<tr><th scope='row'>{say('tell=without')}</th><td colspan='{len(keys) + 1}'>{line}</td></tr>")
-    head = f"<thead><tr><td><small>{view['how']}</small></td>{head}<td></td></tr></thead>"
-    return f"<div class='told'><table>{head}<tbody>{''.join(rows)}</tbody></table></div>"
+    if without:
+        share = say("tell_without", share=sum(without) / len(without), count=len(without), chance=chance)
+        line = f"<td colspan='{len(wanted) + 1}'>{share}</td>"
+        rows.append(f"<tr><th scope='row'>{say('tell=without')}</th>{line}</tr>")
+    head = f"<thead><tr><td>{how}</td>{head}<td></td></tr></thead>"
+    return f"{STYLE}<div class='told'><table>{head}<tbody>{''.join(rows)}</tbody></table></div>"
 
 
-def _cell(answer: int, good: bool) -> str:
+def _cell(answer: str, good: bool) -> str:
     name, sign = ("right", "✓") if good else ("wrong", "✗")
-    shown = answer if 0 <= answer <= TOP else "?"
-    return f"<td class='{name}'>{shown} {sign}<span class='unseen'> {say(f'tell={name}')}</span></td>"
+    word = say(f"tell={name}")
+    return f"<td class='{name}'>{html.escape(answer)} {sign}<span class='unseen'> {word}</span></td>"
 
 
 def _tape(view: dict) -> str:

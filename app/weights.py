@@ -1,12 +1,12 @@
 """The bundled trained weights, found by name and read once for all visitors; nothing modifies them."""
 
 import contextlib
+from pathlib import Path
 from typing import NamedTuple
 
 import streamlit as st
 from texts import plain, quoted, say
 
-from titans_course.studies import evidence
 from titans_course.studies.controls import CONTROLS, RECALL_CONTROL, is_control, read_seeds
 from titans_mini import TitansLM
 from titans_mini.config import VARIANT_NAMES
@@ -23,6 +23,11 @@ class Weights(NamedTuple):
     lm: TitansLM
     card: dict
     key: tuple
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return Path(self.key[0]).stem
 
     @property
     def trained_on(self) -> int | None:
@@ -80,14 +85,13 @@ def recall_control() -> dict[str, dict]:
     return {"same steps": found[0]} if found else {}
 
 
-def recall_without() -> tuple[float, int]:
-    """The mean recall over 2,048 tokens of the models trained without memory, and how many there are."""
+def without_memory(name: str, measure: str, **wanted: object) -> list[float]:
+    """A measure of the models of this name that were trained without memory, from the results that hold `wanted`."""
     try:
-        found = evidence.recall_table(dict(enumerate(filter(is_control, read_seeds(RECALL_CONTROL)))))
+        found = [row for card in read_seeds(name) if is_control(card) for row in card.get("results") or ()]
     except ConfigError:
-        found = []
-    shares = [row["near"] for row in found if row["near"] is not None]
-    return sum(shares) / max(len(shares), 1), len(shares)
+        return []
+    return [row[measure] for row in found if wanted.items() <= row.items() and measure in row]
 
 
 def cards(task: str) -> dict[str, dict]:

@@ -8,7 +8,7 @@ import tell
 import weights
 from texts import say
 from variants import controls as own
-from variants import kept, panels
+from variants import kept, needle, panels
 
 # Panel -> the task whose weights it needs, and what draws it; one shows what the cards hold.
 PANELS = {
@@ -16,6 +16,7 @@ PANELS = {
     "evidence": (None, kept.show),
     "distance": ("recall", panels.distance),
     "generation": ("text", panels.generation),
+    "needle": (None, needle.show),
 }
 
 
@@ -25,7 +26,7 @@ def main() -> None:
     parts.title()
     variant = _pick(hidden)
     links.keep()
-    tell.show_card(hidden, variant)
+    tell.show_card(hidden, variant, large=True)
     if "mask" not in hidden:
         panels.mask(variant)
     for name, (task, show) in PANELS.items():

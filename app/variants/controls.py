@@ -14,7 +14,8 @@ BITS = (
     Control("read_bytes", "number", AT_ONCE, 100, MAX_BYTES, 500),
     Control("window", "slider", 200, 1, 1000),
 )
-DISTANCE = (Control("rows", "slider", 8, 4, 64, 4),)
+ROWS = 8
+DISTANCE = (Control("rows", "slider", ROWS, 4, 64, 4),)
 GENERATION = (
     Control("temperature", "slider", 0.8, 0.0, 2.0, 0.05),
     Control("top_k", "slider", 256, 1, 256),
@@ -27,7 +28,7 @@ GROUPS = {"bits": BITS, "distance": DISTANCE, "generation": GENERATION}
 PAGE = make_page(
     "variants",
     (VARIANT, *BITS, *DISTANCE, *GENERATION),
-    ("tell", "mask", "evidence", *GROUPS),
+    ("tell", "mask", "evidence", "needle", *GROUPS),
     GROUPS,
     forget=("source", "paste", "prompt", "said"),
 )

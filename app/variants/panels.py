@@ -19,7 +19,7 @@ from texts import option, say, speaker
 from weights import Weights
 
 from titans_course.figures import variants as figures_variants
-from titans_course.studies import reading
+from titans_course.studies import reading, telling
 from titans_course.studies.controls import CONTROLS
 from titans_course.studies.visibility import Visibility, measure
 from titans_mini.data.scenarios import to_bytes
@@ -150,7 +150,10 @@ def distance(trained: Weights, hidden: frozenset[str]) -> None:
     with parts.in_one_line():
         _recall(trained.lm, rows, [(gap, mode) for gap in gaps for mode in MODES], kept)
     found = {mode: {gap: value for (gap, m), value in kept.items() if m == mode} for mode in MODES}
-    whole = sorted(set.intersection(*map(set, found.values())))
+    if not any(found.values()):
+        found, rows = _kept("distance", trained), own.ROWS
+        found = {mode: {int(gap): value for gap, value in values.items()} for mode, values in found.items()}
+    whole = sorted(set.intersection(*map(set, found.values()))) if found else []
     if not whole:
         st.caption(say("not_measured"))
         return
@@ -160,6 +163,14 @@ def distance(trained: Weights, hidden: frozenset[str]) -> None:
     line = say("recalled", gap=whole[-1], answers=8 * rows, shares=shares, chance=reading.CHANCE)
     config = trained.lm.config
     st.markdown(line if config.variant == "lmm" else f"{line} {say('window_sees', window=config.window)}")
+
+
+def _kept(panel: str, trained: Weights) -> dict:
+    """What was measured before of this panel and model, after a line that says so; empty where nothing was."""
+    found = telling.kept(panel, trained.name, trained.card) or {}
+    if found:
+        st.caption(say("kept_before"))
+    return found
 
 
 def _recall(lm, rows: int, wanted: list[tuple[int, str]], kept: dict) -> None:
@@ -196,7 +207,10 @@ def generation(trained: Weights, hidden: frozenset[str]) -> None:
         with parts.in_one_line():
             _generate(trained.lm, settings, box)
     said = state.get("said")
-    if said is not None and said[0][0] == trained.key:
+    if said is None or said[0][0] != trained.key:
+        if text := _kept("generation", trained).get(values["memory"]):
+            _say(box, say("prompt_sample"), bytes.fromhex(text))
+    else:
         _say(box, said[0][1], said[1])
         used = dict(said[0][2])
         words = {"count": len(said[1]), "memory": option("memory", used["memory"])}

@@ -254,7 +254,7 @@ def test_links_set_hide_and_are_mended():
 def test_missing_broken_and_new_weights(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "BUNDLED", tmp_path)
     app = start(variant="mag")
-    assert [info.value.count("No trained weights") for info in app.info] == [1, 0, 1, 1]
+    assert [info.value.count("No trained weights") for info in app.info] == [1, 0, 1, 1, 1]
     assert "No text model of MAG is bundled" in app.info[1].value
     assert charts(app) == {"wiring", "attention", "masks"} and not lines(app)
     (tmp_path / "text-mag.safetensors").write_bytes(b"no weights")

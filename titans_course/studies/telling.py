@@ -1,6 +1,6 @@
 """Facts told to a recall model and asked for later, in each mode of its memory; and a code told inside real text.
 
-What the app shows before anything is measured lies in `kept.json`; `python tools/kept.py` writes it.
+What the app shows before anything is measured lies in `kept.json`; `python tools/kept_answers.py` writes it.
 """
 
 import json
