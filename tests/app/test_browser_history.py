@@ -36,20 +36,22 @@ def tau(page) -> str:
 
 def test_back_brings_each_page_with_its_settings_and_a_page_is_one_entry(page):
     writes = page.locator("[data-testid=stMetricValue]").first.inner_text()
+    page.locator(".strips input").fill("120")
     entries = page.evaluate("history.length")
     go(page, "Anatomy")
-    assert tau(page) == "0.3" and page.evaluate("history.length") == entries + 1
+    assert tau(page) == "0.31" and page.evaluate("history.length") == entries + 1
     go(page, "MIRAS")
     assert page.evaluate("history.length") == entries + 2
     page.go_back(wait_until="commit")
     page.wait_for_url("**/anatomy?*")
     settle_on(page, "anatomy")
-    assert tau(page) == "0.3"
+    assert tau(page) == "0.31"
     page.go_back(wait_until="commit")
     page.wait_for_url("**tokens=400*")
     settle_on(page, "tokens=400")
     assert tau(page) == "0.31" and "tau=0.31" in page.url and "hide=eta" in page.url
     assert page.locator("[data-testid=stMetricValue]").first.inner_text() == writes
+    assert page.evaluate("titans.token") == 120 and "token=120" in page.url
     page.go_forward(wait_until="commit")
     page.wait_for_url("**/anatomy?*")
     assert page.evaluate("history.length") == entries + 2

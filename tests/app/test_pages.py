@@ -48,6 +48,7 @@ def test_every_widget_has_help_and_every_text_its_fields(page):
     widgets = [widget for kind in KINDS for widget in app.get(kind)]
     assert len(widgets) >= WIDGETS[page]
     assert [widget.proto.label for widget in widgets if not widget.proto.help] == []
+    assert [widget.proto.id for widget in widgets if not widget.proto.label] == []
     assert [text for text in read(app) if BLANK.search(text) and "$$" not in text] == []
 
 
