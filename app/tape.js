@@ -90,7 +90,7 @@ export default function ({ data, parentElement }) {
       playground = null;
       window.titans.move(null, "page");
     };
-  }
+  } else playground?.update({}); // the theme may be another one, whose colours the pictures need
   settle();
   return () => store.root === parentElement && store.end();
 }

@@ -44,7 +44,8 @@ def main() -> None:
     elif early is not run:  # a control took its value from the link, as after the browser's Back
         st.session_state.late = True
         st.rerun()
-    _carry(run)
+    token = tape.place(run, links.values()["token"])  # another page may open with these
+    st.session_state.carried = {"source": run.source, "token": token, "settings": run.trace.settings}
     with reading:
         tell.show_card(hidden)
     with below:
@@ -69,10 +70,8 @@ def _early() -> runs.Run | None:
 
 
 def _show_pictures(run: runs.Run, other: runs.Run | None, hidden: frozenset[str], reading, picture) -> None:
-    """The tape and the curves, and time for the browser to draw new ones before it gets the rest of the page.
-
-    In grey lies run A, or behind a run that diverged the milder one that stays finite.
-    """
+    """The tape, and the curves with run A or a milder run than one that diverged. The browser gets the time to draw new
+    ones before it gets the rest of the page."""
     if "tape" not in hidden:
         with reading:
             hide = tuple(part for name, part in PARTS.items() if name in hidden)
@@ -84,12 +83,6 @@ def _show_pictures(run: runs.Run, other: runs.Run | None, hidden: frozenset[str]
     if st.session_state.get("drawn") is not run:
         st.session_state.drawn = run
         time.sleep(AHEAD)
-
-
-def _carry(run: runs.Run) -> None:
-    """Keeps what another page may open with: the text, the token and the settings of this one."""
-    token = tape.place(run, links.values()["token"])
-    st.session_state.carried = {"source": run.source, "token": token, "settings": run.trace.settings}
 
 
 def _leave(token: int) -> None:
