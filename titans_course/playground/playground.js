@@ -63,6 +63,7 @@ export function mount(root, data) {
   }
 
   function draw() {
+    if (!root.isConnected) return; // outside of a page nothing has a colour
     drawn = performance.now();
     const { words } = host, run = runs[mine], scrub = find(".strips input"), whole = find(".playground");
     whole.style.colorScheme = "";
