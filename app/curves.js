@@ -89,7 +89,7 @@ function makePicture(root) {
   /** Each row with its place and its range, and what the strip of the difference shows. */
   function place() {
     const { run, behind } = store, both = behind ? [run, behind] : [run];
-    ahead = behind && behind.apart !== null ? grouped(advantage(run, behind), BROAD).found : null;
+    ahead = behind && run.apart ? grouped(advantage(run, behind), BROAD).found : null;
     const shown = ahead ? [...ROWS, APART_ROW] : ROWS, shares = shown.reduce((sum, row) => sum + row.share, 0);
     const ends = ahead && ahead.map((group) => 1.1 * group.mean);
     const own = { frequency: [0, Math.max(...both.map((one) => one.top))] };
@@ -184,7 +184,7 @@ function makePicture(root) {
   /** The look and the words of each curve of a row: its name, or what is read at a token. */
   function above({ names, exits }, token, read) {
     const { run, behind } = store, [name] = names;
-    if (!name) return [["right", "━", behind.apart]];
+    if (!name) return [["right", "━", run.apart]];
     const gone = (token) => (read || (token ?? null) === null ? "" : ` ▲ ${words.leaves.replace("{}", token)}`);
     const said = (one) => (read ? reading(run, one, token, words.labels[one]) : words.labels[one]);
     const parts = names.map((one) => [one, "━", said(one) + gone(exits[0])]);
@@ -193,7 +193,7 @@ function makePicture(root) {
     }
     if (behind && token < behind.count) {
       const value = read ? ` ${behind.curves[name][token].toFixed(3)}` : "";
-      parts.push(["pinned", "╍", `${behind.name}: ${words.labels[name]}${value}${gone(exits[1])}`]);
+      parts.push(["pinned", "╍", `${run.beside}: ${words.labels[name]}${value}${gone(exits[1])}`]);
     }
     return parts;
   }

@@ -34,10 +34,10 @@ def show(run: Trace, behind: Trace | None) -> None:
     words = {name: say(f"chart_{name}") for name in ("title", "alt", "whole", "save")}
     words["leaves"] = say("chart_leaves", token="{}")
     labels = {name: str(spoken(text)) for name, text in LABELS.items()}
-    _feed(key="feed_run", data=pack("run", run))
+    name = say("A_short" if runs.pinned() else "milder")
+    _feed(key="feed_run", data=pack("run", run, beside=name, apart=behind and _apart(run, behind, name)))
     if behind is not None:
-        name = say("A_short" if runs.pinned() else "milder")
-        _feed(key="feed_behind", data=pack("behind", behind, name=name, apart=_apart(run, behind, name)))
+        _feed(key="feed_behind", data=pack("behind", behind))
     words |= {"token": str(spoken("token")), "labels": labels, "names": list(COLOURS)}  # of the theme's colours
     _picture(key="curves", data=words | {"normal": NORMAL_WRITES, "file": FILE})
 
