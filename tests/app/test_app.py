@@ -69,14 +69,14 @@ def test_each_stream_with_each_gate(scenario, gate):
     assert (trace_of(app).settings.scenario, trace_of(app).settings.gate) == (scenario, gate)
 
 
-@pytest.mark.parametrize("name", ["normaliser", "scale"])
+@pytest.mark.parametrize("name", ["normaliser", "encoding", "scale"])
 def test_each_choice(name):
     app = start()
-    kind = "selectbox" if name == "normaliser" else "segmented_control"
-    for option in getattr(app, kind)(key=name).options:
+    kind = "segmented_control" if name == "scale" else "selectbox"
+    for option in controls.CONTROLS[name].options:
         getattr(app, kind)(key=name).set_value(option)
         settings = trace_of(sound(app.run())).settings
-        assert option in (settings.normaliser, settings.memory.scale)
+        assert option == getattr(settings.memory if name == "scale" else settings, name)
 
 
 @pytest.mark.parametrize("name", FAILURES)
