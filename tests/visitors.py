@@ -45,7 +45,7 @@ class Caller:
     kind = "over the websocket alone"
 
     def __init__(self, socket: websockets.ClientConnection, tokens: int) -> None:
-        self.socket, self.query = socket, f"tokens={tokens}&hide=tour"
+        self.socket, self.query = socket, f"tokens={tokens}&stream=text&hide=tour"
         self.settings = dict(DEFAULTS)
         self.sliders: dict = {}  # control -> what the app said of its slider
         self.curves: list[str] = []
@@ -108,7 +108,7 @@ class Page:
         self.page, self.settings = page, settings
         self.up = dict.fromkeys(settings, True)
         link = "&".join(f"{name}={value:g}" for name, value in settings.items())
-        self.url = f"{url}?tokens={tokens}&hide=tour&{link}"
+        self.url = f"{url}?tokens={tokens}&stream=text&hide=tour&{link}"
         self.errors = watch(page)
 
     async def open(self) -> None:
