@@ -1,6 +1,8 @@
 // What Streamlit leaves out for keyboards and screen readers. `window.speak(language, names)` is called with the
-// language of the page, and the names of its own buttons (selector -> name).
+// language of the page, and the names of Streamlit's own buttons.
 if (!window.speak) {
+  const BUTTONS = { menu_open: '[data-testid=stExpandSidebarButton]', menu_main: '[data-testid=stMainMenuButton]',
+    menu_close: '[data-testid=stSidebarCollapseButton] button' };
   let names = {}, waiting = null;
   const all = (selector) => document.querySelectorAll(selector);
   const scrolls = (box) => box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
@@ -11,7 +13,7 @@ if (!window.speak) {
       else box.removeAttribute('tabindex');
     }
     for (const place of all('[data-testid=stFileUploaderDropzone]')) place.setAttribute('role', 'group');
-    for (const button in names) for (const found of all(button)) found.ariaLabel = names[button];
+    for (const name in names) for (const button of all(BUTTONS[name])) button.ariaLabel = names[name];
   };
   const soon = () => { waiting ??= setTimeout(repair, 200); };
   window.speak = (language, words) => {

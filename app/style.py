@@ -7,12 +7,7 @@ from texts import language, say
 
 HERE = Path(__file__).parent
 STYLE, HISTORY, ACCESS = ((HERE / name).read_text("utf8") for name in ("style.css", "history.js", "access.js"))
-# Streamlit's own buttons: selector -> text.
-BUTTONS = {
-    "[data-testid=stExpandSidebarButton]": "menu_open",
-    "[data-testid=stSidebarCollapseButton] button": "menu_close",
-    "[data-testid=stMainMenuButton]": "menu_main",
-}
+BUTTONS = ("menu_open", "menu_close", "menu_main")  # Streamlit's own
 
 
 def style(pages: int) -> str:
@@ -23,5 +18,5 @@ def style(pages: int) -> str:
 
 def script() -> str:
     """The scripts of all pages, in the session's language; one that has run in a page runs no second time."""
-    names = json.dumps({button: say(name) for button, name in BUTTONS.items()}, ensure_ascii=False)
+    names = json.dumps({name: say(name) for name in BUTTONS}, ensure_ascii=False)
     return f"<script>{HISTORY}{ACCESS}speak('{language()}', {names});</script>"

@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 import streamlit as st
 from controls import CONTROLS, GATE, MAIN, STREAM, TOKEN, Control, decades, steps
 from links import make_page
+from texts import option, plain, say
 
 from titans_mini import MemoryConfig, SimulationConfig
 
@@ -47,12 +48,13 @@ def brought() -> dict:
     return {name: value for name, value in values.items() if name in PAGE.controls}
 
 
-def unlike(settings: SimulationConfig) -> dict[str, object]:
-    """What this page has no control for, though the run that it opened with has another value: name -> that value."""
-    if TAKEN not in st.session_state:
-        return {}
-    here, there = _flat(settings), _flat(st.session_state[TAKEN]["settings"])
-    return {name: there[name] for name in ("chunk", "encoding") if there[name] != here[name]}
+def unlike(settings: SimulationConfig) -> list[str]:
+    """A line for each setting of the Simulator's run that this page cannot have, so that its numbers differ."""
+    here = there = _flat(settings)
+    if TAKEN in st.session_state:
+        there = _flat(st.session_state[TAKEN]["settings"])
+    others = {name: plain(there[name]) for name in ("chunk", "encoding") if there[name] != here[name]}
+    return [say("anatomy_unlike", name=option("setting", name), value=value) for name, value in others.items()]
 
 
 def _flat(settings: SimulationConfig) -> dict:

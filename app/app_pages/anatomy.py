@@ -1,7 +1,5 @@
 """Anatomy: one token taken apart, from key and value to the weights that its write leaves behind."""
 
-from collections.abc import Iterator
-
 import controls
 import header
 import links
@@ -12,7 +10,7 @@ import sources
 import streamlit as st
 from anatomy import controls as own
 from anatomy import panels as anatomy_panels
-from texts import option, plain, say
+from texts import say
 
 from titans_mini import SimulationConfig
 
@@ -23,7 +21,7 @@ def main() -> None:
         settings, source, note = _sidebar(hidden)
     run = shelf.last_good("anatomy_run", lambda: runs.get_run(settings, source), "bad_settings")
     run = run or runs.get_run(own.default(), sources.Source())
-    parts.title(note, _past_the_end(run), *_unlike(run))
+    parts.title(note, _past_the_end(run), *own.unlike(run.trace.settings))
     header.show_banner(run, grey=False)
     sources.show_cut(run.source, run.trace.settings.tokens)
     anatomy_panels.show(run, hidden)
@@ -41,12 +39,6 @@ def _sidebar(hidden: frozenset[str]) -> tuple[SimulationConfig, sources.Source, 
         parts.reset_buttons()
     values |= controls.show_folded("anatomy_more", own.MORE, hidden)
     return own.to_settings(values, source.scenario), source, note
-
-
-def _unlike(run: runs.Run) -> Iterator[str]:
-    """A line for each setting of the Simulator's run that this page cannot have."""
-    for name, value in own.unlike(run.trace.settings).items():
-        yield say("anatomy_unlike", name=option("setting", name), value=plain(value))
 
 
 def _past_the_end(run: runs.Run) -> str | None:
