@@ -116,7 +116,9 @@ def build(site: Path, work: Path, names: list[str], packages: list[str], each: C
         place = site if language == DEFAULT else site / language
         shutil.copytree(work / language / "html", place, ignore=shutil.ignore_patterns("_sources", ".*"))
     shutil.copy(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", site)
-    write_site(site / "playground")
+    for page in write_site(site / "playground"):
+        home = "../index.html" if page.parent.name == "playground" else f"../../{page.parent.name}/index.html"
+        page.write_text(page.read_text("utf8").replace("<nav>", f'<nav><a href="{home}">titans_mini</a> · ', 1), "utf8")
     return 0
 
 

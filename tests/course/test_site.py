@@ -43,7 +43,8 @@ def chromium():
 
 def test_every_link_of_the_site_leads_somewhere_and_nothing_comes_from_another_host(site):
     assert {page.name for page in site.glob("*.html")} >= {"index.html", "README.html", "search.html"}
-    assert (site / "playground" / "zh" / "index.html").is_file()
+    assert '<a href="../index.html">' in (site / "playground" / "index.html").read_text("utf8")
+    assert '<a href="../../zh/index.html">' in (site / "playground" / "zh" / "index.html").read_text("utf8")
     assert check.broken_links(site) == []
 
 
@@ -75,6 +76,18 @@ def test_a_figure_follows_the_colours_and_stands_in_for_its_picture(site, chromi
     page.locator(".twin:visible").click()
     page.wait_for_selector("html[lang='zh-CN']")
     assert page.url.endswith(f"/zh/notebooks/{LESSON}.html")
+    page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme, name", [("light", "index.html"), ("dark", "zh/docs/DIFFERENCES.html")])
+def test_axe_finds_nothing(site, chromium, scheme, name):
+    base = pytest.importorskip("axe_playwright_python.base")
+    page = chromium.new_page(color_scheme=scheme, viewport={"width": 390, "height": 844})
+    page.goto(f"{site.as_uri()}/{name}")
+    page.evaluate(base.AXE_SCRIPT)
+    found = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})")
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
     page.close()
 
 

@@ -19,7 +19,6 @@ myst_heading_anchors = 3
 smartquotes = False
 add_module_names = False
 python_use_unqualified_type_names = True
-python_maximum_signature_line_length = 88
 toc_object_entries_show_parents = "hide"
 
 html_theme = "furo"

@@ -43,7 +43,15 @@ function drawAll() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
 }
 
+/** What is wider than its box can be scrolled with the keyboard. */
+function reachable() {
+  for (const box of document.querySelectorAll("article pre, article table, .table-wrapper"))
+    box.scrollWidth > box.clientWidth ? box.tabIndex = 0 : box.removeAttribute("tabindex");
+}
+
 addEventListener("DOMContentLoaded", () => {
+  reachable();
+  addEventListener("resize", reachable);
   if (!document.querySelector(".plot")) return;
   const script = document.createElement("script");
   script.src = document.querySelector("meta[name=shared]").content + "plotly.min.js";
