@@ -70,16 +70,18 @@ def _early() -> runs.Run | None:
 
 
 def _show_pictures(run: runs.Run, other: runs.Run | None, hidden: frozenset[str], reading, picture) -> None:
-    """The tape, and the curves with run A or a milder run than one that diverged. The browser gets the time to draw new
-    ones before it gets the rest of the page."""
-    if "tape" not in hidden:
-        with reading:
-            hide = tuple(part for name, part in PARTS.items() if name in hidden)
-            tape.show(run, other, links.values()["token"], _leave, hide=hide)
+    """The curves, with run A or a milder run than one that diverged, and the tape, which has followed a slider already.
+
+    The browser gets the time to draw new ones before it gets the rest of the page.
+    """
     if "chart" not in hidden:
         behind = other or run.cause
         with picture:
             curves.show(run.trace, behind and behind.trace)
+    if "tape" not in hidden:
+        with reading:
+            hide = tuple(part for name, part in PARTS.items() if name in hidden)
+            tape.show(run, other, links.values()["token"], _leave, hide=hide)
     if st.session_state.get("drawn") is not run:
         st.session_state.drawn = run
         time.sleep(AHEAD)

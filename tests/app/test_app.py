@@ -214,12 +214,12 @@ def test_the_curves_go_out_before_the_controls_but_for_a_first_visit_and_a_visit
             module, "show", lambda *given, show=show, name=name, **more: (order.append(name), show(*given, **more))[1]
         )
     app = start()
-    assert order == ["controls", "tape", "curves"]
+    assert order == ["controls", "curves", "tape"]
     app.slider(key="tau").set_value(0.2)
-    assert trace_of(sound(app.run())).settings.tau == 0.2 and order[3:] == ["tape", "curves", "controls"]
+    assert trace_of(sound(app.run())).settings.tau == 0.2 and order[3:] == ["curves", "tape", "controls"]
     app.selectbox(key="stream").set_value("paste")
     sound(app.run())
-    assert order[6:] == ["controls", "tape", "curves"]
+    assert order[6:] == ["controls", "curves", "tape"]
 
 
 def test_the_controls_have_the_last_word_where_they_differ_from_what_was_sent_ahead(monkeypatch):
