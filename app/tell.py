@@ -48,7 +48,7 @@ def show_card(hidden: frozenset[str], variant: str = "mag", *, large: bool = Fal
         with left:
             parts.heading("tell")
             facts, gap = _inputs()
-            buttons, tape = st.container(horizontal=True, gap="small"), st.empty()
+            buttons, tape = st.container(horizontal=True), st.empty()
         with right, parts.in_one_line():
             view = _find(variant, card, facts, gap, st.session_state.pop("tell_asked", None), tape)
             st.html(_answers(view))
