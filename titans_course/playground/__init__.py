@@ -25,8 +25,8 @@ from torch.nn import functional
 
 from titans_mini import MemoryConfig, SimulationConfig
 from titans_mini.data.encode import Encoder
-from titans_mini.data.scenarios import SCENARIOS, Script, to_bytes
-from titans_mini.data.text import bundled_text, check_text
+from titans_mini.data.scenarios import SCENARIOS, to_bytes
+from titans_mini.data.text import bundled_text
 from titans_mini.encoding import read_stream
 from titans_mini.simulation import start_fast
 
@@ -94,21 +94,24 @@ def _text(array: np.ndarray) -> str:
 
 
 def stream(config: SimulationConfig, text: str | None = None) -> dict:
-    """What `simulate(config, text)` reads, for the browser to encode: bytes, their shares in the text that they are
-    counted over, and factors on keys and values where the scenario has any."""
-    if config.encoding != "fixed":  # the browser has no model: it is sent the keys and values themselves
-        read = read_stream(config, text)
-        sent = {name: _text((getattr(read, name) * config.memory.norm).numpy()) for name in ("keys", "values", "table")}
-        return {"ids": _text(read.ids.byte().numpy()), **sent}
+    """What `simulate(config, text)` reads: the bytes, and what the browser encodes them with, which is their shares in
+    the text that they are counted over, and factors on keys and values where the scenario has any.
+
+    Keys and values of a trained model come whole, with the value that stands for each byte.
+    """
+    read = read_stream(config, text)
+    ids = {"ids": _text(read.ids.byte().numpy())}
+    if config.encoding != "fixed":
+        parts = {"keys": read.keys, "values": read.values, "table": read.table}
+        return ids | {name: _filled(part * config.memory.norm) for name, part in parts.items()}
     script = SCENARIOS[config.scenario](config.tokens, torch.Generator().manual_seed(config.seed))
     counted = script.ids[: script.known]
     if config.scenario == "text":
-        counted = to_bytes(bundled_text() if text is None else check_text(text))
-        script = script if text is None else Script(counted[: config.tokens])
+        counted = to_bytes(bundled_text() if text is None else text)
     share = torch.bincount(counted, minlength=256).float() / len(counted)
     gains = {"key_gain": script.key_gain, "value_gain": script.value_gain}
     sent = {"share": share, **{name: gain for name, gain in gains.items() if gain is not None}}
-    return {"ids": _text(script.ids.byte().numpy()), **{name: _text(part.numpy()) for name, part in sent.items()}}
+    return ids | {name: _text(part.numpy()) for name, part in sent.items()}
 
 
 def settings(config: SimulationConfig) -> dict:

@@ -5,8 +5,8 @@ const SPREAD = 2.5; // a weight of so many times their largest root mean square 
 const mix = (from, to, share) => from.map((x, i) => x + (to[i] - x) * Math.min(1, share));
 const largest = (numbers) => numbers.reduce((most, x) => Math.max(most, Math.abs(x)), 1e-9);
 
-// Paints the last layer of a memory that is about to write: a row for each output, a column for each input. Along the
-// top is what the layer receives, along the left its error; the write is the product of the two, and lights up if `lit`.
+// Paints the last layer of a memory that is about to write: a row for each output, a column for each input. On top is
+// what the layer receives, on the left its error; the write is the product of the two, and lights up if `lit`.
 export function matrix(canvas, { weights, waiting }, { scale, tables: { dim } }, lit, colourOf) {
   const [paper, above, below, flash] = ["paper", "above", "below", "flash"].map((name) =>
     colourOf(name).match(/[\d.]+/g).slice(0, 3).map(Number));
@@ -19,7 +19,8 @@ export function matrix(canvas, { weights, waiting }, { scale, tables: { dim } },
   a.forEach((x, j) => dot(0, j + 2, shade(x / most)));
   delta.forEach((x, i) => {
     dot(i + 2, 0, shade(-x / error));
-    a.forEach((y, j) => dot(i + 2, j + 2, mix(shade(weights[last][i * stride + j] / full), flash, Math.abs(glow * x * y))));
+    a.forEach((y, j) =>
+      dot(i + 2, j + 2, mix(shade(weights[last][i * stride + j] / full), flash, Math.abs(glow * x * y))));
   });
   [canvas.width, canvas.height] = [wide, tall];
   canvas.style.aspectRatio = Math.min(wide / tall, 1.25);

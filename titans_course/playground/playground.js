@@ -7,7 +7,8 @@ import { WRITTEN, lettersAt, strip, tape } from "./tape.js";
 import { advance, begin, encode, isRead, towards, unpack } from "./twin.js";
 
 const MOST = 2000, PACE = 60, STEPS = 480; // bytes of a text that is typed; milliseconds a step; steps of a play
-const SLICE = 18, PATIENCE = 150, FRESH = 60; // milliseconds of work at once, before new settings end a run, between pictures
+const SLICE = 18, FRESH = 60; // milliseconds of work at once, and between pictures of a run that is being read
+const PATIENCE = 150; // milliseconds that a run may take before new settings end it
 const POWERS = ["lam", "eta"]; // sliders of powers of ten
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
@@ -23,7 +24,8 @@ function shareOf(run, holds, from = 0, past = run.count) {
 
 // What a run is called, how often it was right by quarter of the text, and how much it wrote.
 function tell(run, { label }, words) {
-  const ends = [0, 1, 2, 3, 4].map((part) => Math.ceil((part * run.count) / 4)), right = (t) => run.expected[t] === run.stream.ids[t];
+  const ends = [0, 1, 2, 3, 4].map((part) => Math.ceil((part * run.count) / 4)), { ids } = run.stream;
+  const right = (t) => run.expected[t] === ids[t];
   const quarters = [0, 1, 2, 3].map((part) => shareOf(run, right, ends[part], ends[part + 1])).join(" · ");
   return fill(words.run, { label, quarters, writes: shareOf(run, (t) => run.g_write[t] > WRITTEN) });
 }
@@ -31,8 +33,10 @@ function tell(run, { label }, words) {
 // Puts a playground into an element. `data` holds what `data` of __init__.py makes, and what a host may add: `hide`,
 // names of parts, and `moved`, called with the byte that is shown. Returns how the host changes it, and ends it.
 export function mount(root, data) {
-  const host = {}, [calm, dark] = ["reduced-motion: reduce", "color-scheme: dark"].map((wish) => matchMedia(`(prefers-${wish})`));
-  let runs = [], mine = 0, token = 0, timer = null, later = null, began = 0, drawn = 0, stale = false, note = "", tables, stream;
+  const [calm, dark] = ["reduced-motion: reduce", "color-scheme: dark"].map((wish) => matchMedia(`(prefers-${wish})`));
+  const host = {};
+  let runs = [], mine = 0, token = 0, timer = null, note = "", tables, stream; // what is shown
+  let later = null, began = 0, drawn = 0, stale = false; // how far the work is
   const find = (selector) => root.querySelector(selector), all = (selector) => [...root.querySelectorAll(selector)];
   const colourOf = (name) => getComputedStyle(find(`.swatch.${name}`)).color;
   const lightness = (colour) => colour.match(/[\d.]+/g).slice(0, 3).reduce((sum, x) => sum + Number(x), 0);
@@ -58,7 +62,8 @@ export function mount(root, data) {
       const name = input.dataset.slider, value = settings[name];
       input.value = POWERS.includes(name) ? Math.log10(value) : value;
       input.disabled = name === "tau" && settings.gate === "constant";
-      input.ariaValueText = input.previousElementSibling.textContent = input.disabled ? "–" : Number(value.toPrecision(2));
+      input.ariaValueText = input.disabled ? "–" : Number(value.toPrecision(2));
+      input.previousElementSibling.textContent = input.ariaValueText;
     }
   }
 
@@ -79,16 +84,19 @@ export function mount(root, data) {
       part.style.setProperty("--share", part.dataset.number === "norm" ? 0 : value || 0);
     }
     const feeling = words[["calm", "mild", "strong"][Math.min(2, Math.floor(3 * run.surprise[token]))]] ?? "–";
-    const written = words[run.g_write[token] > WRITTEN ? "is_written" : "not_written"], place = { number: token + 1, count: run.count };
-    find(".now").textContent = scrub.ariaValueText = fill(words.now, { ...place, ...lettersAt(run, token), feeling, written });
+    const written = words[run.g_write[token] > WRITTEN ? "is_written" : "not_written"];
+    const said = { number: token + 1, count: run.count, ...lettersAt(run, token), feeling, written };
+    find(".now").textContent = scrub.ariaValueText = fill(words.now, said);
     find(".formula").innerHTML = formula(run, token).map((part) => `<span>${part}</span>`).join(" ");
-    find(".lesson").textContent = fill(words.lesson, { runs: inOrder().map((at) => tell(runs[at], host.runs[at], words)).join(words.against) });
+    const told = inOrder().map((at) => tell(runs[at], host.runs[at], words)).join(words.against);
+    find(".lesson").textContent = fill(words.lesson, { runs: told });
     find(".trouble").textContent = run.diverged === null ? note : fill(words.diverged, { number: run.diverged + 1 });
   }
 
   // Gives each run that the host wants its numbers: those that are there, or a new reading.
   function renew() {
     [stale, began] = [false, performance.now()];
+    if (runs.length) drawn = began; // the picture before stays until this run is read, if that is soon
     runs = host.runs.map(({ settings }, at) => runs.find((run) => run.stream === stream && same(run.chosen, settings))
       ?? begin(tables, stream, structuredClone(settings), runs[at]));
     token = Math.min(token, stream.ids.length - 1);
@@ -143,7 +151,8 @@ export function mount(root, data) {
   }
 
   function readText(text) {
-    const ids = new TextEncoder().encode(text), share = new Float32Array(256), fields = { count: MOST, all: ids.length };
+    const ids = new TextEncoder().encode(text), share = new Float32Array(256);
+    const fields = { count: MOST, all: ids.length };
     note = ids.length === 0 ? host.words.empty : ids.length > MOST ? fill(host.words.cut, fields) : "";
     for (const byte of ids) share[byte] += 1 / ids.length;
     if (ids.length > 0) stream = encode(tables, { ids: ids.slice(0, MOST), share });
@@ -157,7 +166,8 @@ export function mount(root, data) {
 
   function update(changes) {
     const is = Object.fromEntries(Object.keys(changes).map((name) => [name, !same(changes[name], host[name])]));
-    const named = (list = []) => list.map(({ name, label }) => [name, label]), renamed = is.runs && !same(named(changes.runs), named(host.runs));
+    const named = (list = []) => list.map(({ name, label }) => [name, label]);
+    const renamed = is.runs && !same(named(changes.runs), named(host.runs));
     Object.assign(host, changes);
     if (is.runs) host.runs = structuredClone(changes.runs);
     if (is.tables) tables = unpack(host.tables);
@@ -168,7 +178,8 @@ export function mount(root, data) {
     refresh();
   }
 
-  const actions = { play: () => play(timer === null), back: () => move(token - 1), forward: () => move(token + 1), next: toNextWrite };
+  const step = (by) => () => move(token + by);
+  const actions = { play: () => play(timer === null), back: step(-1), forward: step(1), next: toNextWrite };
   const heard = {
     click({ target }) {
       const cell = target.closest(".tape [data-t]");

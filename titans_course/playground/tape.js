@@ -26,9 +26,11 @@ function keptUntil({ alpha, count }, t) {
 // One column of the tape, at byte `at`; the run `mine` colours what is read.
 function column(runs, mine, at, t, kept) {
   const cell = document.createElement("span"), seen = at <= t;
-  const put = (text, name) => cell.append(Object.assign(document.createElement("i"), { textContent: text, className: name }));
+  const put = (textContent, className) =>
+    cell.append(Object.assign(document.createElement("i"), { textContent, className }));
   put(lettersAt(mine, at).read, "read");
-  for (const { expected, right } of runs.map((run) => lettersAt(run, at))) put(seen ? expected : "", seen && right ? "hit" : "");
+  for (const { expected, right } of runs.map((run) => lettersAt(run, at)))
+    put(seen ? expected : "", seen && right ? "hit" : "");
   [cell.dataset.t, cell.className] = [at, at === t ? "here" : seen ? "" : "ahead"];
   for (const [name, x] of [["surprise", mine.surprise[at]], ["written", mine.g_write[at] * kept[at]]])
     cell.style.setProperty(`--${name}`, seen ? x || 0 : 0);
@@ -37,22 +39,25 @@ function column(runs, mine, at, t, kept) {
 
 // Fills `root` for runs that have read byte t.
 function tape(root, runs, mine, t) {
-  const { count } = mine, room = Math.min(count, Math.max(8, Math.floor(root.clientWidth / CELL))), kept = keptUntil(mine, t);
+  const { count } = mine, room = Math.min(count, Math.max(8, Math.floor(root.clientWidth / CELL)));
+  const kept = keptUntil(mine, t);
   const first = Math.max(0, Math.min(count - room, t - Math.floor(room * 0.6)));
   root.replaceChildren(...Array.from({ length: room }, (_, i) => column(runs, mine, first + i, t, kept)));
 }
 
 // Paints three bands of the whole text: surprise, where the memory was right, and what it wrote and has not forgotten.
 function strip(canvas, run, t, colourOf) {
-  const { count, surprise, g_write, expected, stream: { ids } } = run, scale = window.devicePixelRatio || 1, kept = keptUntil(run, t);
+  const { count, surprise, g_write, expected, stream: { ids } } = run, kept = keptUntil(run, t);
+  const scale = window.devicePixelRatio || 1;
   [canvas.width, canvas.height] = [canvas.clientWidth * scale, canvas.clientHeight * scale];
-  const paint = canvas.getContext("2d"), marks = Math.max(1, Math.min(count, canvas.width)), wide = canvas.width / marks, tall = canvas.height;
-  const bands = [["surprise", 0, 0.45, (at) => surprise[at]], ["right", 0.5, 0.22, (at) => Number(expected[at] === ids[at])],
+  const paint = canvas.getContext("2d"), marks = Math.max(1, Math.min(count, canvas.width));
+  const wide = canvas.width / marks, tall = canvas.height, right = (at) => Number(expected[at] === ids[at]);
+  const bands = [["surprise", 0, 0.45, (at) => surprise[at]], ["right", 0.5, 0.22, right],
     ["written", 0.77, 0.23, (at) => g_write[at] * kept[at]]];
   for (const [name, top, size, strength] of bands) {
     paint.fillStyle = colourOf(name);
     for (let mark = 0; mark < marks; mark++) {
-      const from = Math.floor((mark * count) / marks), past = Math.max(from + 1, Math.floor(((mark + 1) * count) / marks));
+      const from = Math.floor((mark * count) / marks), past = Math.floor(((mark + 1) * count) / marks);
       let most = 0, sum = 0;
       for (let at = from; at < past; at++) [most, sum] = [Math.max(most, strength(at) || 0), sum + (strength(at) || 0)];
       paint.globalAlpha = (from <= t ? 1 : 0.25) * (name === "right" ? sum / (past - from) : most);

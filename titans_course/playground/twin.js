@@ -9,10 +9,10 @@
 const HORIZON = 256, STD_FLOOR = 0.05; // bytes that surprise's statistics average over; least deviation, of the mean
 const FREQUENCY = 0.01; // the share of a byte in the text at which its value has half of its full weight
 const CONTEXT = 4, BLANK = 10; // bytes that a key looks back; the byte before the first
-const COPIES = 16e6, APART = 64; // bytes of memory that a run's copies of its memory may take; bytes of text between them
+const COPIES = 16e6, APART = 64; // bytes that all copies of a run's memory may take; bytes of text between two
 const COLUMNS = ["surprise", "smoothed", "g_write", "g_forget", "loss", "raw", "alpha", "norm"];
 
-export const bytesOf = (sent) => (typeof sent === "string" ? Uint8Array.from(atob(sent), (x) => x.charCodeAt(0)) : sent);
+const bytesOf = (sent) => (typeof sent === "string" ? Uint8Array.from(atob(sent), (x) => x.charCodeAt(0)) : sent);
 const floatsOf = (sent) => (typeof sent === "string" ? new Float32Array(bytesOf(sent).buffer) : sent);
 const clamp = (x) => Math.min(Math.max(x, 0), 1);
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
@@ -32,7 +32,8 @@ export function unpack(sent) {
 export function encode(tables, sent) {
   const arrays = Object.entries(sent).map(([name, x]) => [name, name === "ids" ? bytesOf(x) : floatsOf(x)]);
   const stream = Object.fromEntries(arrays), used = [...new Set(stream.ids)].sort((a, b) => a - b);
-  return { keys: stream.keys ?? keysOf(tables, stream.ids), table: stream.table ?? valuesOf(tables, stream.share), ...stream, used };
+  const fixed = stream.keys ? {} : { keys: keysOf(tables, stream.ids), table: valuesOf(tables, stream.share) };
+  return { ...stream, ...fixed, used };
 }
 
 // Signs of the last bytes multiplied together, plus one direction that all keys share.
@@ -135,8 +136,9 @@ function through({ weights, momentum, waiting }, layer, due, start, x, z) {
   if (due === 0) pass(w, x, z, 0, 1, x, z);
   for (let at = 0; at < due; at++) {
     const change = waiting[at], { theta, eta, alpha } = change, a = change.inputs[layer], delta = change.deltas[layer];
-    const next = at + 1 < due ? a : x, keep = start ? 1 : Math.fround(1 - alpha);
-    if (start) for (let k = 0; k < w.length; k++) w[k] += alpha * (start[layer][k] - w[k]); // rounded, as in Python
+    const next = at + 1 < due ? a : x, rest = Math.fround(1 - alpha), keep = start ? 1 : rest;
+    const pull = due > 1 ? 1 - rest : alpha; // what is rounded, and how, is as in Python
+    if (start) for (let k = 0; k < w.length; k++) w[k] += pull * (start[layer][k] - w[k]);
     change.square += eta ? carry(w, s, a, delta, theta, eta, keep, next, z) : pass(w, a, delta, theta, keep, next, z);
   }
 }
@@ -161,7 +163,8 @@ function backward(weights, { inputs, slopes, deltas }, table, row, gain) {
   const top = weights.length - 1, answer = inputs[top + 1];
   for (let i = 0; i < answer.length; i++) deltas[top][i] = 2 * (answer[i] - table[row * answer.length + i] * gain);
   for (let layer = top; layer > 0; layer--) {
-    const w = weights[layer], d = deltas[layer], slope = slopes[layer - 1], below = deltas[layer - 1].fill(0), wide = below.length;
+    const w = weights[layer], d = deltas[layer], slope = slopes[layer - 1], wide = slope.length;
+    const below = deltas[layer - 1].fill(0);
     for (let i = 0; i < d.length; i += 4) {
       const d0 = d[i], d1 = d[i + 1], d2 = d[i + 2], d3 = d[i + 3];
       for (let j = 0, k = i * wide; j < wide; j++, k++)
@@ -174,8 +177,8 @@ function backward(weights, { inputs, slopes, deltas }, table, row, gain) {
 // Reads byte t: how surprising it is, what is to be written of it, and what the memory expected; `memory` moves on.
 function step(memory, run, t) {
   const { tables, stream, settings } = run, { dim, wide, clip, norm } = tables, { ids, table, keys, values } = stream;
-  const change = memory.spare.pop() ?? blank(tables), { inputs, deltas } = change, layers = deltas.length, key_gain = stream.key_gain?.[t] ?? 1;
-  for (let j = 0; j < wide; j++) inputs[0][j] = keys[t * wide + j] * key_gain;
+  const change = memory.spare.pop() ?? blank(tables), { inputs, deltas } = change, layers = deltas.length;
+  for (let j = 0; j < wide; j++) inputs[0][j] = keys[t * wide + j] * (stream.key_gain?.[t] ?? 1);
   forward(memory, run, t % settings.chunk === 0 ? memory.waiting.length : 0, change);
   backward(memory.weights, change, values ?? table, values ? t : ids[t], stream.value_gain?.[t] ?? 1);
   const squares = deltas.map((delta, layer) => Math.fround((lengthOf(delta) * lengthOf(inputs[layer])) ** 2));
@@ -194,8 +197,8 @@ function step(memory, run, t) {
 // What a byte changes, to be filled in: each layer has its input, its slopes and its delta.
 function blank({ weights, wide }) {
   const sizes = weights.reduce((before, w) => [...before, w.length / before[before.length - 1]], [wide]);
-  const [inputs, slopes, deltas] = [sizes, sizes.slice(1), sizes.slice(1)].map((some) => some.map((n) => new Float64Array(n)));
-  return { inputs, slopes, deltas };
+  const make = (some) => some.map((size) => new Float64Array(size));
+  return { inputs: make(sizes), slopes: make(sizes.slice(1)), deltas: make(sizes.slice(1)) };
 }
 
 // The byte in use whose value lies nearest to the answer: the one that would surprise the memory least.
@@ -209,14 +212,15 @@ function nearest(answer, { table, used }) {
   return best;
 }
 
-// A run that has read nothing yet: COLUMNS, expected bytes, copies of the memory, and `diverged`, the byte from which on
-// numbers are not finite, or null. The numbers of `over`, a run of the same stream, stand there until they are read.
+// A run that has read nothing yet: COLUMNS, expected bytes, copies of the memory, and `diverged`, the byte from which
+// on numbers are not finite, or null. The numbers of `over`, a run of the same stream, stand there until they are read.
 export function begin(tables, stream, chosen, over) {
   const count = stream.ids.length, momentum = tables.weights.map((w) => new Float32Array(w.length));
   const single = Object.entries(chosen).map(([name, x]) => [name, typeof x === "number" ? Math.fround(x) : x]);
   const gate = { count: 0, mean: 0, variance: 0, peak: 0, smoothed: 0 }, old = over?.stream === stream ? over : null;
   const memory = structuredClone({ t: 0, weights: tables.weights, momentum, gate, waiting: [], spare: [] });
-  const run = { tables, stream, settings: Object.fromEntries(single), chosen, memory, count, kept: [], diverged: null, scale: 0 };
+  const settings = Object.fromEntries(single), kept = [];
+  const run = { tables, stream, settings, chosen, memory, count, kept, diverged: null, scale: 0 };
   for (const name of COLUMNS) run[name] = old?.[name].slice() ?? new Float64Array(count).fill(NaN);
   run.expected = old?.expected.slice() ?? new Int16Array(count).fill(-1);
   const size = momentum.reduce((sum, s) => sum + 2 * s.byteLength, 0);
