@@ -28,3 +28,11 @@ def test_the_app_answers_this_machine_only_unless_it_is_asked():
     command = re.search(r"^CMD (.*)$", (ROOT / "Dockerfile").read_text(encoding="utf8"), re.M)[1]
     assert json.loads(command)[-2:] == ["--address", "0.0.0.0"]
     assert "--address 0.0.0.0" in TEXT and f"{settings['server']['maxUploadSize']} MB" in TEXT
+
+
+def test_the_proxy_compresses_what_the_app_does_not():
+    block = TEXT.split("server {")[1].split("```")[0]
+    assert all(line in block for line in ("gzip on;", "gzip_proxied any;", "gzip_vary on;"))
+    assert {"text/css", "application/javascript", "application/json"} <= set(
+        block.split("gzip_types")[1].split(";")[0].split()
+    )
