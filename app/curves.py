@@ -43,11 +43,12 @@ def show(run: Trace, behind: Trace | None) -> None:
 
 
 def _apart(run: Trace, behind: Trace, name: str) -> str | None:
-    """What the strip of the difference shows; None where the runs have not read the same, or one diverged."""
+    """What the strip of the difference shows; None where there is none, or one diverged or read something else."""
     both = min(len(run), len(behind))
     if (run.diverged_at, behind.diverged_at) != (None, None) or (run.tokens[:both] != behind.tokens[:both]).any():
         return None
-    return say("chart_apart", name=name, mean=float((behind.loss[:both] - run.loss[:both]).mean()))
+    apart = behind.loss[:both] - run.loss[:both]
+    return say("chart_apart", name=name, mean=float(apart.mean())) if apart.any() else None
 
 
 def pack(role: str, trace: Trace, **more: object) -> bytes:

@@ -166,6 +166,7 @@ def test_run_a_lies_on_top_with_one_difference_until_it_is_taken_away(visit):
     first, top = [points(page, name) for name in NAMES], page.locator(".curves path.behind")
     page.locator(".st-key-pin button:visible").click()
     top.first.wait_for()
+    assert "minus" not in heads(page)  # of a run from itself
     page.locator(".st-key-tau input").press("ArrowLeft")
     page.wait_for_url("**tau=0.29*")
     settle(page)
