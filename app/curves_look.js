@@ -24,8 +24,8 @@ const STYLE = `
 .curves button, .unfold { font: 13px var(--font); color: var(--text); background: var(--back); border: 1px solid;
   border-radius: 4px; opacity: 0.75; min-width: 28px; height: 24px; cursor: pointer; }
 :is(.curves button, .unfold):is(:hover, :focus-visible) { opacity: 1; outline: 2px solid currentColor; }
-.unfold { display: none; width: 100%; height: 44px; margin-bottom: 10px; padding: 0 16px; font-size: 15px; text-align: left;
-  border-color: color-mix(in srgb, currentcolor 25%, transparent); border-radius: 8px; opacity: 1; }
+.unfold { display: none; width: 100%; height: 44px; margin-bottom: 10px; padding: 0 16px; font-size: 15px;
+  text-align: left; border-color: color-mix(in srgb, currentcolor 25%, transparent); border-radius: 8px; opacity: 1; }
 .unfold::before { content: "▸ " / ""; } .unfold[aria-expanded=true]::before { content: "▾ " / ""; }
 @media screen and (max-width: 768px) { .unfold { display: block; }
   .unfold[aria-expanded=false] + .curves { display: none; } }
