@@ -31,7 +31,7 @@ def show(variant: str) -> None:
     ):
         series = evidence.series_of(card, controls, entry)
         title = say(f"kept_{entry}")
-        st.markdown(f"###### {title}", help=say(f"kept_{entry}?"))
+        st.markdown(f"### {title}", help=say(f"kept_{entry}?"))
         if not series:
             st.caption(say("not_in_card", name=plain(f"text-{variant}"), entry=title))
             continue
