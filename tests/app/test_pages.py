@@ -33,7 +33,7 @@ KINDS = (
     "toggle", "button", "button_group", "download_button", "metric",
 )  # fmt: skip
 BLANK = re.compile(r"\{[a-z_]+(:[^{}]*)?\}")
-SILENT = {"memories", "row", "played", "searched"}  # controls that stand in the link only
+SILENT = {"memories", "row", "played", "searched", "token"}  # controls that stand in the link only
 
 
 @pytest.fixture(autouse=True)
