@@ -20,6 +20,10 @@ def test_it_opens_without_an_error_also_on_a_phone(server, chromium, viewport):
     page.wait_for_function(f"!document.querySelector('{BUSY}')")
     assert page.locator(".st-key-wiring .js-plotly-plot .shapelayer path").count() == 6
     assert page.evaluate("document.scrollingElement.scrollWidth") <= viewport["width"]
+    assert page.locator(".told .right").count() == 5  # kept answers: four codes, and the one in real text
+    page.locator(".st-key-tell_live button:visible").click()
+    page.get_by_text("measured now").wait_for()
+    assert page.locator(".st-key-tell_card .told .right").count() == 4
     page.get_by_role("button", name="lmm").or_(page.get_by_role("radio", name="lmm")).click()
     page.get_by_text("LMM has no attention").wait_for()
     page.wait_for_url("**variant=lmm*")
@@ -30,14 +34,14 @@ def test_it_opens_without_an_error_also_on_a_phone(server, chromium, viewport):
 
 def test_stop_ends_a_long_measurement(server, chromium):
     page = chromium.new_page(viewport={"width": 1400, "height": 900})
-    page.goto(server.url + "variants?variant=mag&rows=64&hide=mask,bits,generation")
-    page.get_by_text("Press Measure to draw").wait_for()
+    page.goto(server.url + "variants?variant=mag&rows=64&hide=tell,mask,bits,generation,needle")
+    page.get_by_text("Kept: measured before").wait_for()
     page.locator(".st-key-longer_button button:visible").click()
     page.get_by_text("Gap 16,384, memory on").wait_for()
     page.locator(".st-key-measure_stop button:visible").click()
     page.get_by_text("Gap 16,384, memory on").wait_for(state="hidden", timeout=20_000)
     page.wait_for_function(f"!document.querySelector('{BUSY}')")
-    assert page.get_by_text("Press Measure to draw").is_visible()
+    assert page.get_by_text("Kept: measured before").is_visible()
     page.close()
 
 
