@@ -376,3 +376,26 @@ def test_a_notebook_shows_the_same(chromium):
     page.wait_for_timeout(200)
     assert place(page) == stopped and errors == []
     page.close()
+
+
+def test_a_host_drives_it_with_its_own_controls(chromium):
+    page = chromium.new_page()
+    errors, sent = watch(page), data() | {"controls": False, "hide": ["formula"], "runs": data()["runs"][::-1]}
+    page.add_style_tag(content=(HERE / "playground.css").read_text("utf8"))
+    page.evaluate("sent => window.sent = {...sent, moved: token => window.told = token}", sent)
+    page.add_script_tag(content=bundle() + "\nwindow.ui = mount(document.body, sent);", type="module")
+    page.wait_for_selector(".tape .here")
+    for hidden in (".formula", ".settings", "textarea"):
+        assert page.locator(hidden).is_hidden()
+    page.evaluate("ui.move(99)")
+    assert page.evaluate("told") == place(page) == 99
+    said = page.get_by_role("slider").get_attribute("aria-valuetext")
+    assert "100 of 500" in said and said == page.locator(".now").inner_text()
+    page.evaluate("ui.set('tau', 0.99)")
+    page.wait_for_function("document.querySelector('.lesson').textContent.includes('writes 0%')")
+    page.evaluate("ui.update({runs: sent.runs, cursor: sent.cursor})")  # its own settings again; the cursor was told
+    page.wait_for_function("document.querySelector('.lesson').textContent.includes('writes 3%')")
+    assert place(page) == 99
+    page.get_by_role("button", name=data()["words"]["next"]).click()
+    assert place(page) > 99 and page.locator(".now").inner_text().endswith(", written.") and errors == []
+    page.close()

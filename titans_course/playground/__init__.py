@@ -85,7 +85,7 @@ def tables(config: SimulationConfig) -> dict:
 
 
 def _filled(part: torch.Tensor) -> str:
-    """A vector or matrix, with zeros up to sizes that four divides, which the twin's loops count on."""
+    """A vector or matrix, with zeros up to sizes that four divides: the twin takes four numbers at a time."""
     return _text(functional.pad(part, [n for size in reversed(part.shape) for n in (0, -size % 4)]).numpy())
 
 
@@ -94,11 +94,8 @@ def _text(array: np.ndarray) -> str:
 
 
 def stream(config: SimulationConfig, text: str | None = None) -> dict:
-    """What `simulate(config, text)` reads: the bytes, and what the browser encodes them with, which is their shares in
-    the text that they are counted over, and factors on keys and values where the scenario has any.
-
-    Keys and values of a trained model come whole, with the value that stands for each byte.
-    """
+    """What `simulate(config, text)` reads: bytes, their shares in the text that they are counted over, and factors on
+    keys and values if there are any; or else the keys, values and value of each byte of a trained model."""
     read = read_stream(config, text)
     ids = {"ids": _text(read.ids.byte().numpy())}
     if config.encoding != "fixed":
@@ -123,8 +120,8 @@ def data(language: str = DEFAULT, text: str = TEXT.strip(), cursor: int = CURSOR
     """All that `mount` takes for a page of its own, with both rules; plain JSON types."""
     words = words_of(language)
     runs = [{"name": name, "label": words[f"{name}_label"], "settings": settings(RULES[name])} for name in RULES]
-    read = {"tables": tables(_SMALL), "stream": stream(_SMALL, text), "runs": runs}
-    return {**read, "words": words, "cursor": cursor, "controls": True}
+    shown = {"words": words, "cursor": cursor, "controls": True}
+    return {"tables": tables(_SMALL), "stream": stream(_SMALL, text), "runs": runs, **shown}
 
 
 def words_of(language: str = DEFAULT) -> dict[str, str]:
