@@ -131,6 +131,7 @@ def test_each_half_speaks_its_language(site):
     assert len(heading.findall(english)) == len(heading.findall(chinese)) > 10
     assert not [text for text in heading.findall(english) if pages.HAN.search(text)]
     assert all(pages.HAN.search(text) for text in heading.findall(chinese))
+    assert "<h1>00 · 导览" in chinese and "<h1>00 · A tour" in english
     assert "下一页" in chinese and '<html class="no-js" lang="zh-CN"' in chinese
     assert '<article lang="en"' in (site / "zh" / "README.html").read_text("utf8")
 

@@ -64,8 +64,7 @@ def lesson(path: Path, language: str, runs: Path) -> NotebookNode:
     notebook = executed(nbformat.read(path, as_version=4), path.parent, runs)
     exercises = f"exercises/student/{path.stem}/{path.name}"
     first, words = notebook.cells[0], WORDS[language]
-    number, start = path.stem.partition("_")[0], first.source.index("# ") + 2
-    first.source = f"# {number} · {first.source[start:]}"
+    first.source = first.source[first.source.index("# ") :]
     if (path.parent / exercises).is_file():
         first.source += "\n\n" + words["links"].format(exercises=exercises)
     for cell in notebook.cells:
@@ -75,6 +74,7 @@ def lesson(path: Path, language: str, runs: Path) -> NotebookNode:
         for output in cell.get("outputs", []):
             if "data" in output:
                 output.data = still(output.data, language)
+    first.source = f"# {path.stem.partition('_')[0]} · {first.source[2:]}"
     if language == "zh" and path.parent.name != "zh" and words["untold"]:
         title, _, rest = first.source.partition("\n")
         first.source = f"{title}\n\n{words['untold']}\n{rest}"
