@@ -32,7 +32,6 @@ from ..reward.policy import (
     play,
     threshold,
 )
-from . import telling
 from .telling import fact_ids
 
 FULL = 32  # bits of a float, which is not rounded
@@ -71,13 +70,18 @@ def rounded_model(lm: TitansLM, bits: int, per: str = "row") -> TitansLM:
 
 def tell(engine: LanguageEngine, state: ModelState, facts: Mapping[int, int], *, talk: int = TALK) -> ModelState:
     """A recall model's state after it reads facts {key: value}, each 0..31, and then `talk` unrelated tokens."""
+    told = fact_ids(facts)
     random = torch.Generator().manual_seed(int(state.tokens_seen))
-    return engine.read(torch.cat([fact_ids(facts), recall_filler(1, talk, random)[0]]), state).state
+    return engine.read(torch.cat([told, recall_filler(1, talk, random)[0]]), state).state
 
 
 def ask(engine: LanguageEngine, state: ModelState, keys: Iterable[int]) -> dict[int, int]:
     """{key: the model's answer}, each asked from this unchanged state; an answer outside 0..31 is not a value."""
-    return telling.ask(engine.lm, state, keys)
+    said = {}
+    for key in keys:
+        logits, _ = engine.recall(torch.tensor([check_integer("key", key, 0, RECALL_KEYS - 1)]), state)
+        said[key] = int(logits[0, -1].argmax()) - RECALL_KEYS
+    return said
 
 
 class Known(NamedTuple):
