@@ -30,7 +30,7 @@ LATER = (
     "packaging.tags", "packaging.utils", "encodings.utf_8_sig", "narwhals._interchange.dataframe",
     "streamlit.elements.plotly_chart", "streamlit.emojis", "streamlit.material_icon_names",
     "streamlit.components.v2.manifest_scanner",
-    "streamlit.runtime.scriptrunner.magic_funcs", "plotly.io", "plotly.tools",
+    "streamlit.runtime.scriptrunner.magic_funcs", "plotly.colors", "plotly.io", "plotly.tools",
     "torch.utils._device", "titans_mini.memory.fast.kernel",
 )  # fmt: skip
 
