@@ -17,7 +17,6 @@ import tape
 import tell
 from texts import say
 
-from titans_mini import SimulationConfig
 from titans_mini.errors import ConfigError
 
 PARTS = {"text": "tape", "player": "player", "formula": "formula"}  # panel -> part of the tape's component
@@ -31,9 +30,10 @@ def main() -> None:
     if early is not None:
         _show_pictures(early, other, hidden, reading, picture)
     with st.sidebar:
-        settings, source, note = _sidebar(hidden)
+        settings, source, note = sources.sidebar(hidden, controls.MAIN, controls.MORE, ("more", "lead"))
     with top:
         parts.title(note)
+        st.markdown(say("simulator_lead"))
         run = shelf.last_good("last_run", lambda: runs.get_run(settings, source), "bad_settings")
         run = run or runs.get_run(controls.DEFAULT, sources.STORY)
         header.show_banner(run)
@@ -91,18 +91,6 @@ def _leave(token: int) -> None:
     """The visitor opens another page at this token, which only the browser knew."""
     state = st.session_state
     state.token = state.kept[links.SIMULATOR.name]["token"] = state.carried["token"] = token
-
-
-def _sidebar(hidden: frozenset[str]) -> tuple[SimulationConfig, sources.Source, str | None]:
-    """Draws the controls; the settings, the source, and a line if the source is not the one asked for."""
-    gate = controls.show(controls.GATE, hidden, lambda name: say(f"gate={name}"))
-    source, note = sources.show(hidden)
-    st.markdown(say("lead"))
-    values = controls.show_all(controls.MAIN, hidden, controls.UNUSED.get(gate, ())) | {"gate": gate}
-    with st.container(horizontal=True):
-        parts.reset_buttons()
-    values |= controls.show_folded("more", controls.MORE, hidden)
-    return controls.to_settings(values, source.scenario), source, note
 
 
 main()

@@ -9,6 +9,7 @@ import { advance, begin, encode, isRead, towards, unpack } from "./twin.js";
 const MOST = 2000, PACE = 60, STEPS = 480; // bytes of a text that is typed; milliseconds a step; steps of a play
 const SLICE = 18, FRESH = 60; // milliseconds of work at once, and between pictures of a run that is being read
 const PATIENCE = 150; // milliseconds that a run may take before new settings end it
+const MARGIN = 10; // points above always guessing the most common byte, from which on a run has learnt
 const POWERS = ["lam", "eta"]; // sliders of powers of ten
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
@@ -22,12 +23,20 @@ function shareOf(run, holds, from = 0, past = run.count) {
   return run.diverged === null && run.memory.t < past ? "–" : percent(found / (past - from));
 }
 
-// What a run is called, how often it was right by quarter of the text, and how much it wrote.
-function tell(run, { label }, words) {
-  const ends = [0, 1, 2, 3, 4].map((part) => Math.ceil((part * run.count) / 4)), { ids } = run.stream;
-  const right = (t) => run.expected[t] === ids[t];
-  const quarters = [0, 1, 2, 3].map((part) => shareOf(run, right, ends[part], ends[part + 1])).join(" · ");
-  return fill(words.run, { label, quarters, writes: shareOf(run, (t) => run.g_write[t] > WRITTEN) });
+// The share of the most common byte, in percent.
+function mostCommon(ids) {
+  const counts = new Uint32Array(256);
+  for (const byte of ids) counts[byte]++;
+  return percent(Math.max(...counts) / ids.length);
+}
+
+// Whether a run has learnt the text: how often it was right in the first and the last quarter, and how much it wrote.
+function tell(run, { label }, words, common) {
+  const { count, stream: { ids } } = run, right = (t) => run.expected[t] === ids[t];
+  const [first, last] = [shareOf(run, right, 0, Math.ceil(count / 4)), shareOf(run, right, Math.ceil((3 * count) / 4))];
+  const writes = shareOf(run, (t) => run.g_write[t] > WRITTEN);
+  const verdict = last === "–" ? "unread" : last >= common + MARGIN ? "learns" : "learns_not";
+  return fill(words[verdict], { label, first, last, writes });
 }
 
 // Puts a playground into an element. `data` holds what `data` of __init__.py makes, and what a host may add: `hide`,
@@ -36,10 +45,8 @@ export function mount(root, data) {
   const [calm, dark] = ["reduced-motion: reduce", "color-scheme: dark"].map((wish) => matchMedia(`(prefers-${wish})`));
   const host = {};
   let runs = [], mine = 0, token = 0, timer = null, note = "", tables, stream; // what is shown
-  let later = null, began = 0, drawn = 0, stale = false; // how far the work is
+  let later = null, began = 0, drawn = 0, ready = 0, stale = false; // how far the work is; `ready` runs are shown
   const find = (selector) => root.querySelector(selector), all = (selector) => [...root.querySelectorAll(selector)];
-  const colourOf = (name) => getComputedStyle(find(`.swatch.${name}`)).color;
-  const lightness = (colour) => colour.match(/[\d.]+/g).slice(0, 3).reduce((sum, x) => sum + Number(x), 0);
   const inOrder = () => [mine, 1 - mine].filter((at) => at in host.runs);
 
   function build() {
@@ -49,6 +56,7 @@ export function mount(root, data) {
     for (const part of all("[data-run]")) {
       const run = host.runs[part.dataset.run], called = host.words[run?.name];
       if (run && part.matches("p, span")) part.textContent = fill(part.textContent, { ...run, called });
+      if (part.matches("div")) part.lastElementChild.ariaLabel = fill(host.words.matrix, { ...run });
       part.hidden = !run;
     }
     resized.disconnect();
@@ -67,35 +75,51 @@ export function mount(root, data) {
     }
   }
 
+  // Red, green and blue of each swatch, from 0 to 255, as the page's theme is now.
+  function coloursNow() {
+    const style = find(".playground").style, lightness = (rgb) => rgb[0] + rgb[1] + rgb[2];
+    const colourOf = (swatch) => getComputedStyle(swatch).color.match(/[\d.]+/g).slice(0, 3).map(Number);
+    const now = () => Object.fromEntries(all(".swatch").map((swatch) => [swatch.classList[1], colourOf(swatch)]));
+    style.colorScheme = "";
+    const { paper, ink } = now();
+    style.colorScheme = lightness(paper) < lightness(ink) ? "dark" : "light";
+    return now();
+  }
+
   function draw() {
     if (!root.isConnected) return; // outside of a page nothing has a colour
     drawn = performance.now();
-    const { words } = host, run = runs[mine], scrub = find(".strips input"), whole = find(".playground");
-    whole.style.colorScheme = "";
-    whole.style.colorScheme = lightness(colourOf("paper")) < lightness(colourOf("ink")) ? "dark" : "light";
+    const { words } = host, run = runs[mine], scrub = find(".strips input"), colours = coloursNow();
     tape(find(".tape"), runs, run, token);
-    runs.forEach((its, at) => strip(find(`canvas[data-run="${at}"]`), its, token, colourOf));
+    runs.forEach((its, at) => {
+      strip(find(`canvas[data-run="${at}"]`), its, token, colours);
+      if (its.shown?.t !== token + 1) return;
+      const lit = timer === null || !calm.matches, canvas = find(`div[data-run="${at}"] canvas`);
+      find("figure").classList.toggle("broad", matrix(canvas, its.shown, tables, lit, colours));
+    });
     for (const part of all("p[data-run]")) part.classList.toggle("mine", Number(part.dataset.run) === mine);
-    if (run.shown?.t === token + 1) matrix(find(".matrix"), run.shown, run, timer === null || !calm.matches, colourOf);
     [scrub.max, scrub.value] = [run.count - 1, token];
     for (const part of all("[data-number]")) {
-      const value = run[part.dataset.number][token];
-      part.querySelector("b").textContent = Number.isFinite(value) ? value.toFixed(2) : "–";
-      part.style.setProperty("--share", part.dataset.number === "norm" ? 0 : value || 0);
+      const { number } = part.dataset, value = run[number][token];
+      const text = number === "alpha" ? `${Number((100 * value).toPrecision(2))}%` : value.toFixed(2);
+      part.querySelector("b").textContent = Number.isFinite(value) ? text : "–";
+      part.style.setProperty("--share", number === "norm" ? 0 : value || 0);
     }
-    const feeling = words[["calm", "mild", "strong"][Math.min(2, Math.floor(3 * run.surprise[token]))]] ?? "–";
-    const written = words[run.g_write[token] > WRITTEN ? "is_written" : "not_written"];
-    const said = { number: token + 1, count: run.count, ...lettersAt(run, token), feeling, written };
+    const { gate, tau } = run.chosen, smoothed = run.smoothed[token].toFixed(2), letters = lettersAt(run, token);
+    const why = words[gate === "constant" ? "always" : run.g_write[token] > WRITTEN ? "above" : "below"];
+    const verdict = words[letters.right ? "is_right" : "is_wrong"], reason = fill(why, { smoothed, tau });
+    const said = { number: token + 1, count: run.count, ...letters, verdict, reason };
     find(".now").textContent = scrub.ariaValueText = fill(words.now, said);
-    find(".formula").innerHTML = formula(run, token).map((part) => `<span>${part}</span>`).join(" ");
-    const told = inOrder().map((at) => tell(runs[at], host.runs[at], words)).join(words.against);
-    find(".lesson").textContent = fill(words.lesson, { runs: told });
+    find(".formula p").innerHTML = formula(run, token).map((part) => `<span>${part}</span>`).join(" ");
+    const common = mostCommon(run.stream.ids);
+    const told = inOrder().map((at) => tell(runs[at], host.runs[at], words, common)).join(words.against);
+    find(".lesson").textContent = fill(words.lesson, { runs: told, common });
     find(".trouble").textContent = run.diverged === null ? note : fill(words.diverged, { number: run.diverged + 1 });
   }
 
   // Gives each run that the host wants its numbers: those that are there, or a new reading.
   function renew() {
-    [stale, began] = [false, performance.now()];
+    [stale, began, ready] = [false, performance.now(), 0];
     if (runs.length) drawn = began; // the picture before stays until this run is read, if that is soon
     runs = host.runs.map(({ settings }, at) => runs.find((run) => run.stream === stream && same(run.chosen, settings))
       ?? begin(tables, stream, structuredClone(settings), runs[at]));
@@ -103,23 +127,21 @@ export function mount(root, data) {
     if (host.controls) drawSettings();
   }
 
-  // Reads for a slice of time, paints what there is, and comes back for the rest: first this run, then the memory at
-  // the cursor, then the other run. New settings wait for a run that is nearly done.
+  // Reads for a slice of time, paints what there is, and comes back for the rest: first this run and its memory at the
+  // cursor, then the other. New settings wait for a run that is nearly done.
   function work() {
     clearTimeout(later);
     if (stale && (!runs[mine] || isRead(runs[mine]) || performance.now() - began > PATIENCE)) renew();
-    const end = performance.now() + SLICE, [first, other] = inOrder().map((at) => runs[at]);
-    first.watch = token;
-    let left = true;
-    while (left && performance.now() < end) {
-      if (!isRead(first)) advance(first);
-      else if (towards(first, token)) {
-        left = Boolean(other) && !isRead(other);
-        if (left) advance(other);
-      }
+    const end = performance.now() + SLICE, order = inOrder().map((at) => runs[at]);
+    let done = 0;
+    for (const run of order) run.watch = token;
+    while (done < order.length && performance.now() < end) {
+      if (!isRead(order[done])) advance(order[done]);
+      else if (towards(order[done], token)) done++;
     }
-    if (!left || isRead(first) || performance.now() - drawn > FRESH) draw();
-    later = left || stale ? setTimeout(work) : null;
+    if (done > ready || performance.now() - drawn > FRESH) draw();
+    ready = done;
+    later = done < order.length || stale ? setTimeout(work) : null;
   }
 
   function refresh() {

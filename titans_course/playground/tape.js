@@ -46,7 +46,7 @@ function tape(root, runs, mine, t) {
 }
 
 // Paints three bands of the whole text: surprise, where the memory was right, and what it wrote and has not forgotten.
-function strip(canvas, run, t, colourOf) {
+function strip(canvas, run, t, colours) {
   const { count, surprise, g_write, expected, stream: { ids } } = run, kept = keptUntil(run, t);
   const scale = window.devicePixelRatio || 1;
   [canvas.width, canvas.height] = [canvas.clientWidth * scale, canvas.clientHeight * scale];
@@ -55,7 +55,7 @@ function strip(canvas, run, t, colourOf) {
   const bands = [["surprise", 0, 0.45, (at) => surprise[at]], ["right", 0.5, 0.22, right],
     ["written", 0.77, 0.23, (at) => g_write[at] * kept[at]]];
   for (const [name, top, size, strength] of bands) {
-    paint.fillStyle = colourOf(name);
+    paint.fillStyle = `rgb(${colours[name]})`;
     for (let mark = 0; mark < marks; mark++) {
       const from = Math.floor((mark * count) / marks), past = Math.floor(((mark + 1) * count) / marks);
       let most = 0, sum = 0;
@@ -64,7 +64,7 @@ function strip(canvas, run, t, colourOf) {
       if (paint.globalAlpha > 0) paint.fillRect(mark * wide, top * tall, wide, size * tall);
     }
   }
-  [paint.globalAlpha, paint.fillStyle] = [1, colourOf("ink")];
+  [paint.globalAlpha, paint.fillStyle] = [1, `rgb(${colours.ink})`];
   paint.fillRect((t * canvas.width) / count, 0, Math.max(2 * scale, wide), tall);
 }
 

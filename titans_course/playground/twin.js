@@ -25,7 +25,8 @@ function lengthOf(vector) {
 // What Python's `tables` sends, with its base64 texts as arrays.
 export function unpack(sent) {
   const [shared, common, own, ...weights] = [sent.shared, sent.common, sent.own, ...sent.weights].map(floatsOf);
-  return { ...sent, shared, common, own, weights, signs: bytesOf(sent.signs), wide: shared.length };
+  const last = weights[weights.length - 1], size = lengthOf(last) / Math.sqrt(last.length);
+  return { ...sent, shared, common, own, weights, size, signs: bytesOf(sent.signs), wide: shared.length };
 }
 
 // What Python's `stream` sends, with keys (t d) and the value of each of the 256 bytes, which it may bring or not.
@@ -154,6 +155,7 @@ function forward(memory, { tables, norm }, due, { inputs, slopes }) {
   }
   for (const change of memory.waiting.splice(0, due)) {
     norm[change.t] = Math.sqrt(change.square);
+    if (!start) memory.left *= 1 - change.alpha;
     memory.spare.push(change);
   }
 }
@@ -214,13 +216,14 @@ function nearest(answer, { table, used }) {
 
 // A run that has read nothing yet: COLUMNS, expected bytes, copies of the memory, and `diverged`, the byte from which
 // on numbers are not finite, or null. The numbers of `over`, a run of the same stream, stand there until they are read.
+// `left` is the share of the start weights that decay to zero has left in a memory.
 export function begin(tables, stream, chosen, over) {
   const count = stream.ids.length, momentum = tables.weights.map((w) => new Float32Array(w.length));
   const single = Object.entries(chosen).map(([name, x]) => [name, typeof x === "number" ? Math.fround(x) : x]);
   const gate = { count: 0, mean: 0, variance: 0, peak: 0, smoothed: 0 }, old = over?.stream === stream ? over : null;
-  const memory = structuredClone({ t: 0, weights: tables.weights, momentum, gate, waiting: [], spare: [] });
+  const memory = structuredClone({ t: 0, left: 1, weights: tables.weights, momentum, gate, waiting: [], spare: [] });
   const settings = Object.fromEntries(single), kept = [];
-  const run = { tables, stream, settings, chosen, memory, count, kept, diverged: null, scale: 0 };
+  const run = { tables, stream, settings, chosen, memory, count, kept, diverged: null };
   for (const name of COLUMNS) run[name] = old?.[name].slice() ?? new Float64Array(count).fill(NaN);
   run.expected = old?.expected.slice() ?? new Int16Array(count).fill(-1);
   const size = momentum.reduce((sum, s) => sum + 2 * s.byteLength, 0);
@@ -231,8 +234,7 @@ export const isRead = ({ memory, count, diverged }) => memory.t === count || div
 
 // Reads the next byte.
 export function advance(run) {
-  const { memory, count, kept, every } = run, { t, weights } = memory, last = weights[weights.length - 1];
-  if (t % every === 0) run.scale = Math.max(run.scale, lengthOf(last) / Math.sqrt(last.length));
+  const { memory, count, kept, every } = run, { t } = memory;
   if (t % every === 0) kept.push(structuredClone(memory));
   for (const [name, x] of Object.entries(step(memory, run, t))) run[name][t] = x;
   if (t === run.watch) run.shown = structuredClone(memory);
