@@ -307,8 +307,8 @@ def test_every_control_has_a_name_and_every_text_its_contrast(visit, scheme):
 
 def painted(page) -> list[float]:
     """How far, of 255, the pictures of what the two runs have learnt are from the page's colour, on average."""
-    look = """canvas => { const { data } = canvas.getContext('2d').getImageData(2, 2, canvas.width - 2, canvas.height - 2);
-      const paper = [255, 255, 255], away = i => Math.max(...paper.map((x, c) => x - data[i + c]));
+    look = """canvas => { const wide = canvas.width - 2, tall = canvas.height - 2;
+      const { data } = canvas.getContext('2d').getImageData(2, 2, wide, tall), paper = [255, 255, 255], away = i => Math.max(...paper.map((x, c) => x - data[i + c]));
       let sum = 0; for (let i = 0; i < data.length; i += 4) sum += away(i); return (4 * sum) / data.length; }"""
     return [picture.evaluate(look) for picture in page.locator(".matrix").all()]
 
