@@ -33,7 +33,7 @@ def main() -> None:
         settings, source, note = sources.sidebar(hidden, controls.MAIN, controls.MORE, ("more", "lead"))
     with top:
         parts.title(note)
-        st.markdown(say("simulator_lead"))
+        st.caption(say("simulator_lead"))
         run = shelf.last_good("last_run", lambda: runs.get_run(settings, source), "bad_settings")
         run = run or runs.get_run(controls.DEFAULT, sources.STORY)
         header.show_banner(run)

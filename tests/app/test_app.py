@@ -31,8 +31,8 @@ def test_the_default_page_is_the_recipe_on_the_story():
     assert not lines(app)
     assert tape(app)["cursor"] == CURSOR and not tape(app)["chosen"] and trace.g_write[CURSOR] > 0.5
     assert tape(app)["runs"] == [
-        {"name": "this", "label": "write surprises", "settings": settings(SimulationConfig())},
-        {"name": "other", "label": "write every byte", "settings": settings(SimulationConfig(gate="constant"))},
+        {"name": "this", "label": "surprises only", "settings": settings(SimulationConfig())},
+        {"name": "other", "label": "every byte", "settings": settings(SimulationConfig(gate="constant"))},
     ]
 
 
@@ -170,9 +170,9 @@ def test_the_other_run_is_run_a_where_it_reads_the_same_with_the_same_memory():
     assert (other["label"], other["settings"]["tau"], this["settings"]["tau"]) == ("A", 0.3, 0.1)
     for control, value in ((app.slider(key="depth"), 3), (app.selectbox(key="stream"), "noise")):
         control.set_value(value)
-        assert tape(sound(app.run()))["runs"][1]["label"] == "write every byte"
+        assert tape(sound(app.run()))["runs"][1]["label"] == "every byte"
     app.segmented_control(key="gate").set_value("constant")
-    assert [run["label"] for run in tape(sound(app.run()))["runs"]] == ["write every byte", "write surprises"]
+    assert [run["label"] for run in tape(sound(app.run()))["runs"]] == ["every byte", "surprises only"]
 
 
 def test_the_paper_s_rule_leaves_the_gate_s_sliders_out_and_is_not_judged_by_its_writes():

@@ -71,7 +71,7 @@ def letters(page) -> str:
     return "".join(page.locator(".playground .tape .read").all_text_contents())
 
 
-BOTH_READ = "/ 96% in the last/.test(document.querySelector('.playground .lesson')?.innerText)"  # by the paper's rule
+BOTH_READ = "/→ 96%/.test(document.querySelector('.playground .lesson')?.innerText)"  # by the paper's rule
 READS = "part => [...document.querySelectorAll('.tape .read')].map(e => e.textContent).join('').includes(part)"
 
 
@@ -160,7 +160,7 @@ def test_the_tape_follows_a_slider_before_the_server_answers_and_is_not_made_ane
     assert page.evaluate("document.querySelector('.playground').same && titans.token") == 77
     page.locator(".st-key-gate button").last.click()
     page.wait_for_url("**gate=constant*")
-    page.wait_for_function("/^“write every/i.test(document.querySelector('.lesson').innerText)")
+    page.wait_for_function("/quarter, “every byte/i.test(document.querySelector('.lesson').innerText)")
     page.locator(".st-key-simulator_reset button:visible").click()
     page.wait_for_function("titans.token !== 77")  # a reset puts the cursor back
 
