@@ -17,21 +17,7 @@ const DRAG = 5; // pixels that the mouse moves before a press becomes a selectio
 const FEW = 8; // tokens: the closest zoom
 
 const store = { run: null, behind: null, picture: null };
-// The token that the tape and the curves show. Whichever of them loads first makes it; the server is told nothing.
-// `move` names who moves it, so that a watcher can leave its own moves aside; `watch` returns what ends it.
-const titans = (window.titans ??= {
-  token: null,
-  watchers: new Set(),
-  move(token, from) {
-    if (token === titans.token) return;
-    titans.token = token;
-    for (const watcher of titans.watchers) watcher(token, from);
-  },
-  watch(watcher) {
-    titans.watchers.add(watcher);
-    return () => titans.watchers.delete(watcher);
-  },
-});
+const titans = window.titans; // history.js
 titans.watch(() => store.picture?.point());
 
 /** Called for each element that carries a run as bytes. Returns its removal. */

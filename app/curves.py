@@ -7,17 +7,17 @@ when it is pinned. The cursor is the browser's: a step to another token sends no
 import json
 import struct
 import zlib
-from pathlib import Path
 
 import runs
 import streamlit as st
+from style import HERE, HISTORY
 from texts import say, speaker
 
 from titans_course.figures import COLOURS, NORMAL_WRITES
 from titans_course.figures.trace import LABELS, ROWS, frequency_top, hover_texts, series
 from titans_mini import Trace
 
-CODE = "".join(Path(__file__).with_name(f"curves{part}.js").read_text("utf8") for part in ("_scale", "_look", ""))
+CODE = HISTORY + "".join((HERE / f"curves{part}.js").read_text("utf8") for part in ("_scale", "_look", ""))
 # Waits for the code, which may come after the first run.
 FEED = """\
 const picture = (window.titansCurves ??= Promise.withResolvers());

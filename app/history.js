@@ -4,7 +4,8 @@
 // it opens the next one; so Back would lead to the same page without its settings. A change of only the link replaces
 // the entry; when another page opens, the previous entry gets the link back that it had when the visitor clicked.
 //
-// The token is put into the link here, and the server is not told of it.
+// The token is put into the link here, and the server is not told of it. Pages, tape and curves all bring this code,
+// as none of them knows which of them comes first.
 if (!window.titans) {
   const push = history.pushState.bind(history), replace = history.replaceState.bind(history);
   const REST = 300; // milliseconds without a move before the token is put into the link: browsers limit such changes

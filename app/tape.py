@@ -10,18 +10,18 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 
 import shelf
 import streamlit as st
 from controls import DEFAULT
 from runs import Run, first_write
+from style import HERE, HISTORY
 from texts import language, say
 
 from titans_course import playground
 from titans_mini import SimulationConfig
 
-CODE = playground.bundle() + Path(__file__).with_name("tape.js").read_text("utf8")
+CODE = HISTORY + playground.bundle() + (HERE / "tape.js").read_text("utf8")
 # Waits for the code, which may come after the first run.
 FEED = """\
 const tape = (window.titansTape ??= Promise.withResolvers());

@@ -5,7 +5,13 @@ import pytest
 pytest.importorskip("streamlit")
 pytest.importorskip("playwright")
 
+import pages  # noqa: E402, F401  the app's own modules can be imported
 from browsing import BUSY, settle  # noqa: E402
+
+# isort: split
+import curves  # noqa: E402
+import tape  # noqa: E402
+from style import HISTORY  # noqa: E402
 
 pytestmark = pytest.mark.browser
 
@@ -71,3 +77,18 @@ def test_a_choice_is_no_entry_of_its_own(page):
     page.wait_for_url("**stream=*")
     settle(page)
     assert page.evaluate("history.length") == entries
+
+
+@pytest.mark.parametrize("first", [tape.CODE, curves.CODE], ids=["tape", "curves"])
+def test_tape_and_curves_need_not_wait_for_the_script_of_the_pages(chromium, first):
+    page = chromium.new_page()
+    page.evaluate("code => import(URL.createObjectURL(new Blob([code], {type: 'text/javascript'})))", first)
+    page.evaluate("window.store = titans")
+    for later in (HISTORY, curves.CODE):
+        page.add_script_tag(content=later, type="module")
+        page.wait_for_timeout(50)
+    assert page.evaluate(
+        "store === titans && [titans.leads, titans.watch, titans.move].every(part => part instanceof Function)"
+    )
+    assert page.evaluate("titans.watchers.size") >= 2  # the link and the curves
+    page.close()
