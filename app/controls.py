@@ -6,7 +6,7 @@ then lives in the session under HIDDEN.
 
 import math
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 
 import streamlit as st
@@ -19,7 +19,7 @@ from titans_mini.settings import limits
 
 HIDDEN = "hidden_values"
 MAX_TOKENS = 10_000
-SHAPE = ("chunk", "depth", "scale", "decay")  # settings of the memory
+SHAPE = ("chunk", "depth", "dim", "scale", "decay")  # settings of the memory
 STREAMS = ("story", "text", "paste", "upload", *(name for name in SCENARIO_NAMES if name != "text"))
 DEFAULT = SimulationConfig()
 
@@ -170,17 +170,21 @@ def show_row(controls: Collection[Control], hidden: frozenset[str]) -> dict:
 
 def to_settings(values: dict, scenario: str) -> SimulationConfig:
     """The run that the controls ask for."""
-    memory = {name: values[name] for name in SHAPE}
-    rest = {name: value for name, value in values.items() if name not in (*memory, "stream")}
+    memory = {name: value for name, value in values.items() if name in SHAPE}
+    rest = {name: value for name, value in values.items() if name not in (*SHAPE, "stream")}
     return SimulationConfig(scenario=scenario, **rest, memory=MemoryConfig.preset("recipe", **memory))
 
 
+def flat(settings: SimulationConfig) -> dict:
+    """All settings of a run by name, with the memory's among them, and its scenario as its stream."""
+    found = asdict(settings)
+    return {"stream": found.pop("scenario"), **found.pop("memory"), **found}
+
+
 def to_values(settings: SimulationConfig) -> dict:
-    """The inverse, for a run over a stream that needs no text from the visitor."""
-    memory = {name: getattr(settings.memory, name) for name in SHAPE}
-    return {"stream": settings.scenario, **memory} | {
-        name: getattr(settings, name) for name in CONTROLS if name != "stream" and name not in memory
-    }
+    """The inverse of `to_settings`, for a run over a stream that needs no text from the visitor."""
+    found = flat(settings)
+    return {name: found[name] for name in CONTROLS}
 
 
 def _ranged(widget: Callable[..., float]) -> Callable[..., float]:

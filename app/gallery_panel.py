@@ -37,11 +37,8 @@ def show(settings: SimulationConfig, source: Source) -> None:
         say("gallery"), list(FAILURES), format_func=lambda row: told(FAILURES[row].title),
         key="failure", help=say("gallery?"), on_change=_open, args=(settings,), width="stretch",
     )  # fmt: skip
-    if name is not None:
-        _show_verdict(name, settings)
-
-
-def _show_verdict(name: str, settings: SimulationConfig) -> None:
+    if name is None:
+        return
     failure = FAILURES[name]
     value, default, outcome, _ = _finding(name, settings.tokens, settings.seed)
     words = {"title": told(failure.title), "claim": told(failure.claim), "number": _sentence(failure.number)}
@@ -56,12 +53,8 @@ def _sentence(text: str) -> str:
 
 
 def _open(settings: SimulationConfig) -> None:
-    """Callback: the row of the button that was pressed; on a second click none."""
-    open_row(st.session_state.failure, settings)
-
-
-def open_row(name: str | None, settings: SimulationConfig) -> None:
-    """Callback: the row's settings, and its default as run A; None: the defaults."""
+    """Callback: the settings of the row that was pressed, and its default as run A; on a second click the defaults."""
+    name = st.session_state.failure
     st.session_state.pop("cursor", None)  # it goes where the page puts it in the new run
     if name is None:
         links.put(controls.to_values(_base(settings)) | {"stream": controls.STREAM.default, "token": None})

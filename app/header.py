@@ -1,7 +1,8 @@
 """The headline numbers, the pinned run and the banner of a run whose memory diverged or died."""
 
-from dataclasses import asdict
+import math
 
+import controls
 import links
 import parts
 import runs
@@ -56,7 +57,7 @@ def show_banner(run: Run, grey: bool = True) -> None:
 
 def _show_death(trace: Trace) -> None:
     memory = trace.settings.memory
-    st.error(say("dead", token=trace.dead_at, loss=_short(trace.summary()["loss_end"]), lam=f"{trace.settings.lam:g}"))
+    st.error(say("dead", token=trace.dead_at, loss=short(trace.summary()["loss_end"]), lam=f"{trace.settings.lam:g}"))
     if memory.decay == DEAD_END and "decay" in st.session_state.page.controls:
         label = say("mend", name=say("decay"), value=option("decay", REVIVING))
         parts.button("revive", links.put, {"decay": REVIVING}, label=label)
@@ -87,29 +88,27 @@ def _numbers(trace: Trace) -> dict[str, str]:
     s = trace.summary()
     return {
         "writes": f"{s['writes_per_1k']:.1f}",
-        "mean_surprise": _short(s["mean_surprise"]),
-        "norm": say("arrow", start=_short(s["norm_start"]), end=_short(s["norm_end"])),
-        "loss": say("arrow", start=_short(s["loss_start"]), end=_short(s["loss_end"])),
+        "mean_surprise": short(s["mean_surprise"]),
+        "norm": say("arrow", start=short(s["norm_start"]), end=short(s["norm_end"])),
+        "loss": say("arrow", start=short(s["loss_start"]), end=short(s["loss_end"])),
         "seconds": f"{s['seconds']:.2f} s",
     }
 
 
-def _short(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3g}"
+def short(value: float | None) -> str:
+    """A number in three digits, or what stands for one that is missing or infinite."""
+    if value is None:
+        return "–"
+    return f"{value:.3g}" if math.isfinite(value) else say("infinite")
 
 
 def _difference(run: Run, other: Run) -> str:
-    a, b = (_flat(r) for r in (other, run))
+    a, b = (controls.flat(r.trace.settings) for r in (other, run))
     pairs = ((name, _spell(name, a[name]), _spell(name, b[name])) for name in a if a[name] != b[name])
     changes = [f"{option('setting', name)} {old} → {new}" for name, old, new in pairs]
     if other.source.digest != run.source.digest:
         changes.append(say("A_stream", name=other.source.name))
     return say("differs", changes=say("comma").join(changes)) if changes else say("same")
-
-
-def _flat(run: Run) -> dict:
-    settings = asdict(run.trace.settings)
-    return {"stream": settings.pop("scenario"), **settings.pop("memory"), **settings}
 
 
 def _spell(name: str, value: object) -> str:

@@ -3,11 +3,11 @@
 A page's settings are kept while another page is open.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import streamlit as st
-from controls import CONTROLS, HIDDEN, MORE, TOKEN, Control
+from controls import CONTROLS, HIDDEN, MORE, TOKEN, Control, keep_in_link
 from texts import plain, say, told
 
 from titans_course.language import LANGUAGES
@@ -24,41 +24,39 @@ class Page(NamedTuple):
     """What a link to one page may set and hide, and what a reset clears."""
 
     name: str
-    controls: dict[str, Control]
+    settings: tuple[Control, ...]
     panels: tuple[str, ...]
-    groups: dict[str, tuple[str, ...]]  # panel -> the controls that go with it
-    forget: tuple[str, ...]  # names that a reset drops from the session
-    derived: tuple[str, ...]  # controls that follow from the others, which a reset leaves to the page
+    groups: Mapping[str, tuple[Control, ...]] = {}  # panel -> the controls that are hidden with it
+    forget: tuple[str, ...] = ()  # names that a reset drops from the session
+    derived: tuple[str, ...] = ()  # controls that follow from the others, which a reset leaves to the page
+
+    @property
+    def controls(self) -> dict[str, Control]:
+        """The controls by name."""
+        return {control.name: control for control in self.settings}
+
+    @property
+    def defaults(self) -> dict:
+        """The page's own settings."""
+        return {control.name: control.default for control in self.settings}
 
     @property
     def names(self) -> set[str]:
         """All that `hide` may name; the button of the tour is on each page."""
-        return {"tour", *self.controls, *self.panels}
-
-
-def make_page(
-    name: str,
-    controls: Iterable[Control],
-    panels: tuple[str, ...],
-    groups: Mapping[str, Iterable[Control]] | None = None,
-    forget: tuple[str, ...] = (),
-    derived: tuple[str, ...] = (),
-) -> Page:
-    """A page with these controls; `groups` are the controls that a panel takes along when it is hidden."""
-    named = {panel: tuple(control.name for control in group) for panel, group in (groups or {}).items()}
-    return Page(name, {control.name: control for control in controls}, panels, named, forget, derived)
+        return {"tour", *self.defaults, *self.panels}
 
 
 # A reset takes run A away, puts the cursor where the page puts it, and forgets a visitor's own text.
-SIMULATOR = make_page(
+SIMULATOR = Page(
     "simulator", (*CONTROLS.values(), TOKEN), PANELS, {"more": MORE}, forget=("pinned", "cursor", "source", "paste")
 )
 
 
 def hidden() -> frozenset[str]:
     """The controls and panels of the open page that the link hides."""
-    page, names = st.session_state.page, set(hide_list())
-    return frozenset(names & page.names).union(*(page.groups.get(name, ()) for name in names))
+    page, names = st.session_state.page, hide_list()
+    grouped = (control.name for name in names for control in page.groups.get(name, ()))
+    return frozenset(page.names.intersection(names)).union(grouped)
 
 
 def open_link(page: Page = SIMULATOR, brought: Callable[[], dict] = dict) -> frozenset[str]:
@@ -81,8 +79,7 @@ def open_link(page: Page = SIMULATOR, brought: Callable[[], dict] = dict) -> fro
         values, problems, bad = _read_link(page, strict=first)
         state.link_problems = problems if came else state.link_problems + problems
         if not first:  # else widgets of the same name would take their values from the other page
-            defaults = {name: control.default for name, control in page.controls.items()}
-            values = defaults | state.kept.get(page.name, {}) | (values or came and brought() or {})
+            values = page.defaults | state.kept.get(page.name, {}) | (values or came and brought() or {})
     state[HIDDEN] = {}
     state.setdefault("kept", {})
     put(values)
@@ -129,24 +126,13 @@ def keep() -> None:
     state.setdefault("first", {}).setdefault(state.opened, values())
 
 
-def first() -> dict:
-    """The settings that the open page began with in this session."""
-    return st.session_state.first[st.session_state.page.name]
+def reset(own: bool = True, after: Callable[[], None] | None = None) -> None:
+    """Callback: the page's own settings, or else those that it opened with; then `after` is called.
 
-
-def reset(after: Callable[[], None] | None = None) -> None:
-    """Callback: the settings that the page opened with; then `after` is called."""
-    _restart(first(), after)
-
-
-def defaults(after: Callable[[], None] | None = None) -> None:
-    """Callback: the page's own settings; then `after` is called."""
-    _restart({name: control.default for name, control in st.session_state.page.controls.items()}, after)
-
-
-def _restart(values: dict, after: Callable[[], None] | None) -> None:
-    """Sets the controls, and drops what the page forgets and the lines about the link."""
+    Drops what the page forgets, and the lines about the link.
+    """
     state = st.session_state
+    values = state.page.defaults if own else state.first[state.page.name]
     put({name: value for name, value in values.items() if name not in state.page.derived})
     for name in state.page.forget:
         state.pop(name, None)
@@ -170,6 +156,22 @@ def put(values: dict) -> None:
             st.query_params[name] = controls[name].spell(value)
         elif name in st.query_params:
             del st.query_params[name]
+
+
+def mark(name: str) -> Control:
+    """A control in the link only, which says that the session has what no link can hold."""
+    return Control(name, "switch", False)
+
+
+def tell(name: str, here: bool) -> None:
+    """Sets a mark to `here`; where the link that opened the page had it, one line until there is something again."""
+    state, gone = st.session_state, f"{name}_gone"
+    state[gone] = (values()[name] if gone not in state else state[gone]) and not here
+    if state[gone]:
+        st.info(say(f"{name}=gone"))
+    state[name] = here
+    if name not in hidden():
+        keep_in_link(name, "true" if here else None)
 
 
 def hide_list() -> list[str]:

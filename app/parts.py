@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 import links
 import streamlit as st
 from plotly.basedatatypes import BaseFigure
+from streamlit.delta_generator import DeltaGenerator
 from texts import quoted, say
 
 from titans_course.figures import COLOURS
@@ -31,12 +32,17 @@ def title(*lines: str | None) -> None:
             st.warning(line)
 
 
-def reset_buttons(after: Callable[[], None] | None = None) -> None:
-    """The buttons that go back to the settings the page opened with, and to its own; `after` is called then."""
-    page = st.session_state.page.name
-    for name, action, icon in (("reset", links.reset, "restart_alt"), ("defaults", links.defaults, None)):
-        key = f"{page}_{name}"
-        button(name, action, after, icon=icon, key=key, help=say(f"{key}?"))
+def reset_buttons(after: Callable[[], None] | None = None, width: str = "stretch") -> DeltaGenerator:
+    """A row with the buttons that go back to the settings the page opened with, and to its own, and then call `after`.
+
+    Returns the row, for more buttons.
+    """
+    page, place = st.session_state.page.name, st.container(horizontal=True, width=width)
+    with place:
+        for name, own, icon in (("reset", False, "restart_alt"), ("defaults", True, None)):
+            key = f"{page}_{name}"
+            button(name, links.reset, own, after, icon=icon, key=key, help=say(f"{key}?"))
+    return place
 
 
 @contextmanager
@@ -74,28 +80,6 @@ def button(name: str, action: Callable | None = None, *arguments, icon: str | No
         look["help"] = say(f"{name}?")
     icon = None if icon is None else f":material/{icon}:"
     return st.button(icon=icon, on_click=action, args=arguments, **{"key": name} | look)
-
-
-def play(name: str, beat: float, draw: Callable, *arguments) -> None:
-    """Draws a fragment with the arguments and whether it plays; while it plays, it is redrawn at each beat."""
-    playing = bool(st.session_state.get(name))
-    st.fragment(draw, run_every=beat if playing else None)(*arguments, playing)
-
-
-def follow_play(name: str, beating: bool) -> None:
-    """Inside a fragment: redraws the page when it starts or stops playing, since `play` sets the beat."""
-    if bool(st.session_state.get(name)) != beating:
-        st.rerun()
-
-
-def play_button(key: str, name: str, playing: bool, **look) -> None:
-    """The button that plays and pauses."""
-    icon, label = ("pause", say("pause")) if playing else ("play_arrow", say("play"))
-    button(key, _toggle, name, icon=icon, label=label, **look)
-
-
-def _toggle(name: str) -> None:
-    st.session_state[name] = not st.session_state.get(name)
 
 
 def themed(figure: BaseFigure) -> BaseFigure:

@@ -50,12 +50,9 @@ def pin(run: Run | None) -> None:
     st.session_state.pinned = run
 
 
-def first_write(trace: Trace, after: int = -1) -> int:
-    """The first token past `after` that is written; else `after` itself, but at least 0."""
-    for token in range(after + 1, len(trace)):
-        if trace.g_write[token] > WRITE_LEVEL:
-            return token
-    return max(after, 0)
+def first_write(trace: Trace) -> int:
+    """The first token that is written, else 0."""
+    return int((trace.g_write > WRITE_LEVEL).argmax())
 
 
 def _characters(runs: Iterable[Run]) -> int:

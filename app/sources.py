@@ -10,6 +10,7 @@ import streamlit as st
 from texts import option, plain, quoted, say
 
 from titans_course.playground import TEXT
+from titans_mini import SimulationConfig
 from titans_mini.config import SCENARIO_NAMES
 from titans_mini.data import check_text
 from titans_mini.errors import ConfigError
@@ -49,12 +50,25 @@ class Source:
         return say("source=scenario", name=option("stream", self.stream))
 
 
-def show(hidden: frozenset[str]) -> tuple[Source, str | None]:
-    """Draws the choice of a stream, unless the link hides it, and what the stream needs; see `choose`."""
+def show(
+    hidden: frozenset[str], main: tuple[controls.Control, ...], more: tuple[controls.Control, ...], words: tuple
+) -> tuple[SimulationConfig, Source, str | None]:
+    """Draws the controls of a run; its settings, its source, and a line if the source is not the one asked for.
+
+    `more` is folded; `words` are the keys of its title and, where there is one, of a line above the main controls.
+    """
+    title, *lead = words
+    gate = controls.show(controls.GATE, hidden, lambda name: say(f"gate={name}"))
     stream = controls.show(controls.STREAM, hidden)
     if "stream" not in hidden:
         st.caption(say(f"stream={stream}"))
-    return choose(stream)
+    source, note = choose(stream)
+    for key in lead:
+        st.markdown(say(key))
+    values = controls.show_all(main, hidden, controls.UNUSED.get(gate, ())) | {"gate": gate}
+    parts.reset_buttons()
+    values |= controls.show_folded(title, more, hidden)
+    return controls.to_settings(values, source.scenario), source, note
 
 
 def choose(stream: str) -> tuple[Source, str | None]:

@@ -42,7 +42,7 @@ pages = [
 st.set_page_config(page_icon=str(ICON), layout="wide")
 page = st.navigation(pages, position="top")
 st.set_page_config(page_title=f"{page.title} · {say('app')}")
-st.html(style(len(PAGES)))
+st.html(style())
 st.html(script(), unsafe_allow_javascript=True)
 name = list(PAGES)[pages.index(page)]
 with st.container(horizontal=True, vertical_alignment="center", gap="small", key="corner"):

@@ -10,10 +10,9 @@ STYLE, HISTORY, ACCESS = ((HERE / name).read_text("utf8") for name in ("style.cs
 BUTTONS = ("menu_open", "menu_close", "menu_main")  # Streamlit's own
 
 
-def style(pages: int) -> str:
-    """The style sheet; several pages have a bar of links above them."""
-    top = "3.6rem" if pages > 1 else "1.2rem"
-    return f"<style>{STYLE}:root {{ --top: {top}; --menu: '{say('menu')}'; }}</style>"
+def style() -> str:
+    """The style sheet, with what stands on the button of the menu."""
+    return f"<style>{STYLE}:root {{ --menu: '{say('menu')}'; }}</style>"
 
 
 def script() -> str:

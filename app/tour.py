@@ -101,7 +101,7 @@ def _go(place: int | None) -> None:
     page = STOPS[place].page
     _remember(page)
     if page == state.page.name:
-        links.defaults()
+        links.reset()
     else:
         state.kept.pop(page, None)
         state[LEADS] = True
@@ -126,7 +126,7 @@ def _bring_back() -> None:
         if page != state.page.name:
             state.kept[page] = values or {}
         elif values is None:
-            links.defaults()
+            links.reset()
         else:
             links.put(values)
     _put_back(state.page.name)

@@ -1,13 +1,13 @@
 """The Anatomy page's controls: the Simulator's where they mean the same, for a memory that reads byte by byte."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import streamlit as st
-from controls import CONTROLS, GATE, MAIN, STREAM, TOKEN, Control, decades, steps
-from links import make_page
+from controls import CONTROLS, GATE, MAIN, STREAM, TOKEN, Control, decades, flat, steps, to_settings
+from links import Page
 from texts import option, plain, say
 
-from titans_mini import MemoryConfig, SimulationConfig
+from titans_mini import SimulationConfig
 
 SHAPE = (replace(CONTROLS["depth"], default=1), Control("dim", "slider", 16, 4, 64, 4))
 MORE = tuple(CONTROLS[name] for name in ("normaliser", "scale", "decay", "tokens", "seed"))
@@ -15,27 +15,15 @@ LAYER = Control("layer", "number", 1, 1, 4)
 AUTO = Control("auto", "switch", True)
 HAND = (steps("theta", 0.01, decades(-5, 0)), steps("alpha", 0.0, decades(-4, 0)))
 SIDEBAR = (GATE, STREAM, *MAIN, *SHAPE, *MORE)
-PAGE = make_page(
+DEFAULT = to_settings({control.name: control.default for control in SIDEBAR}, "text")
+PAGE = Page(
     "anatomy",
     (*SIDEBAR, TOKEN, AUTO, *HAND, LAYER),
     ("more", "tape", "player", "text", "vectors", "hand", "numbers", "maps", "formula", "curve", "guide"),
     {"more": MORE, "hand": (AUTO, *HAND), "maps": (LAYER,)},
     forget=("cursor", "source", "paste"),
 )
-_MEMORY = ("depth", "dim", "scale", "decay")
 TAKEN = "carried_to_anatomy"  # in the session: what of the Simulator this page has opened with
-
-
-def to_settings(values: dict, scenario: str) -> SimulationConfig:
-    """The run that the controls ask for, token by token."""
-    memory = MemoryConfig.preset("recipe", **{name: values[name] for name in _MEMORY})
-    names = {control.name for control in SIDEBAR} - {"stream", *_MEMORY}
-    return SimulationConfig(scenario=scenario, **{name: values[name] for name in names}, memory=memory)
-
-
-def default() -> SimulationConfig:
-    """The run of the page's defaults."""
-    return to_settings({control.name: control.default for control in SIDEBAR}, "text")
 
 
 def brought() -> dict:
@@ -44,18 +32,14 @@ def brought() -> dict:
     if carried is None or carried == st.session_state.get(TAKEN):
         return {}
     st.session_state[TAKEN] = dict(carried)
-    values = _flat(carried["settings"]) | {"stream": carried["source"].stream, "token": carried["token"]}
+    values = flat(carried["settings"]) | {"stream": carried["source"].stream, "token": carried["token"]}
     return {name: value for name, value in values.items() if name in PAGE.controls}
 
 
 def unlike(settings: SimulationConfig) -> list[str]:
     """A line for each setting of the Simulator's run that this page cannot have, so that its numbers differ."""
-    here = there = _flat(settings)
+    here = there = flat(settings)
     if TAKEN in st.session_state:
-        there = _flat(st.session_state[TAKEN]["settings"])
+        there = flat(st.session_state[TAKEN]["settings"])
     others = {name: plain(there[name]) for name in ("chunk", "encoding") if there[name] != here[name]}
     return [say("anatomy_unlike", name=option("setting", name), value=value) for name, value in others.items()]
-
-
-def _flat(settings: SimulationConfig) -> dict:
-    return asdict(settings.memory) | asdict(settings)

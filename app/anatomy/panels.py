@@ -1,6 +1,7 @@
 """One token on the Anatomy page: tape, gate, numbers, heat maps, vectors. A fragment: no run is repeated."""
 
 import math
+from collections.abc import Callable
 from functools import partial
 
 import controls
@@ -9,7 +10,7 @@ import parts
 import shelf
 import streamlit as st
 import tape
-from header import character
+from header import character, short
 from runs import Run
 from texts import say, speaker
 
@@ -30,12 +31,13 @@ def show(run: Run, hidden: frozenset[str]) -> None:
     token = min(tape.place(run, chosen), last_token(run))
     if "tape" not in hidden:
         hide = (*OWN, *(part for panel in hidden & PARTS.keys() for part in PARTS[panel]))
-        tape.show(run, None, chosen, _move, hide=hide, live=True)
+        tape.show(run, None, chosen, lambda token: links.put({"token": token}), hide=hide, live=True)
     if run.trace.diverged_at is not None:
         st.caption(say("anatomy_end", token=run.trace.diverged_at))
     if "hand" not in hidden:
         _show_hand(hidden)
-    gate, step = _steps(run, token)
+    now, gate = links.values(), _dissect(run, token)  # the step as the gate decides it
+    step = gate if now["auto"] else _dissect(run, token, now["theta"], now["alpha"])
     _show_step(run, gate, step, hidden)
     links.keep()
 
@@ -54,30 +56,16 @@ def _show_step(run: Run, gate: Step, step: Step, hidden: frozenset[str]) -> None
     if "maps" not in hidden:
         _show_maps(step, hidden)
     if "formula" not in hidden:
-        _show_formula(run, step)
-    vectors, curve = partial(_show_vectors, step, hidden), partial(_show_curve, step, hidden)
-    parts.beside({"vectors": (1, vectors), "curve": (1, curve)}, hidden)
+        st.caption(say("formula", token=step.token, character=character(run.trace, step.token)))
+        st.latex(figures_anatomy.step_formula(step, run.trace.settings, by_hand=not links.values()["auto"]))
+    figures = {"vectors": figures_anatomy.vector_figure, "curve": figures_anatomy.write_figure}
+    panels = {name: (1, partial(_show_figure, name, make, step, hidden)) for name, make in figures.items()}
+    parts.beside(panels, hidden)
 
 
-def _show_vectors(step: Step, hidden: frozenset[str]) -> None:
-    _guide("vectors", hidden)
-    parts.chart(figures_anatomy.vector_figure(step, say=speaker()), "vectors")
-
-
-def _show_curve(step: Step, hidden: frozenset[str]) -> None:
-    _guide("curve", hidden)
-    parts.chart(figures_anatomy.write_figure(step, say=speaker()), "curve")
-
-
-def _move(token: int) -> None:
-    """Callback: the token at which the cursor of the tape has come to rest."""
-    links.put({"token": token})
-
-
-def _steps(run: Run, token: int) -> tuple[Step, Step]:
-    """(the step as the gate decides it, the step that is shown)."""
-    chosen, gate = links.values(), _dissect(run, token)
-    return gate, gate if chosen["auto"] else _dissect(run, token, chosen["theta"], chosen["alpha"])
+def _show_figure(name: str, make: Callable, step: Step, hidden: frozenset[str]) -> None:
+    _guide(name, hidden)
+    parts.chart(make(step, say=speaker()), name)
 
 
 def _dissect(run: Run, token: int, theta: float | None = None, alpha: float | None = None) -> Step:
@@ -101,17 +89,17 @@ def _show_hand(hidden: frozenset[str]) -> None:
 
 def _show_numbers(gate: Step, step: Step) -> None:
     numbers = {
-        "raw": _short(step.raw),
-        "theta_now": _short(step.theta),
-        "alpha_now": _short(step.alpha),
-        "loss_now": say("arrow", start=_short(step.loss_before), end=_short(step.loss_after)),
-        "norm_now": say("arrow", start=_short(step.norm_before), end=_short(step.norm_after)),
+        "raw": short(step.raw),
+        "theta_now": short(step.theta),
+        "alpha_now": short(step.alpha),
+        "loss_now": say("arrow", start=short(step.loss_before), end=short(step.loss_after)),
+        "norm_now": say("arrow", start=short(step.norm_before), end=short(step.norm_after)),
     }
     decided = {
-        "theta_now": _short(gate.theta),
-        "alpha_now": _short(gate.alpha),
-        "loss_now": say("arrow_end", end=_short(gate.loss_after)),
-        "norm_now": say("arrow_end", end=_short(gate.norm_after)),
+        "theta_now": short(gate.theta),
+        "alpha_now": short(gate.alpha),
+        "loss_now": say("arrow_end", end=short(gate.loss_after)),
+        "norm_now": say("arrow_end", end=short(gate.norm_after)),
     }
     below = {name: say("gate_says", value=value) for name, value in decided.items()} if step is not gate else {}
     parts.numbers(numbers, "anatomy_numbers", below)
@@ -135,15 +123,6 @@ def _show_maps(step: Step, hidden: frozenset[str]) -> None:
             parts.chart(figure, name)
 
 
-def _show_formula(run: Run, step: Step) -> None:
-    st.caption(say("formula", token=step.token, character=character(run.trace, step.token)))
-    st.latex(figures_anatomy.step_formula(step, run.trace.settings, by_hand=not links.values()["auto"]))
-
-
 def _guide(name: str, hidden: frozenset[str]) -> None:
     if "guide" not in hidden:
         st.caption(say(f"guide={name}"))
-
-
-def _short(value: float) -> str:
-    return f"{value:.3g}" if math.isfinite(value) else say("infinite")

@@ -44,8 +44,7 @@ def _sidebar(hidden: frozenset[str]) -> dict:
     }
     if "verdicts" in hidden:
         values["judged"] = own.JUDGED.default
-    with st.container(horizontal=True):
-        parts.reset_buttons()
+    parts.reset_buttons()
     st.caption(say("claims_parts"))
     return values
 

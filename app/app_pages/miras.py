@@ -71,8 +71,7 @@ def _sidebar(hidden: frozenset[str]) -> dict:
         if (number := own.NUMBERS.get((knob, values[picker.name]))) is not None:
             values[number.name] = controls.show(number, hidden)
     values |= controls.show_all(own.STEPS, hidden)
-    with st.container(horizontal=True):
-        parts.reset_buttons()
+    parts.reset_buttons()
     more = [control for control in own.MORE if control.name != "depth" or values["architecture"] == "mlp"]
     fixed = {"clip"} if values["retention"] == "privacy" else set()
     return values | controls.show_folded("miras_more", more, hidden, disabled=fixed)

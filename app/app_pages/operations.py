@@ -1,6 +1,5 @@
 """Operations: monitors a long stream with an incident: alarms, snapshots, rollback, shadow, sessions, rounding."""
 
-import anew
 import controls
 import links
 import parts
@@ -9,7 +8,7 @@ import streamlit as st
 from operations import controls as own
 from operations import keep as operations_keep
 from operations import live as operations_live
-from operations.desk import Desk, open_desk
+from operations.desk import open_desk
 from texts import say
 
 
@@ -24,8 +23,10 @@ def main() -> None:
     desk = open_desk(values["engine"], config)
     if desk is None:
         return
-    anew.tell(own.PLAYED.name, desk.played)
-    _story(desk)
+    links.tell(own.PLAYED.name, desk.played)
+    words = {"at": config.at, "duration": config.duration, "factor": config.factor, "tokens": len(desk.drill.stream)}
+    never = config.incident != "none" and config.at >= words["tokens"]
+    st.markdown(say("incident_never" if never else f"incident={config.incident}", **words))  # what will happen
     operations_live.show(desk, hidden)
     operations_keep.show(desk, hidden)
 
@@ -35,17 +36,8 @@ def _sidebar(hidden: frozenset[str]) -> dict:
     values = controls.show_all((own.ENGINE, own.INCIDENT, own.AT), hidden)
     unused = own.without_effect(values["incident"])
     values |= controls.show_all((own.DURATION, own.FACTOR, *own.STREAM), hidden, disabled=unused)
-    with st.container(horizontal=True):
-        parts.reset_buttons(after=_restart)
+    parts.reset_buttons(after=_restart)
     return values | controls.show_folded("thresholds", own.THRESHOLDS, hidden)
-
-
-def _story(desk: Desk) -> None:
-    """What will happen, in one sentence."""
-    config = desk.drill.config
-    never = config.incident != "none" and config.at >= len(desk.drill.stream)
-    words = {"at": config.at, "duration": config.duration, "factor": config.factor, "tokens": len(desk.drill.stream)}
-    st.markdown(say("incident_never" if never else f"incident={config.incident}", **words))
 
 
 def _restart() -> None:

@@ -30,7 +30,7 @@ def main() -> None:
     if early is not None:
         _show_pictures(early, other, hidden, reading, picture)
     with st.sidebar:
-        settings, source, note = sources.sidebar(hidden, controls.MAIN, controls.MORE, ("more", "lead"))
+        settings, source, note = sources.show(hidden, controls.MAIN, controls.MORE, ("more", "lead"))
     with top:
         parts.title(note)
         st.caption(say("simulator_lead"))

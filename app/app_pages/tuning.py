@@ -1,6 +1,5 @@
 """Tuning: every setting on a short stream, the best few on a long one; the updates saved, and how certain it is."""
 
-import anew
 import controls
 import links
 import parts
@@ -28,7 +27,7 @@ def main() -> None:
     config = _config(values)
     if config is not None:
         _search(config, hidden)
-    anew.tell(own.SEARCHED.name, tuning_runs.last() is not None)
+    links.tell(own.SEARCHED.name, tuning_runs.last() is not None)
     known = _shown(config)
     tuning_panels.show(known, hidden)
     tuning_panels.below(config or known.config, known, hidden)
@@ -42,8 +41,7 @@ def _sidebar(hidden: frozenset[str]) -> dict:
     for control in own.LISTS:
         values[control.name] = own.show_list(control, hidden)
     values |= controls.show_all(own.STAGES, hidden)
-    with st.container(horizontal=True):
-        parts.reset_buttons()
+    with parts.reset_buttons():
         parts.button("article", links.put, ARTICLE, key="tuning_article")
     return values
 

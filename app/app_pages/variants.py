@@ -24,7 +24,10 @@ def main() -> None:
     """The page. Long work runs in the page itself, not in fragments: only so can a button stop it."""
     hidden = links.open_link(own.PAGE)
     parts.title()
-    variant = _pick(hidden)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        variant = controls.show(own.VARIANT, hidden)
+        parts.reset_buttons(width="content")
+    st.markdown(say(f"variant={variant}"))
     links.keep()
     tell.show_card(hidden, variant, large=True)
     if "mask" not in hidden:
@@ -38,14 +41,6 @@ def main() -> None:
         elif (trained := weights.find(task, variant)) is not None:
             show(trained, hidden)
     links.keep()
-
-
-def _pick(hidden: frozenset[str]) -> str:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        variant = controls.show(own.VARIANT, hidden)
-        parts.reset_buttons()
-    st.markdown(say(f"variant={variant}"))
-    return variant
 
 
 main()

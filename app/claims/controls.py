@@ -1,7 +1,7 @@
 """The Claims page's filters, and what its link may set and hide."""
 
 from controls import Control
-from links import make_page
+from links import Page
 
 from titans_course.claims import CLAIMS
 from titans_course.claims.finding import FAILS, HOLDS, PART, UNTESTED
@@ -14,7 +14,7 @@ NOTHING = "none"  # no row is open
 JUDGED = Control("judged", "choice", ANY, options=tuple(VERDICT_NAMES))
 SECTION = Control("section", "choice", ANY, options=(ANY, *sections()))
 ROW = Control("row", "choice", NOTHING, options=(NOTHING, *CLAIMS))
-PAGE = make_page(
+PAGE = Page(
     "claims",
     (JUDGED, SECTION, ROW),
     ("counts", "verdicts", "papers", "measured", "figures", "rule", "command", "measure", "downloads"),

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+import shelf
 import streamlit as st
 from texts import quoted, say
 
@@ -19,12 +20,8 @@ _measuring = threading.Lock()
 
 
 def full() -> dict[str, Result]:
-    """What the package holds; a file that cannot be read is one line and no results."""
-    try:
-        return load_results()
-    except ConfigError as error:
-        st.error(say("claims_bad", error=quoted(error)))
-        return {}
+    """What the package holds; a file that cannot be read is one line and no new results."""
+    return shelf.last_good("claims_full", load_results, "claims_bad") or {}
 
 
 def small() -> dict[str, Result]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import controls
 from controls import CONTROLS, Control, decades, steps
-from links import make_page
+from links import Page
 
 from miras import rules as miras_rules
 from titans_mini.miras import KNOBS, PRESETS, MirasConfig
@@ -84,7 +84,7 @@ MORE = (*SIZES, *RUN)
 # Drawn only if the choices need them; their values are kept while they are not drawn.
 COMING = (*NUMBERS.values(), *AMOUNTS.values(), PAIRS, SIZES[-1])
 ALL = (PRESET, *PICKERS.values(), *STEPS, *MORE, KIND, VERSUS, *COMING[:-1])
-PAGE = make_page(
+PAGE = Page(
     "miras",
     ALL,
     ("more", "stream", "numbers", "recall", "curves", "formula", "code", "table", "pin"),

@@ -70,9 +70,13 @@ def _short(value: float) -> str:
 
 
 def _difference(run: Run, other: Run) -> str:
-    found = miras_rules.differences(run.rule, other.rule)
-    changes = (say("miras_change", name=_word(name), old=_spell(old), new=_spell(new)) for name, old, new in found)
-    return say("miras_differs", changes=", ".join(changes)) if found else say("miras_same")
+    now, then = miras_rules.to_values(run.rule), miras_rules.to_values(other.rule)
+    changes = [
+        say("miras_change", name=_word(name), old=_spell(then[name]), new=_spell(now[name]))
+        for name in now
+        if name in then and now[name] != then[name]  # numbers of unlike choices stand in one of them only
+    ]
+    return say("miras_differs", changes=", ".join(changes)) if changes else say("miras_same")
 
 
 def _word(name: str) -> str:

@@ -90,19 +90,15 @@ def name_of(rule: Rule) -> str | None:
 
 def spell(rule: Rule) -> str:
     """The rule as a link has it: a preset's name, or as in `matrix.l2.none.gd.constant,theta=0.5,chunk=16`."""
-    return name_of(rule) or ",".join([".".join(rule.config.combination), *_details(rule)])
-
-
-def _details(rule: Rule) -> list[str]:
     found = _changes(rule.config) | _changed(rule, Rule(rule.config), SIZES)
-    return [f"{name}={value:.9g}" if isinstance(value, float) else f"{name}={value}" for name, value in found.items()]
+    spelled = (f"{value:.9g}" if isinstance(value, float) else value for value in found.values())
+    details = (f"{name}={value}" for name, value in zip(found, spelled, strict=True))
+    return name_of(rule) or ",".join([".".join(rule.config.combination), *details])
 
 
 def _changes(config: MirasConfig) -> dict[str, object]:
     """The numbers of a configuration that differ from the defaults of its combination."""
-    return _changed(
-        config, MirasConfig(*config.combination), ("theta", "alpha", *(f"{knob}_number" for knob in NUMBERED))
-    )
+    return _changed(config, MirasConfig(*config.combination), NUMBERS)
 
 
 def _changed(value: object, plain: object, names: Iterable[str]) -> dict[str, object]:
@@ -139,12 +135,6 @@ def read(text: str, chunks: int = 64) -> Rule:
     config = MirasConfig(*parts, **given)
     Rule(config, **sizes).memory(8)  # checks the sizes
     return make_rule(config, **sizes)
-
-
-def differences(rule: Rule, other: Rule) -> list[tuple[str, object, object]]:
-    """(name, in `other`, in `rule`) of each setting that the two do not share; numbers of unlike choices left out."""
-    now, then = to_values(rule), to_values(other)
-    return [(name, then[name], now[name]) for name in now if name in then and now[name] != then[name]]
 
 
 def to_code(rule: Rule, stream: dict, seed: int) -> str:

@@ -1,8 +1,7 @@
 """The Operations page's controls, and what its link may set and hide."""
 
-from anew import mark
 from controls import Control, steps
-from links import make_page
+from links import Page, mark
 
 from titans_course.studies.drill import INCIDENTS, LONGEST, NONE, ONCE, SCALED, DrillConfig
 from titans_mini.errors import ConfigError
@@ -53,7 +52,7 @@ class NamesControl(Control):
 MEMORIES = NamesControl("memories", "names", (), longest=600)
 PLAYED = mark("played")
 ALL = (ENGINE, INCIDENT, AT, DURATION, FACTOR, *STREAM, *THRESHOLDS, MEMORIES, PLAYED)
-PAGE = make_page(
+PAGE = Page(
     "operations",
     ALL,
     ("thresholds", "player", "gauges", "chart", "snapshots", "events", "sessions", "rounding", "downloads"),
@@ -82,4 +81,4 @@ def to_config(values: dict) -> DrillConfig:
     return DrillConfig(**same, **renamed, run=run)
 
 
-OWN = to_config({control.name: control.default for control in ALL})  # the drill that the page opens with
+OWN = to_config(PAGE.defaults)  # the drill that the page opens with

@@ -60,17 +60,18 @@ class Desk:
         self.drill.advance(OPENING)
         self.opened = self.drill.read
         self.note = self.rounding = None
-        st.session_state.drill_playing = False
+        self.play(False)
 
-    def again(self) -> None:
-        """Callback: plays the drill from its first token."""
-        self.restart()
-        st.session_state.drill_playing = True
+    def play(self, playing: bool) -> None:
+        """Callback: plays or pauses the drill; one that is done begins again."""
+        if playing and self.drill.done:
+            self.restart()
+        st.session_state.drill_playing = playing
 
     @property
     def played(self) -> bool:
         """Whether more is read than the page reads by itself."""
-        return self.drill.read > self.opened or bool(st.session_state.get("drill_playing"))
+        return self.drill.read > self.opened or st.session_state.drill_playing
 
     @property
     def sessions(self) -> Sessions:

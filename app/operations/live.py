@@ -27,17 +27,18 @@ VEIL = {"xref": "x", "yref": "paper", "y0": 0, "y1": 1, "type": "rect", "line_wi
 
 
 def show(desk: Desk, hidden: frozenset[str]) -> None:
-    """Draws the drill, which continues by itself while it plays."""
-    parts.play("drill_playing", BEAT, _live, desk, hidden)
+    """Draws the drill; while it plays, it continues at each beat."""
+    playing = st.session_state.drill_playing
+    st.fragment(_live, run_every=BEAT if playing else None)(desk, hidden, playing)
 
 
 def _live(desk: Desk, hidden: frozenset[str], beating: bool) -> None:
-    if beating and st.session_state.get("drill_playing"):
-        desk.drill.advance(st.session_state.get("drill_pace") or PACES[1])
-        st.session_state.drill_playing = not desk.drill.done
-    parts.follow_play("drill_playing", beating)
-    if not beating and desk.played != st.session_state[PLAYED.name]:
-        st.rerun()  # the page says of its link what it holds
+    state = st.session_state
+    if beating and state.drill_playing:
+        desk.drill.advance(state.get("drill_pace") or PACES[1])
+        state.drill_playing = not desk.drill.done
+    if state.drill_playing != beating or not beating and desk.played != state[PLAYED.name]:
+        st.rerun()  # since the page sets the beat, and says what its link holds
     if "player" not in hidden:
         _controls(desk, beating)
     if desk.note:
@@ -52,9 +53,11 @@ def _controls(desk: Desk, playing: bool) -> None:
     drill, pace = desk.drill, st.session_state.get("drill_pace") or PACES[1]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="drill_row"):
         if drill.done and desk.played:
-            parts.button("play_again", desk.again, key="drill_play", icon="replay", type="primary")
+            parts.button("play_again", desk.play, True, key="drill_play", icon="replay", type="primary")
         else:
-            parts.play_button("drill_play", "drill_playing", playing, disabled=drill.done, type="primary")
+            icon, label = ("pause", say("pause")) if playing else ("play_arrow", say("play"))
+            look = {"label": label, "disabled": drill.done, "type": "primary"}
+            parts.button("drill_play", desk.play, not playing, icon=icon, **look)
         parts.button("drill_step", drill.advance, pace, icon="skip_next", disabled=drill.done)
         parts.button("drill_restart", desk.restart, icon="restart_alt")
         st.segmented_control(say("drill_pace"), PACES, default=PACES[1], required=True, key="drill_pace",

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import links
 import streamlit as st
-from anew import mark
 from controls import Control, decades, keep_in_link, steps
-from links import make_page
+from links import Page, mark
 from texts import say
 
 from titans_mini.config import SETTING_RANGES
@@ -62,7 +61,7 @@ STAGES = (
 SEARCHED = mark("searched")
 ALL = (OBJECTIVE, *LISTS, *STAGES, SEARCHED)
 PANELS = ("plan", "tables", "maps", "noise", "saving", "downloads", "command")
-PAGE = make_page("tuning", ALL, PANELS, forget=("searched_gone",))
+PAGE = Page("tuning", ALL, PANELS, forget=("searched_gone",))
 
 
 def show_list(control: ListControl, hidden: frozenset[str]) -> Values:

@@ -20,7 +20,7 @@ from tuning import controls as own
 KEPT = 4000  # rows of a session; a row takes 1 kB
 BEAT = 0.2  # seconds between two progress updates
 LAST = "tuning_last"
-OWN = own.config_of({control.name: control.default for control in own.ALL})
+OWN = own.config_of(own.PAGE.defaults)
 KEPT_FILE = Path(__file__).with_name("kept.jsonl")
 
 

@@ -1,7 +1,7 @@
 """The Variants page's controls, and what its link may set and hide."""
 
 from controls import Control
-from links import make_page
+from links import Page
 
 from titans_mini.config import VARIANT_NAMES
 from titans_mini.models.model import MODES
@@ -25,7 +25,7 @@ GENERATION = (
     Control("dice", "number", 0, 0, 2**31 - 1),
 )
 GROUPS = {"bits": BITS, "distance": DISTANCE, "generation": GENERATION}
-PAGE = make_page(
+PAGE = Page(
     "variants",
     (VARIANT, *BITS, *DISTANCE, *GENERATION),
     ("tell", "mask", "evidence", "needle", *GROUPS),

@@ -22,11 +22,7 @@ from .finding import Figures, Size, grade, spreads
 ORDER = ("mac", "mag", "mal")  # best first, and slowest first; recipe: 2.3
 VARIANTS = ("lmm", *ORDER)
 # Recall task -> where its facts lie; see training.tasks.LAYOUTS.
-TOLD = {
-    "once": "facts at the very start",
-    "late": "facts after 1,024 other tokens",
-    "groups": "facts in two groups",
-}
+TOLD = {"once": "facts at the very start", "late": "facts after 1,024 other tokens", "groups": "facts in two groups"}
 CLOSED = 0.01  # a gate below this is closed
 MARGIN = 0.02  # of an accuracy: a smaller difference does not count
 FASTER = 1.05  # ratio of two times: a smaller difference does not count

@@ -22,10 +22,7 @@ def _share_value(answer: Answer, draw: Draw) -> None:
     }
     agree(weights, wanted, "the number of weights", slips)
     agree(share, wanted / total, "the share", {"it is a share, not per cent": 100 * wanted / total})
-    slips = {
-        "8 bits are a byte": 8 * 4 * wanted / 1e6,
-        "a megabyte has 10**6 bytes here": 4 * wanted / 2**20,
-    }
+    slips = {"8 bits are a byte": 8 * 4 * wanted / 1e6, "a megabyte has 10**6 bytes here": 4 * wanted / 2**20}
     agree(megabytes, 4 * wanted / 1e6, "the megabytes", slips)
 
 

@@ -46,10 +46,7 @@ def job_seconds(job: Job, speeds: Mapping[int, Speed]) -> float:
 
 
 def seconds_left(
-    config: TuneConfig,
-    speeds: Mapping[int, Speed],
-    done: Container[Key] = (),
-    chosen: Iterable[Setting] | None = None,
+    config: TuneConfig, speeds: Mapping[int, Speed], done: Container[Key] = (), chosen: Iterable[Setting] | None = None
 ) -> float:
     """Estimated seconds that a search still needs, without the rows in `done`.
 

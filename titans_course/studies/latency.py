@@ -11,16 +11,7 @@ from torch import Tensor
 from titans_mini.defaults import plain_defaults
 from titans_mini.errors import check_choice, check_integer
 from titans_mini.models.model import ModelState, TitansLM
-from titans_mini.quantize import (
-    KINDS,
-    Quantized,
-    compress,
-    dequantize,
-    memory_bytes,
-    quantize,
-    quantized_model,
-    step,
-)
+from titans_mini.quantize import KINDS, Quantized, compress, dequantize, memory_bytes, quantize, quantized_model, step
 from titans_mini.threads import one_thread
 from titans_mini.training.evaluate import evaluate
 from titans_mini.training.tasks import TASKS, check_vocabulary, make_batch
