@@ -43,9 +43,9 @@ function tell(run, { label }, words, common) {
 // names of parts, and `moved`, called with the byte that is shown. Returns how the host changes it, and ends it.
 export function mount(root, data) {
   const [calm, dark] = ["reduced-motion: reduce", "color-scheme: dark"].map((wish) => matchMedia(`(prefers-${wish})`));
-  const host = {};
+  const host = {}, turns = new MessageChannel(); // whose messages come sooner than a timer
   let runs = [], mine = 0, token = 0, timer = null, note = "", tables, stream; // what is shown
-  let later = null, began = 0, drawn = 0, ready = 0, stale = false; // how far the work is; `ready` runs are shown
+  let later = false, began = 0, drawn = 0, ready = 0, stale = false; // how far the work is; `ready` runs are shown
   const find = (selector) => root.querySelector(selector), all = (selector) => [...root.querySelectorAll(selector)];
   const inOrder = () => [mine, 1 - mine].filter((at) => at in host.runs);
 
@@ -86,18 +86,23 @@ export function mount(root, data) {
     return now();
   }
 
-  function draw() {
+  // Draws what belongs to the byte at the cursor, and unless runs are still being read all that tells of the whole text.
+  function draw(whole = true) {
     if (!root.isConnected) return; // outside of a page nothing has a colour
     drawn = performance.now();
-    const { words } = host, run = runs[mine], scrub = find(".strips input"), colours = coloursNow();
-    tape(find(".tape"), runs, run, token);
-    runs.forEach((its, at) => {
-      strip(find(`canvas[data-run="${at}"]`), its, token, colours);
-      if (its.shown?.t !== token + 1) return;
-      const lit = timer === null || !calm.matches, canvas = find(`div[data-run="${at}"] canvas`);
-      find("figure").classList.toggle("broad", matrix(canvas, its.shown, tables, lit, colours));
+    const colours = coloursNow(), lit = timer === null || !calm.matches;
+    drawHere();
+    runs.forEach(({ shown }, at) => {
+      if (shown?.t !== token + 1) return;
+      const broad = matrix(find(`div[data-run="${at}"] canvas`), shown, tables, lit, colours);
+      find("figure").classList.toggle("broad", broad);
     });
-    for (const part of all("p[data-run]")) part.classList.toggle("mine", Number(part.dataset.run) === mine);
+    if (whole) drawWhole(colours);
+  }
+
+  function drawHere() {
+    const { words } = host, run = runs[mine], scrub = find(".strips input");
+    tape(find(".tape"), runs, run, token);
     [scrub.max, scrub.value] = [run.count - 1, token];
     for (const part of all("[data-number]")) {
       const { number } = part.dataset, value = run[number][token];
@@ -111,6 +116,12 @@ export function mount(root, data) {
     const said = { number: token + 1, count: run.count, ...letters, verdict, reason };
     find(".now").textContent = scrub.ariaValueText = fill(words.now, said);
     find(".formula p").innerHTML = formula(run, token).map((part) => `<span>${part}</span>`).join(" ");
+  }
+
+  function drawWhole(colours) {
+    const { words } = host, run = runs[mine];
+    runs.forEach((its, at) => strip(find(`canvas[data-run="${at}"]`), its, token, colours));
+    for (const part of all("p[data-run]")) part.classList.toggle("mine", Number(part.dataset.run) === mine);
     const common = mostCommon(run.stream.ids);
     const told = inOrder().map((at) => tell(runs[at], host.runs[at], words, common)).join(words.against);
     find(".lesson").textContent = fill(words.lesson, { runs: told, common });
@@ -127,26 +138,32 @@ export function mount(root, data) {
     if (host.controls) drawSettings();
   }
 
-  // Reads for a slice of time, paints what there is, and comes back for the rest: first this run and its memory at the
-  // cursor, then the other. New settings wait for a run that is nearly done.
+  // Reads for a slice of time, paints what there is, and comes back for the rest: first this run, which is shown as soon
+  // as it is at the cursor, then the other. New settings wait for a run that is nearly done.
   function work() {
-    clearTimeout(later);
     if (stale && (!runs[mine] || isRead(runs[mine]) || performance.now() - began > PATIENCE)) renew();
     const end = performance.now() + SLICE, order = inOrder().map((at) => runs[at]);
-    let done = 0;
+    let done = 0, here = false;
     for (const run of order) run.watch = token;
-    while (done < order.length && performance.now() < end) {
-      if (!isRead(order[done])) advance(order[done]);
-      else if (towards(order[done], token)) done++;
+    while (done < order.length && !here && performance.now() < end) {
+      const run = order[done];
+      if (isRead(run)) {
+        if (towards(run, token)) done++;
+      } else {
+        advance(run);
+        here = done === 0 && run.memory.t === token + 1;
+      }
     }
-    if (done > ready || performance.now() - drawn > FRESH) draw();
+    if (done > ready || here || performance.now() - drawn > FRESH) draw(!here);
     ready = done;
-    later = done < order.length || stale ? setTimeout(work) : null;
+    if (later || (done === order.length && !stale)) return;
+    later = true;
+    turns.port2.postMessage(null);
   }
 
   function refresh() {
     stale = true;
-    if (later === null) work();
+    if (!later) work();
   }
 
   function play(on) {
@@ -182,7 +199,9 @@ export function mount(root, data) {
   }
 
   function set(name, value) {
-    host.runs[mine].settings[name] = value;
+    const { settings } = host.runs[mine];
+    if (settings[name] === value) return;
+    settings[name] = value;
     refresh();
   }
 
@@ -225,12 +244,16 @@ export function mount(root, data) {
     },
   };
   const resized = new ResizeObserver(() => runs.length && draw());
+  turns.port1.onmessage = () => {
+    later = false;
+    work();
+  };
   for (const name in heard) root.addEventListener(name, heard[name]);
   dark.addEventListener("change", draw);
   update(data);
   return { update, set, move, end() {
     clearInterval(timer);
-    clearTimeout(later);
+    turns.port1.close();
     resized.disconnect();
     dark.removeEventListener("change", draw);
     for (const name in heard) root.removeEventListener(name, heard[name]);
