@@ -48,6 +48,7 @@ class Caller:
         self.socket, self.query = socket, f"tokens={tokens}&stream=text&hide=tour"
         self.settings = dict(DEFAULTS)
         self.sliders: dict = {}  # control -> what the app said of its slider
+        self.stream = None  # what the app said of the list of streams
         self.curves: list[str] = []
         self.errors: list[str] = []
 
@@ -76,6 +77,8 @@ class Caller:
                 state.string_array_value.data.append(f"{self.settings[name]:g}")
             else:
                 state.double_array_value.data.append(self.settings[name])
+        if self.stream is not None:
+            message.rerun_script.widget_states.widgets.add(id=self.stream.id, string_value="text")
         await self.socket.send(message.SerializeToString())
         while True:
             answer = ForwardMsg.FromString(await asyncio.wait_for(self.socket.recv(), PATIENCE))
@@ -93,6 +96,8 @@ class Caller:
             self.errors.append(element.exception.message)
         elif name == "slider" and element.slider.id.rpartition("-")[2] in DEFAULTS:
             self.sliders[element.slider.id.rpartition("-")[2]] = element.slider
+        elif name == "selectbox" and element.selectbox.id.endswith("-stream"):
+            self.stream = element.selectbox
         elif name == "bidi_component" and element.bidi_component.id.endswith("-feed_run"):
             self.curves = curves_of(element.bidi_component.bytes)
             return True

@@ -22,7 +22,7 @@ CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # Keys whose Chinese has no Chinese character: names, symbols, and frames that hold nothing but what is filled in.
 SAME = {
     "app", "comma", "tour_done", "arrow", "A", "A_short", "pinned", "csv", "json", "html",
-    "theta_now", "alpha_now", "arrow_end", "infinite",
+    "theta_now", "alpha_now", "arrow_end", "infinite", "tell_right",
     "against", "prompt_sample", "top_k", "min_p",
     "miras", "preset_note", "miras_change", "B", "in_B", "none", "row", "a_number", "gate_numbers",
     "column=lam", "weights=int8", "weights=int4", "claims_row", "claims_source", "claims_told", "norm_line",
