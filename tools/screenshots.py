@@ -10,11 +10,10 @@ sys.path.insert(0, str(ROOT / "tests"))
 from browsing import browser, serve, settle  # noqa: E402
 
 DESK, PHONE = {"width": 1400, "height": 1000}, {"width": 390, "height": 844}
-LINK = "?tau=0.3"  # without a setting in the link, the tour would open
 PICTURES = {  # file: (colour scheme, what follows the address, viewport, the button that is pressed)
-    "simulator-light.png": ("light", LINK, DESK, None),
-    "simulator-dark.png": ("dark", LINK, DESK, None),
-    "simulator-failure.png": ("light", LINK, DESK, "beta too large"),
+    "simulator-light.png": ("light", "", DESK, None),
+    "simulator-dark.png": ("dark", "", DESK, None),
+    "simulator-failure.png": ("light", "", DESK, "beta too large"),
     "anatomy-light.png": ("light", "anatomy?auto=false", DESK, None),
     "variants-light.png": ("light", "variants", DESK, None),
     "miras-light.png": ("light", "miras", DESK, None),
