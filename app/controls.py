@@ -158,13 +158,15 @@ def show_folded(
         return show_all(controls, hidden, disabled)
 
 
-def show_row(controls: Collection[Control], hidden: frozenset[str]) -> dict:
-    """Draws several controls in one row that wraps on a phone; name -> value."""
-    values = {}
-    columns = st.columns(len(controls), gap="medium") if len(controls) > 1 else [st.container(width=340)]
-    for column, control in zip(columns, controls, strict=True):
+def show_row(
+    controls: Collection[Control], hidden: frozenset[str], widths: Collection[int] = (), disabled: Collection[str] = ()
+) -> dict:
+    """Draws several controls in one row that wraps on a phone; name -> value. `widths` may leave places empty."""
+    values, look = {}, {"gap": "medium", "vertical_alignment": "center" if widths else "top"}
+    columns = st.columns(widths or len(controls), **look) if len(controls) > 1 else [st.container(width=340)]
+    for column, control in zip(columns, controls, strict=False):
         with column:
-            values[control.name] = show(control, hidden)
+            values |= show_all([control], hidden, disabled)
     return values
 
 

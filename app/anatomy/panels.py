@@ -34,9 +34,11 @@ def show(run: Run, hidden: frozenset[str]) -> None:
         tape.show(run, None, chosen, lambda token: links.put({"token": token}), hide=hide, live=True)
     if run.trace.diverged_at is not None:
         st.caption(say("anatomy_end", token=run.trace.diverged_at))
+    now = links.values()
     if "hand" not in hidden:
-        _show_hand(hidden)
-    now, gate = links.values(), _dissect(run, token)  # the step as the gate decides it
+        by_gate = [control.name for control in own.HAND if now["auto"]]
+        controls.show_row((own.AUTO, *own.HAND), hidden, [2, 3, 3], by_gate)
+    gate = _dissect(run, token)  # the step as the gate decides it
     step = gate if now["auto"] else _dissect(run, token, now["theta"], now["alpha"])
     _show_step(run, gate, step, hidden)
     links.keep()
@@ -76,15 +78,6 @@ def _dissect(run: Run, token: int, theta: float | None = None, alpha: float | No
             return dissect(run.trace.settings, token, text=run.source.text, theta=theta, alpha=alpha)
 
     return shelf.fetch("steps", (run.key, token, theta, alpha), make, KEPT)
-
-
-def _show_hand(hidden: frozenset[str]) -> None:
-    first, *rest = st.columns([2, 3, 3], gap="medium", vertical_alignment="center")
-    with first:
-        auto = controls.show(own.AUTO, hidden)
-    for column, control in zip(rest, own.HAND, strict=True):
-        with column:
-            controls.show(control, hidden, disabled=auto)
 
 
 def _show_numbers(gate: Step, step: Step) -> None:

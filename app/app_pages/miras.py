@@ -103,15 +103,10 @@ def _fill() -> None:
 def _stream(hidden: frozenset[str]) -> dict:
     """Draws the controls of the stream; returns name -> value."""
     values = links.values()
-    first, *rest = st.columns([5, 3, 3], gap="medium", vertical_alignment="center")
-    with first:
-        kind = controls.show(own.KIND, hidden)
+    kind = controls.held(own.KIND, hidden)
     asked = [own.AMOUNTS[kind]] if kind in own.AMOUNTS else []
     asked += [own.PAIRS] if kind != "overload" else []
-    found = {"kind": kind}
-    for column, control in zip(rest, asked, strict=False):
-        with column:
-            found[control.name] = controls.show(control, hidden)
+    found = controls.show_row([own.KIND, *asked], hidden, [5, 3, 3])
     if "kind" not in hidden:
         stream = own.stream_of(values | found)
         st.caption(say(f"kind={kind}", pairs=stream["pairs"], features=stream["dim"]))

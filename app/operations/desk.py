@@ -36,19 +36,17 @@ class Desk:
         self.rounding: tuple | None = None  # token and rows of the last measurement
         self.lost: list[str] = []  # memories that the link names but that are gone
         self.forgotten: set[str] = set()
-        self.wanted: tuple | None = None  # the drill that the controls ask for
-        self._engine_key: tuple | None = None
+        self.wanted: tuple = None, None  # the engine and the drill that the controls ask for
         self.engine: LanguageEngine | RecipeEngine
         self.drill: Drill
 
     def set_up(self, name: str, config: DrillConfig, trained: weights.Weights | None) -> None:
         """Rebuilds engine and drill if the settings ask for others."""
-        engine_key = (name, trained and trained.key)
-        if engine_key != self._engine_key:  # an engine logs what it reads, so sessions do not share one
+        before, self.wanted = self.wanted, ((name, trained and trained.key), config)
+        if self.wanted[0] != before[0]:  # an engine logs what it reads, so sessions do not share one
             self.engine = RecipeEngine() if trained is None else LanguageEngine(trained.lm)
-            self._engine_key, self.wanted = engine_key, None
-        if self.wanted != (engine_key, config):
-            self.wanted = (engine_key, config)
+            self.place = self.folder / name  # of its memories
+        if self.wanted != before:
             self.restart(config)
 
     def restart(self, config: DrillConfig | None = None) -> None:
@@ -76,7 +74,7 @@ class Desk:
     @property
     def sessions(self) -> Sessions:
         """The memories of this engine that this session keeps."""
-        return Sessions(self.folder / self._engine_key[0], self.engine, wait=1.0)
+        return Sessions(self.place, self.engine, wait=1.0)
 
     def kept(self) -> list[str]:
         """Names of the memories kept."""
@@ -107,7 +105,7 @@ class Desk:
         """Deletes the memory kept under a name."""
         self.forgotten.add(name)
         if name in self.kept():
-            shutil.rmtree(self.folder / self._engine_key[0] / USER / name, ignore_errors=True)
+            shutil.rmtree(self.place / USER / name, ignore_errors=True)
 
     def to_file(self) -> bytes:
         """The current memory as a snapshot file."""

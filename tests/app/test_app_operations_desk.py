@@ -42,7 +42,7 @@ VALUES = {control.name: control.default for control in own.ALL}
 def desk():
     """A desk at which 300 tokens of the recipe's memory are read."""
     made = Desk()
-    made.engine, made._engine_key = RecipeEngine(), ("recipe", None)
+    made.engine, made.place = RecipeEngine(), made.folder / "recipe"
     made.drill = Drill(made.engine, own.to_config(VALUES | {"snapshot_every": 100}), made.folder / "snapshots")
     made.drill.advance(300)
     return made
