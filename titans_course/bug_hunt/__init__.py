@@ -22,24 +22,9 @@ PATIENTS: dict[str, type[Memory]] = {CONTROL: Memory} | {
 }
 
 __all__ = [
-    "CHECKS",
-    "CHUNK",
-    "CONTROL",
-    "DIM",
-    "LOOKS",
-    "PATIENTS",
-    "TOKENS",
-    "Memory",
-    "build",
-    "diagnose",
-    "failed",
-    "mend",
-    "moved",
-    "repeated_rows",
-    "same",
-    "series",
-    "source",
-]
+    "CHECKS", "CHUNK", "CONTROL", "DIM", "LOOKS", "PATIENTS", "TOKENS", "Memory", "build", "diagnose", "failed",
+    "mend", "moved", "repeated_rows", "same", "series", "source",
+]  # fmt: skip
 
 
 def source(name: str) -> str:

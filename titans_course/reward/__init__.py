@@ -20,22 +20,9 @@ from .policy import (
 )
 
 __all__ = [
-    "FEATURES",
-    "FOR_TAU",
-    "UNSEEN",
-    "Decide",
-    "RewardConfig",
-    "advance",
-    "begin",
-    "greedy",
-    "is_over",
-    "make_env",
-    "matching_threshold",
-    "observe",
-    "play",
-    "threshold",
-    "train_policy",
-]
+    "FEATURES", "FOR_TAU", "UNSEEN", "Decide", "RewardConfig", "advance", "begin", "greedy", "is_over", "make_env",
+    "matching_threshold", "observe", "play", "threshold", "train_policy",
+]  # fmt: skip
 
 
 def make_env(config: RewardConfig | None = None):

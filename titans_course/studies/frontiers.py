@@ -19,19 +19,8 @@ from titans_mini.quantize import rounded_model as model_of_rounded_memories
 from titans_mini.threads import one_thread
 from titans_mini.training.tasks import RECALL_KEYS, RECALL_PAIRS, RECALL_VALUES, recall_filler, recall_pairs
 
-from ..reward.policy import (
-    FOR_TAU,
-    UNSEEN,
-    Decide,
-    Episode,
-    RewardConfig,
-    advance,
-    begin,
-    is_over,
-    observe,
-    play,
-    threshold,
-)
+from ..reward import FOR_TAU, UNSEEN, Decide, RewardConfig, advance, begin, is_over, observe, play, threshold
+from ..reward.policy import Episode
 from .telling import fact_ids
 
 FULL = 32  # bits of a float, which is not rounded

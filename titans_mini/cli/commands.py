@@ -26,10 +26,6 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The settings of one command, whose function is under `run`. Raises ConfigError."""
-    return _parser().parse_args(arguments)
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="titans-mini", description="A neural memory that learns while it reads.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     _add_simulate(commands)
@@ -39,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     add_command(commands, "miras", _miras, "print the design space: every choice for each of the four parts")
     for joined in sorted(entry_points(group="titans_mini.commands"), key=lambda one: one.name):  # of titans_course
         joined.load()(commands)
-    return parser
+    return parser.parse_args(arguments)
 
 
 def _add_simulate(commands) -> None:

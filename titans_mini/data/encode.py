@@ -36,7 +36,10 @@ class Encoder:
         self.shared, self.common = (_unit(torch.randn(dim, generator=generator)) for _ in "kv")  # of all keys, values
         own = torch.randn(256, dim, generator=generator)
         self.own = _unit(own - (own @ self.common).unsqueeze(-1) * self.common)  # (256, dim), of each byte's value
-        self.values = _value_table(reference, self.own, self.common)  # (256, dim)
+        frequency = torch.bincount(reference, minlength=256).float() / len(reference)
+        rare = self.own * (FREQUENCY / (FREQUENCY + frequency)).unsqueeze(-1)
+        table = rare / _spread(rare, frequency) + SHARED * self.common
+        self.values = table / _spread(table, frequency)  # (256, dim)
 
     @plain_defaults()
     def __call__(self, ids: Tensor) -> tuple[Tensor, Tensor]:
@@ -46,13 +49,6 @@ class Encoder:
             context = context * self.signs[lag - 1, past[CONTEXT - lag : CONTEXT - lag + len(ids)]]
             total = total + context
         return _unit(_unit(total) + SHARED * self.shared), self.values[ids]
-
-
-def _value_table(reference: Tensor, own: Tensor, common: Tensor) -> Tensor:
-    frequency = torch.bincount(reference, minlength=256).float() / len(reference)
-    own = own * (FREQUENCY / (FREQUENCY + frequency)).unsqueeze(-1)
-    table = own / _spread(own, frequency) + SHARED * common
-    return table / _spread(table, frequency)
 
 
 def _spread(table: Tensor, frequency: Tensor) -> Tensor:

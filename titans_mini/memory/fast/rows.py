@@ -69,7 +69,8 @@ def run_rows(fast: Fast, tokens: Tokens, rule: TitansRule, *, ends: bool = True)
     record, reads = np.empty((n, t, len(TRACE))), np.empty(queries.shape, series[2].dtype)
     settings = settings_of(rule.gate, n).double().numpy() if recipe else np.zeros((n, 5))
     given = np.empty((n, 0, 3)) if recipe else np.ascontiguousarray(given_of(gates).double().numpy())
-    how = _names(loop, rule)
+    decision = rule.gate.normaliser if recipe else "given"
+    how = loop.ACTIVATIONS.index(activation_of(rule)), loop.DECISIONS.index(decision)
     widths = np.array([d, *(weight.shape[1] for weight in fast.weights)])
 
     def one(row: int) -> None:
@@ -95,12 +96,6 @@ def _flat(weights: Weights) -> np.ndarray:
 def _layers(flat: np.ndarray, like: Weights) -> Weights:
     parts = torch.from_numpy(flat).split([weight[0].numel() for weight in like], dim=1)
     return tuple(part.reshape(weight.shape) for part, weight in zip(parts, like, strict=True))
-
-
-def _names(loop, rule: TitansRule) -> tuple[int, int]:
-    """The loop's numbers for activation and decision."""
-    decision = rule.gate.normaliser if isinstance(rule.gate, SurpriseGate) else "given"
-    return loop.ACTIVATIONS.index(activation_of(rule)), loop.DECISIONS.index(decision)
 
 
 def each_row(call: Callable, rows: Sequence) -> list:
