@@ -168,7 +168,7 @@ def test_the_expected_byte_is_the_one_that_would_surprise_least(twin, rule):
 def test_the_code_is_small_and_every_word_is_used_and_there():
     code = {name: (HERE / name).read_text("utf8") for name in MODULES}
     lines = [line.strip() for text in code.values() for line in text.splitlines()]
-    assert sum(1 for line in lines if line and not line.startswith(("//", "import "))) <= 535
+    assert sum(1 for line in lines if line and not line.startswith(("//", "import "))) <= 540
     assert [text for text in code.values() if "http" in text or max(map(len, text.splitlines())) > 120] == []
     keys = {key for context, key in catalogue("en") if context == "playground"}
     shown = (HERE / "markup.html").read_text("utf8")
@@ -303,6 +303,10 @@ def test_every_control_has_a_name_and_every_text_its_contrast(visit, scheme):
     for rule in RULES:
         name = words["matrix"].format(label=words[f"{rule}_label"])
         assert page.get_by_role("img", name=name, exact=True).count() == 1
+    other = "dark" if scheme == "light" else "light"
+    for now in (other, scheme):
+        page.emulate_media(color_scheme=now)
+        page.wait_for_function(f"document.querySelector('.playground').style.colorScheme === '{now}'")
 
 
 def painted(page) -> list[float]:
@@ -364,7 +368,8 @@ def test_the_other_rule_a_slider_and_another_text_are_read_at_once(visit):
     page.locator("[data-slider=eta]").fill("-2.5")
     field, trouble = page.get_by_role("textbox"), page.locator(".trouble")
     field.fill("Größe 猫😀 " * 300)
-    assert "2000" in trouble.inner_text() and place(page) == data()["cursor"]
+    trouble.filter(has_text="2000").wait_for()
+    assert place(page) == data()["cursor"]
     page.get_by_role("slider", name=data()["words"]["place"]).press("Home")
     assert page.locator(".tape").inner_text().split()[0] == "G"
     field.fill("")

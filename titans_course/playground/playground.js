@@ -75,18 +75,23 @@ export function mount(root, data) {
     }
   }
 
-  // Red, green and blue of each swatch, from 0 to 255, as the page's theme is now.
+  // Red, green and blue of each swatch, from 0 to 255. Where the paper is dark, all are for the dark.
   function coloursNow() {
-    const style = find(".playground").style, lightness = (rgb) => rgb[0] + rgb[1] + rgb[2];
+    const { style } = find(".playground"), lightness = (rgb) => rgb[0] + rgb[1] + rgb[2];
     const colourOf = (swatch) => getComputedStyle(swatch).color.match(/[\d.]+/g).slice(0, 3).map(Number);
     const now = () => Object.fromEntries(all(".swatch").map((swatch) => [swatch.classList[1], colourOf(swatch)]));
-    style.colorScheme = "";
-    const { paper, ink } = now();
-    style.colorScheme = lightness(paper) < lightness(ink) ? "dark" : "light";
+    const found = now(), scheme = lightness(found.paper) < lightness(found.ink) ? "dark" : "light";
+    if (style.colorScheme === scheme) return found;
+    style.colorScheme = scheme; // which costs a new layout of all parts
     return now();
   }
 
-  // Draws what belongs to the byte at the cursor, and unless runs are still being read all that tells of the whole text.
+  function forgetScheme() {
+    find(".playground").style.colorScheme = "";
+    draw();
+  }
+
+  // Draws what belongs to the byte at the cursor, and all that tells of the whole text.
   function draw(whole = true) {
     if (!root.isConnected) return; // outside of a page nothing has a colour
     drawn = performance.now();
@@ -115,6 +120,7 @@ export function mount(root, data) {
     const verdict = words[letters.right ? "is_right" : "is_wrong"], reason = fill(why, { smoothed, tau });
     const said = { number: token + 1, count: run.count, ...letters, verdict, reason };
     find(".now").textContent = scrub.ariaValueText = fill(words.now, said);
+    find(".trouble").textContent = run.diverged === null ? note : fill(words.diverged, { number: run.diverged + 1 });
     find(".formula p").innerHTML = formula(run, token).map((part) => `<span>${part}</span>`).join(" ");
   }
 
@@ -125,7 +131,6 @@ export function mount(root, data) {
     const common = mostCommon(run.stream.ids);
     const told = inOrder().map((at) => tell(runs[at], host.runs[at], words, common)).join(words.against);
     find(".lesson").textContent = fill(words.lesson, { runs: told, common });
-    find(".trouble").textContent = run.diverged === null ? note : fill(words.diverged, { number: run.diverged + 1 });
   }
 
   // Gives each run that the host wants its numbers: those that are there, or a new reading.
@@ -138,8 +143,8 @@ export function mount(root, data) {
     if (host.controls) drawSettings();
   }
 
-  // Reads for a slice of time, paints what there is, and comes back for the rest: first this run, which is shown as soon
-  // as it is at the cursor, then the other. New settings wait for a run that is nearly done.
+  // Reads for a slice of time, paints what there is, and comes back for the rest: first this run, which is shown as
+  // soon as it is at the cursor, then the other. New settings wait for a run that is nearly done.
   function work() {
     if (stale && (!runs[mine] || isRead(runs[mine]) || performance.now() - began > PATIENCE)) renew();
     const end = performance.now() + SLICE, order = inOrder().map((at) => runs[at]);
@@ -249,13 +254,13 @@ export function mount(root, data) {
     work();
   };
   for (const name in heard) root.addEventListener(name, heard[name]);
-  dark.addEventListener("change", draw);
+  dark.addEventListener("change", forgetScheme);
   update(data);
   return { update, set, move, end() {
     clearInterval(timer);
     turns.port1.close();
     resized.disconnect();
-    dark.removeEventListener("change", draw);
+    dark.removeEventListener("change", forgetScheme);
     for (const name in heard) root.removeEventListener(name, heard[name]);
   } };
 }
