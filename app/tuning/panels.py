@@ -53,12 +53,9 @@ def show(known: Tuning, hidden: frozenset[str]) -> None:
     else:
         st.info(say("verdict=none", count=len(known.rows)))
         return
-    if "tables" not in hidden:
-        _tables(known)
-    if "maps" not in hidden:
-        _maps(known)
-    if "noise" not in hidden:
-        _noise(known)
+    for name, draw in (("tables", _tables), ("maps", _maps), ("noise", _noise)):
+        if name not in hidden:
+            draw(known)
 
 
 def below(config: TuneConfig, known: Tuning | None, hidden: frozenset[str]) -> None:
