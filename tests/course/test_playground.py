@@ -47,7 +47,8 @@ def twin(chromium):
     """Runs settings over a text in the browser, by the same code as the page."""
     page = chromium.new_page()
     code = "\nwindow.read = (sent, stream, chosen) => { const tables = unpack(sent);"
-    code += " return simulate(tables, encode(tables, stream), chosen); };"
+    code += " const run = begin(tables, encode(tables, stream), chosen);"
+    code += " while (!isRead(run)) advance(run); return run; };"
     page.add_script_tag(content=bundle() + code, type="module")
     names = json.dumps([*SHARES, *SIZES, "expected"])
     call = f"([sent, stream, chosen]) => {{ const run = read(sent, stream, chosen); run.lists = {names}.map("
@@ -168,7 +169,8 @@ def test_the_expected_byte_is_the_one_that_would_surprise_least(twin, rule):
 def test_the_code_is_small_and_every_word_is_used_and_there():
     code = {name: (HERE / name).read_text("utf8") for name in MODULES}
     lines = [line.strip() for text in code.values() for line in text.splitlines()]
-    assert sum(1 for line in lines if line and not line.startswith(("//", "import "))) <= 540
+    # 400 lines were the goal; 210 are the twin, with every depth, chunk, gate, activation and stream of `simulate`.
+    assert sum(1 for line in lines if line and not line.startswith(("//", "import "))) <= 530
     assert [text for text in code.values() if "http" in text or max(map(len, text.splitlines())) > 120] == []
     keys = {key for context, key in catalogue("en") if context == "playground"}
     shown = (HERE / "markup.html").read_text("utf8")

@@ -7,7 +7,6 @@ const largest = (numbers) => numbers.reduce((most, x) => Math.max(most, Math.abs
 // Paints the last layer of a memory that is about to write, a row for each output and a column for each input: its
 // weights less what is left of the start weights, which are random; more ink is a larger change. On top is what the
 // layer receives, on the left its error; the write is the product of the two, and lights up if `lit`.
-// Returns whether the picture is broad.
 export function matrix(canvas, { weights, left, waiting }, { dim, weights: starts, size }, lit, colours) {
   const last = weights.length - 1, change = waiting[waiting.length - 1], delta = change.deltas[last].slice(0, dim);
   const w = weights[last], start = starts[last], stride = change.inputs[last].length;
@@ -15,8 +14,8 @@ export function matrix(canvas, { weights, left, waiting }, { dim, weights: start
   const [wide, tall, most, error] = [a.length + 2, delta.length + 2, largest(a), largest(delta)];
   const image = new ImageData(wide, tall), glow = lit ? (BRIGHT * change.theta) / full : 0;
   const dot = (row, column, x, write = 0) => {
-    const at = 4 * (row * wide + column);
     const share = Math.min(1, Math.abs(x)), light = Math.min(MOST_LIGHT, Math.abs(write));
+    const at = 4 * (row * wide + column);
     for (let c = 0; c < 3; c++) {
       const shade = paper[c] + share * (ink[c] - paper[c]);
       image.data[at + c] = shade + light * (flash[c] - shade);
@@ -31,5 +30,4 @@ export function matrix(canvas, { weights, left, waiting }, { dim, weights: start
   }
   [canvas.width, canvas.height] = [wide, tall];
   canvas.getContext("2d").putImageData(image, 0, 0);
-  return wide > 2 * tall;
 }

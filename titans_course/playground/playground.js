@@ -59,6 +59,7 @@ export function mount(root, data) {
       if (part.matches("div")) part.lastElementChild.ariaLabel = fill(host.words.matrix, { ...run });
       part.hidden = !run;
     }
+    find("figure").classList.toggle("broad", tables.weights.length > 1); // whose last layer has more columns than rows
     resized.disconnect();
     resized.observe(find(".playground"));
     if (stream) find("textarea").value = new TextDecoder().decode(stream.ids);
@@ -98,9 +99,7 @@ export function mount(root, data) {
     const colours = coloursNow(), lit = timer === null || !calm.matches;
     drawHere();
     runs.forEach(({ shown }, at) => {
-      if (shown?.t !== token + 1) return;
-      const broad = matrix(find(`div[data-run="${at}"] canvas`), shown, tables, lit, colours);
-      find("figure").classList.toggle("broad", broad);
+      if (shown?.t === token + 1) matrix(find(`div[data-run="${at}"] canvas`), shown, tables, lit, colours);
     });
     if (whole) drawWhole(colours);
   }
@@ -218,7 +217,7 @@ export function mount(root, data) {
     if (is.runs) host.runs = structuredClone(changes.runs);
     if (is.tables) tables = unpack(host.tables);
     if (is.tables || is.stream) stream = encode(tables, host.stream);
-    if (renamed || is.words || is.controls || is.hide || is.stream) build();
+    if (renamed || is.words || is.controls || is.hide || is.tables || is.stream) build();
     if (is.cursor) token = host.cursor;
     drawn = 0;
     refresh();

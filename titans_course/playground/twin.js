@@ -248,12 +248,6 @@ export function advance(run) {
   }
 }
 
-export function simulate(tables, stream, chosen) {
-  const run = begin(tables, stream, chosen);
-  while (!isRead(run)) advance(run);
-  return run;
-}
-
 // Moves the run's second memory, `shown`, by one byte to where it is about to write byte t; true if it is there.
 export function towards(run, t) {
   const want = Math.max(0, Math.min(t, (run.diverged ?? run.count) - 1)) + 1, at = run.shown?.t ?? Infinity;
