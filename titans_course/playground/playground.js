@@ -115,7 +115,8 @@ export function mount(root, data) {
       part.style.setProperty("--share", number === "norm" ? 0 : value || 0);
     }
     const { gate, tau } = run.chosen, smoothed = run.smoothed[token].toFixed(2), letters = lettersAt(run, token);
-    const why = words[gate === "constant" ? "always" : run.g_write[token] > WRITTEN ? "above" : "below"];
+    const rule = gate === "constant" ? "always" : run.g_write[token] > WRITTEN ? "above" : "below";
+    const why = words[run.raw[token] >= 0 ? rule : "waits"]; // a byte without numbers has not been read
     const verdict = words[letters.right ? "is_right" : "is_wrong"], reason = fill(why, { smoothed, tau });
     const said = { number: token + 1, count: run.count, ...letters, verdict, reason };
     find(".now").textContent = scrub.ariaValueText = fill(words.now, said);
