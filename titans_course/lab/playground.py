@@ -22,3 +22,7 @@ class Playground(anywidget.AnyWidget):
     def __init__(self, text: str | None = None, cursor: int = 0, *, language: str | None = None) -> None:
         opened = {} if text is None else {"text": text, "cursor": cursor}
         super().__init__(data=playground.data(choose(language), **opened))
+
+    def __repr__(self) -> str:
+        """Stands in a notebook's file, where no widget can."""
+        return "Playground: run this cell in Jupyter to watch a memory read."
