@@ -37,11 +37,11 @@ def test_the_kept_answers_are_there_at_once_and_need_no_model(monkeypatch):
     monkeypatch.setattr(weights, "_load", None)
     app = start()
     assert table(app) == [
-        "kept: measured before locker 9 21 locker 3 7 locker 17 30 locker 28 2",
+        "saved result locker 9 21 locker 3 7 locker 17 30 locker 28 2",
         "Memory on 21 ✓ right 7 ✓ right 30 ✓ right 2 ✓ right 4 of 4",
-        "Frozen 12 ✗ wrong 12 ✗ wrong 12 ✗ wrong 12 ✗ wrong 0 of 4",
+        "Memory frozen 12 ✗ wrong 12 ✗ wrong 12 ✗ wrong 12 ✗ wrong 0 of 4",
         "Memory off 12 ✗ wrong 12 ✗ wrong 12 ✗ wrong 12 ✗ wrong 0 of 4",
-        "Trained without 3.1% right, mean of 3; guessing: 3.1%",
+        "Trained without memory 3.1% right; guessing: 3.1%",
     ]
     app.select_slider(key="tell_gap").set_value(0)
     assert table(sound(app.run()))[1] == "Memory on 21 ✓ right 7 ✓ right 30 ✓ right 12 ✗ wrong 3 of 4"
@@ -58,7 +58,7 @@ def test_it_is_asked_live_told_anew_rolled_back_and_reset():
     assert table(app)[1] == right.replace("21", "26") and app.button(key="tell_anew").label == "Locker 9 is now 31"
     assert table(press(app, "tell_back"))[:2] == [table(app)[0], right] and "rolled back locker 9 21" in table(app)[0]
     assert table(press(app, "tell_back"))[1].endswith("0 of 4")
-    assert table(press(app, "tell_reset"))[0].startswith("kept")
+    assert table(press(app, "tell_reset"))[0].startswith("saved result")
 
 
 def test_at_most_so_many_states_are_kept():
@@ -77,11 +77,11 @@ def test_ones_own_codes_are_read_at_once_and_belong_to_the_session():
         "measured now locker 1 2 locker 30 31",
         "Memory on 2 ✓ right 31 ✓ right 2 of 2",
     ]
-    assert table(start())[0].startswith("kept")
+    assert table(start())[0].startswith("saved result")
     for text in ("1=32", "1", "1=2 and more", "", "1=1,2=2,3=3,4=4,5=5"):
         app.text_input(key="tell_facts").set_value(text)
         (line,) = lines(sound(app.run()))
-        assert "up to 4 lockers" in line and table(app)[0].startswith("kept")
+        assert "up to 4 lockers" in line and table(app)[0].startswith("saved result")
 
 
 def test_a_stopped_reading_begins_again_only_when_asked(monkeypatch):
@@ -119,7 +119,7 @@ def test_the_code_in_real_text_is_kept_and_can_be_ones_own():
     kept = telling.kept("needle", "needle-mag", __import__("weights").find("needle", "mag", quiet=True).card)
     first = kept[0]
     assert needles(app)[:2] == [
-        f"kept: measured before [{first['name']}= {first['code']}",
+        f"saved result [{first['name']}= {first['code']}",
         f"Memory on {first['said']['on']} ✓ right",
     ]
     app.text_input(key="needle_code_1").set_value("qzx = 47")
@@ -128,7 +128,7 @@ def test_the_code_in_real_text_is_kept_and_can_be_ones_own():
     app.text_input(key="needle_code_1").set_value("AB=4")
     assert lines(sound(app.run()))[0].startswith("Write three of the letters")
     app.slider(key="needle_text").set_value(2)
-    assert needles(sound(app.run()))[0] == f"kept: measured before [{kept[1]['name']}= {kept[1]['code']}"
+    assert needles(sound(app.run()))[0] == f"saved result [{kept[1]['name']}= {kept[1]['code']}"
     assert needles(press(app, "needle_live"))[0].startswith("measured now")
 
 
