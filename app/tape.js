@@ -3,11 +3,12 @@
 
 const SLIDERS = ["tau", "beta", "lam", "eta", "softness"];
 const TRUST = 1500; // milliseconds that a slider's own value counts more than an older one from the server
+const LOST = 3000; // milliseconds after which a click on a link to another page has been lost
 const REST = 300; // milliseconds without a move before a page that follows the cursor is told of it
 
 const store = { root: null, words: null, tables: null, stream: null, wanted: null, shown: {}, tell() {} };
 const ahead = new Map(); // name -> [value, time]: what sliders show that the server has not answered yet
-let playground = null, resting = null, leaving = false;
+let playground = null, resting = null, leaving = false, again = null;
 
 /** Called for each element that carries a part. Tables and streams stay until others take their place. */
 function take({ data, setTriggerValue }) {
@@ -61,17 +62,20 @@ function slide(changes) {
   }
 }
 
-/** A link to another page: the token goes out first, and the click follows it. */
+/** A link to another page: the token goes out first, and the click follows it; once more if it was lost on the way. */
 function leave(event) {
   if (leaving || window.titans.token === null || !window.titans.leads(event)) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  store.tell(window.titans.token); // which Streamlit sends before the next timer
-  setTimeout(() => {
+  const click = () => {
     leaving = true;
     event.target.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true }));
     leaving = false;
-  });
+  };
+  store.tell(window.titans.token); // which Streamlit sends before the next timer, unless the browser is busy
+  setTimeout(click);
+  clearTimeout(again);
+  again = setTimeout(click, LOST); // unless the page has gone by then
 }
 
 export default function ({ data, parentElement }) {
@@ -85,7 +89,7 @@ export default function ({ data, parentElement }) {
     Object.assign(store, { root: parentElement, shown: {} });
     store.end = () => {
       document.removeEventListener("click", leave, true);
-      [sliders.disconnect(), unwatch(), playground?.end(), clearTimeout(resting)];
+      [sliders.disconnect(), unwatch(), playground?.end(), clearTimeout(resting), clearTimeout(again)];
       Object.assign(store, { root: null, end: null });
       playground = null;
       window.titans.move(null, "page");

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 COLOURS = ["color-contrast"]
 SIZES = {"wide": {"width": 1280, "height": 720}, "narrow": {"width": 390, "height": 844}}
-CALM = 400  # milliseconds in which a page takes its final form
+CALM = 900  # milliseconds in which a page takes its final form
 DRAWN = ":is(.stPlotlyChart, .playground, .stMetric, [data-testid=stDataFrame])"
 # Each kind of violation with the elements that have it.
 CHECK = """rules => axe.run({ runOnly: rules, resultTypes: ['violations'] }).then(found => found.violations.map(
