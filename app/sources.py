@@ -105,13 +105,13 @@ def without_text(stream: str) -> Source | None:
     return STORY if stream == "story" else Source(stream)
 
 
-def show_cut(source: Source, tokens: int, most: int = controls.MAX_TOKENS) -> None:
-    """A line if only the first `tokens` bytes of a visitor's own text are read, with a button to read up to `most`."""
+def show_cut(source: Source, tokens: int) -> None:
+    """A line if only the first `tokens` bytes of a visitor's own text are read, with a button to read more."""
     if source.own and source.size > tokens:
         with parts.row("cut"):
             st.markdown(say("cut", read=tokens, all=source.size), width="content")
-            if tokens < most:
-                more = min(source.size, most)
+            if tokens < controls.MAX_TOKENS:
+                more = min(source.size, controls.MAX_TOKENS)
                 parts.button("cut_more", links.put, {"tokens": more}, label=say("cut_more", count=more))
 
 

@@ -20,7 +20,6 @@ from titans_mini.training.tasks import NAMES
 MODELS = (*(f"{task}-{name}" for task in ("recall", "text") for name in ("lmm", "mac", "mag", "mal")), "needle-mag")
 GAPS, ROWS = (64, 256, 1024, 4096, 16_384, 65_536), 8  # as the page has them
 SAMPLING = {"temperature": 0.8, "top_k": 256, "min_p": 0.05}  # likewise
-TEXTS, APART = 10, 1000  # texts with a hidden code, and bytes from the beginning of one to the next
 
 
 def tell(lm: TitansLM) -> dict:
@@ -60,13 +59,13 @@ def generation(lm: TitansLM, size: int = 200) -> dict:
     return {mode: bytes(ids).hex() for mode, ids in made.items()}
 
 
-def needle(lm: TitansLM, texts: int = TEXTS) -> list[dict]:
+def needle(lm: TitansLM, texts: int = telling.TEXTS) -> list[dict]:
     """A code in each of some places of the held-out text, and what is answered in each mode."""
     random, rows = torch.Generator().manual_seed(7), []
     for number in range(texts):
         name = "".join(NAMES[place] for place in torch.randint(0, len(NAMES), (3,), generator=random))
         code = "{}{}".format(*torch.randint(0, 10, (2,), generator=random).tolist())
-        parts = telling.needle(name, code, APART * number)
+        parts = telling.needle(name, code, number)
         rows.append(
             {"name": name, "code": code, "said": {mode: telling.find_needle(lm, name, parts, mode) for mode in MODES}}
         )

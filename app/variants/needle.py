@@ -15,7 +15,6 @@ from titans_mini.models.model import MODES
 from titans_mini.threads import one_thread
 from titans_mini.training.tasks import NAMES
 
-TEXTS, APART = 10, 1000  # texts, and bytes from the beginning of one to the next
 CODE = re.compile(rf"([{NAMES}]{{3}})\s*=\s*(\d\d)")
 KEPT = 20  # answers that a session keeps
 
@@ -27,7 +26,7 @@ def show(variant: str) -> None:
         return
     kept = telling.kept("needle", "needle-mag", trained.card) or []
     first, second, third = st.columns([3, 4, 3], gap="medium", vertical_alignment="bottom")
-    number = first.slider(say("needle_text"), 1, TEXTS, 1, key="needle_text", help=say("needle_text?"))
+    number = first.slider(say("needle_text"), 1, telling.TEXTS, 1, key="needle_text", help=say("needle_text?"))
     known = kept[number - 1] if kept else {"name": "QZX", "code": "47"}
     sample = f"{known['name']}={known['code']}"
     text = second.text_input(
@@ -40,7 +39,7 @@ def show(variant: str) -> None:
         st.error(say("needle_bad", letters=NAMES))
         return
     name, code = found.groups()
-    pieces = telling.needle(name, code, APART * (number - 1))
+    pieces = telling.needle(name, code, number - 1)
     key, how = (trained.key, number, name, code), "tell_now"
     if asked or not kept or f"{name}={code}" != sample or shelf.holds("needles", key):
         said = shelf.fetch("needles", key, lambda: _ask(trained.lm, name, pieces), KEPT)

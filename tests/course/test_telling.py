@@ -100,7 +100,7 @@ def test_the_kept_file_holds_what_is_measured_today(name):
         assert again == {mode: text[:40] for mode, text in entry["generation"].items()}
     else:
         assert kept_answers.needle(lm, 1) == entry["needle"][:1]
-        assert len(entry["needle"]) == kept_answers.TEXTS
+        assert len(entry["needle"]) == telling.TEXTS
 
 
 def test_every_checkpoint_that_the_page_shows_is_in_the_kept_file():

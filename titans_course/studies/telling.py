@@ -25,7 +25,7 @@ GAPS = (0, 64, 256, 1024, 4096, 16_384)  # tokens of filler
 OPEN = 0.01  # a gate above it writes; at other tokens those of the bundled models stay below 0.007
 SHOWN = 72  # tokens at the start of a reading, of which a report tells surprise and gate
 KEPT = Path(__file__).with_name("kept.json")
-NEEDLE_AT, NEEDLE_TEXT = 150, 600  # bytes of text before the code, and in all
+NEEDLE_AT, NEEDLE_TEXT, TEXTS, APART = 150, 600, 10, 1000  # bytes before a code, in all; texts, bytes between starts
 
 
 class Talk(NamedTuple):
@@ -102,9 +102,9 @@ def _percent(part: Tensor) -> list[int]:
     return (100 * part[:SHOWN] / max([OPEN, *part.tolist()])).round().int().tolist()
 
 
-def needle(name: str, code: str, start: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The text before a code, the code and the text after it, from byte `start` of the held-out text."""
-    text = text_bytes(True)[start : start + NEEDLE_TEXT]
+def needle(name: str, code: str, number: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The text before a code, the code and the text after it, in text `number`, from 0, of the held-out ones."""
+    text = text_bytes(True)[APART * number :][:NEEDLE_TEXT]
     return text[:NEEDLE_AT], to_bytes(f" [{name}={code}] "), text[NEEDLE_AT:]
 
 
