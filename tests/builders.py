@@ -154,6 +154,12 @@ MEMORIES: dict[str, dict] = {
     "constant": dict(gate="constant"),
     "constant_token_by_token": dict(gate="constant", chunk=1, depth=3),
     "decays_to_start": dict(decay="start"),
+    "no_momentum": dict(momentum=False),
+    "contexts": dict(depth=1, reach=(2, 3), key_width=16, momentum=False),
+    "contexts_deep": dict(reach=(1, 4), key_width=4),
+    "contexts_token_by_token": dict(chunk=1, reach=(2, 3), key_width=16),
+    "contexts_square_token_by_token": dict(chunk=1, reach=(2, 2), key_width=8, momentum=False),
+    "contexts_excess": dict(gate="excess", depth=1, reach=(3, 2), key_width=16),
     "recipe_decays_to_start": dict(chunk=1, clip=None, scale="rms", gate="excess", depth=3, decay="start"),
 }
 

@@ -10,11 +10,14 @@ from titans_mini.memory.tree import tensors
 
 VOCABULARY = 11
 VARIANTS = ("lmm", "mac", "mag", "mal")
+CONTEXTS = dict(memory_depth=1, memory_heads=2, reach=(2, 3), key_width=16, copy=True, momentum=False)
 KINDS: dict[str, dict] = {
     **{variant: dict(variant=variant) for variant in VARIANTS},
     **{f"{variant}_surprise": dict(variant=variant, gate="surprise") for variant in VARIANTS},
     **{f"{variant}_linear": dict(variant=variant, memory_depth=1) for variant in VARIANTS},
     **{f"{variant}_deep": dict(variant=variant, memory_depth=4, memory_heads=2) for variant in VARIANTS},
+    **{f"{variant}_contexts": dict(variant=variant, **CONTEXTS) for variant in VARIANTS},
+    "contexts_surprise": dict(variant="mag", gate="surprise", **{**CONTEXTS, "momentum": True}),
     "some_layers": dict(variant="mag", layers=4, memory_layers=(1, 3)),
     "wide_window": dict(variant="mal", window=7),
     "one_token_window": dict(variant="mag", window=1, chunk=1),

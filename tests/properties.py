@@ -238,11 +238,11 @@ def check_reach(memory: NeuralMemory) -> None:
     pieces = {
         name: [zero if parameter.grad is None else parameter.grad] for name, parameter in memory.named_parameters()
     }
-    for name in ("to_qkv.weight", "conv.weight", "conv.bias"):
+    for name in {"to_qkv.weight", "conv.weight", "conv.bias"} & pieces.keys():
         pieces[name] = pieces[name][0].chunk(3)
-    pieces["conv.weight"] = [tap for part in pieces["conv.weight"] for tap in part.unbind(-1)]
+    pieces["conv.weight"] = [tap for part in pieces.get("conv.weight", ()) for tap in part.unbind(-1)]
     for name in pieces:
-        if name.startswith("start."):
+        if name.startswith(("start.", "contexts.taps.")):
             pieces[name] = pieces[name][0].unbind(0)
     reached = {name: [bool(piece.abs().max() > 1e-12) for piece in parts] for name, parts in pieces.items()}
     assert all(map(all, reached.values())), reached

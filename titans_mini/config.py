@@ -39,6 +39,9 @@ class MemoryConfig(Settings):
     scale: str = choice("unit", SCALE_NAMES)  # norm of keys and queries: unit is 1, rms is sqrt(dim / heads)
     conv: int = whole(4, 1, 64)  # taps of the causal depthwise convolution after q, k, v
     gate: str = choice("learned", GATE_NAMES)  # how theta, eta and alpha are decided
+    momentum: bool = True  # whether the learned gate carries surprise over to the next tokens (eta)
+    reach: tuple[int, ...] = ()  # last tokens that the keys of each head tell apart; without: see conv, scale
+    key_width: int = whole(512, 2, 8192)  # features of a key, where there is a reach
     decay: str = choice("zero", DECAY_NAMES)  # what forgetting moves the weights to: zero, as published, or their start
 
     def __post_init__(self) -> None:
@@ -46,11 +49,22 @@ class MemoryConfig(Settings):
         if self.clip is not None:
             check_number("clip", self.clip, 1e-6, 1e6)
         _check_divides(self, "heads")
+        _check_switch(self, "momentum")
+        _check_whole_numbers(self, "reach", 1, 64)
+        if self.reach and len(self.reach) != self.heads:
+            raise ConfigError("reach must have a number for each of {count} heads", count=self.heads)
+        if self.key_width % 2:
+            raise ConfigError("key_width must be even, not {width}", width=self.key_width)
 
     @property
     def head_dim(self) -> int:
-        """Features that one head's memory maps to itself."""
-        return self.dim // self.heads
+        """Features of a head's values: a share of dim, or all of them where there is a reach."""
+        return self.dim if self.reach else self.dim // self.heads
+
+    @property
+    def head_keys(self) -> int:
+        """Features of a head's keys: as many as its values have, unless there is a reach."""
+        return self.key_width if self.reach else self.head_dim
 
     @property
     def norm(self) -> float:
@@ -88,6 +102,10 @@ class TitansConfig(Settings):
     memory_depth: int = whole(2, 1, 4)  # weight matrices of a memory
     memory_heads: int = whole(1, 1, 64)  # memories side by side in a layer, each on its share of the features
     gate: str = choice("learned", GATE_NAMES)  # learned: the paper's; surprise: the recipe's
+    reach: tuple[int, ...] = ()  # last tokens that the keys of each memory head tell apart; default: see MemoryConfig
+    key_width: int = whole(512, 2, 8192)  # features of a memory's key, where there is a reach
+    copy: bool = False  # let what a memory recalls reach the prediction directly, through the embedding
+    momentum: bool = True  # whether the learned gate carries surprise over to the next tokens (eta)
     persistent: int = whole(4, 1, 1024)  # learned tokens that every token sees
     memory_layers: tuple[int, ...] | None = None  # layers with a memory, counted from 0; None: all
 
@@ -98,22 +116,34 @@ class TitansConfig(Settings):
         if self.variant == "mac" and self.window != self.chunk:
             text = "window must equal chunk for mac, not {window} and {chunk}"
             raise ConfigError(text, window=self.window, chunk=self.chunk)
-        if not isinstance(self.memory_layers, tuple | None):
-            text = "memory_layers must be None or a tuple of whole numbers below layers, not {value}"
-            raise ConfigError(text, value=show(self.memory_layers))
-        for layer in self.memory_layers or ():
-            check_integer("memory_layers", layer, 0, self.layers - 1)
+        if self.memory_layers is not None:
+            _check_whole_numbers(self, "memory_layers", 0, self.layers - 1)
+        _check_switch(self, "copy")
+        _ = self.memory  # checks what only it knows
 
     @property
     def memory(self) -> MemoryConfig:
         """The settings of each layer's memory."""
-        return MemoryConfig(
-            dim=self.dim, heads=self.memory_heads, depth=self.memory_depth, chunk=self.chunk, gate=self.gate
-        )
+        same = {name: getattr(self, name) for name in ("dim", "chunk", "gate", "momentum", "reach", "key_width")}
+        return MemoryConfig(heads=self.memory_heads, depth=self.memory_depth, **same)
 
     def has_memory(self, layer: int) -> bool:
         """Whether that layer has a memory."""
         return self.memory_layers is None or layer in self.memory_layers
+
+
+def _check_switch(settings: MemoryConfig | TitansConfig, name: str) -> None:
+    if not isinstance(getattr(settings, name), bool):
+        raise ConfigError("{name} must be true or false, not {value}", name=name, value=show(getattr(settings, name)))
+
+
+def _check_whole_numbers(settings: MemoryConfig | TitansConfig, name: str, least: int, most: int) -> None:
+    given = getattr(settings, name)
+    if not isinstance(given, tuple):
+        text = "{name} must be a tuple of whole numbers, not {value}"
+        raise ConfigError(text, name=name, value=show(given))
+    for value in given:
+        check_integer(name, value, least, most)
 
 
 def _check_divides(settings: MemoryConfig | TitansConfig, name: str) -> None:

@@ -57,7 +57,7 @@ def test_a_setting_is_accepted_exactly_inside_its_range(value, name):
 def test_settings_are_frozen_and_small():
     with pytest.raises(dataclasses.FrozenInstanceError):
         MemoryConfig().dim = 3
-    assert len(dataclasses.fields(MemoryConfig)) <= 12
+    assert len(dataclasses.fields(MemoryConfig)) <= 14
     assert len(dataclasses.fields(SimulationConfig)) <= 12
 
 

@@ -4,7 +4,7 @@ import torch
 
 from titans_mini import TitansLM
 from titans_mini.models.attention import SlidingWindow
-from titans_mini.models.variants import LMM, MAC, MAG, LayerState
+from titans_mini.models.variants import LMM, MAC, MAG, NOBODY, LayerState
 
 
 class LeakyMAC(MAC):
@@ -18,31 +18,31 @@ class LeakyMAC(MAC):
 class LateReadMAC(MAC):
     """All tokens of a segment are gated by the read after its last write."""
 
-    def _piece(self, x, state, mode, trace):
-        out, after = super()._piece(x, state, mode, trace)
+    def _piece(self, x, state, mode, watch):
+        out, after = super()._piece(x, state, mode, watch)
         return out[:, -1:].expand_as(out), after
 
 
 class SilentWriteMAC(MAC):
     """Writes into a memory that it then throws away."""
 
-    def forward(self, x, state, mode="on", trace=None):
-        out, after = super().forward(x, state, "frozen" if mode == "on" else mode, trace)
+    def forward(self, x, state, mode="on", watch=NOBODY):
+        out, after = super().forward(x, state, "frozen" if mode == "on" else mode, watch)
         return out, after
 
 
 class RestartingMAC(MAC):
     """Begins a new segment at every call."""
 
-    def forward(self, x, state, mode="on", trace=None):
-        return super().forward(x, state._replace(window=self._empty(len(x))), mode, trace)
+    def forward(self, x, state, mode="on", watch=NOBODY):
+        return super().forward(x, state._replace(window=self._empty(len(x))), mode, watch)
 
 
 class SharedRows(MAG):
     """Every row reads the first row's memory."""
 
-    def forward(self, x, state, mode="on", trace=None):
-        out, after = super().forward(x, state, mode, trace)
+    def forward(self, x, state, mode="on", watch=NOBODY):
+        out, after = super().forward(x, state, mode, watch)
         recalled, _ = self.memory(x[:1].expand_as(x), state.memory)
         return out + 0.1 * recalled, after
 
@@ -50,8 +50,8 @@ class SharedRows(MAG):
 class DetachedRead(LMM):
     """No gradient flows through what was recalled."""
 
-    def forward(self, x, state, mode="on", trace=None):
-        out, after = super().forward(x, state, mode, trace)
+    def forward(self, x, state, mode="on", watch=NOBODY):
+        out, after = super().forward(x, state, mode, watch)
         return out.detach(), after
 
 
@@ -73,9 +73,9 @@ class FutureMAG(MAG):
 class ForgetfulMAG(MAG):
     """The window is empty at the start of every call."""
 
-    def forward(self, x, state, mode="on", trace=None):
+    def forward(self, x, state, mode="on", watch=NOBODY):
         empty = self.attention.initial_state(len(x))
-        return super().forward(x, LayerState(state.memory, empty), mode, trace)
+        return super().forward(x, LayerState(state.memory, empty), mode, watch)
 
 
 def model_with(mixer) -> type[TitansLM]:

@@ -1,9 +1,10 @@
-"""How a text model uses context: bits by length of context, a second reading, and the memory's half-life.
+"""How a text model uses context: bits by length of context, whose context it is, a second reading, and half-life.
 
-All three read held-out text, or bytes that are given, in pieces, so that memory does not grow with the length.
+All read held-out text, or bytes that are given, in pieces, so that memory does not grow with the length.
 Results are lists of plain dicts, as in a checkpoint's card.
 """
 
+import functools
 import math
 from pathlib import Path
 
@@ -17,11 +18,15 @@ from titans_mini.models.model import MODES, TitansLM
 from titans_mini.training.checkpoint import BUNDLED, CARD, WEIGHTS, bundled_names, load_model, read_card, write_card
 from titans_mini.training.tasks import check_vocabulary, text_bytes
 
+from . import ngram_cache
 from .controls import modes_of
 
 PIECE = 256  # bytes read at once; the state carries over
-CONTEXTS = (16, 64, 256, 1024, 4096)
+CONTEXTS = (16, 64, 256, 1024, 4096, 16_384)
+SWAPPED = 4096  # bytes of context that are exchanged for those of another place
 PASSAGES = (64, 256, 1024)
+BETWEEN = 1024  # other bytes between two readings
+OWN = 16  # bytes of their own past that keep their place when the rest is swapped
 TARGET = 128  # bytes whose bits are compared over lengths of context
 SKIPPED = 32  # bytes at the start of a passage that do not count, since what comes before them differs
 SEED = 1234
@@ -31,8 +36,10 @@ SEED = 1234
 def follow(lm: TitansLM, ids: Tensor, first: int, *, memory: str = "on") -> tuple[Tensor, Tensor]:
     """(bits float64, whether it was the most likely) of each byte from number `first` >= 1 on, (b, t - first) each.
 
-    ids (b, t) are read in a state that has read nothing.
+    ids (b, t) are read in a state that has read nothing. `memory` may also be "cache": no memory, but an n-gram cache.
     """
+    if memory == ngram_cache.NAME:
+        return _follow_cache(lm, ids, first)
     ids = ids.to(lm.head.weight.device)
     state, bits, hits = None, [], []
     for start in range(0, ids.shape[1] - 1, PIECE):
@@ -43,6 +50,22 @@ def follow(lm: TitansLM, ids: Tensor, first: int, *, memory: str = "on") -> tupl
         bits.append(functional.cross_entropy(logits.transpose(1, 2), wanted, reduction="none") / math.log(2))
         hits.append(logits.argmax(-1) == wanted)
     return torch.cat(bits, dim=1).cpu(), torch.cat(hits, dim=1).cpu()
+
+
+def _follow_cache(lm: TitansLM, ids: Tensor, first: int) -> tuple[Tensor, Tensor]:
+    """As `follow`, row by row, so that only one row's chances are held."""
+    rows = []
+    for row in ids:
+        state, chances = None, []
+        for start in range(0, len(row) - 1, PIECE):
+            piece = row[start : min(start + PIECE, len(row) - 1)].to(lm.head.weight.device)
+            logits, state = lm(piece.unsqueeze(0), state, memory="off")
+            chances.append(logits[0, max(0, first - 1 - start) :].double().softmax(-1).cpu())
+        mixed = ngram_cache.with_cache(torch.cat(chances), row.cpu())
+        wanted = row[first:].cpu()
+        rows.append((-mixed.gather(1, wanted.unsqueeze(1))[:, 0].log2(), mixed.argmax(-1) == wanted))
+    bits, hits = map(torch.stack, zip(*rows, strict=True))
+    return bits, hits
 
 
 def by_context(
@@ -56,8 +79,7 @@ def by_context(
     """
     contexts = sorted(check_integer("context", n, 1, 10_000_000) for n in set(contexts))
     source = text_bytes(True) if source is None else source
-    usual = CONTEXTS[-1] if len(source) > 2 * CONTEXTS[-1] else 0  # so that any two calls compare the same bytes
-    starts = _places(source, rows, TARGET, before=max(usual, contexts[-1]), seed=seed)
+    starts = _places(source, rows, TARGET, before=max(_usual(source), contexts[-1]), seed=seed)
     found = {}
     for n in contexts:
         ids = torch.stack([source[start - n : start + TARGET] for start in starts])
@@ -75,22 +97,55 @@ def by_context(
     ]
 
 
-def second_reading(
-    lm: TitansLM, passages=PASSAGES, *, memory="on", rows=32, seed=SEED, source: Tensor | None = None
+def swapped(
+    lm: TitansLM, context=SWAPPED, *, memory="on", rows=32, seed=SEED, source: Tensor | None = None
 ) -> list[dict]:
-    """Passages read twice in a row: bits from byte SKIPPED on, in the first reading and in the second.
+    """The swap test: bits of the bytes of `by_context` after their own context, and after that of another row.
 
-    Each length gives {passage, memory, first, second, saved, error, rows, seed}; `saved` is first - second, `error`
-    its standard error over the rows. Raises ConfigError for a source (t,) that is too short.
+    The last OWN bytes before them stay their own, so that only the far past differs. One row {context, memory, own,
+    other, saved, error, rows, seed}; `saved` is other - own. Raises ConfigError for a source (t,) that is too short.
+    """
+    context = check_integer("context", context, OWN + 1, 10_000_000)
+    source = text_bytes(True) if source is None else source
+    starts = _places(source, rows, TARGET, before=max(_usual(source), context), seed=seed)
+    found = []
+    for others in (starts, [*starts[1:], starts[0]]):
+        ids = [
+            torch.cat([source[far - context : far - OWN], source[start - OWN : start + TARGET]])
+            for start, far in zip(starts, others, strict=True)
+        ]
+        found.append(follow(lm, torch.stack(ids), context, memory=memory)[0].mean(1))  # (rows,)
+    own, other = found
+    row = {"context": context, "memory": memory, "own": own.mean().item(), "other": other.mean().item()}
+    return [{**row, **_change("saved", other, own), "rows": len(starts), "seed": seed}]
+
+
+def second_reading(
+    lm: TitansLM, passages=PASSAGES, *, between=0, memory="on", rows=32, seed=SEED, source: Tensor | None = None
+) -> list[dict]:
+    """Passages read twice, with `between` other bytes after the first reading: bits from byte SKIPPED on, in both.
+
+    The other bytes come from the middle of the text that follows. Each length gives {passage, between, memory, first,
+    second, saved, error, rows, seed}; `saved` is first - second, `error` its standard error over the rows. Raises
+    ConfigError for a source (t,) that is too short.
     """
     passages = sorted(check_integer("passage", n, SKIPPED + 1, 10_000_000) for n in set(passages))
+    check_integer("between", between, 0, 10_000_000)
     source, results = text_bytes(True) if source is None else source, []
     for n in passages:
         starts = _places(source, rows, n, before=0, seed=seed)
         once = torch.stack([source[start : start + n] for start in starts])
-        bits, _ = follow(lm, torch.cat([once, once], dim=1), SKIPPED, memory=memory)
-        first, second = bits[:, : n - SKIPPED].mean(1), bits[:, n:].mean(1)  # (rows,) each
-        row = {"passage": n, "memory": memory, "first": first.mean().item(), "second": second.mean().item()}
+        away = torch.arange(between) + len(source) // 2  # from a passage, round the end of the text
+        other = torch.stack([source[(start + away) % len(source)] for start in starts])
+        bits, _ = follow(lm, torch.cat([once, other, once], dim=1), SKIPPED, memory=memory)
+        first, second = bits[:, : n - SKIPPED].mean(1), bits[:, n + between :].mean(1)  # (rows,) each
+        row = {
+            "passage": n,
+            "between": between,
+            "memory": memory,
+            "first": first.mean().item(),
+            "second": second.mean().item(),
+        }
         results.append({**row, **_change("saved", first, second), "rows": len(starts), "seed": seed})
     return results
 
@@ -102,10 +157,10 @@ def half_life(lm: TitansLM, *, memory="on", rows=4, length=4096, seed=SEED, sour
     The gates multiply the memory by 1 - alpha at each token. For each write in the first half of `rows` stretches of
     `length` bytes, the tokens are counted until the product of these factors is at most 1/2; the median over writes
     and heads counts. {layer, memory, half_life, beyond, seed}: `half_life` is None where the median write keeps more
-    than half for the `beyond` tokens that every write was followed. A memory that is frozen or off writes nothing, so
+    than half for the `beyond` tokens that every write was followed. A memory that is not on writes nothing, so
     the list is empty. What momentum carries over is not counted.
     """
-    check_choice("memory", memory, MODES)
+    check_choice("memory", memory, (*MODES, ngram_cache.NAME))
     layers = [i for i in range(lm.config.layers) if lm.config.has_memory(i)]
     if memory != "on":
         return []
@@ -139,6 +194,11 @@ def _median_half_life(alpha: Tensor, beyond: int) -> int | None:
     return median if median <= beyond else None
 
 
+def _usual(source: Tensor) -> int:
+    """The context that any measurement leaves room for, so that all of them compare the same bytes."""
+    return max((n for n in CONTEXTS if len(source) > 2 * n), default=0)
+
+
 def _places(source: Tensor, rows: int, length: int, *, before: int, seed: int) -> list[int]:
     """Starts of `rows` stretches of `length` that do not overlap, each with `before` bytes in front of it."""
     check_integer("rows", rows, 1, 100_000)
@@ -159,21 +219,31 @@ def _change(name: str, more: Tensor, less: Tensor) -> dict:
 
 
 def measure_text(lm: TitansLM, modes=MODES, *, seed: int = SEED, source: Tensor | None = None) -> dict[str, list[dict]]:
-    """The entries `context`, `second_reading` and `half_life` of a text model's card, for each of the modes.
+    """The entries of MEASURES for a text model's card, for each of the modes.
 
-    A control (see `controls`) has the one mode "off". Entries for which a `source` (t,) is too short are left out.
+    A control (see `controls`) has the mode "off", and is also measured with an n-gram cache. A `source` (t,) that is
+    too short gives no entries.
     """
-    enough = source is None or len(source) >= max(CONTEXTS) + TARGET
-    measures = {"context": by_context, "second_reading": second_reading, "half_life": half_life}
+    if source is not None and len(source) < max(CONTEXTS) + TARGET:
+        return {}
+    modes = (*modes, ngram_cache.NAME) if tuple(modes) == ("off",) else modes
     return {
         name: [row for mode in modes for row in measure(lm, memory=mode, seed=seed, source=source)]
-        for name, measure in measures.items()
-        if enough
+        for name, measure in MEASURES.items()
     }
 
 
+MEASURES = {
+    "context": by_context,
+    "swap": swapped,
+    "second_reading": second_reading,
+    "return": functools.partial(second_reading, passages=PASSAGES[1:2], between=BETWEEN),
+    "half_life": half_life,
+}
+
+
 def measure_card(name: str | Path) -> dict:
-    """Measures an existing checkpoint, writes the three entries into its card and returns the card."""
+    """Measures an existing checkpoint, writes the entries of MEASURES into its card and returns the card."""
     path, lm, card = Path(name), load_model(name), read_card(name)
     check_vocabulary("text", lm.config.vocab_size)
     path = BUNDLED / path.name if str(name) in bundled_names() else path

@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 
 from ..config import TitansConfig
 from ..models.model import MODES
+from ..settings import comments
 from ..training.evaluate import evaluate
 from ..training.processes import joined
 from ..training.tasks import TASKS, check_size, source_of
@@ -15,6 +16,7 @@ from .flags import add_command, add_flags, given
 
 SHAPE = (
     "variant", "dim", "layers", "heads", "window", "chunk", "memory_depth", "memory_heads", "gate", "persistent",
+    "key_width",
 )  # fmt: skip
 
 
@@ -23,9 +25,11 @@ def add_train(commands) -> None:
     text = "train a language model with a memory on a task; run again with the same --out to continue"
     command = add_command(commands, "train", _train, text, "quiet")
     add_flags(command, TitansConfig(), SHAPE)
-    command.add_argument(
-        "--memory-layers", type=int, nargs="*", help="layers that have a memory, counted from 0; default all"
-    )
+    meanings = comments(TitansConfig)
+    command.add_argument("--memory-layers", type=int, nargs="*", help=meanings["memory_layers"])
+    command.add_argument("--reach", type=int, nargs="+", default=(), help=meanings["reach"])
+    command.add_argument("--copy", action="store_true", help=meanings["copy"])
+    command.add_argument("--no-momentum", dest="momentum", action="store_false", help=meanings["momentum"])
     add_flags(command, TrainConfig())
     command.set_defaults(task=None)  # see _train
     command.add_argument("--sizes", type=int, nargs="*", default=[], help="also evaluate at these sizes at the end")
@@ -40,7 +44,8 @@ def _train(options: argparse.Namespace) -> int:
         check_size("sizes", training.task, size)
     vocab_size = TASKS[training.task].vocab_size
     layers = None if options.memory_layers is None else tuple(options.memory_layers)
-    model = TitansConfig(vocab_size=vocab_size, memory_layers=layers, **given(options, SHAPE))
+    chosen = given(options, (*SHAPE, "copy", "momentum"))
+    model = TitansConfig(vocab_size=vocab_size, memory_layers=layers, reach=tuple(options.reach), **chosen)
     trainer = Trainer(model, training, options.out, options.device)
     try:
         with trainer.held():
@@ -56,15 +61,22 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
+def _rows(task: str, size: int) -> int:
+    """Sequences to measure: at most 64, and of the long ones fewer; in a text every byte counts, so few are enough."""
+    tokens = 2**18 if TASKS[task].source else 2**20
+    return max(16, min(64, tokens // max(1, size)))
+
+
 def _finish(trainer: Trainer, sizes: list[int]) -> None:
     """Measures the trained model, writes its checkpoint, and prints both."""
     training, lm = trainer.config, trainer.lm
     source = source_of(training.task, training.file, held_out=True)
     modes = MODES if training.memory == "on" else ("off",)
-    results = [evaluate(lm, training.task, training.size, memory=mode, source=source) for mode in modes]
-    for size in dict.fromkeys(sizes):
-        rows = max(16, min(64, 2**20 // max(1, size)))  # about a million tokens
-        results.append(evaluate(lm, training.task, size, rows=rows, memory=training.memory, source=source))
+    wanted = [(training.size, mode) for mode in modes] + [(size, training.memory) for size in dict.fromkeys(sizes)]
+    results = [
+        evaluate(lm, training.task, size, rows=_rows(training.task, size), memory=mode, source=source)
+        for size, mode in wanted
+    ]
     measured = {}
     for measure in entry_points(group="titans_mini.measures", name=training.task):  # of titans_course
         measured |= measure.load()(lm, modes, source=source)

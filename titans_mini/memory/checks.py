@@ -109,7 +109,9 @@ def wanted_state(like: MemoryState, batch: int, heads: int) -> MemoryState:
         weights=map_tree(layer, like.weights),
         momentum=map_tree(layer, like.momentum),
         gate=GateState(*(Leaf(part.dtype, (rows, (1, "shape"))) for part in like.gate)),
-        pending=Pending(waiting(keys, "heads"), waiting(keys, "heads"), waiting(like.pending.features, "gate")),
+        pending=Pending(
+            waiting(keys, "heads"), waiting(like.pending.values, "heads"), waiting(like.pending.features, "gate")
+        ),
         conv=Leaf(conv.dtype, ((batch, "batch"), (conv.shape[1], "conv"), (conv.shape[2], "dim"))),
         tokens_seen=Leaf(torch.int64, ((batch, "batch"),)),
         chunk=Leaf(torch.bool, ((0, "shape"), (like.chunk.shape[1], "chunk")), optional=True),

@@ -150,29 +150,33 @@ class LearnedGate(nn.Module):
     Paper: eq. 13-14, which let the three depend on the token and do not say how; sigmoids of a linear map are this
     project's choice. An untrained gate is near `theta`, `eta` and `alpha`, exactly so at x = 0. With `stretch` > 0
     each sigmoid is widened by that much at both ends and clipped to 0..1, so that a gate can reach exactly 0 or 1.
+    With `eta` None there is no momentum.
     """
 
-    features = 3
     ignores_surprise = True
 
-    def __init__(self, dim: int, heads=1, *, theta_max=1.0, stretch=0.0, theta=0.1, eta=0.5, alpha=0.01) -> None:
+    def __init__(
+        self, dim: int, heads=1, *, theta_max=1.0, stretch=0.0, theta=0.1, eta: float | None = 0.5, alpha=0.01
+    ) -> None:
         super().__init__()
         self.theta_max, self.stretch = theta_max, stretch
-        self.linear = nn.Linear(dim, 3 * heads)
-        start = torch.tensor([theta / theta_max, eta, alpha])
+        start = torch.tensor([value for value in (theta / theta_max, eta, alpha) if value is not None])
+        self.features = len(start)
+        self.linear = nn.Linear(dim, self.features * heads)
         start = ((start + stretch) / (1 + 2 * stretch)).logit()
         with torch.no_grad():
             self.linear.weight.mul_(0.1)
             self.linear.bias.copy_(start.repeat(heads))
 
     def project(self, x: Tensor) -> Tensor:
-        """x (b, t, dim) -> logits (b, t, heads * 3), head-major."""
+        """x (b, t, dim) -> logits (b, t, heads * features), head-major."""
         return self.linear(x)
 
     def forward(self, raw: Tensor, features: Tensor, state: GateState) -> tuple[Gates, GateState]:
-        """features (n, c, 3) -> (Gates, unchanged GateState); surprise plays no part."""
+        """features (n, c, 3 or 2) -> (Gates, unchanged GateState); surprise plays no part."""
         values = torch.sigmoid(features)
         if self.stretch:
             values = (values * (1 + 2 * self.stretch) - self.stretch).clamp(0, 1)
-        g_write, eta, alpha = values.unbind(-1)  # (n, c) each
+        g_write, *eta, alpha = values.unbind(-1)  # (n, c) each
+        eta = eta[0] if eta else None
         return Gates(self.theta_max * g_write, eta, alpha, g_write, alpha), state

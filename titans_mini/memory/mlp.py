@@ -53,7 +53,8 @@ ACTIVATIONS: dict[str, Activation] = {
 
 def layer_shapes(config: MemoryConfig) -> list[tuple[int, int]]:
     """(outputs, inputs) of each layer of one head's memory."""
-    return mlp_shapes(config.head_dim, config.depth, config.expansion)
+    (outputs, _), *others = mlp_shapes(config.head_dim, config.depth, config.expansion)
+    return [(outputs, config.head_keys), *others]
 
 
 def count_weights(config: MemoryConfig) -> int:

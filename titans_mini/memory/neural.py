@@ -5,7 +5,7 @@ gradient step, and the query is answered by the memory after that write. Paper: 
 Recipe: 2.1-2.2.
 
 A key is k = norm(silu(conv(x W_k))), a query likewise; a value is without the norm. The convolution makes each key of
-its token and, before training, the token before it (`bind_neighbours`).
+its token and, before training, the token before it (`bind_neighbours`). With a `reach` see contexts.py instead.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ..errors import ConfigError
 from ..threads import free_backward, free_threads, one_thread
 from .checks import check_finite, check_input, check_pending, check_state, usable, wanted_state
 from .chunk import OWN_START, Rule, TitansRule
+from .contexts import Contexts
 from .convolution import bind_neighbours, convolve
 from .gates import LearnedGate, SurpriseGate, initial_gate_state
 from .mlp import ACTIVATIONS, Weights, layer_shapes
@@ -30,6 +31,8 @@ from .state import Fast, MemoryState, Pending, Record, Tokens, chunks
 from .transforms import in_transform
 from .tree import join, map_tree
 
+EAGER = {"theta": 0.3, "eta": 0.2, "alpha": 0.001}  # keys that tell contexts apart bear larger writes and last longer
+FULL_STEP = 0.5  # half of it stands before the gradient of ||M(k) - v||^2: M(k) becomes v, where |k| = 1
 STRETCH = 0.1  # lets a trained gate close fully, so that nothing leaks over tens of thousands of tokens
 
 
@@ -37,7 +40,10 @@ def titans_rule(config: MemoryConfig, gate: nn.Module | None = None) -> TitansRu
     """The paper's rule for these settings, with their gate unless another one is given."""
     if gate is None:
         learned = config.gate == "learned"
-        gate = LearnedGate(config.dim, config.heads, stretch=STRETCH) if learned else SurpriseGate()
+        start = EAGER if config.reach else {}
+        start = start if config.momentum else {**start, "eta": None}
+        recipe = SurpriseGate(eta=FULL_STEP) if config.reach else SurpriseGate()
+        gate = LearnedGate(config.dim, config.heads, stretch=STRETCH, **start) if learned else recipe
     origin = OWN_START if config.decay == "start" else None
     activation, shapes = ACTIVATIONS[config.activation], layer_shapes(config)
     return TitansRule(gate, activation, config.clip, origin=origin, shapes=shapes)
@@ -68,13 +74,20 @@ class NeuralMemory(nn.Module):
         dim = config.dim
         rule = titans_rule(config, gate) if rule is None else rule
         self.gate = rule.gate  # registered here; to change it, see `with_rule`
-        self.to_qkv = nn.Linear(dim, 3 * dim, bias=False)
-        self.conv = nn.Conv1d(3 * dim, 3 * dim, config.conv, groups=3 * dim)
-        bind_neighbours(self.conv)
+        self.contexts = Contexts(config) if config.reach else None
+        if self.contexts is None:
+            self.to_qkv = nn.Linear(dim, 3 * dim, bias=False)
+            self.conv = nn.Conv1d(3 * dim, 3 * dim, config.conv, groups=3 * dim)
+            bind_neighbours(self.conv)
         self.start = nn.ParameterList(rule.draw(config.heads))  # W_0, per layer (heads, o, i)
-        self.norm = nn.RMSNorm(config.head_dim, eps=1e-6)
-        self.to_gate = nn.Linear(dim, dim)
-        self.to_out = nn.Linear(dim, dim, bias=False)
+        read = config.heads * config.head_dim
+        self.norm = nn.Identity() if config.reach else nn.RMSNorm(config.head_dim, eps=1e-6)
+        self.to_gate = nn.Linear(dim, read)
+        self.to_out = nn.Linear(read, dim, bias=False)
+        if config.reach:  # the start knows nothing, and what is recalled arrives as it was written
+            with torch.no_grad():
+                self.start[-1].zero_()
+                self.to_out.weight.copy_(torch.eye(dim).repeat(1, config.heads))
         self.rule = self._with_origin(rule)
         self._wanted: dict[tuple, MemoryState] = {}
 
@@ -102,7 +115,7 @@ class NeuralMemory(nn.Module):
             momentum=momentum,
             gate=initial_gate_state(rows, like),
             pending=self._none_pending(like),
-            conv=self.to_qkv.weight.new_zeros(batch, config.conv - 1, 3 * config.dim),
+            conv=self.to_out.weight.new_zeros(batch, *self._tail_shape()),
             tokens_seen=torch.zeros(batch, dtype=torch.int64, device=like.device),
             chunk=torch.zeros(0, config.chunk, dtype=torch.bool, device=like.device),
         )
@@ -147,7 +160,7 @@ class NeuralMemory(nn.Module):
 
         A block that is `rebuilt` with a graph must have the same bits without one.
         """
-        inner = x.to(self.to_qkv.weight.dtype)
+        inner = x.to(self.to_out.weight.dtype)
         tokens, conv = self._project(inner, state.conv)
         held = state.pending.keys.shape[1]
         fast, steps, rest = state.fast, [], None
@@ -189,13 +202,16 @@ class NeuralMemory(nn.Module):
                 return [tokens], functools.partial(loop, rule=self.rule)
         return chunks(state.pending, tokens, chunk), self.rule.step
 
-    def recall(self, x: Tensor, state: MemoryState) -> Tensor:
-        """Answers x (b, t, dim) from the current memory, without writing: (b, t, dim). Paper: eq. 15."""
+    def recall(self, x: Tensor, state: MemoryState, *, at_start: bool = False) -> Tensor:
+        """Answers x (b, t, dim) from the current memory, without writing: (b, t, dim). Paper: eq. 15.
+
+        `at_start`: from the memory at the start of the current chunk.
+        """
         x, state = self._check(x, state)
-        inner = x.to(self.to_qkv.weight.dtype)
+        inner = x.to(self.to_out.weight.dtype)
         tokens, _ = self._project(inner, state.conv)
         with torch.autocast(x.device.type, enabled=False):
-            reads = self.answer(self.current(state).weights, tokens.queries)
+            reads = self.answer(state.weights if at_start else self.current(state).weights, tokens.queries)
         out = self._finish(inner, reads).to(x.dtype)
         check_finite(out, inner)
         return out
@@ -203,7 +219,7 @@ class NeuralMemory(nn.Module):
     def frozen(self, x: Tensor, state: MemoryState) -> tuple[Tensor, MemoryState]:
         """Reads like `forward` but writes nothing: only the convolution and the token count advance."""
         out, state = self.recall(x, state), usable(state)
-        _, conv = self._project(usable(x).to(self.to_qkv.weight.dtype), state.conv)
+        _, conv = self._project(usable(x).to(self.to_out.weight.dtype), state.conv)
         return out, state._replace(conv=conv, tokens_seen=state.tokens_seen + x.shape[1])
 
     def current(self, state: MemoryState) -> Fast:
@@ -226,17 +242,28 @@ class NeuralMemory(nn.Module):
         return self.rule.answer(weights, queries)
 
     def _none_pending(self, like: Tensor) -> Pending:
-        empty = like.new_zeros(len(like), 0, self.config.head_dim)
-        return Pending(empty, empty, like.new_zeros(len(like), 0, self.gate.features))
+        widths = self.config.head_keys, self.config.head_dim, self.gate.features
+        return Pending(*(like.new_zeros(len(like), 0, width) for width in widths))
+
+    def _tail_shape(self) -> tuple[int, int]:
+        """(tokens, features) of what is kept of the last tokens for the next keys."""
+        config = self.config
+        if config.reach:
+            return max(config.reach), config.heads * config.key_width // 2
+        return config.conv - 1, 3 * config.dim
 
     def _project(self, x: Tensor, tail: Tensor) -> tuple[Tokens, Tensor]:
         """x (b, t, dim) -> tokens (n, t, d) and the convolution's next tail."""
         config, dtype = self.config, self._memory_dtype()
+        features = self._rows(self.gate.project(x), self.gate.features).to(dtype)
+        if self.contexts is not None:
+            parts, tail = self.contexts(x, tail)
+            k, v, q = (part.flatten(0, 1).to(dtype) for part in parts)
+            return Tokens(k, v, q, features), tail
         series = torch.cat([tail, self.to_qkv(x)], dim=1)  # (b, taps - 1 + t, 3 dim)
         mixed = silu(convolve(series, self.conv))  # (b, t, 3 dim)
         q, k, v = (self._rows(part).to(dtype) for part in mixed.chunk(3, dim=-1))
         q, k = (normalize(part, dim=-1, eps=1e-6) * config.norm for part in (q, k))
-        features = self._rows(self.gate.project(x), self.gate.features).to(dtype)
         return Tokens(k, v, q, features), series[:, x.shape[1] :]
 
     def _rows(self, x: Tensor, width: int | None = None) -> Tensor:
@@ -246,14 +273,14 @@ class NeuralMemory(nn.Module):
         return x.view(b, t, self.config.heads, width).transpose(1, 2).reshape(b * self.config.heads, t, width)
 
     def _finish(self, x: Tensor, reads: Tensor) -> Tensor:
-        """Norm, gate by the input, projection: reads (n, t, d) -> (b, t, dim)."""
-        b, t, dim = x.shape
+        """Norm (without a reach), gate by the input, projection: reads (n, t, d) -> (b, t, dim)."""
+        b, t, _ = x.shape
         reads = self.norm(reads.to(x.dtype)).view(b, self.config.heads, t, -1)
-        merged = reads.transpose(1, 2).reshape(b, t, dim)
+        merged = reads.transpose(1, 2).flatten(2)
         return self.to_out(merged * torch.sigmoid(self.to_gate(x)))
 
     def _memory_dtype(self) -> torch.dtype:
-        return torch.promote_types(self.to_qkv.weight.dtype, torch.float32)
+        return torch.promote_types(self.to_out.weight.dtype, torch.float32)
 
     # ---- bookkeeping; no mathematics below ----
 
@@ -271,7 +298,7 @@ class NeuralMemory(nn.Module):
 
     def wanted_state(self, batch: int) -> MemoryState:
         """What a state for `batch` rows must be like; see `checks.wanted_state`."""
-        key = (batch, self.to_qkv.weight.dtype)
+        key = (batch, self.to_out.weight.dtype)
         if key not in self._wanted:  # kept, since otherwise it would take as long as reading a single token
             with torch.no_grad():
                 self._wanted = {key: wanted_state(self.initial_state(), batch, self.config.heads)}

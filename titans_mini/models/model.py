@@ -9,7 +9,8 @@ from torch.nn import functional
 from ..config import TitansConfig
 from ..errors import ConfigError, check_choice
 from ..memory.checks import Leaf, check_device, check_state, usable
-from .variants import VARIANTS, LayerState, Mixed, Records, WindowOnly
+from ..memory.state import Record
+from .variants import VARIANTS, LayerState, Mixed, Watch, WindowOnly
 
 MODES = ("on", "frozen", "off")
 
@@ -44,9 +45,9 @@ class Layer(nn.Module):
         self.feedforward = Feedforward(config.dim)
         self.norms = nn.ModuleList(nn.RMSNorm(config.dim, eps=1e-6) for _ in range(2))
 
-    def forward(self, x: Tensor, state: LayerState, mode: str, trace: Records = None) -> Mixed:
+    def forward(self, x: Tensor, state: LayerState, mode: str, watch: Watch) -> Mixed:
         """x (b, t, dim) -> the same shape."""
-        mixed, state = self.mixer(self.norms[0](x), state, mode, trace)
+        mixed, state = self.mixer(self.norms[0](x), state, mode, watch)
         x = x + mixed
         return x + self.feedforward(self.norms[1](x)), state
 
@@ -55,7 +56,9 @@ class TitansLM(nn.Module):
     """ids (b, t) int64 -> (logits (b, t, vocab), state). Pass the state on to continue; see TitansConfig.
 
     `memory` says what the memories do: "on", "frozen" (they read the weights that they have and write
-    nothing) or "off" (left out). A list given as `trace` receives the Records of the memories, as in NeuralMemory:
+    nothing) or "off" (left out). With `copy`, what the memories recall also reaches the logits directly: its product
+    with each token's embedding, times a gate of the token that it stands at (as neural cache models do, arXiv
+    1612.04426). A list given as `trace` receives the Records of the memories, as in NeuralMemory:
     those of the first layer, then of the next.
     """
 
@@ -66,6 +69,7 @@ class TitansLM(nn.Module):
         self.layers = nn.ModuleList(Layer(config, config.has_memory(i)) for i in range(config.layers))
         self.norm = nn.RMSNorm(config.dim, eps=1e-6)
         self.head = nn.Linear(config.dim, config.vocab_size, bias=False)
+        self.to_copy = nn.Linear(config.dim, 1) if config.copy else None
 
     def initial_state(self, batch: int, memory: str = "on") -> ModelState:
         """The state that has read nothing."""
@@ -73,17 +77,22 @@ class TitansLM(nn.Module):
         return ModelState(layers, torch.zeros((), dtype=torch.int64, device=self.head.weight.device))
 
     def forward(
-        self, ids: Tensor, state: ModelState | None = None, *, memory: str = "on", trace: Records = None
+        self, ids: Tensor, state: ModelState | None = None, *, memory: str = "on", trace: list[Record] | None = None
     ) -> tuple[Tensor, ModelState]:
         """See the class. Raises ConfigError for ids of a wrong shape or outside the vocabulary."""
         check_choice("memory", memory, MODES)
         self._check_ids(ids)
         state = self.initial_state(len(ids), memory) if state is None else self._checked(state, len(ids))
-        x, layers = self.embed(ids), []
+        x, layers, watch = self.embed(ids), [], Watch(trace, [])
         for layer, before in zip(self.layers, state.layers, strict=True):
-            x, after = layer(x, before, memory, trace)
+            x, after = layer(x, before, memory, watch)
             layers.append(after)
-        return self.head(self.norm(x)), ModelState(tuple(layers), state.tokens_seen + ids.shape[1])
+        x = self.norm(x)
+        logits = self.head(x)
+        if self.to_copy is not None and watch.recalled:
+            heard = torch.stack(watch.recalled).sum(0) @ self.embed.weight.mT  # (b, t, vocab): which token it resembles
+            logits = logits + functional.softplus(self.to_copy(x)) * heard
+        return logits, ModelState(tuple(layers), state.tokens_seen + ids.shape[1])
 
     def _checked(self, state: ModelState, batch: int) -> ModelState:
         """The state, ready to use. Raises ConfigError, which says what differs, for one of another model."""

@@ -38,17 +38,27 @@ class SegmentState(NamedTuple):
     values: Tensor
 
 
-Records = list[Record] | None  # a list receives what the memory's writes did, as in NeuralMemory
+class Watch(NamedTuple):
+    """Lists that receive what the memories did: the records of their writes, and what they recalled (b, t, dim)."""
+
+    records: list[Record] | None = None
+    recalled: list[Tensor] | None = None
+
+
+NOBODY = Watch()
 Mixed = tuple[Tensor, LayerState]
 
 
 def use_memory(
-    memory: NeuralMemory, x: Tensor, state: MemoryState, mode: str, trace: Records = None
+    memory: NeuralMemory, x: Tensor, state: MemoryState, mode: str, watch: Watch = NOBODY
 ) -> tuple[Tensor | None, MemoryState]:
     """One call of the memory in a mode: (output (b, t, dim), or None if it is off, the state after it)."""
     if mode == "off":
         return None, state
-    return memory(x, state, trace=trace) if mode == "on" else memory.frozen(x, state)
+    out, state = memory(x, state, trace=watch.records) if mode == "on" else memory.frozen(x, state)
+    if watch.recalled is not None:
+        watch.recalled.append(out)
+    return out, state
 
 
 class LMM(nn.Module):
@@ -69,9 +79,9 @@ class LMM(nn.Module):
         """What a state for `batch` rows must be like, for `check_state`; so in every variant."""
         return LayerState(self.memory.wanted_state(batch), None)
 
-    def forward(self, x: Tensor, state: LayerState, mode: str = "on", trace: Records = None) -> Mixed:
+    def forward(self, x: Tensor, state: LayerState, mode: str = "on", watch: Watch = NOBODY) -> Mixed:
         """x (b, t, dim) -> the same shape; so in every variant."""
-        out, memory = use_memory(self.memory, x, state.memory, mode, trace)
+        out, memory = use_memory(self.memory, x, state.memory, mode, watch)
         return torch.zeros_like(x) if out is None else out, LayerState(memory, None)
 
 
@@ -90,7 +100,7 @@ class WindowOnly(nn.Module):
         """As LMM's."""
         return LayerState(None, self.attention.wanted_state(batch))
 
-    def forward(self, x: Tensor, state: LayerState, mode: str = "on", trace: Records = None) -> Mixed:
+    def forward(self, x: Tensor, state: LayerState, mode: str = "on", watch: Watch = NOBODY) -> Mixed:
         """As LMM's."""
         out, window = self.attention(x, state.window)
         return out, LayerState(None, window)
@@ -116,9 +126,9 @@ class MAL(nn.Module):
         """As LMM's."""
         return LayerState(self.memory.wanted_state(batch), self.attention.wanted_state(batch))
 
-    def forward(self, x: Tensor, state: LayerState, mode: str = "on", trace: Records = None) -> Mixed:
+    def forward(self, x: Tensor, state: LayerState, mode: str = "on", watch: Watch = NOBODY) -> Mixed:
         """As LMM's."""
-        recalled, memory = use_memory(self.memory, x, state.memory, mode, trace)
+        recalled, memory = use_memory(self.memory, x, state.memory, mode, watch)
         out, window = self.attention(x if recalled is None else x + recalled, state.window)
         return out if recalled is None else out + recalled, LayerState(memory, window)
 
@@ -157,9 +167,9 @@ class MAG(nn.Module):
         """As LMM's."""
         return LayerState(self.memory.wanted_state(batch), self.attention.wanted_state(batch))
 
-    def forward(self, x: Tensor, state: LayerState, mode: str = "on", trace: Records = None) -> Mixed:
+    def forward(self, x: Tensor, state: LayerState, mode: str = "on", watch: Watch = NOBODY) -> Mixed:
         """As LMM's."""
-        recalled, memory = use_memory(self.memory, x, state.memory, mode, trace)
+        recalled, memory = use_memory(self.memory, x, state.memory, mode, watch)
         seen, window = self.attention(x, state.window)
         return self.product(seen, recalled), LayerState(memory, window)
 
@@ -174,6 +184,8 @@ class MAC(nn.Module):
     segment), the last read is per token, and y has the residual, without which a token reaches the memory only as far
     as attention has learnt to look at it.
 
+    With a reach, the memory reads x itself, so that equal contexts have equal keys, and h is asked with its queries.
+
     A segment is a chunk of the memory. Where `mode` changed within a segment, fewer tokens than a chunk were written in
     it; the next segment writes them as a chunk of their own, so that every split of a stream gives the same.
     """
@@ -182,7 +194,7 @@ class MAC(nn.Module):
         super().__init__()
         dim, self.heads, self.segment = config.dim, config.heads, config.window
         self.memory = NeuralMemory(config.memory)
-        self.to_query = nn.Linear(dim, dim, bias=False)
+        self.to_query = nn.Identity() if config.reach else nn.Linear(dim, dim, bias=False)
         self.norm = nn.RMSNorm(dim, eps=1e-6)
         self.to_recalled = nn.Linear(dim, 2 * dim, bias=False)
         self.to_qkv = nn.Linear(dim, 3 * dim, bias=False)
@@ -205,27 +217,30 @@ class MAC(nn.Module):
         nothing = self.persistent.keys.new_zeros(batch, self.heads, 0, self.persistent.keys.shape[-1])
         return SegmentState(nothing, nothing, nothing, nothing)
 
-    def forward(self, x: Tensor, state: LayerState, mode: str = "on", trace: Records = None) -> Mixed:
+    def forward(self, x: Tensor, state: LayerState, mode: str = "on", watch: Watch = NOBODY) -> Mixed:
         """As LMM's, one segment after the other."""
         begun = state.window.keys.shape[2]
         first = self.segment - begun
         if mode != "off" and state.window.recalled_keys.shape[2] != begun:
             text = "memory must stay off until the segment ends, not {mode}: the state began it without memory"
             raise ConfigError(text, mode=mode)
-        outputs = []
+        outputs, parts = [], Watch(watch.records, [])
         for piece in (x[:, :first], *x[:, first:].split(self.segment, dim=1)):
             if piece.shape[1]:
-                out, state = self._piece(piece, state, mode, trace)
+                out, state = self._piece(piece, state, mode, parts)
                 outputs.append(out)
+        if watch.recalled is not None and parts.recalled:
+            watch.recalled.append(torch.cat(parts.recalled, dim=1))
         return torch.cat(outputs, dim=1), state
 
-    def _piece(self, x: Tensor, state: LayerState, mode: str, trace: Records) -> Mixed:
+    def _piece(self, x: Tensor, state: LayerState, mode: str, watch: Watch) -> Mixed:
         """Tokens of one segment, which may have begun before."""
         if state.window.keys.shape[2] == 0:  # a segment begins, and with it a chunk
             state = state._replace(memory=self.memory.settled(state.memory))
         seen, window = self._attend(x, state, mode)
         y = x + seen
-        recalled, memory = use_memory(self.memory, y, state.memory, mode, trace)
+        read = x if self.memory.config.reach else y
+        recalled, memory = use_memory(self.memory, read, state.memory, mode, watch)
         if window.keys.shape[2] == self.segment:
             window = self._empty(len(x))
         return self.product(y, recalled), LayerState(memory, window)
@@ -252,6 +267,8 @@ class MAC(nn.Module):
 
     def _before_segment(self, x: Tensor, state: MemoryState) -> Tensor:
         """h: the memory of the segment's start, asked with each token: (b, t, dim). Paper: eq. 21."""
+        if self.memory.config.reach:
+            return self.norm(self.memory.recall(x, state, at_start=True))
         heads = self.memory.config.heads
         query = functional.normalize(functional.silu(self.to_query(x)), dim=-1, eps=1e-6)
         rows = split_heads(query, heads).flatten(0, 1).to(state.weights[0].dtype)  # (n, t, d)

@@ -171,9 +171,9 @@ def _settings(card: dict) -> TitansConfig:
     for name in settings:
         if name not in known:
             raise ValueError(Message("its model has the unknown setting {name}", name=repr(name)))
-    layers = settings["memory_layers"]
-    try:
-        return TitansConfig(**{**settings, "memory_layers": tuple(layers) if isinstance(layers, list) else layers})
+    try:  # JSON has lists in the place of tuples
+        plain = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+        return TitansConfig(**plain)
     except TypeError as error:
         raise ValueError(str(error)) from None
 

@@ -20,6 +20,7 @@ RECALL_PAIRS, RECALL_KEYS, RECALL_VALUES, RECALL_FILLER = 8, 32, 32, 16
 MAX_SIZE = 10_000_000
 LEAST_TEXT = 100  # bytes of a file's held-out part
 HELD_OUT = 0.1  # share of the text, at its end, that is never trained on
+RETURN_SIZE, RETURN_GAP = (32, 256), (100, 2000)  # bytes of a passage that returns, and between its two places
 NAMES = "BCDFGHJKLMNPQRSTVWXZ"
 
 
@@ -173,6 +174,30 @@ def stretches(rows: int, length: int, generator: torch.Generator, source: Tensor
     """Plain text or a stretch of a genome: every byte or base but the first is to be predicted."""
     ids = pieces(source, rows, length, generator)
     return Batch(ids, (torch.arange(length) > 0).expand_as(ids).clone())
+
+
+def with_returns(ids: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Texts (b, t) in which passages come back: about `share` of the bytes repeat what stood 100 to 2,000 bytes before.
+
+    A passage has 32 to 256 bytes. Every fourth one is made of random letters, which only copying can predict.
+    """
+
+    def draw(low: int, high: int) -> int:
+        return int(torch.randint(low, high + 1, (), generator=generator))
+
+    ids, length = ids.clone(), ids.shape[1]
+    for row in ids:
+        place = draw(0, RETURN_GAP[1])
+        while place < length:
+            size, gap = draw(*RETURN_SIZE), draw(*RETURN_GAP)
+            first = place - gap - size
+            if first >= 0:
+                if draw(0, 3) == 0:
+                    row[first : first + size] = torch.randint(97, 123, (size,), generator=generator)
+                again = row[first : first + size][: length - place].clone()
+                row[place : place + len(again)] = again
+            place += size + draw(0, max(0, round(2 * size * (1 / share - 1))))
+    return ids
 
 
 def draw_needle(generator: torch.Generator) -> tuple[list[Tensor], tuple[Tensor, Tensor]]:

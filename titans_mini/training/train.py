@@ -28,7 +28,7 @@ from ..stopping import Stop, Terminated, postponed
 from .checkpoint import save_model
 from .processes import average_gradients, combine, place
 from .progress import Progress, load_progress, save_progress
-from .tasks import TASKS, Batch, check_size, make_batch, source_of, text_bytes
+from .tasks import TASKS, Batch, check_size, make_batch, source_of, text_bytes, with_returns
 
 WARM_UP = 50  # steps in which the learning rate rises
 
@@ -51,6 +51,7 @@ class TrainConfig(Settings):
     lr: float = number(3e-3, 1e-8, 1.0)  # peak learning rate of AdamW
     easy: float = number(0.0, 0.0, 1.0)  # share of the steps, at the start, on easier recall with all eight facts first
     gate_cost: float = number(0.0, 0.0, 100.0)  # weight of the penalty on open gates (theta + alpha) in the second half
+    returns: float = number(0.0, 0.0, 0.9)  # share of a text that is passages which return; 0: the text as it is
     weight_decay: float = number(0.01, 0.0, 1.0)  # weight decay of AdamW
     truncate: int = whole(0, 0, 10_000_000)  # tokens per backward pass and optimizer step; 0: the whole sequence
     memory: str = choice("on", ("on", "off"))  # off: train the same model without its memory, as a control
@@ -63,6 +64,8 @@ class TrainConfig(Settings):
         if self.file and TASKS[self.task].source is not text_bytes:
             text = "file can only be used with a task that reads text, not with {task}"
             raise ConfigError(text, task=repr(self.task))
+        if self.returns and self.task != "text":
+            raise ConfigError("returns can only be used with the task text, not with {task}", task=repr(self.task))
 
 
 def step_size(config: TrainConfig, step: int, generator: torch.Generator) -> int:
@@ -85,7 +88,8 @@ def training_batch(config: TrainConfig, step: int, rank: int = 0, source: Tensor
     size = step_size(config, step, generator)  # the same in all processes
     generator.manual_seed((config.seed * 1_000_003 + step) * 1_009 + rank + 1)
     easy = config.task == "recall" and step < config.easy * config.steps
-    return make_batch("recall_once" if easy else config.task, config.rows, size, generator, source=source)
+    batch = make_batch("recall_once" if easy else config.task, config.rows, size, generator, source=source)
+    return batch._replace(ids=with_returns(batch.ids, config.returns, generator)) if config.returns else batch
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:

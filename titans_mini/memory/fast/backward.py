@@ -42,7 +42,7 @@ class Shares(NamedTuple):
 class _Saved(NamedTuple):
     """What is stored for the way back. `slice` gives that of some chunks."""
 
-    keys: Tensor  # (chunks n, c, d), as are queries
+    keys: Tensor  # (chunks n, c, d of keys), as are queries
     queries: Tensor
     shares: Shares
     states: list[Tensor]  # S at each chunk's start, per layer
@@ -62,7 +62,7 @@ class _Saved(NamedTuple):
 
 
 class Chunks(torch.autograd.Function):
-    """keys, values, queries (chunks n, c, d), Shares, S per layer -> reads, norm and loss of tokens, S at the end."""
+    """keys, values, queries (chunks n, c, ..), Shares, S per layer -> reads, norm and loss of tokens, S at the end."""
 
     @staticmethod
     def forward(ctx, activation: Activation, clip: float | None, keys, values, queries, *given: Tensor):
@@ -73,7 +73,7 @@ class Chunks(torch.autograd.Function):
         norms, zs, deltas = found[: 2 * depth], found[2 * depth : 3 * depth - 1], found[3 * depth - 1 :]
         asked, similar = [torch.empty_like(z) for z in zs], [torch.empty_like(shares.within) for _ in starts]
         saved = _Saved(keys, queries, shares, states, norms, zs, deltas, asked, similar)
-        reads, norm = torch.empty_like(queries), _norm(norms)
+        reads, norm = torch.empty_like(values), _norm(norms)
         for some in _groups(len(keys), len(starts[0])):
             _read(activation, clip, map_tree(lambda part, some=some: part[some], saved), norm[some], reads[some])
         ctx.activation, ctx.clip, ctx.depth, ctx.n = activation, clip, depth, len(starts[0])
@@ -90,8 +90,11 @@ class Chunks(torch.autograd.Function):
         if any(g is not None for g in g_after):
             pairs = zip(g_after, saved.states, strict=True)
             sums = [torch.zeros_like(s[: ctx.n]) if g is None else g.contiguous() for g, s in pairs]
-        outer = (torch.zeros_like(saved.queries) if g_reads is None else g_reads, g_norm, g_loss)
-        found = [torch.empty_like(saved.keys) for _ in range(3)], Shares(*map(torch.zeros_like, saved.shares))
+        outer = (torch.zeros_like(saved.deltas[-1]) if g_reads is None else g_reads, g_norm, g_loss)
+        found = (
+            [torch.empty_like(x) for x in (saved.keys, saved.deltas[-1], saved.keys)],
+            Shares(*map(torch.zeros_like, saved.shares)),
+        )
         for some in reversed(_groups(len(saved.keys), ctx.n)):
             here = map_tree(lambda part, some=some: part[some], (saved, outer, found))
             _back(ctx.activation, ctx.clip, ctx.n, *here, sums)
