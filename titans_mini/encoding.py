@@ -5,8 +5,8 @@ layer, whose attention sees 16 bytes and whose memory is on, and behind that las
 
 In the model, the key and the value of a token both hold its byte. Here a value goes with the key of the byte before, so
 that, as with the fixed encoding, a key knows only what came before, and the answer to it is what the memory expects. A
-value is nearest to the mean of its own byte's values (97 % of text-mag's on the bundled text, 78 % of
-text-mag-surprise's), and hardly ever to that of the byte before or after (4 %).
+value is nearest to the mean of its own byte's values (97 % of conv-mag's on the bundled text, 78 % of
+conv-mag-surprise's), and hardly ever to that of the byte before or after (4 %).
 """
 
 import functools

@@ -1,6 +1,6 @@
 """Counts a monitor's alarms on clean streams, where every alarm is false.
 
-    python tools/false_alarms.py text-mag [tokens] [place ...]
+    python tools/false_alarms.py conv-mag [tokens] [place ...]
 
 The first argument is `recipe`, or a bundled checkpoint or the path of one. The recipe and text models read the bundled
 text: place 0 is the held-out part followed by the beginning, any other place is a byte in the part used for training.

@@ -35,7 +35,7 @@ def search() -> None:
 def drill() -> None:
     """The page's own drill: its samples and events, as `operations_live.kept` reads them."""
     with tempfile.TemporaryDirectory() as folder:
-        made = Drill(LanguageEngine(load_model("text-mag")), DEFAULT, folder)
+        made = Drill(LanguageEngine(load_model("conv-mag")), DEFAULT, folder)
         made.advance()
     events = [event for event in made.events if event.action != "snapshot" or event.kind == "alarm"]
     record = {

@@ -37,6 +37,8 @@ def show(variant: str) -> None:
             continue
         parts.chart(draw(series, say=speaker()), entry)
         st.markdown(" ".join(tell(card, series)))
+    for entry in ("swap", "return"):
+        st.markdown(" ".join(_saved_lines(entry, evidence.series_of(card, controls, entry))))
     _half_life(card)
 
 
@@ -94,13 +96,19 @@ def _reading_lines(card: dict, series: dict[str, list[dict]]) -> list[str]:
     """The bits that a second reading saves, for the model with its memory on and for each control."""
     lines = []
     for name, rows in series.items():
-        gains = evidence.reading_gains(rows)
+        gains = evidence.saved_gains(rows)
         if name not in ("frozen", "off") and any(gain.sign for gain in gains):
             parts = say("comma").join(_line(f"reading_gain={gain.sign}", name, gain) for gain in gains)
             lines.append(say("reading_gains", who=say(f"whom={name}"), gains=parts))
         elif name not in ("frozen", "off"):
             lines.append(say("reading_none", who=say(f"whom={name}")))
     return lines
+
+
+def _saved_lines(entry: str, series: dict[str, list[dict]]) -> list[str]:
+    """The bits that an own past saves, or the return of a passage, for the model with its memory on and the others."""
+    told = [(name, evidence.saved_gains(rows)[0]) for name, rows in series.items() if name not in ("frozen", "off")]
+    return [_line(f"{entry}_gain={gain.sign}", name, gain) for name, gain in told]
 
 
 def _line(key: str, name: str, gain: evidence.Gain, **more: object) -> str:

@@ -31,7 +31,7 @@ VISITS = {
     "simulator diverged": (None, DIVERGING, ("mend?", "pin")),
     "simulator compared": (
         None,
-        {"tokens": "300", "stream": "topic_shift", "gate": "constant", "encoding": "text-mag"},
+        {"tokens": "300", "stream": "topic_shift", "gate": "constant", "encoding": "conv-mag"},
         ("pin", "simulator_defaults"),
     ),
     "simulator pasted": (None, {"stream": "paste", "normaliser": "zsigmoid"}, ("pin", "tour_open")),

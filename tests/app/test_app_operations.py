@@ -28,7 +28,7 @@ def tiny(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tiny")
     torch.manual_seed(0)
     lm = TitansLM(TitansConfig("mag", vocab_size=256, dim=16, layers=1, heads=2))
-    checkpoint.save_model(lm, folder / "text-mag", {})
+    checkpoint.save_model(lm, folder / "conv-mag", {})
     return folder
 
 
@@ -267,14 +267,14 @@ def test_equal_links_give_equal_pictures_and_sessions_share_nothing():
 
 def test_missing_weights_leave_the_recipe():
     folder = checkpoint.BUNDLED
-    (folder / "text-mag.safetensors").rename(folder / "away")
+    (folder / "conv-mag.safetensors").rename(folder / "away")
     try:
         app = start()
         assert any("No trained weights" in info.value for info in app.info) and not app.get("plotly_chart")
         app.segmented_control(key="engine").set_value("recipe")
         assert len(sound(app.run()).get("plotly_chart")) == 2
     finally:
-        (folder / "away").rename(folder / "text-mag.safetensors")
+        (folder / "away").rename(folder / "conv-mag.safetensors")
 
 
 def test_after_a_restart_a_link_with_kept_memories_says_that_they_are_gone():

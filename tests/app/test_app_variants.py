@@ -30,9 +30,9 @@ def save(folder, task: str, variant: str, vocabulary: int | None = None, name: s
 def measured(modes: tuple[str, ...], saved: float = 0.0) -> dict:
     """The entries of a text model's card, as `measure_text` makes them."""
     about = {"rows": 2, "seed": 1}
-    bits = {"on": 2.0, "frozen": 3.0, "off": 4.0}
+    bits = {"on": 2.0, "frozen": 3.0, "off": 4.0, "cache": 1.0}
     return {
-        "training": {"task": "text", "memory": "off" if modes == ("off",) else "on", "steps": 150, "size": 64},
+        "training": {"task": "text", "memory": "off" if modes[0] == "off" else "on", "steps": 150, "size": 64},
         "seconds": 64.0,
         "results": [{"task": "text", "size": 64, "memory": mode, "bits": bits[mode]} for mode in modes],
         "context": [
@@ -45,10 +45,17 @@ def measured(modes: tuple[str, ...], saved: float = 0.0) -> dict:
             for mode in modes
             for n in (64, 1024)
         ],
+        "swap": [
+            {"context": 4096, "memory": mode, "own": 2.0, "other": 2.0 + saved, "saved": saved, "error": 0.01, **about}
+            for mode in modes
+        ],
+        "return": [
+            {"passage": 256, "between": 1024, "memory": mode, "saved": saved, "error": 0.01, **about} for mode in modes
+        ],
         "half_life": [
             {"layer": layer, "memory": "on", "half_life": life, "beyond": 2048, **about}
             for layer, life in ((1, 86), (2, None))
-            if modes != ("off",)
+            if modes[0] != "off"
         ],
     }
 
@@ -74,7 +81,7 @@ def controlled(tmp_path, monkeypatch):
     save(tmp_path, "text", "mag", **measured(("on", "frozen", "off"), saved=0.1))
     save(tmp_path, "text", "mal", **measured(("on", "frozen", "off")))
     for name in ("text-off", "text-off-long"):
-        save(tmp_path, "text", "mag", name=name, **measured(("off",)))
+        save(tmp_path, "text", "mag", name=name, **measured(("off", "cache")))
     save(tmp_path, "recall", "mag", results=recalled("on"))
     control = tmp_path / "seeds" / f"{RECALL_CONTROL}-0"
     save(control.parent, "recall", "mag", name=control.name, training={"memory": "off"}, results=recalled("off"))
@@ -139,6 +146,9 @@ def test_the_stored_numbers_make_the_sentences(controlled):
     assert "With 4,096 bytes of context, this model needs **0.100 ± 0.020 bits per byte less** than with 16." in said
     assert "For the control with the same steps, 4,096 bytes of context are not clearly better than 16" in said
     assert "The second time, this model needs: 64 bytes: 0.100 ± 0.020 bits per byte less, 1,024 bytes: 0.100" in said
+    assert "After 4,096 bytes of their own past, the same bytes cost this model **0.100 ± 0.020 bits less**" in said
+    assert "A passage of 256 bytes that returns after 1,024 others costs this model **0.100 ± 0.020 bits per" in said
+    assert "A passage of 256 bytes that returns after 1,024 others is not clearly easier for the control" in said
     assert "layer 1: 86, layer 2: more than 2,048." in said
     said = " ".join(block.value for block in start(variant="mal").markdown)
     assert (

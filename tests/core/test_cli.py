@@ -51,12 +51,12 @@ def test_lambda_goes_by_both_names(capsys, flags):
 
 def test_simulate_reads_with_the_encoding_that_it_is_given(capsys):
     losses = {}
-    for encoding in ("fixed", "text-mag"):
+    for encoding in ("fixed", "conv-mag"):
         assert main(["simulate", "--tokens", "60", "--encoding", encoding, "--json"]) == 0
         printed = json.loads(capsys.readouterr().out)
         assert printed["settings"].get("encoding", "fixed") == encoding
         losses[encoding] = printed["loss_end"]
-    assert losses["fixed"] != losses["text-mag"]
+    assert losses["fixed"] != losses["conv-mag"]
 
 
 def test_decay_towards_the_start_keeps_a_memory_alive_that_decay_to_zero_clears(capsys):
@@ -92,8 +92,8 @@ def test_out_writes_a_trace_that_can_be_read(tmp_path, name, capsys):
         (["simulate", "--scenario", "dna"], "scenario must be one of text, steady"),
         (["simulate", "--decay", "half"], "decay must be one of zero, start"),
         (["simulate", "--normaliser", "x"], "normaliser must be one of excess"),
-        (["simulate", "--encoding", "x"], "encoding must be one of fixed, text-mag, text-mag-surprise, not 'x'"),
-        (["simulate", "--encoding", "text-mag", "--width", "8"], "dim must be 64 with encoding text-mag, not 8"),
+        (["simulate", "--encoding", "x"], "encoding must be one of fixed, conv-mag, conv-mag-surprise, not 'x'"),
+        (["simulate", "--encoding", "conv-mag", "--width", "8"], "dim must be 64 with encoding conv-mag, not 8"),
         (["simulate", "--file", "no-such-file.txt"], "cannot be read"),
         (["simulate", "--file", "x", "--scenario", "noise"], "--file can only be used with --scenario text"),
         (["simulate", "--out", "trace.xlsx"], "out must end in .json or .csv"),

@@ -15,7 +15,7 @@ TEXT = "The cat sat on the mat. 猫坐在垫子上。 " * 5
 PLACE = 100  # a byte of it that a test changes, a letter
 
 
-def settings(name: str = "text-mag", tokens: int = 200, **changes: object) -> SimulationConfig:
+def settings(name: str = "conv-mag", tokens: int = 200, **changes: object) -> SimulationConfig:
     return SimulationConfig(encoding=name, tokens=tokens, **changes)
 
 
@@ -126,7 +126,7 @@ def test_settings_go_into_a_file_and_old_files_read_the_fixed_encoding():
 
 def test_a_width_that_the_model_has_not_is_refused_in_one_line():
     assert {load_model(name).config.dim for name in TRAINED} == {64} and set(TRAINED) < set(bundled_names())
-    with pytest.raises(ConfigError, match="^dim must be 64 with encoding text-mag, not 32$"):
+    with pytest.raises(ConfigError, match="^dim must be 64 with encoding conv-mag, not 32$"):
         settings().with_memory(dim=32)
 
 

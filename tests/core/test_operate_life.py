@@ -76,7 +76,7 @@ def test_no_snapshot_of_a_dead_memory_counts_as_healthy_and_a_rollback_finds_a_l
     assert runner.feed(torch.randn(100, 64))[0].kind == "dead"
 
 
-@pytest.mark.parametrize("name", ["text-mag", "text-mal", "text-mac", "text-lmm", "text-mag-surprise"])
+@pytest.mark.parametrize("name", ["conv-mag", "conv-mal", "conv-lmm", "conv-mag-surprise"])
 def test_a_language_models_weights_at_zero_raise_it_at_once(name):
     engine = LanguageEngine(load_model(name))
     text = text_bytes(True)
@@ -97,7 +97,7 @@ def test_one_dead_memory_of_two_is_enough():
 
 
 def test_a_dead_main_is_never_served_again():
-    engine = LanguageEngine(load_model("text-mal"))
+    engine = LanguageEngine(load_model("conv-mal"))
     runner, text = Runner(engine), text_bytes(True)
     list(runner.run(text[:1000]))
     runner.replace(all_zero(runner.state, "weights", "momentum"))

@@ -71,7 +71,7 @@ def test_a_recall_stream_is_the_pairs_and_then_filler_alone():
 
 def test_a_text_goes_round_and_never_repeats(tmp_path):
     (tmp_path / "loop").write_bytes(b"abcdefgh" * 8)
-    config = StreamConfig(checkpoint="text-lmm", tokens=2000, piece=64, noise=0.1, file=str(tmp_path / "loop"))
+    config = StreamConfig(checkpoint="conv-lmm", tokens=2000, piece=64, noise=0.1, file=str(tmp_path / "loop"))
     reader = Reader(config)
     ids = told(reader)
     at = reader.fact.place
@@ -86,7 +86,7 @@ def test_a_text_goes_round_and_never_repeats(tmp_path):
 def test_the_pieces_do_not_change_what_is_remembered():
     states = []
     for piece in (64, 100):
-        reader = Reader(StreamConfig(checkpoint="text-lmm", tokens=1050, piece=piece, noise=0.0))
+        reader = Reader(StreamConfig(checkpoint="conv-lmm", tokens=1050, piece=piece, noise=0.0))
         reader.run(quiet=True)
         states.append(reader.state)
     for one, other in zip(*map(tensors, states), strict=True):
@@ -186,7 +186,7 @@ def test_memory_does_not_grow_with_the_stream():
     """The state has the same size after 17 pieces and after 50."""
     sizes = []
     for tokens in (1040, 3200):
-        reader = Reader(StreamConfig(checkpoint="text-mag", tokens=tokens, piece=64, noise=0.5))
+        reader = Reader(StreamConfig(checkpoint="conv-mag", tokens=tokens, piece=64, noise=0.5))
         reader.run(quiet=True)
         sizes.append(sum(tensor.nbytes for tensor in tensors(reader.state)))
     assert sizes[0] == sizes[1]
@@ -218,7 +218,7 @@ def test_peak_memory_sees_what_is_used():
         (dict(task="text"), "task must be one of recall, needle"),
         (dict(task="needle"), "needs 256 symbols, this model has 80"),
         (dict(file="x"), "file can only be used with a model that reads bytes"),
-        (dict(checkpoint="text-lmm", file="no-such-file"), "cannot be read"),
+        (dict(checkpoint="conv-lmm", file="no-such-file"), "cannot be read"),
     ],
 )
 def test_bad_input_is_one_clear_line(settings, message):
@@ -242,7 +242,7 @@ def test_a_file_of_any_size_takes_no_memory(tmp_path):
         file.truncate(10**11)
         file.seek(10**11 - 3)
         file.write(b"end")
-    config = StreamConfig(checkpoint="text-lmm", tokens=1100, piece=64, noise=0.0, file=str(tmp_path / "large"))
+    config = StreamConfig(checkpoint="conv-lmm", tokens=1100, piece=64, noise=0.0, file=str(tmp_path / "large"))
     reader = Reader(config)
     assert bytes(reader.source.take(10**11 - 5, 8).tolist()) == b"\0\0end\0\0\0"
     with (tmp_path / "large").open("wb") as file:
@@ -254,7 +254,7 @@ def test_a_file_of_any_size_takes_no_memory(tmp_path):
 def test_a_file_that_changes_is_not_taken_for_the_old_one(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"abcdefgh" * 200)
-    config = StreamConfig(checkpoint="text-lmm", tokens=1100, piece=64, file=str(path))
+    config = StreamConfig(checkpoint="conv-lmm", tokens=1100, piece=64, file=str(path))
     reader = Reader(config, tmp_path / "out")
     reader.save()
     path.write_bytes(b"abcdefgx" * 200)
@@ -269,7 +269,7 @@ def test_a_file_that_changes_is_not_taken_for_the_old_one(tmp_path):
 def test_folders_pipes_and_endless_devices_are_one_line_and_no_hang(tmp_path, make):
     make(tmp_path / "odd")
     with pytest.raises(ConfigError, match="cannot be read: Not a regular file"):
-        Reader(StreamConfig(checkpoint="text-lmm", file=str(tmp_path / "odd")))
+        Reader(StreamConfig(checkpoint="conv-lmm", file=str(tmp_path / "odd")))
 
 
 @pytest.mark.parametrize("place", ["FILE", "FILE/below", "x" * 300])
@@ -292,7 +292,7 @@ def test_a_disk_that_takes_nothing_is_one_line_and_exit_code_2(tmp_path, number,
 def test_an_empty_file_and_a_place_that_cannot_be_written(tmp_path):
     (tmp_path / "empty").touch()
     with pytest.raises(ConfigError, match="must have 1 to 1000000000000 bytes, not 0"):
-        Reader(StreamConfig(checkpoint="text-lmm", file=str(tmp_path / "empty")))
+        Reader(StreamConfig(checkpoint="conv-lmm", file=str(tmp_path / "empty")))
     with pytest.raises(ConfigError, match="cannot be used"):
         Reader(StreamConfig(**QUICK), tmp_path / "empty" / "folder")
 
@@ -302,7 +302,7 @@ def test_the_command_prints_json_or_lines(capsys):
     printed = capsys.readouterr()
     results = json.loads(printed.out)
     assert results["tokens"] == 200 and results["recalled"] and printed.err == ""
-    assert command("--tokens", 1100, "--piece", 64, "--checkpoint", "text-lmm") == 0
+    assert command("--tokens", 1100, "--piece", 64, "--checkpoint", "conv-lmm") == 0
     printed = capsys.readouterr()
     assert "peak memory" in printed.out and "recalled" in printed.out and "tokens/s" in printed.err
 

@@ -21,7 +21,9 @@ from titans_mini.training.tasks import (
     mixed_layout,
     recall_batch,
     text_bytes,
+    with_returns,
 )
+from titans_mini.training.train import TrainConfig, training_batch
 
 
 def generator(seed=0):
@@ -199,3 +201,31 @@ def test_mixed_stories_hold_every_kind_of_question():
     question = re.compile(r"(Where is the|Where is|Where was|Is|How many) [^.?]*\? \w+\.$")
     starts = {question.search(as_text(row)).group(1) for row in ids}
     assert starts == {"Where is the", "Where is", "Where was", "Is", "How many"}
+
+
+def test_passages_return_after_100_to_2000_bytes():
+    ids = torch.arange(4 * 8192).view(4, 8192) + 1000  # no number twice
+    made = with_returns(ids, 0.25, generator())
+    share, gaps = [], []
+    for row in made.tolist():
+        seen: dict[int, int] = {}
+        back = []
+        for place, byte in enumerate(row):
+            back.append(place - seen.get(byte, place) if byte >= 1000 else 0)
+            seen[byte] = place
+        share.append(sum(map(bool, back)) / len(back))
+        gaps += [gap for gap in back if gap]
+    assert 0.12 < sum(share) / 4 < 0.3  # and a fourth of the passages is random letters
+    assert min(gaps) >= 132 and max(gaps) <= 2256
+    letters = made[made < 1000]
+    assert letters.min() >= 97 and letters.max() <= 122 and 0.02 < len(letters) / made.numel() < 0.25
+    assert torch.equal(with_returns(ids, 0.25, generator()), made) and not torch.equal(ids, made)
+
+
+def test_returns_are_for_texts_alone():
+    with pytest.raises(ConfigError, match="returns can only be used with the task text, not with 'recall'"):
+        TrainConfig(returns=0.2)
+    plain, returning = (training_batch(TrainConfig("text", returns=share, size=4096, start_size=4096, rows=2), 0)
+                        for share in (0.0, 0.3))  # fmt: skip
+    assert plain.ids.shape == returning.ids.shape and not torch.equal(plain.ids, returning.ids)
+    assert torch.equal(plain.ask, returning.ask)

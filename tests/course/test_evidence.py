@@ -13,8 +13,8 @@ from titans_course.studies.evidence import (
     bits_by_mode,
     context_gain,
     reach,
-    reading_gains,
     recall_table,
+    saved_gains,
     series_of,
 )
 from titans_mini.errors import ConfigError
@@ -43,7 +43,11 @@ CARD = {
         {"task": "text", "size": 256, "memory": "frozen", "bits": 9.9},
     ],
 }
-CONTROL = {"training": {"memory": "off", "size": 64}, "context": context_rows("off"), "results": []}
+CONTROL = {
+    "training": {"memory": "off", "size": 64},
+    "context": [*context_rows("off"), *context_rows("cache")],
+    "results": [],
+}
 
 
 @pytest.mark.parametrize(
@@ -64,11 +68,12 @@ def test_a_difference_counts_past_two_errors_and_past_rounding(value, error, sig
 
 def test_series_are_the_modes_and_the_controls_that_were_measured():
     found = series_of(CARD, {"same steps": CONTROL}, "context")
-    assert list(found) == [*MODES, "same steps"] and found["same steps"] == CONTROL["context"]
+    assert list(found) == [*MODES, "same steps", "cache"]
+    assert found["same steps"] == context_rows("off") and found["cache"] == context_rows("cache")
     assert all(row["memory"] == mode for mode in MODES for row in found[mode])
     assert list(series_of(CARD, {"same time": CONTROL}, "second_reading")) == list(MODES)
     assert series_of({}, {}, "context") == {}
-    assert evidence.SERIES == (*MODES, *CONTROLS) == tuple(NAMES)
+    assert evidence.SERIES == (*MODES, *CONTROLS, "cache") == tuple(NAMES)
 
 
 def test_context_is_judged_from_the_reach_of_attention_on():
@@ -76,7 +81,8 @@ def test_context_is_judged_from_the_reach_of_attention_on():
     assert context_gain(context_rows("on"), 31) == Gain(64, 0.1, 0.01)
     assert context_gain(context_rows("on"), 1).size == 16
     assert context_gain(context_rows("on"), 65) is None and context_gain([], 1) is None
-    assert reading_gains(passages("on")) == [Gain(256, 0.256, 0.1), Gain(64, 0.064, None)]
+    assert saved_gains([{"context": 4096, "saved": 0.3, "error": 0.1}]) == [Gain(4096, 0.3, 0.1)]
+    assert saved_gains(passages("on")) == [Gain(256, 0.256, 0.1), Gain(64, 0.064, None)]
 
 
 def test_tables_have_a_row_for_each_card_and_none_where_it_is_silent():
@@ -107,7 +113,7 @@ def test_figures_draw_each_series_in_order_with_two_errors():
         assert list(line.x) == [16, 64, 1024] and list(line.y) == [18, 66, 1026]
         np.testing.assert_allclose(line.error_y.array, 0.02)
     assert list(figure.layout.xaxis.ticktext) == ["16", "64", "1,024"]
-    assert len({line.line.color for line in figure.data}) == len({line.line.dash for line in figure.data}) == 5
+    assert len({line.line.color for line in figure.data}) == len({line.line.dash for line in figure.data}) == 6
     figure = second_reading_figure(series_of(CARD, {}, "second_reading"))
     assert list(figure.data[0].x) == [64, 256] and list(figure.data[0].y) == [0.064, 0.256]
     assert list(figure.data[0].error_y.array) == [0, 0.2]  # one row has no error

@@ -52,7 +52,7 @@ def test_figure_follows_slider():
         ("softness", 0.2),
         ("normaliser", "fixed"),
         ("gate", "constant"),
-        ("encoding", "text-mag"),
+        ("encoding", "conv-mag"),
         ("tokens", 60),
     ],
 )
@@ -184,7 +184,7 @@ def test_scrubbing_shows_the_formula_without_a_new_run():
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"text": "a b\n'c' " * 9}, {"memory": MemoryConfig.preset("recipe", depth=1)}, {"encoding": "text-mag"}],
+    [{}, {"text": "a b\n'c' " * 9}, {"memory": MemoryConfig.preset("recipe", depth=1)}, {"encoding": "conv-mag"}],
 )
 def test_shown_code_repeats_the_run(settings):
     lab = SimulatorLab(tokens=SHORT, seed=3, **settings)

@@ -8,8 +8,9 @@ import torch
 from torch.nn import functional
 
 from titans_course.studies import context as measure
-from titans_course.studies.context import by_context, follow, half_life, measure_text, second_reading
+from titans_course.studies.context import by_context, follow, half_life, measure_text, second_reading, swapped
 from titans_course.studies.controls import CONTROLS, RECALL_CONTROL, is_control, modes_of, read_seeds
+from titans_course.studies.ngram_cache import with_cache
 from titans_mini import ConfigError, TitansConfig, TitansLM
 from titans_mini.cli import main
 from titans_mini.models.model import MODES
@@ -96,6 +97,64 @@ def test_a_second_reading_counts_the_same_bytes_of_both():
     assert row["saved"] == pytest.approx(row["first"] - row["second"], abs=1e-12) and row["error"] >= 0
 
 
+def test_a_passage_returns_after_other_bytes():
+    lm, source = model(), some_bytes(600)
+    (row,) = second_reading(lm, (40,), between=25, rows=1, seed=3, source=source)
+    start = 40 * int(torch.randperm(15, generator=torch.Generator().manual_seed(3))[0])
+    passage, other = source[start : start + 40], source.roll(-(start + 300))[:25]
+    ids = torch.cat([passage, other, passage]).unsqueeze(0)
+    bits = functional.cross_entropy(lm(ids[:, :-1])[0][0], ids[0, 1:], reduction="none") / math.log(2)
+    assert row["first"] == pytest.approx(bits[31:39].mean().item(), rel=1e-9)
+    assert row["second"] == pytest.approx(bits[96:104].mean().item(), rel=1e-9)
+    assert (row["passage"], row["between"]) == (40, 25)
+
+
+def test_the_swap_test_exchanges_all_but_the_last_bytes_before():
+    lm, source = model(), some_bytes(1000)
+    (row,) = swapped(lm, 60, rows=2, seed=5, source=source)
+    first, second = (60 + 128 * int(slot) for slot in torch.randperm(7, generator=torch.Generator().manual_seed(5))[:2])
+    bits = {}
+    for name, pairs in {"own": ((first, first), (second, second)), "other": ((first, second), (second, first))}.items():
+        found = []
+        for start, far in pairs:
+            ids = torch.cat([source[far - 60 : far - 16], source[start - 16 : start + 128]]).unsqueeze(0)
+            found.append(functional.cross_entropy(lm(ids[:, :-1])[0][0, -128:], ids[0, -128:]).item() / math.log(2))
+        bits[name] = sum(found) / 2
+        assert row[name] == pytest.approx(bits[name], rel=1e-9)
+    assert row["saved"] == pytest.approx(bits["other"] - bits["own"]) and row["context"] == 60
+    (off,) = swapped(lm, 60, rows=2, memory="off", source=source)
+    assert abs(off["saved"]) < 1e-12  # attention sees 7 bytes back
+
+
+def test_the_cache_mixes_the_shares_of_what_followed_the_longest_match():
+    """After "abcabdab" comes what followed "ab": c and d once each; weight 0.1 for two bytes."""
+    ids = torch.tensor(list(b"abcabdab?"))
+    own = torch.full((2, 256), 1 / 256, dtype=torch.float64)
+    mixed = with_cache(own, ids)
+    wanted = torch.full((256,), 0.9 / 256, dtype=torch.float64)
+    wanted[[ord("c"), ord("d")]] += 0.05
+    torch.testing.assert_close(mixed[1], wanted)
+    torch.testing.assert_close(mixed[0], own[0])  # nothing followed "da" before
+    longer = torch.tensor(list(b"wxyz123 wxyz12?"))
+    mixed = with_cache(own[:1], longer)
+    assert mixed[0, ord("3")] == pytest.approx(0.8 + 0.2 / 256)  # six bytes match
+    torch.testing.assert_close(mixed.sum(1), torch.ones(1, dtype=torch.float64))
+
+
+def test_the_cache_is_a_mode_of_a_control():
+    lm, source = model(), some_bytes(900)
+    plain, cached = (by_context(lm, (64,), rows=2, memory=memory, source=source)[0] for memory in ("off", "cache"))
+    bits = []
+    for slot in torch.randperm(6, generator=torch.Generator().manual_seed(measure.SEED))[:2].tolist():
+        ids = source[128 * slot : 128 * slot + 192]
+        logits = lm(ids[None, :-1], memory="off")[0][0, -128:]
+        chances = with_cache(logits.softmax(-1), ids)
+        bits.append(-chances.gather(1, ids[-128:, None]).log2().mean().item())
+    assert cached["bits"] == pytest.approx(sum(bits) / 2, rel=1e-9) and cached["bits"] != plain["bits"]
+    assert second_reading(lm, (64,), rows=2, memory="cache", source=source)[0]["saved"] > 0.1
+    assert half_life(lm, memory="cache", source=source) == []
+
+
 def test_only_a_memory_makes_a_second_reading_differ():
     """Without memory nothing of the first reading is left past attention's reach, so both agree to rounding."""
     (off,) = second_reading(model(), (64,), rows=2, memory="off", source=some_bytes(400))
@@ -133,14 +192,17 @@ def test_a_card_gets_all_three_for_each_mode(monkeypatch):
     source = some_bytes(3000)
     monkeypatch.setattr(measure, "text_bytes", lambda held_out: source)
     monkeypatch.setattr(measure.by_context, "__defaults__", ((4, 16),))
+    monkeypatch.setattr(measure.swapped, "__defaults__", (64,))
     found = measure_text(model(dim=8), seed=2)
-    assert set(found) == {"context", "second_reading", "half_life"}
+    assert set(found) == {"context", "swap", "second_reading", "return", "half_life"}
     assert (
         {row["memory"] for row in found["context"]} == {row["memory"] for row in found["second_reading"]} == set(MODES)
     )
     assert {row["memory"] for row in found["half_life"]} == {"on"}
     assert all(row["seed"] == 2 for rows in found.values() for row in rows)
-    assert set(measure_text(model(dim=8), ("off",))["half_life"]) == set() and json.loads(json.dumps(found)) == found
+    control = measure_text(model(dim=8), ("off",))
+    assert control["half_life"] == [] and {row["memory"] for row in control["swap"]} == {"off", "cache"}
+    assert json.loads(json.dumps(found)) == found
 
 
 def test_a_checkpoint_that_is_there_is_measured_and_still_loads(monkeypatch, tmp_path):

@@ -110,7 +110,7 @@ def test_the_twin_reads_every_stream(twin, scenario):
 
 
 def test_the_twin_reads_the_keys_and_values_of_a_trained_model(twin):
-    config = SimulationConfig(tokens=200, encoding="text-mag", memory=MemoryConfig.preset("recipe", depth=1))
+    config = SimulationConfig(tokens=200, encoding="conv-mag", memory=MemoryConfig.preset("recipe", depth=1))
     assert largest_difference(twin(config, None), config, None) < 1e-6
 
 

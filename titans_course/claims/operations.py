@@ -24,7 +24,7 @@ from .claim import TITANS, Claim, Judged
 from .counting import LARGEST, WIDTH
 from .finding import LONG, Figures, Size, Spread, grade
 
-MODEL = "text-mag"
+MODEL = "conv-mag"
 CLEAN, SICK, AFTER = 1500, 800, 200  # tokens of a drill before, in and after its incident
 ONCE = 50.0  # factor that scales a matrix of the memory once, for the alarms
 AGAIN = (6.0, 20.0)  # factor that scales it before each piece, for the shadow

@@ -21,14 +21,17 @@ MODE_COLOURS = {
     "off": COLOURS["loss"],
     "same steps": COLOURS["surprise"],
     "same time": COLOURS["memory_norm"],
+    "cache": COLOURS["momentum"],
 }
-MODE_DASHES = {"on": "solid", "frozen": "dash", "off": "dot", "same steps": "dashdot", "same time": "longdash"}
+STYLES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+MODE_DASHES = dict(zip(MODE_COLOURS, STYLES, strict=True))
 NAMES = {
     "on": Message("on"),
     "frozen": Message("frozen"),
     "off": Message("off"),
     "same steps": Message("trained without memory, same steps"),
     "same time": Message("trained without memory, same time"),
+    "cache": Message("trained without memory, same steps, with an n-gram cache"),
 }
 SEEN = {  # group -> its colour, its title, and the hover text of a cell
     "persistent": (COLOURS["momentum"], "P", Message("persistent token %{x}")),

@@ -15,7 +15,7 @@ from .controls import marks, pick
 from .prediction import Answer, Prediction, PredictionPanel, asked
 
 ENGINES = ("language", "recipe")
-MODEL = "text-mag"
+MODEL = "conv-mag"
 CONTEXT = "lab.operations"
 
 

@@ -196,7 +196,7 @@ def _median_half_life(alpha: Tensor, beyond: int) -> int | None:
 
 def _usual(source: Tensor) -> int:
     """The context that any measurement leaves room for, so that all of them compare the same bytes."""
-    return max((n for n in CONTEXTS if len(source) > 2 * n), default=0)
+    return max((n for n in CONTEXTS[-2:] if len(source) > 2 * n), default=0)
 
 
 def _places(source: Tensor, rows: int, length: int, *, before: int, seed: int) -> list[int]:

@@ -1,7 +1,7 @@
 """The cards of trained text models combined: a model in its three modes beside the controls.
 
-A series is a model's mode ("on", "frozen", "off"), or a control by what it shares with the model ("same steps",
-"same time"). Pure functions of cards; they work for any bundled checkpoints.
+A series is a model's mode ("on", "frozen", "off"), a control by what it shares with the model ("same steps", "same
+time"), or the first control with an n-gram cache ("cache"). Pure functions of cards; they work for any bundled ones.
 """
 
 from collections.abc import Mapping
@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from titans_mini.models.model import MODES
 
+from . import ngram_cache
 from .controls import CONTROLS
 
-SERIES = (*MODES, *CONTROLS)
+SERIES = (*MODES, *CONTROLS, ngram_cache.NAME)
 NOTHING = 0.0005  # bits per byte; less is shown as 0.000 and may be rounding
 
 
@@ -33,10 +34,15 @@ class Gain(NamedTuple):
 def series_of(card: dict, controls: Mapping[str, dict], entry: str) -> dict[str, list[dict]]:
     """The rows of a card's `entry` by series, then those of the controls that have it.
 
-    `entry` is "context" or "second_reading".
+    `entry` is "context", "swap", "second_reading" or "return".
     """
-    found = {mode: [row for row in card.get(entry) or () if row["memory"] == mode] for mode in MODES}
-    found |= {name: list(controls[name].get(entry) or ()) for name in CONTROLS if name in controls}
+
+    def rows(of: dict, mode: str) -> list[dict]:
+        return [row for row in of.get(entry) or () if row["memory"] == mode]
+
+    found = {mode: rows(card, mode) for mode in MODES}
+    found |= {name: rows(controls[name], "off") for name in CONTROLS if name in controls}
+    found[ngram_cache.NAME] = rows(controls.get(next(iter(CONTROLS)), {}), ngram_cache.NAME)
     return {name: rows for name, rows in found.items() if rows}
 
 
@@ -54,9 +60,9 @@ def context_gain(rows: list[dict], beyond: int) -> Gain | None:
     return Gain(enough[0]["context"], enough[0]["lost"], enough[0]["error"])
 
 
-def reading_gains(rows: list[dict]) -> list[Gain]:
-    """The bits saved by a second reading, by length of the passage."""
-    return [Gain(row["passage"], row["saved"], row["error"]) for row in rows]
+def saved_gains(rows: list[dict]) -> list[Gain]:
+    """The bits saved by a second reading, by length of the passage; or by their own past, by length of the context."""
+    return [Gain(row.get("passage", row.get("context")), row["saved"], row["error"]) for row in rows]
 
 
 def bits_by_mode(card: dict) -> dict[str, float]:
