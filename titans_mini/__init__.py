@@ -12,7 +12,7 @@ Read in this order:
 5. memory/gates.py         what decides how much is written, carried and forgotten
 6. memory/state.py         what goes into a memory, comes out of it, and is carried from call to call
 7. memory/chunk.py         many tokens at once, with the same numbers; what a rule is
-8. memory/neural.py        NeuralMemory: projections, convolution, chunks
+8. memory/neural.py        NeuralMemory: projections, convolution, chunks; memory/contexts.py: other keys
 9. models/variants.py      MAC, MAG, MAL and LMM
 10. models/model.py        the language model
 
@@ -25,6 +25,7 @@ One letter, one meaning, in code, notebooks, app and figures, with the exception
 | b, t, c, d, h | | batch, tokens, tokens of a chunk, features of a head, heads | | |
 | n | | rows: batch x heads | | |
 | k, v, q | k_t, v_t, q_t | key, value, query of a token | (n, c, d) | paper eq. 11, 15 |
+| r, p, c_l | | tokens that a key tells apart, their phase, and a factor for each of them | | memory/contexts.py |
 | o, i | | outputs and inputs of a layer | | |
 | M, weights | M_t | fast weights: the memory itself, one matrix a layer | (n, o, i) | paper eq. 13 |
 | W, P | | M and S at the start of a chunk | (n, o, i) | chunk form |

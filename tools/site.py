@@ -24,8 +24,9 @@ from titans_course.language import DEFAULT, LANGUAGES
 ROOT = Path(__file__).resolve().parents[1]
 WEBSITE = ROOT / "tools" / "website"
 GLOSSARY = Path("notebooks/GLOSSARY.md")
-PAGES = [Path(name) for name in ("README.md", "CLAIMS.md", "BENCHMARKS.md", "docs/DIFFERENCES.md", "TEACHING.md",
-                                 "DEPLOY.md", "CONTRIBUTING.md")]  # fmt: skip
+DOCS = ("docs/DIFFERENCES.md", "docs/TEXT_MODELS.md")
+PAGES = [Path(name) for name in ("README.md", "CLAIMS.md", "BENCHMARKS.md", *DOCS, "TEACHING.md", "DEPLOY.md",
+                                 "CONTRIBUTING.md")]  # fmt: skip
 PAGE = (".md", ".ipynb")  # what Sphinx takes for a page
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 

@@ -12,7 +12,7 @@ from torch.nn.functional import silu
 
 from titans_mini import ConfigError, ConstantGate, MemoryConfig, NeuralMemory, SurpriseGate
 from titans_mini.memory.mlp import apply_memory
-from titans_mini.memory.neural import titans_rule
+from titans_mini.memory.rule import titans_rule
 from titans_mini.memory.tree import map_tree, tensors
 from titans_mini.reference import token_loop
 

@@ -57,7 +57,7 @@ def test_contributing_fits_one_screen_and_says_what_is_refused():
     assert len(page.splitlines()) <= 45 and "## What is refused" in page
 
 
-@pytest.mark.parametrize("page", [*PAGES, "docs/DIFFERENCES.md"])
+@pytest.mark.parametrize("page", [*PAGES, "docs/DIFFERENCES.md", "docs/TEXT_MODELS.md"])
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)]+)\)", (ROOT / page).read_text("utf8")):
         assert target.startswith("https://") or (ROOT / page).parent.joinpath(target).exists(), target
@@ -111,10 +111,14 @@ def test_what_the_prose_says_of_the_models_stands_on_their_cards():
         f"Byte-level models of {text['parameters'] / 1e6:.1f}M parameters",
         f"for the same time with `--steps {read_card('text-off-long')['training']['steps']}`",
         f"mean and range over five sets of {read_card('needle-mag')['results'][-1]['rows']} texts",
-        "64 held-out sequences of 2,048 bytes",
+        f"{text['context'][0]['rows']} stretches of 128 held-out bytes",
         f"--task recall_once --size {near['size']} --rows {near['rows']}`",
     ):
         assert said in prose, said
     shown = {key: f"--{key.replace('_', '-')} {value}" for key, value in mac["training"].items()}
     assert f"(MAC: `{shown['steps']} {shown['easy']} {shown['start_size']}`)" in prose
-    assert all(row["rows"] == 64 for row in text["results"])
+    flags = {"steps": 100, "rows": 4, "start_size": 2048, "size": 16_384, "truncate": 256, "returns": 0.2, "lr": 0.004}
+    assert flags.items() <= text["training"].items()
+    assert all(f"--{key.replace('_', '-')} {value:g}".replace("0.004", "4e-3") in prose for key, value in flags.items())
+    shape = {"memory_layers": [0], "memory_heads": 4, "memory_depth": 1, "chunk": 32, "reach": [2, 3, 4, 6]}
+    assert {**shape, "copy": True, "momentum": False}.items() <= text["model"].items()

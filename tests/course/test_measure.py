@@ -241,6 +241,7 @@ def folder(tmp_path_factory):
     save_model(model().float(), path / "control", {"training": {"task": "text", "memory": "off"}})
     save_model(model(vocab_size=80).float(), path / "recall", {"training": {"task": "recall", "memory": "on"}})
     (path / "own.txt").write_text("To be, or not to be, that is the question. " * 40)
+    (path / "long.txt").write_text("Now is the winter of our discontent. " * 120)
     return path
 
 
@@ -252,11 +253,16 @@ def evaluated(capsys, folder, *arguments, checkpoint="text"):
 
 
 def test_the_command_measures_each(capsys, folder):
-    own = ("--file", folder / "own.txt")
+    own, long = (("--file", folder / name) for name in ("own.txt", "long.txt"))
     found = evaluated(capsys, folder, *own, "--context", 4, 16, "--rows", 2)
     assert found["measure"] == "context" and [row["context"] for row in found["results"]] == [4, 16]
     found = evaluated(capsys, folder, *own, "--passage", 40, "--rows", 2, "--seed", 7)
     assert found["measure"] == "second-reading" and found["results"][0]["seed"] == 7
+    found = evaluated(capsys, folder, *own, "--context", 4, "--rows", 2, "--memory", "cache")
+    assert found["memory"] == "cache" == found["results"][0]["memory"]
+    assert "memory must be one of on" in evaluated(capsys, folder, *own, "--memory", "cache")
+    for name, field in (("swap", "own"), ("return", "between")):
+        assert field in evaluated(capsys, folder, *long, "--measure", name, "--rows", 1)["results"][0]
     found = evaluated(capsys, folder, *own, "--measure", "half-life", "--rows", 1)
     assert [row["layer"] for row in found["results"]] == [1, 2]
 
@@ -275,7 +281,10 @@ def test_a_control_is_read_without_memory_and_refuses_it(capsys, folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--measure", "bits"], "measure must be one of accuracy, context, second-reading, half-life, not 'bits'"),
+        (
+            ["--measure", "bits"],
+            "measure must be one of accuracy, context, swap, second-reading, return, half-life, not 'bits'",
+        ),
         (["--measure", "half-life", "--context", "4"], "--context can only be used with --measure context"),
         (["--context", "4", "--passage", "64"], "--passage can only be used with --measure second-reading"),
         (["--context", "4", "--task", "text"], "--task cannot be used with --measure context"),

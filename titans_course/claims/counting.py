@@ -28,7 +28,7 @@ LAYOUTS = {"one": ((0,), 1), "heads_8": ((0,), 8), "heads_16": ((0,), 16), "all"
 
 def measure_babilong(size: Size) -> Figures:
     """The score of a text model of this project on stories in the manner of BABILong, which it was not trained for."""
-    lm = load_model("conv-mag")
+    lm = load_model("text-mag")
     exact = [evaluate(lm, story, LENGTH, rows=size.rows)["exact"] for story in STORIES]
     return {
         "parameters": sum(part.numel() for part in lm.parameters()),

@@ -15,17 +15,17 @@ from .claim import TITANS, Claim, Judged, Way
 from .finding import UNTESTED, Figures, Size, Spread, grade, listed
 from .models import ORDER
 
-LENGTH = 2048  # bytes of held-out text over which a card gives the bits
 WIKITEXT = {"mac": 19.93, "mag": 18.61, "mal": 19.07}  # at 760M; Paper: table 1
 SHIPPED = CONTROLS  # those whose checkpoints are looked for
 SEEDS = BUNDLED / "seeds"  # cards, without weights, of the same training with other seeds
 STEPS, TIME = CONTROLS  # the controls of the same steps, and of about the same time
 STEPPED = tuple(f"{second}_minus_{first}" for first, second in pairwise(ORDER))  # figures: bits from one to the next
 TRAINING = (
-    "for s in 0 1 2; do for v in mac mag mal off off-long; do set -- --variant $v; case $v in "
-    "off) set -- --memory off;; off-long) set -- --memory off --steps 900;; esac; "
-    "titans-mini train --task text --rows 4 --start-size 2048 --size 2048 --truncate 256 --steps 150 --lr 4e-3 "
-    '"$@" --seed $s --out runs/text-$v-$s; done; done'
+    "for s in 0 1 2; do for v in mac mag mal off off-long; do set -- --variant $v; case $v in mac) set -- $@ --window "
+    "32;; off) set -- --variant mag --memory off;; off-long) set -- --variant mag --memory off --steps 600;; esac; "
+    "titans-mini train --task text --memory-layers 0 --memory-heads 4 --memory-depth 1 --reach 2 3 4 6 --copy "
+    "--no-momentum --chunk 32 --rows 4 --start-size 2048 --size 16384 --truncate 256 --returns 0.2 --lr 4e-3 "
+    '--steps 100 "$@" --seed $s --out runs/text-$v-$s; done; done'
 )
 
 
@@ -96,16 +96,19 @@ def _name(card: dict, steps: int) -> str:
 
 
 def _made(card: dict) -> dict:
-    """All settings that made a model, except its variant, its seed, its memory and the number of its steps."""
+    """All settings that made a model, except its variant, its seed, its memory and the number of its steps.
+
+    The window is left out too, since that of MAC is its chunk.
+    """
     model, training = dict(card["model"]), dict(card["training"])
-    del model["variant"], training["seed"], training["save_every"], training["memory"], training["steps"]
+    del model["variant"], model["window"], training["seed"], training["save_every"], training["memory"], training["steps"]
     return {"model": model, "training": training}
 
 
 def _bits(card: dict) -> float:
-    """Bits per byte of held-out text, read as the model was trained: with its memory, or a control without."""
-    mode = "off" if is_control(card) else "on"
-    return [row["bits"] for row in card["results"] if (row["size"], row["memory"]) == (LENGTH, mode)][0]
+    """Bits per byte of held-out text, read as the model was trained: as long, with its memory, or without."""
+    read = card["training"]["size"], "off" if is_control(card) else "on"
+    return [row["bits"] for row in card["results"] if (row["size"], row["memory"]) == read][0]
 
 
 def measure_order_small(size: Size) -> Figures:

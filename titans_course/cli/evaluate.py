@@ -12,11 +12,12 @@ from titans_mini.training.evaluate import evaluate
 from titans_mini.training.tasks import TASKS, check_size, check_vocabulary
 
 from ..studies import context as measure
+from ..studies import ngram_cache
 from ..studies.controls import is_control, modes_of
 from ..studies.evaluate_file import check_bytes, evaluate_file
 from ..studies.story_files import FORMATS, read_file
 
-MEASURES = ("accuracy", "context", "second-reading", "half-life")
+MEASURES = ("accuracy", "context", "swap", "second-reading", "return", "half-life")
 
 
 def add_eval(commands) -> None:
@@ -30,10 +31,11 @@ def add_eval(commands) -> None:
     command.add_argument(
         "--rows", type=int, help="sequences, or questions of a file (default 64; each --measure has its own)"
     )
-    command.add_argument("--memory", help="on, frozen or off (default on; for a model trained without memory: off)")
+    memory_help = "on, frozen or off (default on; for a model trained without memory: off); for the measures of text "
+    command.add_argument("--memory", help=memory_help + "also cache: no memory, but counts of what followed before")
     seed_help = f"seed of the random choices (default {measure.SEED})"
     command.add_argument("--seed", type=int, default=measure.SEED, help=seed_help)
-    command.add_argument("--measure", default=None, help=", ".join(MEASURES) + " (the last three read text)")
+    command.add_argument("--measure", default=None, help=", ".join(MEASURES) + " (all but the first read text)")
     for flag, kind, lengths in (
         ("--context", "context", measure.CONTEXTS),
         ("--passage", "second-reading", measure.PASSAGES),
@@ -51,7 +53,7 @@ def _eval(options: argparse.Namespace) -> int:
         check_integer("rows", options.rows, 1, 100_000)
     check_integer("seed", options.seed, 0, 2**31 - 1)
     lm, card = load_model(options.checkpoint, options.device), read_card(options.checkpoint)
-    memory = _memory(options.memory, card)
+    memory = _memory(options.memory, card, (ngram_cache.NAME,) if chosen != "accuracy" else ())
     if chosen != "accuracy":
         result = _measure(lm, chosen, memory, options)
     elif options.file is not None:
@@ -89,13 +91,13 @@ def _check_flags(options: argparse.Namespace, chosen: str) -> None:
                 raise ConfigError(text, flag=flag, measure=chosen)
 
 
-def _memory(given: str | None, card: dict) -> str:
-    """The requested memory mode, or the card's own."""
+def _memory(given: str | None, card: dict, more: tuple[str, ...]) -> str:
+    """The requested memory mode or one of `more`, or the card's own."""
     modes = modes_of(card)
     if given is None:
         return modes[0]
-    check_choice("memory", given, MODES)
-    if given not in modes:
+    check_choice("memory", given, (*MODES, *more))
+    if given not in (*modes, *more):
         text = "memory must be off for a model that was trained without memory, not {value}"
         raise ConfigError(text, value=repr(given))
     return given
@@ -122,7 +124,7 @@ def _measure(lm: TitansLM, chosen: str, memory: str, options: argparse.Namespace
     elif chosen == "second-reading":
         rows = measure.second_reading(lm, options.passage or measure.PASSAGES, **settings)
     else:
-        rows = measure.half_life(lm, **settings)
+        rows = measure.MEASURES[chosen.replace("-", "_")](lm, **settings)
     return {"measure": chosen, **about, "memory": memory, "results": rows}
 
 

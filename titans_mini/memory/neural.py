@@ -25,28 +25,12 @@ from .checks import check_finite, check_input, check_pending, check_state, usabl
 from .chunk import OWN_START, Rule, TitansRule
 from .contexts import Contexts
 from .convolution import bind_neighbours, convolve
-from .gates import LearnedGate, SurpriseGate, initial_gate_state
-from .mlp import ACTIVATIONS, Weights, layer_shapes
+from .gates import initial_gate_state
+from .mlp import Weights
+from .rule import titans_rule
 from .state import Fast, MemoryState, Pending, Record, Tokens, chunks
 from .transforms import in_transform
 from .tree import join, map_tree
-
-EAGER = {"theta": 0.3, "eta": 0.2, "alpha": 0.001}  # keys that tell contexts apart bear larger writes and last longer
-FULL_STEP = 0.5  # half of it stands before the gradient of ||M(k) - v||^2: M(k) becomes v, where |k| = 1
-STRETCH = 0.1  # lets a trained gate close fully, so that nothing leaks over tens of thousands of tokens
-
-
-def titans_rule(config: MemoryConfig, gate: nn.Module | None = None) -> TitansRule:
-    """The paper's rule for these settings, with their gate unless another one is given."""
-    if gate is None:
-        learned = config.gate == "learned"
-        start = EAGER if config.reach else {}
-        start = start if config.momentum else {**start, "eta": None}
-        recipe = SurpriseGate(eta=FULL_STEP) if config.reach else SurpriseGate()
-        gate = LearnedGate(config.dim, config.heads, stretch=STRETCH, **start) if learned else recipe
-    origin = OWN_START if config.decay == "start" else None
-    activation, shapes = ACTIVATIONS[config.activation], layer_shapes(config)
-    return TitansRule(gate, activation, config.clip, origin=origin, shapes=shapes)
 
 
 class NeuralMemory(nn.Module):

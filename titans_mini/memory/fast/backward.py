@@ -1,8 +1,7 @@
 """A stretch of chunks as one function with a hand-written backward pass, used when the outer model trains.
 
-Autograd would keep every intermediate of every chunk, and its bookkeeping takes longer than small products do. Here the
-memory at the start of each chunk is stored, with what the chunk's gradients need. Whatever does not have to wait for
-the chunk before, such as all reads, is done for several chunks at once.
+Autograd would keep every intermediate, and its bookkeeping takes longer than small products do. Here the memory at each
+chunk's start is stored, with what its gradients need. What need not wait, such as reads, is done for several chunks.
 
 Each layer's sources (W, the momentum P, the origin W_0: `chunk`) stand on top of each other in one matrix, turned
 round: S (n, m i, o) for m sources. So a write and a read are one product each, with shares of these sources:
@@ -91,10 +90,8 @@ class Chunks(torch.autograd.Function):
             pairs = zip(g_after, saved.states, strict=True)
             sums = [torch.zeros_like(s[: ctx.n]) if g is None else g.contiguous() for g, s in pairs]
         outer = (torch.zeros_like(saved.deltas[-1]) if g_reads is None else g_reads, g_norm, g_loss)
-        found = (
-            [torch.empty_like(x) for x in (saved.keys, saved.deltas[-1], saved.keys)],
-            Shares(*map(torch.zeros_like, saved.shares)),
-        )
+        inner = [torch.empty_like(x) for x in (saved.keys, saved.deltas[-1], saved.keys)]
+        found = inner, Shares(*map(torch.zeros_like, saved.shares))
         for some in reversed(_groups(len(saved.keys), ctx.n)):
             here = map_tree(lambda part, some=some: part[some], (saved, outer, found))
             _back(ctx.activation, ctx.clip, ctx.n, *here, sums)
