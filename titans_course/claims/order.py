@@ -101,7 +101,10 @@ def _made(card: dict) -> dict:
     The window is left out too, since that of MAC is its chunk.
     """
     model, training = dict(card["model"]), dict(card["training"])
-    del model["variant"], model["window"], training["seed"], training["save_every"], training["memory"], training["steps"]
+    for name in ("variant", "window"):
+        del model[name]
+    for name in ("seed", "save_every", "memory", "steps"):
+        del training[name]
     return {"model": model, "training": training}
 
 

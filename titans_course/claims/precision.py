@@ -1,26 +1,27 @@
 """The claim that nothing is lost at length: recall by distance, and the bits of the same text by length of context."""
 
 from titans_mini.messages import Message
-from titans_mini.training.checkpoint import load_model
+from titans_mini.training.checkpoint import load_model, read_card
 
-from ..studies.context import by_context
 from .claim import TITANS, Claim, Judged, Way
 from .finding import Figures, Size, Spread, grade, spreads
 from .models import MARGIN, VARIANTS, recall
 
 NEAR = 64  # filler tokens of the short distance
-CONTEXTS = {"small": (16, 256, 1024), "full": (16, 64, 256, 1024, 4096)}
 NEED = 2.0  # standard errors by which a difference of bits must differ from 0
 
 
 def measure_precision(size: Size) -> Figures:
-    """Recall over a short and a long distance; bits of the same bytes after each length of context; of four models."""
-    shortest, *_, longest = contexts = CONTEXTS[size.name]
+    """Recall over a short and a long distance; bits of the same bytes after each length of context; of four models.
+
+    The bits are those of the cards, which `studies.context.by_context` measured.
+    """
     recalls, bits, found = [], [], []
     for name in VARIANTS:
         lm = load_model(f"recall-{name}")
         recalls.append({"recall_near": recall(lm, size, NEAR), "recall_far": recall(lm, size)})
-        rows = {row["context"]: row for row in by_context(load_model(f"text-{name}"), contexts, rows=2 * size.rows)}
+        rows = {row["context"]: row for row in read_card(f"text-{name}")["context"] if row["memory"] == "on"}
+        shortest, *_, longest = sorted(rows)
         bits.append({f"bits_{context}": row["bits"] for context, row in rows.items()})
         lost = rows[longest]["bits"] - min(row["bits"] for row in rows.values())
         found.append({"gain": rows[shortest]["lost"], "error": rows[shortest]["error"], "lost": lost})
