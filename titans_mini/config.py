@@ -78,6 +78,7 @@ class MemoryConfig(Settings):
         return cls(**{**MEMORY_PRESETS[name], **changes})
 
 
+TRAINED = ("reach", "key_width", "momentum")  # settings that only a memory with trained keys and gates can have
 MEMORY_PRESETS: dict[str, dict] = {
     "paper": dict(chunk=16, clip=1.0, scale="unit", gate="learned"),
     "recipe": dict(chunk=1, clip=None, scale="rms", gate="surprise"),
@@ -178,6 +179,10 @@ class SimulationConfig(Settings):
         super().__post_init__()
         if not isinstance(self.memory, MemoryConfig):
             raise ConfigError("memory must be a MemoryConfig, not {kind}", kind=type(self.memory).__name__)
+        for name in TRAINED:
+            if getattr(self.memory, name) != getattr(MemoryConfig, name):
+                text = "{name} cannot be changed in a simulation, whose keys and gates are not trained"
+                raise ConfigError(text, name=name)
         if self.encoding != "fixed" and self.memory.dim != 64:
             raise ConfigError("dim must be 64 with encoding {name}, not {dim}", name=self.encoding, dim=self.memory.dim)
 
@@ -186,8 +191,12 @@ class SimulationConfig(Settings):
         return replace(self, memory=replace(self.memory, **changes))
 
     def to_dict(self) -> dict:
-        """Plain nested dict, for JSON. The fixed encoding is left out, so that older files keep their digest."""
-        return {name: value for name, value in asdict(self).items() if (name, value) != ("encoding", "fixed")}
+        """Plain nested dict, for JSON, without what a simulation has only one of, and without the fixed encoding.
+
+        So older files keep their digest.
+        """
+        plain = {name: value for name, value in asdict(self).items() if (name, value) != ("encoding", "fixed")}
+        return plain | {"memory": {n: value for n, value in plain["memory"].items() if n not in TRAINED}}
 
     @classmethod
     def from_dict(cls, settings: dict) -> SimulationConfig:

@@ -136,7 +136,7 @@ def test_a_missing_extra_names_the_install_line(monkeypatch, capsys):
 SETTINGS = {
     "simulate": {
         SimulationConfig: {"memory"},
-        MemoryConfig: {"heads", "expansion", "activation", "clip", "conv", "gate"},
+        MemoryConfig: {"heads", "expansion", "activation", "clip", "conv", "gate", "reach", "key_width", "momentum"},
     },
     "train": {TitansConfig: {"vocab_size"}, TrainConfig: set()},
     "tune": {TuneConfig: set()},
@@ -152,7 +152,7 @@ def test_every_flag_of_a_setting_says_what_it_means_its_range_and_its_default(co
     for settings, hidden in SETTINGS[command].items():
         meanings = comments(settings)
         assert set(meanings) >= set(settings.__dataclass_fields__) - hidden
-        for name in set(settings.__dataclass_fields__) - hidden - {"memory_layers"}:
+        for name in set(settings.__dataclass_fields__) - hidden - {"memory_layers", "reach", "copy", "momentum"}:
             assert f"{spellings('width' if name == 'dim' and command == 'simulate' else name)[-1]} " in shown
             bounds = limits(settings, name)
             if len(bounds) == 2:

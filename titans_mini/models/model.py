@@ -10,7 +10,7 @@ from ..config import TitansConfig
 from ..errors import ConfigError, check_choice
 from ..memory.checks import Leaf, check_device, check_state, usable
 from ..memory.state import Record
-from .variants import VARIANTS, LayerState, Mixed, Watch, WindowOnly
+from .variants import NOBODY, VARIANTS, LayerState, Mixed, Watch, WindowOnly
 
 MODES = ("on", "frozen", "off")
 
@@ -45,7 +45,7 @@ class Layer(nn.Module):
         self.feedforward = Feedforward(config.dim)
         self.norms = nn.ModuleList(nn.RMSNorm(config.dim, eps=1e-6) for _ in range(2))
 
-    def forward(self, x: Tensor, state: LayerState, mode: str, watch: Watch) -> Mixed:
+    def forward(self, x: Tensor, state: LayerState, mode: str, watch: Watch = NOBODY) -> Mixed:
         """x (b, t, dim) -> the same shape."""
         mixed, state = self.mixer(self.norms[0](x), state, mode, watch)
         x = x + mixed
