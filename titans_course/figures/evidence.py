@@ -17,9 +17,11 @@ Rows = list[dict]
 def context_figure(series: Mapping[str, Rows], *, height: int = 320, say: Say = Message) -> go.Figure:
     """Series -> rows of a card's `context`: bits of the same bytes against the length of their context.
 
-    Bars are two standard errors of the difference to the longest context.
+    Bars are two standard errors of the difference to the longest context. A model whose memory is off lacks what it
+    was trained with, so its curve lies far above the others and is shown on a click only.
     """
     figure = _drawn(series, "context", "bits", say)
+    figure.update_traces({"visible": "legendonly"}, {"name": say(NAMES["off"])})
     return _sizes(curves(figure, say("bytes of context"), say("bits per byte"), height), series, "context")
 
 

@@ -31,7 +31,7 @@ NAMES = {
     "off": Message("off"),
     "same steps": Message("trained without memory, same steps"),
     "same time": Message("trained without memory, same time"),
-    "cache": Message("trained without memory, same steps, with an n-gram cache"),
+    "cache": Message("the same steps, with an n-gram cache"),
 }
 SEEN = {  # group -> its colour, its title, and the hover text of a cell
     "persistent": (COLOURS["momentum"], "P", Message("persistent token %{x}")),

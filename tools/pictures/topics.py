@@ -75,7 +75,7 @@ def variants_recall() -> go.Figure:
 
 def variants_context() -> go.Figure:
     controls = {same: read_card(name) for same, name in CONTROLS.items()}
-    return context_figure(series_of(read_card("text-mag"), controls, "context"))
+    return context_figure(series_of(read_card("text-mag"), controls, "context"), height=400)
 
 
 def variants_gates() -> go.Figure:
