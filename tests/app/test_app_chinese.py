@@ -23,7 +23,7 @@ tau beta lambda theta eta alpha delta gamma sigma rho sqrt grad unit rms norm
 Titans MIRAS RetNet DeltaNet Gated TTT Linear MLP LN Moneta Yaad Memora ATLAS Muon Longhorn RNN CNN MAC MAG MAL LMM
 Abadi et al Kingma Ba Tieleman Hinton Bregman Huber Adam RMSProp RMSNorm Transformer Wikitext arXiv DNA English
 CSV JSON CLAIMS md Prometheus Python Linux torch cpu numpy fp32 int8 int4 bf16 kB MB NaN Ctrl workers out FOLDER again
-text mac mag mal lmm miras memory token by hand my
+text conv mac mag mal lmm miras memory token by hand my
 """  # names, units, code
 CHOICES = {name: choice for choices in KNOBS.values() for name, choice in choices.items()}
 KNOWN = {*ALLOWED.split(), *CHOICES, *(choice.number.name for choice in CHOICES.values() if choice.number)}
