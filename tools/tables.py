@@ -84,7 +84,7 @@ def measured(name: str, entry: str, field: str, mode: str, **wanted) -> list[flo
 def text_table() -> list[list[str]]:
     """Bits per byte of the same held-out bytes after more and more context, and what own past and a return save."""
     head = ["", "steps", "time of a step", *(f"after {size:,} bytes" for size in CONTEXTS)]
-    rows = [[*head, "own past, not another's", "a passage returns"]]
+    rows = [[*head, "saved by own past", "saved at a return"]]
     models = [(f"text-{key}", f"`text-{key}`", "on") for key in TEXTS]
     models += [("conv-mag", "`conv-mag`: keys of a convolution", "on")]
     for name, title in (("text-off", "same steps"), ("text-off-long", "same time")):
@@ -94,8 +94,9 @@ def text_table() -> list[list[str]]:
         card = cards(name)[0]
         bits = [measured(name, "context", "bits", mode, context=size) for size in CONTEXTS]
         saved = [measured(name, entry, "saved", mode) for entry in ("swap", "return")]
-        effort = [str(card["training"]["steps"]), f"{card['step_cpu_seconds'] / unit:.1f}"]
-        shown = [", ".join(f"{value:.2f}" for value in values) or MISSING for values in (*bits, *saved)]
+        alike = card["training"]["size"] == cards("text-off")[0]["training"]["size"]
+        effort = [str(card["training"]["steps"]), f"{card['step_cpu_seconds'] / unit:.1f}" if alike else MISSING]
+        shown = [", ".join(f"{round(value, 2) + 0.0:.2f}" for value in values) or MISSING for values in (*bits, *saved)]
         rows.append([title, *effort, *shown])
     return rows
 
@@ -118,11 +119,11 @@ def verdict() -> str:
             f"`text-mag` needs {mean('text-mag', 'on'):.2f} bits after {MANY:,} bytes of context, the control "
             f"{mean('text-off', 'off'):.2f} after the same steps and {mean('text-off-long', 'off'):.2f} after the same "
             f"time. The memory brings {share('text-off'):.0%} and {share('text-off-long'):.0%} of what an n-gram "
-            "cache, which keeps all that it reads, brings to these controls.",
+            "cache brings to these controls.",
             f"After its own past a stretch costs {min(swap):.2f} to {max(swap):.2f} bits less than after another "
             f"place's, and a passage of 256 bytes that returns after 1,024 others {min(back):.2f} to {max(back):.2f}.",
-            f"From {MANY:,} to {ALL:,} bytes the bits rise by {min(rise):.2f} to {max(rise):.2f}: the memory is full, "
-            "and new pairs disturb the old ones.",
+            f"From {MANY:,} to {ALL:,} bytes the bits rise by {min(rise):.2f} to {max(rise):.2f}, since new pairs "
+            "disturb the old ones.",
         ]
     )
 
@@ -190,7 +191,7 @@ def render(name: str) -> str:
     """A table as Markdown."""
     made = TABLES[name]()
     if isinstance(made, str):
-        return "\n".join(textwrap.wrap(made, 120))
+        return "\n".join(textwrap.wrap(made, 126))
     head, *rows = made
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
