@@ -56,6 +56,8 @@ def _moved(lm: TitansLM, state: ModelState) -> float:
     """Distance of the memories' weights from their start, over the start's norm; the largest of the layers."""
     far = []
     for layer, held in zip(lm.layers, state.layers, strict=True):
+        if held.memory is None:
+            continue
         starts = [start.detach() for start in layer.mixer.memory.start]
         now = [part.reshape(start.shape) for part, start in zip(held.memory.weights, starts, strict=True)]
         gone = math.sqrt(sum(float((a - b).square().sum()) for a, b in zip(now, starts, strict=True)))
