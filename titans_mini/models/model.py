@@ -83,13 +83,13 @@ class TitansLM(nn.Module):
         check_choice("memory", memory, MODES)
         self._check_ids(ids)
         state = self.initial_state(len(ids), memory) if state is None else self._checked(state, len(ids))
-        x, layers, watch = self.embed(ids), [], Watch(trace, [])
+        x, layers, watch = self.embed(ids), [], Watch(trace, None if self.to_copy is None else [])
         for layer, before in zip(self.layers, state.layers, strict=True):
             x, after = layer(x, before, memory, watch)
             layers.append(after)
         x = self.norm(x)
         logits = self.head(x)
-        if self.to_copy is not None and watch.recalled:
+        if watch.recalled:  # there is a copy path, and memories that are not off
             heard = torch.stack(watch.recalled).sum(0) @ self.embed.weight.mT  # (b, t, vocab): which token it resembles
             logits = logits + functional.softplus(self.to_copy(x)) * heard
         return logits, ModelState(tuple(layers), state.tokens_seen + ids.shape[1])
