@@ -40,7 +40,7 @@ class MemoryConfig(Settings):
     conv: int = whole(4, 1, 64)  # taps of the causal depthwise convolution after q, k, v
     gate: str = choice("learned", GATE_NAMES)  # how theta, eta and alpha are decided
     momentum: bool = True  # whether the learned gate carries surprise over to the next tokens (eta)
-    reach: tuple[int, ...] = ()  # last tokens that the keys of each head tell apart; without: see conv, scale
+    reach: tuple[int, ...] = ()  # last tokens that the keys of each head tell apart; (): see conv and scale
     key_width: int = whole(512, 2, 8192)  # features of a key, where there is a reach
     decay: str = choice("zero", DECAY_NAMES)  # what forgetting moves the weights to: zero, as published, or their start
 
@@ -103,12 +103,12 @@ class TitansConfig(Settings):
     memory_depth: int = whole(2, 1, 4)  # weight matrices of a memory
     memory_heads: int = whole(1, 1, 64)  # memories side by side in a layer, each on its share of the features
     gate: str = choice("learned", GATE_NAMES)  # learned: the paper's; surprise: the recipe's
-    reach: tuple[int, ...] = ()  # last tokens that the keys of each memory head tell apart; default: see MemoryConfig
+    reach: tuple[int, ...] = ()  # last tokens that the keys of each memory head tell apart; none: keys of a convolution
     key_width: int = whole(512, 2, 8192)  # features of a memory's key, where there is a reach
     copy: bool = False  # let what a memory recalls reach the prediction directly, through the embedding
     momentum: bool = True  # whether the learned gate carries surprise over to the next tokens (eta)
     persistent: int = whole(4, 1, 1024)  # learned tokens that every token sees
-    memory_layers: tuple[int, ...] | None = None  # layers with a memory, counted from 0; None: all
+    memory_layers: tuple[int, ...] | None = None  # layers that have a memory, counted from 0; none given: all
 
     def __post_init__(self) -> None:
         super().__post_init__()
