@@ -29,7 +29,9 @@ def add_train(commands) -> None:
     command.add_argument("--memory-layers", type=int, nargs="*", help=meanings["memory_layers"])
     command.add_argument("--reach", type=int, nargs="+", default=(), help=meanings["reach"])
     command.add_argument("--copy", action="store_true", help=meanings["copy"])
-    command.add_argument("--no-momentum", dest="momentum", action="store_false", help="leave momentum (eta) out of the learned gate")
+    command.add_argument(
+        "--no-momentum", dest="momentum", action="store_false", help="leave momentum (eta) out of the learned gate"
+    )
     add_flags(command, TrainConfig())
     command.set_defaults(task=None)  # see _train
     command.add_argument("--sizes", type=int, nargs="*", default=[], help="also evaluate at these sizes at the end")
