@@ -51,9 +51,10 @@ def find(task: str, variant: str, *, quiet: bool = False) -> Weights | None:
     try:
         found = _open(fitting[0])
         lm = found.lm
-        if lm.config.vocab_size != TASKS[task].vocab_size:
+        wanted = TASKS.get(task, TASKS["text"]).vocab_size  # conv-* read text too
+        if lm.config.vocab_size != wanted:
             text = "they have a vocabulary of {size}, not {wanted}"
-            raise ConfigError(text, size=lm.config.vocab_size, wanted=TASKS[task].vocab_size)
+            raise ConfigError(text, size=lm.config.vocab_size, wanted=wanted)
     except UNREADABLE as error:
         st.error(say("bad_weights", name=plain(fitting[0]), error=quoted(error)))
         return None

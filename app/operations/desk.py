@@ -142,7 +142,7 @@ class Desk:
 
 def open_desk(name: str, config: DrillConfig) -> Desk | None:
     """The session's desk with this drill; None, and a line on the page, where the trained weights are missing."""
-    trained = weights.find("text", "mag") if name == own.ENGINES[0] else None
+    trained = weights.find("conv", "mag") if name == own.ENGINES[0] else None
     if trained is None and name == own.ENGINES[0]:
         return None
     if KEY not in st.session_state:

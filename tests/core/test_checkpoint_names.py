@@ -39,6 +39,16 @@ MIXERS = {
 }  # fmt: skip
 
 
+HEADS, KEYS = (2, 3, 4, 6), 512
+CONTEXTS = {
+    "contexts.to_phase.weight": (1024, 64), "contexts.to_value.weight": (256, 64), "start.0": (4, 64, KEYS),
+    **{f"contexts.taps.{head}": (reach, KEYS // 2) for head, reach in enumerate(HEADS)},
+    "to_gate.weight": (256, 64), "to_gate.bias": (256,), "to_out.weight": (64, 256),
+}  # fmt: skip
+CONTEXT_GATES = GATES | {"learned": {"gate.linear.weight": (8, 64), "gate.linear.bias": (8,)}}
+COPY = {"to_copy.weight": (1, 64), "to_copy.bias": (1,)}
+
+
 def prefixed(prefix: str, shapes: dict) -> dict:
     return {f"{prefix}.{name}": shape for name, shape in shapes.items()}
 
@@ -46,11 +56,16 @@ def prefixed(prefix: str, shapes: dict) -> dict:
 @pytest.mark.parametrize("name", bundled_names())
 def test_a_checkpoint_holds_these_tensors(name):
     config = load_model(name).config
-    memory = prefixed("mixer.memory", MEMORY | GATES[config.gate])
-    layer = LAYER | prefixed("mixer", MIXERS[config.variant]) | memory
+    memory, mixer = MEMORY | GATES[config.gate], MIXERS[config.variant]
+    if config.reach:
+        assert (config.reach, config.key_width, config.copy, config.momentum) == (HEADS, KEYS, True, False)
+        memory = CONTEXTS | CONTEXT_GATES[config.gate]
+        mixer = {key: shape for key, shape in mixer.items() if key != "to_query.weight"}  # contexts ask for themselves
     wanted = {key: tuple(config.vocab_size if size == "vocabulary" else size for size in MODEL[key]) for key in MODEL}
     for index in range(config.layers):
-        wanted |= prefixed(f"layers.{index}", layer)
+        own = mixer | prefixed("memory", memory) if config.has_memory(index) else ATTENTION
+        wanted |= prefixed(f"layers.{index}", LAYER | prefixed("mixer", own))
+    wanted |= COPY if config.copy else {}
     with safe_open(BUNDLED / f"{name}.safetensors", "pt") as file:
         assert {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()} == wanted  # noqa: SIM118
 
