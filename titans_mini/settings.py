@@ -47,6 +47,8 @@ class Settings:
     def __post_init__(self) -> None:
         for one in fields(self):
             value = plain(getattr(self, one.name))
+            if isinstance(value, list) and isinstance(one.default, tuple):  # JSON has no tuples
+                value = tuple(value)
             object.__setattr__(self, one.name, value)
             if "check" in one.metadata and not (value is None and one.default is None):
                 one.metadata["check"](one.name, value, *one.metadata["limits"])

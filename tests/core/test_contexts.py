@@ -1,5 +1,7 @@
 """Keys that tell contexts apart: what they are, what they do in a memory, and how a copy reaches the prediction."""
 
+import dataclasses
+import json
 import math
 
 import pytest
@@ -113,7 +115,7 @@ def test_a_copy_adds_the_resemblance_of_what_was_recalled_to_each_embedding():
     [
         (dict(reach=(2,)), "reach must have a number for each of 2 heads"),
         (dict(reach=(2, 0)), "reach must be a whole number from 1 to 64"),
-        (dict(reach=[2, 2]), "reach must be a tuple of whole numbers"),
+        (dict(reach=2), "reach must be a tuple of whole numbers"),
         (dict(key_width=7), "key_width must be even, not 7"),
         (dict(momentum="no"), "momentum must be true or false"),
     ],
@@ -126,3 +128,8 @@ def test_settings_that_do_not_fit_are_named(settings, message):
         TitansConfig(dim=8, **named)
     with pytest.raises(ConfigError, match="copy must be true or false"):
         TitansConfig(copy=1)
+
+
+def test_settings_from_json_are_the_same():
+    config = MemoryConfig(dim=8, heads=2, reach=(2, 3))
+    assert MemoryConfig(**json.loads(json.dumps(dataclasses.asdict(config)))) == config

@@ -12,7 +12,7 @@ import torch
 from builders import MEMORIES, make_input, make_memory
 from safetensors.torch import load_file, save_file
 
-from titans_mini import MemoryState
+from titans_mini import MemoryConfig, MemoryState
 from titans_mini.memory.gates import GateState
 from titans_mini.memory.state import Pending
 from titans_mini.memory.tree import join, map_tree, tensors
@@ -48,7 +48,7 @@ def go_on(folder: Path, kind: str) -> None:
     with torch.no_grad():
         for parameter in memory.parameters():
             parameter.zero_()
-    assert asdict(memory.config) == json.loads((folder / "config.json").read_text())
+    assert memory.config == MemoryConfig(**json.loads((folder / "config.json").read_text()))
     memory.load_state_dict(load_file(folder / "module.safetensors"))
     out, state = memory(make_input(9, batch=5, seed=2), unflatten(load_file(folder / "state.safetensors")))
     save_file({"out": out.detach(), **flatten(state)}, folder / "after.safetensors")

@@ -14,6 +14,8 @@ def test_shipped_models_snapshots_are_below_the_recipes_30_mb(name):
     size = len(encode_state(engine.start(), "0" * 64))
     config = engine.lm.config
     counted = memory_bytes(width=config.dim, layers=len(engine.memories), depth=config.memory_depth)
+    if config.reach:  # a matrix from keys to values for each head
+        counted = 4 * len(engine.memories) * len(config.reach) * config.key_width * config.dim
     assert counted == sum(weight.nbytes for weights in engine.fast(engine.start()) for weight in weights)
     assert 2 * counted < size < 30_000_000  # with momentum, window and pending tokens
 
