@@ -115,7 +115,7 @@ def test_the_switch_of_the_language_keeps_slider_and_picture(page):
     before, tau = page.evaluate(lines), page.locator(".widget-readout").first.inner_text()
     page.get_by_role("button", name="中文").click()
     page.locator(".widget-label", has_text="阈值 tau").wait_for()
-    assert page.get_by_role("button", name="显示代码").is_visible()
+    page.get_by_role("button", name="显示代码").wait_for()  # labels change one after the other
     assert (page.evaluate(lines), page.locator(".widget-readout").first.inner_text()) == (before, tau)
     assert page.errors == []
 
