@@ -40,11 +40,6 @@ def cell(name: str, show: Callable[[dict], str], **wanted) -> str:
     return ", ".join(show(row) for row in rows if row) or MISSING
 
 
-def trained_mode(name: str) -> str:
-    """How a model was trained: a control with its memory "off", any other with it "on"."""
-    return cards(name)[0]["training"]["memory"]
-
-
 def percent(row: dict) -> str:
     """The share of single answers that are right: 100, 99.8."""
     return f"{100 * row['accuracy']:.1f}".removesuffix(".0") + "%"
@@ -69,7 +64,7 @@ def recall_table() -> list[list[str]]:
 
 
 TEXTS = ("mag", "mal", "mac", "lmm", "mag-surprise")
-FEW, MANY, ALL = CONTEXTS  # bytes
+_, MANY, ALL = CONTEXTS
 
 
 def measured(name: str, entry: str, field: str, mode: str, **wanted) -> list[float]:
@@ -89,13 +84,14 @@ def text_table() -> list[list[str]]:
     models += [("conv-mag", "`conv-mag`: keys of a convolution", "on")]
     for name, title in (("text-off", "same steps"), ("text-off-long", "same time")):
         models += [(name, f"{CONTROL}, {title}", "off"), (name, "the same, with an n-gram cache", "cache")]
-    unit = cards("text-off")[0]["step_cpu_seconds"]
+    control = cards("text-off")[0]
     for name, title, mode in models:
         card = cards(name)[0]
         bits = [measured(name, "context", "bits", mode, context=size) for size in CONTEXTS]
         saved = [measured(name, entry, "saved", mode) for entry in ("swap", "return")]
-        alike = card["training"]["size"] == cards("text-off")[0]["training"]["size"]
-        effort = [str(card["training"]["steps"]), f"{card['step_cpu_seconds'] / unit:.1f}" if alike else MISSING]
+        alike = card["training"]["size"] == control["training"]["size"]
+        time = f"{card['step_cpu_seconds'] / control['step_cpu_seconds']:.1f}" if alike else MISSING
+        effort = [str(card["training"]["steps"]), time]
         shown = [", ".join(f"{round(value, 2) + 0.0:.2f}" for value in values) or MISSING for values in (*bits, *saved)]
         rows.append([title, *effort, *shown])
     return rows

@@ -21,10 +21,15 @@ def contexts(**settings) -> Contexts:
     return Contexts(MemoryConfig(**{**WIDE, **settings})).double().requires_grad_(False)
 
 
-def read(module: Contexts, tokens: torch.Tensor):
-    """Keys, values and queries (heads, t, d) of a row of different tokens, as a model with RMS norm embeds them."""
+def embedded(tokens: torch.Tensor) -> torch.Tensor:
+    """(1, t, 64): a direction for each of nine tokens, of the norm that a model's RMS norm gives them."""
     table = torch.nn.functional.normalize(torch.randn(9, 64, generator=torch.Generator().manual_seed(1)), dim=-1) * 8
-    x = table[tokens].double().unsqueeze(0)
+    return table[tokens].double().unsqueeze(0)
+
+
+def read(module: Contexts, tokens: torch.Tensor):
+    """Keys, values and queries (heads, t, d) of a row of tokens."""
+    x = embedded(tokens)
     tail = x.new_zeros(1, module.reach, len(module.taps) * module.half)
     parts, _ = module(x, tail)
     return [part[0] for part in parts]
@@ -58,9 +63,7 @@ def test_a_pair_is_recalled_exactly_after_one_whole_write():
     memory.gate.linear.weight.zero_()
     wanted = torch.tensor([0.5, 0.0]) / 1.2 + 0.1 / 1.2  # theta, alpha before the stretch
     memory.gate.linear.bias.copy_(wanted.logit().repeat(2))
-    tokens = torch.tensor([1, 2, 3, 4, 5, 1, 2, 3, 4])
-    table = torch.nn.functional.normalize(torch.randn(9, 64, generator=torch.Generator().manual_seed(1)), dim=-1) * 8
-    x = table[tokens].double().unsqueeze(0)
+    x = embedded(torch.tensor([1, 2, 3, 4, 5, 1, 2, 3, 4]))
     _, state = memory(x[:, :5])
     (keys, values, _), _ = memory.contexts(x, x.new_zeros(1, 4, 1024))
     said = memory.answer(state.weights, keys[0, :, 4:5])  # after 1 2 3 4
@@ -103,11 +106,11 @@ def test_a_copy_adds_the_resemblance_of_what_was_recalled_to_each_embedding():
     recalled, _ = mixer.memory(x)
     lm.to_copy.weight.zero_()
     lm.to_copy.bias.fill_(-1e9)  # the gate closes
-    plain = lm(ids)[0]
+    plain, off = lm(ids)[0], lm(ids, memory="off")[0]
     lm.to_copy.bias.fill_(math.log(math.e - 1))  # softplus of it is 1
     check_close(lm(ids)[0] - plain, recalled @ lm.embed.weight.mT)
     assert (found - plain).abs().max() > 1e-6
-    check_close(lm(ids, memory="off")[0], lm(ids, memory="off")[0])
+    check_close(lm(ids, memory="off")[0], off)  # nothing is recalled, so nothing is copied
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ Results are lists of plain dicts, as in a checkpoint's card.
 
 import functools
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -39,33 +40,30 @@ def follow(lm: TitansLM, ids: Tensor, first: int, *, memory: str = "on") -> tupl
     ids (b, t) are read in a state that has read nothing. `memory` may also be "cache": no memory, but an n-gram cache.
     """
     if memory == ngram_cache.NAME:
-        return _follow_cache(lm, ids, first)
-    ids = ids.to(lm.head.weight.device)
-    state, bits, hits = None, [], []
-    for start in range(0, ids.shape[1] - 1, PIECE):
-        wanted = ids[:, start + 1 : start + 1 + PIECE]
-        logits, state = lm(ids[:, start : start + wanted.shape[1]], state, memory=memory)
-        skip = max(0, first - 1 - start)  # these predict bytes before `first`
-        logits, wanted = logits[:, skip:].double(), wanted[:, skip:]
+        bits, hits = zip(*(_follow_cache(lm, row, first) for row in ids), strict=True)  # a row's chances at a time
+        return torch.stack(bits), torch.stack(hits)
+    bits, hits = [], []
+    for logits, wanted in _pieces(lm, ids, first, memory):
         bits.append(functional.cross_entropy(logits.transpose(1, 2), wanted, reduction="none") / math.log(2))
         hits.append(logits.argmax(-1) == wanted)
     return torch.cat(bits, dim=1).cpu(), torch.cat(hits, dim=1).cpu()
 
 
-def _follow_cache(lm: TitansLM, ids: Tensor, first: int) -> tuple[Tensor, Tensor]:
-    """As `follow`, row by row, so that only one row's chances are held."""
-    rows = []
-    for row in ids:
-        state, chances = None, []
-        for start in range(0, len(row) - 1, PIECE):
-            piece = row[start : min(start + PIECE, len(row) - 1)].to(lm.head.weight.device)
-            logits, state = lm(piece.unsqueeze(0), state, memory="off")
-            chances.append(logits[0, max(0, first - 1 - start) :].double().softmax(-1).cpu())
-        mixed = ngram_cache.with_cache(torch.cat(chances), row.cpu())
-        wanted = row[first:].cpu()
-        rows.append((-mixed.gather(1, wanted.unsqueeze(1))[:, 0].log2(), mixed.argmax(-1) == wanted))
-    bits, hits = map(torch.stack, zip(*rows, strict=True))
-    return bits, hits
+def _pieces(lm: TitansLM, ids: Tensor, first: int, memory: str) -> Iterator[tuple[Tensor, Tensor]]:
+    """(logits (b, t, vocab) float64, the bytes (b, t) that they predict), from byte number `first` on, in pieces."""
+    ids, state = ids.to(lm.head.weight.device), None
+    for start in range(0, ids.shape[1] - 1, PIECE):
+        wanted = ids[:, start + 1 : start + 1 + PIECE]
+        logits, state = lm(ids[:, start : start + wanted.shape[1]], state, memory=memory)
+        skip = max(0, first - 1 - start)  # these predict bytes before `first`
+        yield logits[:, skip:].double(), wanted[:, skip:]
+
+
+def _follow_cache(lm: TitansLM, row: Tensor, first: int) -> tuple[Tensor, Tensor]:
+    """As `follow`, of one row (t,)."""
+    chances = torch.cat([logits[0].softmax(-1).cpu() for logits, _ in _pieces(lm, row[None], first, "off")])
+    mixed, wanted = ngram_cache.with_cache(chances, row.cpu()), row[first:].cpu()
+    return -mixed.gather(1, wanted.unsqueeze(1))[:, 0].log2(), mixed.argmax(-1) == wanted
 
 
 def by_context(

@@ -194,7 +194,7 @@ class MAC(nn.Module):
         super().__init__()
         dim, self.heads, self.segment = config.dim, config.heads, config.window
         self.memory = NeuralMemory(config.memory)
-        self.to_query = nn.Identity() if config.reach else nn.Linear(dim, dim, bias=False)
+        self.to_query = None if config.reach else nn.Linear(dim, dim, bias=False)
         self.norm = nn.RMSNorm(dim, eps=1e-6)
         self.to_recalled = nn.Linear(dim, 2 * dim, bias=False)
         self.to_qkv = nn.Linear(dim, 3 * dim, bias=False)
