@@ -3,6 +3,7 @@
 Every task makes a Batch from a generator and a length, so that training and evaluation use the same code.
 """
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -93,12 +94,13 @@ class Layout(NamedTuple):
     overwritten: bool = False  # the last group gives new values to that many keys of the groups before it
 
 
+def _whole_number(generator: torch.Generator, low: int, high: int) -> int:
+    return int(torch.randint(low, high + 1, (), generator=generator))
+
+
 def mixed_layout(generator: torch.Generator) -> Layout:
     """The facts of one training step: 8 to 32 in 1 to 3 groups; every third time the last group overwrites others."""
-
-    def draw(low: int, high: int) -> int:
-        return int(torch.randint(low, high + 1, (), generator=generator))
-
+    draw = functools.partial(_whole_number, generator)
     pairs = draw(RECALL_PAIRS, RECALL_KEYS) if draw(0, 1) else RECALL_PAIRS
     count = draw(1, 3) if draw(0, 1) else 1
     groups = tuple(-(-(pairs - place) // count) for place in range(count))  # as equal as can be, the largest first
@@ -181,10 +183,7 @@ def with_returns(ids: Tensor, share: float, generator: torch.Generator) -> Tenso
 
     A passage has 32 to 256 bytes. Every fourth one is made of random letters, which only copying can predict.
     """
-
-    def draw(low: int, high: int) -> int:
-        return int(torch.randint(low, high + 1, (), generator=generator))
-
+    draw = functools.partial(_whole_number, generator)
     ids, length = ids.clone(), ids.shape[1]
     for row in ids:
         place = draw(0, RETURN_GAP[1])
