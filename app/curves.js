@@ -139,12 +139,13 @@ function makePicture(root) {
       ${number === 0 ? `<text class="tick" x="${right + 4}" y="${row.up(run.tau) + 4}">tau</text>` : ""}`;
   }
 
-  /** Events and the divergence, which run through all rows; only the first event is named. */
+  /** Events and the divergence, which run through all rows; only the first event of a name is named. */
   function drawMarks() {
     const bottom = HEIGHT - BOTTOM, { run } = store;
     const events = run.events.map(([start, end, name], number) => {
       const x = inside(across(start)), far = inside(across(end));
-      const label = number ? "" : `<text class="tick" x="${x + 3}" y="${HEAD + 10}">${escape(name)}</text>`;
+      const again = run.events.slice(0, number).some((before) => before[2] === name);
+      const label = again ? "" : `<text class="tick" x="${x + 3}" y="${HEAD + 10}">${escape(name)}</text>`;
       return far > x ? `<rect class="event" x="${x}" width="${far - x}" y="0" height="${bottom}" />${label}` : "";
     });
     const x = run.diverged && across(run.diverged[0]);

@@ -16,7 +16,9 @@ NORMALISER_NAMES = ("excess", "zsigmoid", "running_max", "fixed")
 SCALE_NAMES = ("rms", "unit")
 DECAY_NAMES = ("zero", "start")
 ENCODING_NAMES = ("fixed", "conv-mag", "conv-mag-surprise")  # the last two are bundled models, 64 wide
-SCENARIO_NAMES = ("text", "steady", "repetition", "novelty_burst", "topic_shift", "outliers", "noise", "silence")
+SCENARIO_NAMES = (
+    "text", "steady", "repetition", "novelty_burst", "topic_shift", "outliers", "noise", "silence", "series"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -26,15 +26,18 @@ def main() -> None:
     links.tell(own.PLAYED.name, desk.played)
     words = {"at": config.at, "duration": config.duration, "factor": config.factor, "tokens": len(desk.drill.stream)}
     never = config.incident != "none" and config.at >= words["tokens"]
-    st.markdown(say("incident_never" if never else f"incident={config.incident}", **words))  # what will happen
+    stream = [say("watched=series", **words)] if config.stream == "series" else []
+    if not stream or config.incident != "none":
+        stream.append(say("incident_never" if never else f"incident={config.incident}", **words))
+    st.markdown("  \n".join(stream))  # what will happen
     operations_live.show(desk, hidden)
     operations_keep.show(desk, hidden)
 
 
 def _sidebar(hidden: frozenset[str]) -> dict:
     """Draws the settings; name -> value."""
-    values = controls.show_all((own.ENGINE, own.INCIDENT, own.AT), hidden)
-    unused = own.without_effect(values["incident"])
+    values = controls.show_all((own.ENGINE, own.WATCHED, own.INCIDENT, own.AT), hidden)
+    unused = own.without_effect(values["incident"], values["watched"])
     values |= controls.show_all((own.DURATION, own.FACTOR, *own.STREAM), hidden, disabled=unused)
     parts.reset_buttons(after=_restart)
     return values | controls.show_folded("thresholds", own.THRESHOLDS, hidden)

@@ -3,7 +3,7 @@
 from controls import Control, steps
 from links import Page, mark
 
-from titans_course.studies.drill import INCIDENTS, LONGEST, NONE, ONCE, SCALED, DrillConfig
+from titans_course.studies.drill import INCIDENTS, LONGEST, NONE, ONCE, SCALED, STREAMS, DrillConfig
 from titans_mini.errors import ConfigError
 from titans_mini.operate import Limits, RunConfig, ShadowConfig
 from titans_mini.operate.snapshots import check_name
@@ -17,6 +17,7 @@ INCIDENT = Control("incident", "choice", DEFAULT.incident, options=INCIDENTS)
 AT = Control("at", "slider", DEFAULT.at, 0, MAX_DELAY, 100)
 DURATION = Control("duration", "slider", DEFAULT.duration, 100, 5000, 100)
 FACTOR = steps("factor", DEFAULT.factor, (1.1, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 20.0, 50.0))
+WATCHED = Control("watched", "buttons", DEFAULT.stream, options=STREAMS)
 STREAM = (
     Control("stream_tokens", "number", DEFAULT.tokens, 100, LONGEST, 1000),
     Control("from_place", "number", DEFAULT.offset, 0, 16_000, 1000),
@@ -51,7 +52,7 @@ class NamesControl(Control):
 
 MEMORIES = NamesControl("memories", "names", (), longest=600)
 PLAYED = mark("played")
-ALL = (ENGINE, INCIDENT, AT, DURATION, FACTOR, *STREAM, *THRESHOLDS, MEMORIES, PLAYED)
+ALL = (ENGINE, WATCHED, INCIDENT, AT, DURATION, FACTOR, *STREAM, *THRESHOLDS, MEMORIES, PLAYED)
 PAGE = Page(
     "operations",
     ALL,
@@ -61,9 +62,10 @@ PAGE = Page(
 )
 
 
-def without_effect(incident: str) -> set[str]:
-    """The settings of an incident that change nothing about this one."""
+def without_effect(incident: str, watched: str = STREAMS[0]) -> set[str]:
+    """The settings that change nothing about this incident in this stream."""
     fixed = {"duration"} if incident == NONE or incident in ONCE else set()
+    fixed |= set() if watched == STREAMS[0] else {"from_place"}
     return fixed if incident == SCALED else fixed | {"factor"}
 
 
@@ -78,7 +80,7 @@ def to_config(values: dict) -> DrillConfig:
     run = RunConfig(snapshot_every=values["snapshot_every"], keep=4, limits=limits, shadow=shadow)
     same = {name: values[name] for name in ("incident", "at", "duration", "factor")}
     renamed = {"tokens": values["stream_tokens"], "offset": values["from_place"], "seed": values["noise_seed"]}
-    return DrillConfig(**same, **renamed, run=run)
+    return DrillConfig(**same, **renamed, stream=values["watched"], run=run)
 
 
 OWN = to_config(PAGE.defaults)  # the drill that the page opens with

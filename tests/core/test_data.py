@@ -162,5 +162,16 @@ def test_events_are_where_the_stream_changes():
     outliers, steady = make_stream("outliers", 200, DIM), make_stream("steady", 200, DIM)
     changed = (outliers.values.norm(dim=-1) > 3 * steady.values.norm(dim=-1)).nonzero().flatten().tolist()
     assert changed == [event.start for event in outliers.events]
+    for tokens in (1, 3, 17, 2000):
+        series = make_stream("series", tokens, DIM)
+        assert set(bytes(series.ids.tolist())) <= set(b"abcdefghijklmnopqrstuvwxyz") and len(series.ids) == tokens
+        assert all(0 <= event.start < event.end <= tokens for event in series.events)
+    assert [bytes([series.ids[e.start]]) for e in series.events if e.name == "spike"] == [b"z", b"z"]
+    level, period, noise = (series.ids[e.start : e.end] for e in series.events if e.name != "spike")
+    before = series.ids[300:500]  # usual days
+    assert level.min() > before.max() and before.float().std() == pytest.approx(level.float().std().item(), rel=0.1)
+    assert (period[:-12] - period[12:]).abs().max() <= 2 < 6 < (before[:-12] - before[12:]).abs().max()
+    steps = [part.float().diff().std() for part in (noise, before)]
+    assert steps[0] > 1.5 * steps[1]
     shift = make_stream("topic_shift", 400, DIM)
     assert not set(shift.ids[:200].tolist()) & set(shift.ids[200:].tolist())

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from titans_mini import ConfigError, MemoryConfig, SimulationConfig, simulate, simulate_many, simulation
 from titans_mini.config import DECAY_NAMES, NORMALISER_NAMES, SCENARIO_NAMES
-from titans_mini.data import Stream, make_stream
+from titans_mini.data import Stream, make_stream, scenarios
 from titans_mini.data.encode import Encoder
 from titans_mini.memory.mlp import initial_weights
 from titans_mini.reference import RecipeGate, token_loop
@@ -67,6 +67,41 @@ def test_a_burst_of_novelty_is_found_within_5_tokens(seed):
 @pytest.mark.parametrize("scenario", ["topic_shift", "outliers"])
 def test_other_events_are_found_too(scenario):
     assert first_opening(simulate(SimulationConfig(scenario=scenario))) < 5
+
+
+def surprise_at_changes(**settings) -> dict[str, list[float]]:
+    """Event of the series -> for each seed, raw surprise in at most 48 tokens from it over that of the 48 before."""
+    found = {}
+    for seed in range(3):
+        trace = simulate(SimulationConfig(scenario="series", seed=seed, **settings))
+        for event in trace.events:
+            now, before = trace.raw[event.start : min(event.start + 48, event.end)], trace.raw[: event.start][-48:]
+            found.setdefault(event.name, []).append(now.mean() / before.mean())
+    return found
+
+
+def test_some_changes_of_regime_in_a_series_surprise_and_others_do_not():
+    """Ranges of the docstring of the scenario."""
+    within = {
+        "surprise": {"spike": (4.1, 5.3), "higher level": (2.3, 2.5), "more noise": (1.3, 1.5)},
+        "constant": {"spike": (12, 19), "higher level": (5.5, 7.6), "more noise": (2.5, 3.8)},
+    }
+    within["surprise"]["shorter period"], within["constant"]["shorter period"] = (0.9, 1.1), (1.2, 1.8)
+    for gate, ranges in within.items():
+        found = surprise_at_changes(gate=gate)
+        print(gate, found)
+        assert found.keys() == ranges.keys()
+        for name, (low, high) in ranges.items():
+            assert low <= min(found[name]) and max(found[name]) <= high, (gate, name)
+
+
+@pytest.mark.parametrize("gate", ["surprise", "constant"])
+def test_a_series_without_its_changes_of_regime_surprises_no_more_at_their_places(gate, monkeypatch):
+    monkeypatch.setattr(scenarios, "REGIMES", dict.fromkeys(scenarios.REGIMES, scenarios.USUAL))
+    found = surprise_at_changes(gate=gate)
+    print(gate, found)
+    assert all(max(found[name]) < 2 for name in scenarios.REGIMES) and min(found["spike"]) > 4
+    assert max(found["higher level"]) < {"surprise": 1.2, "constant": 2}[gate]
 
 
 def test_silence_only_decays():

@@ -72,6 +72,13 @@ def test_a_diverged_run_is_drawn_and_marked():
     assert any("diverged" in (note.text or "") for note in figure.layout.annotations)
 
 
+def test_each_name_of_an_event_stands_once_where_it_first_happens():
+    notes = figures.time_figure(simulate(replace(CONFIG, scenario="series", tokens=160))).layout.annotations
+    found = {note.text: note.x for note in notes if note.text not in ("tau", None)}
+    assert {"spike": 20, "higher level": 40, "shorter period": 80, "more noise": 120}.items() <= found.items()
+    assert len([note for note in notes if note.text == "spike"]) == 1
+
+
 class Words(html.parser.HTMLParser):
     def __init__(self):
         super().__init__()

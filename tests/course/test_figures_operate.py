@@ -58,6 +58,16 @@ def test_gauges_are_the_last_sample_against_its_limits(recipe, language):
     assert shadow[0].high == 0.05 and shadow[1].high == 200
 
 
+def test_the_changes_of_a_series_are_shaded_and_each_name_stands_once():
+    config = DrillConfig("none", tokens=400, stream="series", run=RUN)
+    figure = draw_timeline([sample(1)], [], config, BOUNDS, end=400)
+    words = [note.text for note in figure.layout.annotations]
+    names = ["spike", "higher level", "shorter period", "more noise"]
+    assert sorted(text for text in words if text in names) == sorted(names)
+    places = {(shape.x0, shape.x1) for shape in figure.layout.shapes}
+    assert {(50, 51), (100, 150), (200, 250), (300, 350), (375, 376)} <= places
+
+
 def test_while_warming_up_the_limit_is_the_recipes():
     drill = Drill(RecipeEngine(), DrillConfig("none", tokens=100, run=RUN))
     drill.advance()

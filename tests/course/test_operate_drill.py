@@ -7,6 +7,7 @@ import torch
 from builders import make_memory
 from words import HAN, english
 
+from titans_course.lab.operations import make_engine
 from titans_course.language import tell
 from titans_course.studies import drill
 from titans_course.studies.drill import Drill, DrillConfig, clean_drill, delays, flip_byte, make_drill_stream
@@ -48,6 +49,31 @@ def test_the_stream_is_held_out_text_with_the_poison_in_it():
         assert torch.equal(make_drill_stream(short(incident=name, at=1000)), text[:1000])
     seeds = [make_drill_stream(short(incident="random_bytes", seed=seed)) for seed in (0, 1)]
     assert not torch.equal(*seeds)
+
+
+def test_a_series_takes_the_place_of_the_text_and_poison_moves_its_changes():
+    clean, known = drill.scenarios.SCENARIOS["series"](1000, torch.Generator().manual_seed(2))[:2]
+    config = short(incident="none", stream="series", seed=2)
+    assert torch.equal(make_drill_stream(config), clean) and drill.regimes(config) == list(known)
+    assert drill.regimes(short(incident="none")) == []
+    poisoned = short(incident="repeated_string", stream="series", seed=2, at=300)
+    stream, moved = make_drill_stream(poisoned), drill.regimes(poisoned)
+    assert [event.name for event in moved] == [event.name for event in known]
+    assert (moved[0].start, moved[1]) == (known[0].start, drill.scenarios.Event("higher level", 250, 575))
+    for old, new in zip(known[2:4], moved[2:4], strict=True):
+        assert torch.equal(stream[new.start : new.end], clean[old.start : old.end][: 1000 - new.start])
+
+
+def test_the_model_writes_more_after_a_higher_level_of_a_series_and_not_after_a_shorter_period():
+    found = []
+    for seed in range(3):
+        one = Drill(make_engine("language"), DrillConfig("none", tokens=6000, stream="series", seed=seed))
+        one.advance(4000)
+        found.append([one.at(token).writes for token in (1500, 2500, 4000)])
+        assert [(event.action, event.token) for event in one.events] == [("degrade", 300)]
+    before, higher, shorter = map(sum, zip(*found, strict=True))
+    print(found)
+    assert 14 <= before / 3 <= 20 and 70 <= higher / 3 <= 78 and shorter < before
 
 
 def test_a_drill_is_a_runner_whose_memory_is_spoilt_before_each_piece(engine):

@@ -12,9 +12,9 @@ from titans_mini.operate.monitor import Event, Limits, named
 from titans_mini.operate.shadow import ShadowConfig
 
 from ..language import Say
-from ..studies.drill import NONE, Drill, DrillConfig, Sample
+from ..studies.drill import NONE, Drill, DrillConfig, Sample, regimes
 from .gauges import BAND, Gauge, percent
-from .trace import COLOURS, DIVERGED, NO_NAME, TAU
+from .trace import COLOURS, DIVERGED, NO_NAME, TAU, first_named
 
 MAIN, SHADOW = COLOURS["g_write"], COLOURS["g_forget"]
 MARKS = {  # action -> its row in the strip, symbol, colour
@@ -175,14 +175,21 @@ def _tell(event: Event, say: Say) -> str:
 def _spans(
     samples: Sequence[Sample], events: Sequence[Event], config: DrillConfig, say: Say
 ) -> tuple[list[dict], list[dict]]:
-    """(shapes, notes) through all rows: the incident, the shadow's time, and where the served track changed."""
+    """(shapes, notes) through all rows: the incident, the shadow's time, and where the served track changed.
+
+    So are the changes of regime of a series, each named where it first comes.
+    """
     upright = {"xref": "x", "yref": "paper", "y0": 0, "y1": 1}
     shade = {"type": "rect", **upright, "line_width": 0, "layer": "below", "opacity": 0.13}
+    note = {"xref": "x", "yref": "paper", "y": 1, "xanchor": "left", "showarrow": False, "font_size": 11}
     shapes, notes = [], []
     if config.incident != NONE:
         shapes.append({**shade, "x0": config.at, "x1": config.end, "fillcolor": COLOURS["surprise"]})
-        note = {"xref": "x", "yref": "paper", "y": 1, "xanchor": "left", "yanchor": "bottom", "showarrow": False}
-        notes.append({**note, "x": config.at, "text": say(config.incident.replace("_", " ")), "font_size": 11})
+        notes.append({**note, "x": config.at, "yanchor": "bottom", "text": say(config.incident.replace("_", " "))})
+    red = {**shade, "fillcolor": COLOURS["surprise"], "line_width": 1, "line_color": COLOURS["surprise"]}
+    found = regimes(config)
+    shapes += [{**red, "x0": event.start, "x1": event.end} for event in found]
+    notes += [{**note, "x": event.start, "yanchor": "top", "text": say(event.name)} for event in first_named(found)]
     shapes += [{**shade, "x0": start, "x1": end, "fillcolor": SHADOW} for start, end in _degraded(samples)]
     for event in events:
         if event.action in LINES:

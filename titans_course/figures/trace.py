@@ -6,11 +6,13 @@ Every figure takes its words from `say`, a function of a template and its fields
 import copy
 import functools
 import html
+from collections.abc import Iterable
 
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from titans_mini.data import Event
 from titans_mini.messages import Message
 from titans_mini.trace import WRITE_LEVEL, Trace
 
@@ -246,7 +248,7 @@ def _marks(trace: Trace, cursor: int | None, say: Say) -> tuple[list[dict], list
     ]
     shapes += [{"type": "rect", **upright, "x0": event.start, "x1": event.end, **red} for event in trace.events[:20]]
     notes = [{**note, "xref": "x domain", "x": 1, "yref": "y", "y": tau, "yanchor": "middle", "text": "tau"}]
-    notes += [{**note, "x": event.start, "text": say(event.name)} for event in trace.events[:1]]
+    notes += [{**note, "x": event.start, "text": say(event.name)} for event in first_named(trace.events)]
     if cursor is not None:
         line = {"width": 1, "dash": "dot", "color": TAU}
         shapes.append({"type": "line", **upright, "x0": cursor, "x1": cursor, "line": line, "name": "cursor"})
@@ -254,6 +256,11 @@ def _marks(trace: Trace, cursor: int | None, say: Say) -> tuple[list[dict], list
         shapes.append({"type": "line", **upright, "x0": token, "x1": token, "line": {"color": DIVERGED}})
         notes.append({**note, "x": token, "text": say("diverged at {token}", token=token), "font_color": DIVERGED})
     return shapes, notes
+
+
+def first_named(events: Iterable[Event]) -> list[Event]:
+    """The first event of each name: what comes again needs no word again."""
+    return list({event.name: event for event in reversed([*events])}.values())
 
 
 def _finish(height: int) -> dict:

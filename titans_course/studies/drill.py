@@ -1,7 +1,8 @@
 """Drills: real text with an incident in it, read a piece at a time by a runner that has to detect it. Recipe: 5.1-5.3.
 
-The text is the bundled text's held-out part, which no bundled model was trained on. An incident is either poison in
-the stream, or a fault in the memory itself that recurs before each piece for as long as it lasts.
+The text is the bundled text's held-out part, which no bundled model was trained on; the simulator's series, with its
+known changes of regime, may take its place. An incident is either poison in the stream, or a fault in the memory itself
+that recurs before each piece for as long as it lasts.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from titans_mini.data import scenarios
 from titans_mini.errors import ConfigError, check_integer
 from titans_mini.kept import SnapshotError
 from titans_mini.messages import Message
@@ -33,6 +35,7 @@ NONE, SCALED, BROKEN, ZERO = "none", "scaled_weight", "broken_weight", "zero_wei
 INCIDENTS = (NONE, *STREAM_INCIDENTS, *MEMORY_INCIDENTS)
 ONCE = (BROKEN, ZERO)  # incidents that strike once; the others last
 SHORT_RUN = RunConfig(snapshot_every=1000, limits=Limits(warmup=2000))  # a drill's clean part is short
+STREAMS = ("text", "series")
 LONGEST = 30_000  # tokens of a drill
 KEPT_EVENTS = 500
 TAKEN = "taken-over"  # the snapshot of a state taken over from elsewhere
@@ -48,7 +51,8 @@ class DrillConfig(Settings):
     factor: float = number(6.0, -1e6, 1e6)  # of scaled_weight, before each piece
     tokens: int = whole(6000, 1, LONGEST)  # of the stream, including the poison
     offset: int = 0  # byte of the held-out text at which the stream begins
-    seed: int = whole(0, *SEED)  # of random_bytes
+    seed: int = whole(0, *SEED)  # of random_bytes, and of the series
+    stream: str = choice("text", STREAMS)  # held-out text, or the simulator's series, of `tokens` readings
     run: RunConfig = field(default_factory=lambda: SHORT_RUN)
 
     def __post_init__(self) -> None:
@@ -214,13 +218,27 @@ def clean_drill(engine: Engine, config: DrillConfig | None = None) -> Drill:
 
 
 def make_drill_stream(config: DrillConfig) -> Tensor:
-    """(t,) ids of at most `tokens` bytes: held-out text, with the poison of a stream incident in it."""
-    clean = text_bytes(True)[config.offset :]
+    """(t,) ids of at most `tokens` bytes: held-out text or the series, with the poison of a stream incident in it."""
+    clean = text_bytes(True)[config.offset :] if config.stream == "text" else _series(config).ids
     if config.incident not in STREAM_INCIDENTS or config.at >= min(config.tokens, len(clean)):
         return clean[: config.tokens]
     more = {"seed": config.seed} if config.incident != "repeated_string" else {}
     poison = STREAM_INCIDENTS[config.incident](config.duration, **more)
     return splice(clean, poison, config.at)[: config.tokens]
+
+
+def regimes(config: DrillConfig) -> list[scenarios.Event]:
+    """Where the series changes in the drill's stream, after poison that comes before; a text has no such places."""
+
+    def place(token: int) -> int:
+        return token + config.duration * (config.incident in STREAM_INCIDENTS and token >= config.at)
+
+    events = [] if config.stream == "text" else _series(config).events
+    return [event._replace(start=place(event.start), end=place(event.end - 1) + 1) for event in events]
+
+
+def _series(config: DrillConfig) -> scenarios.Script:
+    return scenarios.SCENARIOS["series"](config.tokens, torch.Generator().manual_seed(config.seed))
 
 
 def delays(events: Iterable[Event], since: int) -> dict[str, int]:

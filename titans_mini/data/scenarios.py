@@ -1,6 +1,7 @@
 """Streams whose truth is known: each scenario gives its tokens and the places where something happens."""
 
 import functools
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,6 +14,9 @@ from .encode import Encoder
 from .text import bundled_text, check_text
 
 LOOP = 48  # bytes of the passage that the artificial scenarios repeat
+LOWEST, LEVELS = 97, 26  # of the series: the byte of its lowest reading, a, and how many there are, to z
+USUAL = (5.0, 24.0, 0.25)  # its mean level, hours in a day, and standard deviation of its noise, in levels
+REGIMES = {"higher level": (19.0, 24.0, 0.25), "shorter period": (5.0, 12.0, 0.25), "more noise": (5.0, 24.0, 1.5)}
 
 
 class Event(NamedTuple):
@@ -114,6 +118,31 @@ def _silence(length: int, generator: torch.Generator) -> Script:
     return Script(ids, (Event("silence", start, end),), key_gain=gain, value_gain=gain)
 
 
+def _series(length: int, generator: torch.Generator) -> Script:
+    """Hourly readings of a load that rises and falls by 4 levels a day, with three changes of regime and two spikes.
+
+    One byte is one reading: a letter from a (level 0) to z (25). A regime lasts an eighth of the stream; between two,
+    days are usual. Raw surprise at a spike, and in the 48 tokens after a change, over that of the 48 before, 3 seeds:
+
+        spike          4.1 to 5.2 with the recipe's defaults     12 to 18 with gate constant (the paper's rule)
+        higher level   2.4                                       5.8 to 7.3
+        more noise     1.4 to 1.5                                2.7 to 3.6
+        shorter period 1.0: not noticed                          1.3 to 1.7; usual days alone give up to 1.9
+    """
+    places = [length * part // 16 for part in range(17)]
+    regime, events = torch.tensor(USUAL).repeat(length, 1), []  # (t, 3)
+    for start, end, (name, changed) in zip(places[4:16:4], places[6:16:4], REGIMES.items(), strict=True):
+        regime[start:end] = torch.tensor(changed)
+        events.append(Event(name, start, end))
+    level, day, noise = regime.double().unbind(1)
+    load = level + 4 * torch.sin((2 * math.pi / day).cumsum(0)) + noise * torch.randn(length, generator=generator)
+    for place in (places[2], places[15]):
+        load[place] = LEVELS - 1
+        events.append(Event("spike", place, place + 1))
+    ids = LOWEST + load.round().clamp(0, LEVELS - 1).long()
+    return Script(ids, tuple(sorted((event for event in events if event.start < event.end), key=lambda e: e.start)))
+
+
 SCENARIOS: dict[str, Callable[[int, torch.Generator], Script]] = {
     "text": lambda length, _: Script(_passage(length)),  # the bundled text, or one that the caller gives
     "steady": lambda length, _: Script(_loop(length)),  # one short passage over and over
@@ -123,6 +152,7 @@ SCENARIOS: dict[str, Callable[[int, torch.Generator], Script]] = {
     "outliers": _outliers,  # single values six times too long and of the wrong sign
     "noise": lambda length, dice: Script(torch.randint(32, 127, (length,), generator=dice)),  # nothing to learn
     "silence": _silence,  # a stretch where keys and values are zero
+    "series": _series,  # hourly readings of a daily load as letters, with known changes of regime
 }
 
 
