@@ -26,10 +26,8 @@ def main() -> None:
     links.tell(own.PLAYED.name, desk.played)
     words = {"at": config.at, "duration": config.duration, "factor": config.factor, "tokens": len(desk.drill.stream)}
     never = config.incident != "none" and config.at >= words["tokens"]
-    stream = [say("watched=series", **words)] if config.stream == "series" else []
-    if not stream or config.incident != "none":
-        stream.append(say("incident_never" if never else f"incident={config.incident}", **words))
-    st.markdown("  \n".join(stream))  # what will happen
+    key = "watched=series" if (config.stream, config.incident) == ("series", "none") else f"incident={config.incident}"
+    st.markdown(say("incident_never" if never else key, **words))  # what will happen
     operations_live.show(desk, hidden)
     operations_keep.show(desk, hidden)
 

@@ -175,10 +175,7 @@ def _tell(event: Event, say: Say) -> str:
 def _spans(
     samples: Sequence[Sample], events: Sequence[Event], config: DrillConfig, say: Say
 ) -> tuple[list[dict], list[dict]]:
-    """(shapes, notes) through all rows: the incident, the shadow's time, and where the served track changed.
-
-    So are the changes of regime of a series, each named where it first comes.
-    """
+    """(shapes, notes) through all rows: incident, a series' changes, the shadow's time, changes of the served track."""
     upright = {"xref": "x", "yref": "paper", "y0": 0, "y1": 1}
     shade = {"type": "rect", **upright, "line_width": 0, "layer": "below", "opacity": 0.13}
     note = {"xref": "x", "yref": "paper", "y": 1, "xanchor": "left", "showarrow": False, "font_size": 11}

@@ -1,8 +1,7 @@
 """Drills: real text with an incident in it, read a piece at a time by a runner that has to detect it. Recipe: 5.1-5.3.
 
-The text is the bundled text's held-out part, which no bundled model was trained on; the simulator's series, with its
-known changes of regime, may take its place. An incident is either poison in the stream, or a fault in the memory itself
-that recurs before each piece for as long as it lasts.
+The text is the bundled text's held-out part, which no bundled model was trained on, or else the simulator's series with
+known changes. An incident is poison in the stream, or a fault in the memory that recurs at each piece while it lasts.
 """
 
 from __future__ import annotations
@@ -229,12 +228,10 @@ def make_drill_stream(config: DrillConfig) -> Tensor:
 
 def regimes(config: DrillConfig) -> list[scenarios.Event]:
     """Where the series changes in the drill's stream, after poison that comes before; a text has no such places."""
-
-    def place(token: int) -> int:
-        return token + config.duration * (config.incident in STREAM_INCIDENTS and token >= config.at)
-
+    moved = config.duration if config.incident in STREAM_INCIDENTS else 0
     events = [] if config.stream == "text" else _series(config).events
-    return [event._replace(start=place(event.start), end=place(event.end - 1) + 1) for event in events]
+    ends = [(e, e.start + moved * (e.start >= config.at), e.end + moved * (e.end > config.at)) for e in events]
+    return [event._replace(start=start, end=end) for event, start, end in ends]
 
 
 def _series(config: DrillConfig) -> scenarios.Script:
