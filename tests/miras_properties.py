@@ -24,6 +24,8 @@ from titans_mini.miras.rule import MirasRule, make_gate, make_rule
 WIDTH, LENGTH, CHUNK, CHANGED = 4, 3, 2, 1
 STREAM, TWIN, OTHER, REPEAT = range(4)  # the rows of a block
 RETENTION = {"elastic": 1e-6, "privacy": 1e-3, "decay": 1e-6}  # small enough for one write to be seen
+ALGORITHM = {"levels": 2, "global_local": 2}  # they write within the stream
+FEATURES = 2 * WIDTH + 8  # numbers of a token for its gate: enough for every gate
 BIAS = {"huber": 100.0}  # far from the value it has no curvature, and so no gradient in the value
 
 
@@ -33,6 +35,7 @@ class ByBlock(nn.Module):
     def __init__(self, gates: list[nn.Module]) -> None:
         super().__init__()
         self.gates = nn.ModuleList(gates)
+        self.features, self.asked, self.per_channel = FEATURES, gates[0].asked, gates[0].per_channel
 
     def forward(self, raw, features, state):
         count, found = len(self.gates), []
@@ -71,7 +74,7 @@ class Scene(NamedTuple):
 
 
 def make_scene(combinations: list[Combination], **settings) -> Scene:
-    """Combinations that differ in bias and gate alone, a block of rows each."""
+    """Combinations that differ in bias and gate alone, and whose gates ask the same, a block of rows each."""
     memory = MemoryConfig(**dict(dim=WIDTH, expansion=2, chunk=CHUNK, clip=1.0) | settings)
     configs = [
         MirasConfig(
@@ -80,6 +83,7 @@ def make_scene(combinations: list[Combination], **settings) -> Scene:
             alpha=1e-6,
             bias_number=BIAS.get(names.bias),
             retention_number=RETENTION.get(names.retention),
+            algorithm_number=ALGORITHM.get(names.algorithm),
         )
         for names in combinations
     ]
@@ -100,8 +104,8 @@ def make_scene(combinations: list[Combination], **settings) -> Scene:
 
 def _draw_tokens(rows: int, random: torch.Generator) -> Tokens:
     draw = lambda width: torch.randn(rows, LENGTH, width, generator=random, dtype=torch.float64)  # noqa: E731
-    logits = torch.tensor([-2.385, 0.0, -2.39, 0.0]).double()
-    parts = [nn.functional.normalize(draw(WIDTH), dim=-1), draw(WIDTH), draw(WIDTH), logits + 0.002 * draw(4)]
+    logits = torch.tensor([-2.385, 0.0, -2.39, *[0.0] * (FEATURES - 3)]).double()
+    parts = [nn.functional.normalize(draw(WIDTH), dim=-1), draw(WIDTH), draw(WIDTH), logits + 0.002 * draw(FEATURES)]
     parts[3][REPEAT, :, 2] = -3  # forgets nothing, which could hide a write
     for part in parts:
         part[REPEAT] = part[REPEAT, :1]

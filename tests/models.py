@@ -7,6 +7,7 @@ from torch import Tensor
 
 from titans_mini import TitansConfig, TitansLM
 from titans_mini.memory.tree import tensors
+from titans_mini.miras import PRESETS
 
 VOCABULARY = 11
 VARIANTS = ("lmm", "mac", "mag", "mal")
@@ -24,11 +25,19 @@ KINDS: dict[str, dict] = {
 }
 
 
+RULE_KINDS = {
+    f"{variant}_{rule}": dict(variant=variant, memory_rule=rule, layers=1)
+    for rule in PRESETS
+    if rule != "titans"
+    for variant in VARIANTS
+}
+
+
 def make_model(kind: str, model: type[TitansLM] = TitansLM, seed: int = 0) -> TitansLM:
     """A seeded float64 model of dim 8 with chunk 4."""
     torch.manual_seed(seed)
     base = dict(vocab_size=VOCABULARY, dim=8, layers=2, heads=2, window=4, chunk=4, persistent=2)
-    lm = model(TitansConfig(**{**base, **KINDS[kind]})).double()
+    lm = model(TitansConfig(**{**base, **(KINDS | RULE_KINDS)[kind]})).double()
     for name, parameter in lm.named_parameters():
         if ".start." in name and not parameter.any():  # a memory that knows nothing answers as one that is off
             torch.nn.init.normal_(parameter, std=0.1)

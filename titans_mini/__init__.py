@@ -58,7 +58,7 @@ _HOMES = {
     "NeuralMemory": ".memory",
     "SimulationConfig": ".config",
     "SurpriseGate": ".memory.gates",
-    "TitansConfig": ".config",
+    "TitansConfig": ".models.config",
     "TitansLM": ".models.model",
     "Trace": ".trace",
     "simulate": ".simulation",

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 
-from .errors import ConfigError, check_choice, check_integer, check_number, show
-from .messages import Message
-from .settings import SEED, Settings, choice, limits, number, whole
+from .errors import ConfigError, check_choice, check_number, show
+from .settings import (
+    SEED,
+    Settings,
+    check_divides,
+    check_switch,
+    check_whole_numbers,
+    choice,
+    limits,
+    number,
+    whole,
+)
 
 ACTIVATION_NAMES = ("silu", "gelu", "tanh")
 GATE_NAMES = ("learned", "surprise")
-VARIANT_NAMES = ("lmm", "mac", "mag", "mal")
 SIMULATION_GATE_NAMES = ("surprise", "constant")
 NORMALISER_NAMES = ("excess", "zsigmoid", "running_max", "fixed")
 SCALE_NAMES = ("rms", "unit")
@@ -50,9 +58,9 @@ class MemoryConfig(Settings):
         super().__post_init__()
         if self.clip is not None:
             check_number("clip", self.clip, 1e-6, 1e6)
-        _check_divides(self, "heads")
-        _check_switch(self, "momentum")
-        _check_whole_numbers(self, "reach", 1, 64)
+        check_divides(self, "heads")
+        check_switch(self, "momentum")
+        check_whole_numbers(self, "reach", 1, 64)
         if self.reach and len(self.reach) != self.heads:
             raise ConfigError("reach must have a number for each of {count} heads", count=self.heads)
         if self.key_width % 2:
@@ -85,75 +93,6 @@ MEMORY_PRESETS: dict[str, dict] = {
     "paper": dict(chunk=16, clip=1.0, scale="unit", gate="learned"),
     "recipe": dict(chunk=1, clip=None, scale="rms", gate="surprise"),
 }
-
-
-@dataclass(frozen=True)
-class TitansConfig(Settings):
-    """A small language model with a neural memory. Paper: section 4.
-
-    `variant`: `lmm` (only a memory), `mac` (memory as context), `mag` (memory as gate), `mal` (memory as layer).
-    For `mac` the segment is the memory's chunk, so `window` and `chunk` are equal.
-    """
-
-    variant: str = choice("mac", VARIANT_NAMES)  # mac: memory as context, mag: as gate, mal: as layer, lmm: memory only
-    vocab_size: int = whole(256, 2, 1_000_000)  # different tokens
-    dim: int = whole(64, 1, 8192)  # features of a token
-    layers: int = whole(2, 1, 64)  # layers, each with a memory unless --memory-layers lists those that have one
-    heads: int = whole(4, 1, 64)  # heads of attention
-    window: int = whole(16, 1, 4096)  # tokens that attention sees; for mac, the length of a segment
-    chunk: int = whole(16, 1, 1024)  # tokens that the memory learns from at the same start weights
-    memory_depth: int = whole(2, 1, 4)  # weight matrices of a memory
-    memory_heads: int = whole(1, 1, 64)  # memories side by side in a layer, each on its share of the features
-    gate: str = choice("learned", GATE_NAMES)  # learned: the paper's; surprise: the recipe's
-    reach: tuple[int, ...] = ()  # last tokens that the keys of each memory head tell apart; none: keys of a convolution
-    key_width: int = whole(512, 2, 8192)  # features of a memory's key, where there is a reach
-    copy: bool = False  # let what a memory recalls reach the prediction directly, through the embedding
-    momentum: bool = True  # whether the learned gate carries surprise over to the next tokens (eta)
-    persistent: int = whole(4, 1, 1024)  # learned tokens that every token sees
-    memory_layers: tuple[int, ...] | None = None  # layers that have a memory, counted from 0; none given: all
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_divides(self, "heads")
-        _check_divides(self, "memory_heads")
-        if self.variant == "mac" and self.window != self.chunk:
-            text = "window must equal chunk for mac, not {window} and {chunk}"
-            raise ConfigError(text, window=self.window, chunk=self.chunk)
-        if self.memory_layers is not None:
-            _check_whole_numbers(self, "memory_layers", 0, self.layers - 1)
-        _check_switch(self, "copy")
-        _ = self.memory  # checks what only it knows
-
-    @property
-    def memory(self) -> MemoryConfig:
-        """The settings of each layer's memory."""
-        same = {name: getattr(self, name) for name in ("dim", "chunk", "gate", "momentum", "reach", "key_width")}
-        return MemoryConfig(heads=self.memory_heads, depth=self.memory_depth, **same)
-
-    def has_memory(self, layer: int) -> bool:
-        """Whether that layer has a memory."""
-        return self.memory_layers is None or layer in self.memory_layers
-
-
-def _check_switch(settings: MemoryConfig | TitansConfig, name: str) -> None:
-    if not isinstance(getattr(settings, name), bool):
-        raise ConfigError("{name} must be true or false, not {value}", name=name, value=show(getattr(settings, name)))
-
-
-def _check_whole_numbers(settings: MemoryConfig | TitansConfig, name: str, least: int, most: int) -> None:
-    given = getattr(settings, name)
-    if not isinstance(given, tuple):
-        text = "{name} must be a tuple of whole numbers, not {value}"
-        raise ConfigError(text, name=name, value=show(given))
-    for value in given:
-        check_integer(name, value, least, most)
-
-
-def _check_divides(settings: MemoryConfig | TitansConfig, name: str) -> None:
-    count, dim = getattr(settings, name), settings.dim
-    if dim % count:  # a Message is a word of the package, which a front end may translate
-        text = "{name} must divide dim: {count} does not divide {dim}"
-        raise ConfigError(text, name=Message(name), count=count, dim=dim)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import field, fields
 
-from .errors import check_choice, check_integer, check_number, plain
+from .errors import ConfigError, check_choice, check_integer, check_number, plain, show
+from .messages import Message
 
 SEED = (0, 2**31 - 1)  # the range of every seed
 
@@ -57,3 +58,24 @@ class Settings:
 def comments(settings: type) -> dict[str, str]:
     """Field -> the comment behind it in the source, which says what the field means."""
     return dict(re.findall(r"^    (\w+): .*?  # (.+)$", inspect.getsource(settings), re.M))
+
+
+def check_switch(settings: Settings, name: str) -> None:
+    if not isinstance(getattr(settings, name), bool):
+        raise ConfigError("{name} must be true or false, not {value}", name=name, value=show(getattr(settings, name)))
+
+
+def check_whole_numbers(settings: Settings, name: str, least: int, most: int) -> None:
+    given = getattr(settings, name)
+    if not isinstance(given, tuple):
+        text = "{name} must be a tuple of whole numbers, not {value}"
+        raise ConfigError(text, name=name, value=show(given))
+    for value in given:
+        check_integer(name, value, least, most)
+
+
+def check_divides(settings: Settings, name: str) -> None:
+    count, dim = getattr(settings, name), settings.dim
+    if dim % count:  # a Message is a word of the package, which a front end may translate
+        text = "{name} must divide dim: {count} does not divide {dim}"
+        raise ConfigError(text, name=Message(name), count=count, dim=dim)

@@ -3,7 +3,7 @@
 from controls import Control
 from links import Page
 
-from titans_mini.config import VARIANT_NAMES
+from titans_mini.models.config import VARIANT_NAMES
 from titans_mini.models.model import MODES
 
 MAX_BYTES, AT_ONCE = 10_000, 2000  # bytes read for the loss: at most, and without being asked to

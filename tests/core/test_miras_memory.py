@@ -31,7 +31,10 @@ CONFIGS = {
     "elastic": MirasConfig("mlp", "shift", "elastic", "momentum", "learned"),
     "private": MirasConfig("residual", "l2", "privacy", "adam", "constant", retention_number=0.1),
     "rmsprop": MirasConfig("cnn", "lp", "adaptive", "rmsprop", "surprise"),
-    "muon": PRESETS["atlas"].config,
+    "muon": MirasConfig("mlp", "l2", "adaptive", "muon", "learned"),
+    "cubic": MirasConfig("cubic", "lp", "none", "omega_momentum", "constant"),
+    "delta_gd": MirasConfig("matrix", "l2", "adaptive", "delta_gd", "learned"),
+    **{name: PRESETS[name].config for name in ("rwkv7", "deltaproduct", "mesa", "omeganet", "atlas", "tnt", "cms", "hope")},
 }
 every_config = pytest.mark.parametrize("name", CONFIGS)
 

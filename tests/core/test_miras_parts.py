@@ -12,7 +12,7 @@ from titans_course.studies.streams import make_pairs
 from titans_mini import MemoryConfig
 from titans_mini.memory.chunk import Tokens
 from titans_mini.miras import PRESETS, MirasConfig, run
-from titans_mini.miras.algorithm import orthogonalise
+from titans_mini.miras.steps import orthogonalise
 from titans_mini.miras.bias import BIASES
 from titans_mini.miras.retention import RETENTIONS
 

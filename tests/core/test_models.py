@@ -4,7 +4,17 @@ import itertools
 
 import pytest
 import torch
-from models import KINDS, check_equal, check_future, check_parts, check_reach, check_rows, make_ids, make_model
+from models import (
+    KINDS,
+    RULE_KINDS,
+    check_equal,
+    check_future,
+    check_parts,
+    check_reach,
+    check_rows,
+    make_ids,
+    make_model,
+)
 from torch import nn
 
 from titans_mini import ConfigError, TitansConfig, TitansLM
@@ -18,6 +28,12 @@ CHECKS = {"future": check_future, "rows": check_rows, "parts": check_parts, "rea
 @pytest.mark.parametrize("check", CHECKS)
 def test_property(check, kind):
     CHECKS[check](make_model(kind))
+
+
+@pytest.mark.parametrize("kind", RULE_KINDS)
+def test_every_rule_of_the_family_has_every_property_in_every_variant(kind):
+    for check in CHECKS.values():
+        check(make_model(kind))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -2,8 +2,9 @@
 
 import torch
 
-from titans_mini.miras.algorithm import ALGORITHMS, Algorithm, _at_start, _descend
+from titans_mini.miras.algorithm import ALGORITHMS
 from titans_mini.miras.rule import general_step
+from titans_mini.miras.steps import Algorithm, at_start, descend
 
 
 def _with_update(rule, change):
@@ -63,7 +64,7 @@ def noise_from_the_global_generator(fast, tokens, rule):
 
 def undecayed_gated_delta(fast, tokens, rule):
     """Gated DeltaNet with its error on the memory before it decays."""
-    return general_step(fast, tokens, rule._replace(algorithm=Algorithm(_at_start, _descend)))
+    return general_step(fast, tokens, rule._replace(algorithm=Algorithm(at_start, descend)))
 
 
 def explicit_implicit(fast, tokens, rule):

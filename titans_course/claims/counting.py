@@ -4,7 +4,7 @@ from functools import partial
 
 import torch
 
-from titans_mini.config import TitansConfig
+from titans_mini.models.config import TitansConfig
 from titans_mini.memory.mlp import mlp_shapes
 from titans_mini.messages import Message
 from titans_mini.miras.config import PRESETS

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 import torch
 
-from titans_mini.config import VARIANT_NAMES
+from titans_mini.models.config import VARIANT_NAMES
 from titans_mini.errors import check_choice, check_integer
 from titans_mini.messages import Message
 from titans_mini.models.model import MODES, TitansLM

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from titans_mini.config import TitansConfig
+from titans_mini.models.config import TitansConfig
 from titans_mini.errors import check_integer
 from titans_mini.models.variants import VARIANTS
 

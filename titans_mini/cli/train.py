@@ -5,7 +5,7 @@ import json
 import sys
 from importlib.metadata import entry_points
 
-from ..config import TitansConfig
+from ..models.config import TitansConfig
 from ..models.model import MODES
 from ..settings import comments
 from ..training.evaluate import evaluate
@@ -15,8 +15,8 @@ from ..training.train import TrainConfig, Trainer
 from .flags import add_command, add_flags, given
 
 SHAPE = (
-    "variant", "dim", "layers", "heads", "window", "chunk", "memory_depth", "memory_heads", "gate", "persistent",
-    "key_width",
+    "variant", "dim", "layers", "heads", "window", "chunk", "memory_rule", "memory_depth", "memory_heads", "gate",
+    "persistent", "key_width",
 )  # fmt: skip
 
 

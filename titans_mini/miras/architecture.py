@@ -15,11 +15,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..config import MemoryConfig
-from ..memory.mlp import ACTIVATIONS, Activation, Weights, apply_memory, initial_weights
+from ..memory.mlp import ACTIVATIONS, Activation, Weights, apply_memory, draw_weights, layer_shapes
 from ..messages import Message
-from .choice import MIRAS, Choice, recipe
+from .choice import ATLAS, HOPE, MESA, MIRAS, TNT, Choice, recipe
+from .powers import powers
 
 CHANNELS, TAPS = 8, 5  # of the convolutional memory's hidden layers, and of each filter
+WIDE = ("matrix", "mlp", "quadratic", "cubic", "statistics", "pair")  # those that take keys wider than values
+RIDGE = 0.1  # added to the sum of k k^T before it is solved for
 
 
 class Architecture(NamedTuple):
@@ -28,6 +31,7 @@ class Architecture(NamedTuple):
     initial: Callable[[int, torch.Generator | None], list[Tensor]]  # heads, generator -> tensors (heads, ...)
     apply: Callable[[Weights, Tensor], Tensor]  # weights (n, ...), x (n, c, d) -> (n, c, d)
     activation: Activation | None = None  # set where the weights are a plain MLP's matrices: the chunk form serves it
+    lift: Callable[[Tensor], Tensor] | None = None  # what keys and queries become before the memory sees them
 
 
 def _vector(config: MemoryConfig) -> Architecture:
@@ -38,12 +42,23 @@ def _vector(config: MemoryConfig) -> Architecture:
 
 
 def _mlp(config: MemoryConfig) -> Architecture:
-    activation = ACTIVATIONS[config.activation]
+    activation, shapes = ACTIVATIONS[config.activation], layer_shapes(config)
 
     def initial(heads: int, generator: torch.Generator | None = None) -> list[Tensor]:
-        return initial_weights(replace(config, dim=heads * config.head_dim, heads=heads), generator)
+        return draw_weights(shapes, heads, generator)
 
     return Architecture(initial, functools.partial(apply_memory, activation=activation), activation)
+
+
+def _polynomial(degree: int) -> Callable[[MemoryConfig], Architecture]:
+    """An MLP over the products of up to `degree` features of the key."""
+
+    def build(config: MemoryConfig) -> Architecture:
+        lift, shapes = powers(config.head_keys, degree), layer_shapes(config)
+        shapes[0] = (shapes[0][0], lift.width)
+        return _mlp(config)._replace(initial=lambda heads, random: draw_weights(shapes, heads, random), lift=lift)
+
+    return build
 
 
 def _residual(config: MemoryConfig) -> Architecture:
@@ -94,6 +109,58 @@ def from_module(module: nn.Module) -> Architecture:
     return Architecture(initial, torch.func.vmap(one))
 
 
+def _chain(config: MemoryConfig) -> Architecture:
+    width, hidden = config.head_dim, config.expansion * config.head_dim
+    shapes = [(hidden, width), (width, hidden)]
+
+    def initial(heads: int, generator: torch.Generator | None = None) -> list[Tensor]:
+        return [weight for _ in range(2) for weight in draw_weights(shapes, heads, generator)]
+
+    def apply(weights: Weights, x: Tensor) -> Tensor:
+        for block in (weights[:2], weights[2:]):
+            x = x + apply_memory(block, x, ACTIVATIONS["gelu"])
+        return x
+
+    return Architecture(initial, apply)
+
+
+def _pair(config: MemoryConfig) -> Architecture:
+    one = _mlp(config)
+
+    def initial(heads: int, generator: torch.Generator | None = None) -> list[Tensor]:
+        return one.initial(heads, generator) + one.initial(heads, generator)
+
+    def apply(weights: Weights, x: Tensor) -> Tensor:
+        half = len(weights) // 2
+        return one.apply(weights[:half], x) + one.apply(weights[half:], x)
+
+    return Architecture(initial, apply)
+
+
+def _statistics(config: MemoryConfig) -> Architecture:
+    outputs, keys = config.head_dim, config.head_keys
+
+    def initial(heads: int, generator: torch.Generator | None = None) -> list[Tensor]:
+        return [torch.zeros(heads, outputs + keys, keys)]
+
+    def apply(weights: Weights, x: Tensor) -> Tensor:
+        pairs, squares = weights[0].split([outputs, keys], dim=1)  # sums of v k^T and of k k^T
+        ridge = RIDGE * torch.eye(keys, dtype=x.dtype, device=x.device)
+        return torch.linalg.solve(squares + ridge, x.mT).mT @ pairs.mT
+
+    return Architecture(initial, apply)
+
+
+def _three(config: MemoryConfig) -> Architecture:
+    width = config.head_dim
+
+    def initial(heads: int, generator: torch.Generator | None = None) -> list[Tensor]:
+        same = torch.eye(width).expand(heads, width, width).clone()
+        return [same, same.clone(), *draw_weights([(width, width)], heads, generator)]
+
+    return Architecture(initial, lambda weights, x: x @ weights[-1].mT)
+
+
 # Each takes a MemoryConfig: its head_dim, depth, expansion and activation, as far as they apply.
 ARCHITECTURES: dict[str, Choice] = {
     "vector": Choice(_vector, "one weight per feature", "M(k) = w * k", Message("linear RNNs with a vector state")),
@@ -106,4 +173,12 @@ ARCHITECTURES: dict[str, Choice] = {
     ),
     "residual": Choice(_residual, "the key plus a normed MLP", "M(k) = k + LN(W_2 gelu(W_1 k))", MIRAS),
     "cnn": Choice(_cnn, "3 convolutions along features", "M(k) = F_3 * silu(F_2 * silu(F_1 * k))", recipe("4")),
+    "quadratic": Choice(_polynomial(2), "an MLP over products of two features", "M(k) = MLP(phi_2(k))", ATLAS),
+    "cubic": Choice(_polynomial(3), "an MLP over products of three features", "M(k) = MLP(phi_3(k))", ATLAS),
+    "chain": Choice(
+        _chain, "two MLPs, one behind the other", "M(k) = y + MLP_2(y), y = k + MLP_1(k)", f"{HOPE}, CMS"
+    ),
+    "pair": Choice(_pair, "a global and a local MLP", "M(k) = G(k) + L(k)", TNT),
+    "statistics": Choice(_statistics, "sums of v k^T and k k^T", "M(k) = G (H + ridge I)^-1 k", MESA),
+    "three": Choice(_three, "maps of the key and of the value, and a matrix", "M_k, M_v, M(k) = M k", HOPE),
 }  # fmt: skip

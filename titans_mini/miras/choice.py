@@ -6,7 +6,12 @@ from typing import NamedTuple
 from ..errors import check_integer, check_number
 from ..messages import Message
 
-MIRAS = "MIRAS (arXiv 2504.13173)"  # where several choices come from
+# Where several choices come from.
+MIRAS = "MIRAS (arXiv 2504.13173)"
+ATLAS = "ATLAS (arXiv 2505.23735)"
+HOPE = "Nested Learning (arXiv 2512.24695)"
+MESA = "MesaNet (arXiv 2506.05233)"
+TNT = "TNT (arXiv 2511.07343)"
 
 
 class Number(NamedTuple):

@@ -121,7 +121,30 @@ PRESETS: dict[str, Preset] = {
         "robust to outliers", "arXiv 2504.13173", theta=0.05),
     "memora": _preset(
         "residual l2 kl gd learned", CHUNKED, "weights are distributions", "arXiv 2504.13173", theta=1.0),
-    "atlas": _preset(
-        "mlp l2 adaptive muon learned", CHUNKED, "Muon; without its window of past tokens and polynomial keys",
+    "mamba2": _preset(
+        "matrix dot adaptive gd learned", EXACT, "RetNet whose decay is learned", "arXiv 2405.21060", theta=1.0),
+    "gla": _preset(
+        "matrix dot adaptive gd channels", EXACT, "a decay for each feature of the key", "arXiv 2312.06635", theta=1.0),
+    "rwkv7": _preset(
+        "matrix l2 adaptive gd channels", EXACT, "DeltaNet with a decay and a step for each feature of the key",
+        "arXiv 2503.14456", theta=0.25),
+    "deltaproduct": _preset(
+        "matrix l2 adaptive product learned", EXACT, "several delta steps a token", "arXiv 2502.10297", theta=0.25),
+    "mesa": _preset(
+        "statistics l2 adaptive closed_form learned", EXACT, "the best matrix for all that was read",
+        "arXiv 2506.05233", theta=0.9, alpha=0.001),
+    "omeganet": _preset(
+        "quadratic l2 adaptive omega learned", CHUNKED, "a window of past tokens and polynomial keys",
         "arXiv 2505.23735", theta=0.05),
+    "atlas": _preset(
+        "quadratic l2 adaptive omega_muon learned", CHUNKED, "OmegaNet with Muon", "arXiv 2505.23735", theta=0.05),
+    "tnt": _preset(
+        "pair l2 adaptive global_local learned", CHUNKED, "a global memory of large chunks, a local one that restarts",
+        "arXiv 2511.07343", theta=0.05),
+    "cms": _preset(
+        "chain l2 adaptive levels learned", CHUNKED, "a chain of MLPs, each slower than the one before",
+        "arXiv 2512.24695", theta=0.05),
+    "hope": _preset(
+        "three l2 adaptive self_modifying learned", CHUNKED, "maps of key and value that learn too",
+        "arXiv 2512.24695", theta=0.25),
 }  # fmt: skip

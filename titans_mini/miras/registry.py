@@ -32,6 +32,10 @@ class Combination(NamedTuple):
     gate: str
 
 
+OWN = {"statistics": "closed_form", "three": "self_modifying", "pair": "global_local"}  # architecture -> algorithm
+OMEGA = ("omega", "omega_momentum", "omega_muon")
+LATER = (*OMEGA, "delta_gd", "product", "levels", *OWN.values())  # what came after Titans
+
 # What cannot be combined, and why.
 REFUSALS: tuple[tuple[Callable[[Combination], bool], Message], ...] = (
     (
@@ -47,8 +51,8 @@ REFUSALS: tuple[tuple[Callable[[Combination], bool], Message], ...] = (
         Message("algorithm gated_delta starts from the decayed memory: retention decay or adaptive"),
     ),
     (
-        lambda c: c.algorithm == "muon" and c.architecture in ("vector", "cnn"),
-        Message("algorithm muon orthogonalises matrices: architecture matrix, mlp or residual"),
+        lambda c: c.algorithm in ("muon", "omega_muon") and c.architecture in ("vector", "cnn"),
+        Message("algorithm muon and omega_muon orthogonalise matrices: architecture matrix, mlp or residual"),
     ),
     (
         lambda c: c.retention in MIRROR and c.algorithm not in ("gd", "multistep"),
@@ -67,6 +71,47 @@ REFUSALS: tuple[tuple[Callable[[Combination], bool], Message], ...] = (
         Message(
             "retention privacy hides a token's gradient, "
             "which a gate that looks at the token would betray: gate constant"
+        ),
+    ),
+    (
+        lambda c: (c.architecture in OWN or c.algorithm in OWN.values()) and OWN.get(c.architecture) != c.algorithm,
+        Message(
+            "statistics go with closed_form, three with self_modifying and pair with global_local, "
+            "and with nothing else: architecture matrix with algorithm gd, for instance"
+        ),
+    ),
+    (
+        lambda c: c.algorithm in ("closed_form", "self_modifying") and c.bias != "l2",
+        Message("algorithm closed_form and self_modifying are solved for the squared distance: bias l2"),
+    ),
+    (
+        lambda c: c.algorithm in LATER and c.retention not in LINEAR,
+        Message(
+            "the algorithms that came after Titans were written for a memory that decays: "
+            "retention none, decay or adaptive"
+        ),
+    ),
+    (
+        lambda c: c.algorithm in ("delta_gd", "product") and (c.architecture != "matrix" or c.bias != "l2"),
+        Message("algorithm delta_gd and product turn and shrink one matrix by its keys: architecture matrix with bias l2"),
+    ),
+    (
+        lambda c: c.algorithm == "product" and c.gate != "learned",
+        Message("algorithm product makes its further pairs from the token: gate learned"),
+    ),
+    (
+        lambda c: c.algorithm in OMEGA and c.architecture in ("vector", "cnn", "residual", "chain"),
+        Message("algorithm omega is built for matrices and MLPs: architecture matrix, mlp, quadratic or cubic"),
+    ),
+    (
+        lambda c: c.algorithm == "levels" and c.architecture not in ("matrix", "mlp", "chain"),
+        Message("algorithm levels counts the layers of a chain: architecture matrix, mlp or chain"),
+    ),
+    (
+        lambda c: c.gate == "channels" and (c.architecture != "matrix" or c.algorithm != "gd" or c.retention in MIRROR),
+        Message(
+            "gate channels scales the columns of one matrix that is kept as it is used: "
+            "architecture matrix with algorithm gd and retention none, decay, adaptive or elastic"
         ),
     ),
     (

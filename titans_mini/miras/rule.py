@@ -21,13 +21,15 @@ from ..memory.gates import Gates
 from ..memory.mlp import LEAST_SQUARE, InnerLoss, Weights
 from ..memory.state import Fast, Record, Tokens
 from ..memory.tree import tensors
-from .algorithm import ALGORITHMS, Algorithm, Scene, Slots, column
-from .architecture import ARCHITECTURES, Architecture
+from .algorithm import ALGORITHMS
+from .architecture import ARCHITECTURES, WIDE, Architecture
 from .bias import BIASES, LEARNED
 from .config import MirasConfig
-from .gate import GATES, MirasGate
+from .gate import GATES, MirasGate, mean_of_channels
+from .later import share_of_old
 from .privacy import add_noise, noise_keys
 from .retention import RETENTIONS, Retention
+from .steps import Algorithm, Scene, Slots, column
 
 
 class MirasRule(NamedTuple):
@@ -42,11 +44,14 @@ class MirasRule(NamedTuple):
     record_norm: bool = False  # also record the memory norm after each write
     seed: int = 0  # of retention privacy's noise
     miras: MirasConfig | None = None  # the settings that it was made from
+    widths: tuple[int, int] = (0, 0)  # features of keys, once lifted, and of values; only where there is a window
 
     @property
     def fast(self) -> TitansRule | None:
         """The same rule for the chunk form; None where that does not apply."""
         if not (self.retention.linear and self.algorithm.linear and self.architecture.activation):
+            return None
+        if self.architecture.lift or self.gate.per_channel:
             return None
         activation = self.architecture.activation
         return TitansRule(self.gate, activation, self.clip, self.record_norm, inner_loss=self.bias)
@@ -56,11 +61,15 @@ class MirasRule(NamedTuple):
         return self.architecture.initial(heads, None)
 
     def begin(self, weights: Weights) -> tuple[Weights, Weights]:
-        """The momentum holds the slots of each layer, then the noise keys if any."""
-        slots = tuple(slot for weight in weights for slot in self.algorithm.slots(weight))
-        if not self.retention.sigma:
-            return weights, slots
-        return weights, (*slots, noise_keys(len(weights[0]), self.seed).to(weights[0].device))
+        """The momentum holds the slots of each layer, then the tokens of the window and the noise keys, if any."""
+        layers, rows = len(weights), len(weights[0])
+        parts = [slot for at, weight in enumerate(weights) for slot in self.algorithm.slots(weight, at, layers)]
+        if self.algorithm.window > 1:
+            held = self.algorithm.window - 1
+            parts += [weights[0].new_zeros(rows, held, width) for width in (*self.widths, self.gate.features, 1)]
+        if self.retention.sigma:
+            parts.append(noise_keys(rows, self.seed).to(weights[0].device))
+        return weights, tuple(parts)
 
     def step(self, fast: Fast, tokens: Tokens, *, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
         """One chunk: by the chunk form where that applies, else by the general path."""
@@ -69,11 +78,17 @@ class MirasRule(NamedTuple):
 
     def answer(self, weights: Weights, queries: Tensor) -> Tensor:
         """M(q) for queries (n, c, d) at a state's weights."""
-        return self.architecture.apply(tuple(map(self.retention.primal, weights)), queries)
+        return self.architecture.apply(tuple(map(self.retention.primal, weights)), self._lifted(queries))
+
+    def _lifted(self, keys: Tensor) -> Tensor:
+        return self.architecture.lift(keys) if self.architecture.lift else keys
 
 
 def general_step(fast: Fast, tokens: Tokens, rule: MirasRule) -> tuple[Tensor | None, Fast, Record]:
     """One chunk: (reads (n, q, d) or None, the memory after it, the record of its tokens)."""
+    if lift := rule.architecture.lift:
+        queries = None if tokens.queries is None else lift(tokens.queries)
+        tokens = tokens._replace(keys=lift(tokens.keys), queries=queries)
     n, c, d = tokens.keys.shape
     start = tuple(weight.repeat_interleave(c, 0) for weight in fast.weights)  # (n c, ...)
     loss, first = _gradients(start, tokens, rule)
@@ -81,20 +96,49 @@ def general_step(fast: Fast, tokens: Tokens, rule: MirasRule) -> tuple[Tensor | 
     raw = norm.view(n, c) * d**-0.5
     gates, gate_state = rule.gate(raw, tokens.features, fast.gate)
 
-    def evaluate(weights: Weights) -> Weights:
-        return _clipped(_gradients(weights, tokens, rule)[1], rule.clip)
+    def evaluate(weights: Weights, **pairs: Tensor) -> Weights:
+        return _clipped(_gradients(weights, tokens._replace(**pairs), rule)[1], rule.clip)
 
-    scene = Scene(evaluate, start, _clipped(first, rule.clip), gates, tokens.keys)
+    def clipped(grads: Weights) -> Weights:
+        return _clipped(grads, rule.clip)
+
+    scene = Scene(evaluate, clipped, start, clipped(first), gates, tokens, rule.gate.asked(tokens))
+    slots, held, noise = _parts_of(fast.momentum, rule)
+    if held:
+        scene, held = _with_window(scene, fast, held, rule)
     grads = tuple(grad.unflatten(0, (n, c)) for grad in rule.algorithm.gradient(scene))  # (n, c, ...)
-    series, weights, carry = _walk(fast, grads, gates, rule)
+    if noise:
+        grads, noise = add_noise(grads, *noise, rule.retention.sigma * rule.clip)
+        noise = (noise,)
+    series, slots = _walk(fast.weights, slots, grads, gates, rule)
+    weights = tuple(part[:, -1] for part in series)
     after = tuple(map(rule.retention.primal, (part.flatten(0, 1) for part in series)))  # (n c, ...)
     reads = None
     if tokens.queries is not None:
         q = tokens.queries.shape[1]  # the last q tokens ask
         asked = tuple(part.unflatten(0, (n, c))[:, c - q :].flatten(0, 1) for part in after)  # (n q, ...)
-        reads = rule.architecture.apply(asked, tokens.queries.reshape(n * q, 1, d)).view(n, q, d)
-    record = Record(raw, loss, gates, _norm(after).view(n, c) if rule.record_norm else None)
-    return reads, Fast(weights, carry, gate_state), record
+        reads = rule.architecture.apply(asked, tokens.queries.reshape(n * q, 1, d)).view(n, q, -1)
+    record = Record(raw, loss, mean_of_channels(gates), _norm(after).view(n, c) if rule.record_norm else None)
+    return reads, Fast(weights, (*slots, *held, *noise), gate_state), record
+
+
+def _parts_of(momentum: Weights, rule: MirasRule) -> tuple[Weights, Weights, Weights]:
+    """The slots, the tokens of the window as keys, values, features and shares, and the noise keys; see `begin`."""
+    held, noise = 4 * (rule.algorithm.window > 1), int(rule.retention.sigma > 0)
+    end = len(momentum) - noise
+    return momentum[: end - held], momentum[end - held : end], momentum[end:]
+
+
+def _with_window(scene: Scene, fast: Fast, held: Weights, rule: MirasRule) -> tuple[Scene, Weights]:
+    """The scene with the gradients of the tokens before it, at the weights of now, and the tokens held next."""
+    *before, share = held
+    count = share.shape[1]
+    start = tuple(weight.repeat_interleave(count, 0) for weight in fast.weights)
+    _, grads = _gradients(start, Tokens(before[0], before[1], None, before[2]), rule)
+    grads = tuple(grad.unflatten(0, (-1, count)) for grad in scene.clipped(grads))
+    now = scene.tokens.keys, scene.tokens.values, scene.tokens.features, share_of_old(scene.asked).unsqueeze(-1)
+    held = tuple(torch.cat(pair, dim=1)[:, -count:] for pair in zip(held, now, strict=True))
+    return scene._replace(before=grads, weight_before=share.squeeze(-1)), held
 
 
 def _gradients(weights: Weights, tokens: Tokens, rule: MirasRule) -> tuple[Tensor, Weights]:
@@ -107,31 +151,32 @@ def _gradients(weights: Weights, tokens: Tokens, rule: MirasRule) -> tuple[Tenso
     return loss.view(tokens.keys.shape[:2]), pull(slope)
 
 
-def _walk(fast: Fast, grads: Weights, gates: Gates, rule: MirasRule):
-    """Every layer from token to token: all its weights (n, c, ...), the last of them, and what is carried."""
-    carry, noise = fast.momentum, ()
-    if rule.retention.sigma:
-        *carry, keys = carry
-        grads, keys = add_noise(grads, keys, rule.retention.sigma * rule.clip)
-        noise = (keys,)
-    share = len(carry) // len(grads)
+def _walk(weights: Weights, slots: Slots, grads: Weights, gates: Gates, rule: MirasRule) -> tuple[list, Slots]:
+    """Every layer from token to token: all its weights (n, c, ...), and the slots after the last token."""
+    share = len(slots) // len(grads)
     layers = [
-        _walk_layer(weight, tuple(carry[share * at : share * (at + 1)]), grad, gates, rule)
-        for at, (weight, grad) in enumerate(zip(fast.weights, grads, strict=True))
+        _walk_layer(weight, slots[share * at : share * (at + 1)], grad, gates, rule)
+        for at, (weight, grad) in enumerate(zip(weights, grads, strict=True))
     ]
     series, slots = zip(*layers, strict=True)
-    carried = tuple(slot for layer in slots for slot in layer)
-    return series, tuple(part[:, -1] for part in series), (*carried, *noise)
+    return list(series), tuple(slot for layer in slots for slot in layer)
 
 
 def _walk_layer(weight: Tensor, slots: Slots, grads: Tensor, gates: Gates, rule: MirasRule):
-    series = []
+    series, algorithm = [], rule.algorithm
     for t in range(grads.shape[1]):
-        theta, eta, alpha = (None if part is None else column(part[:, t], weight) for part in gates[:3])
-        update, slots = rule.algorithm.update(grads[:, t], slots, theta, eta)
+        theta, eta, alpha = (None if part is None else _of_token(part, t, weight) for part in gates[:3])
+        update, slots = algorithm.update(grads[:, t], slots, theta, eta)
         weight = rule.retention.keep(weight, update, alpha)
+        if algorithm.restart is not None:
+            weight = algorithm.restart(weight, slots)
         series.append(weight)
     return torch.stack(series, dim=1), slots
+
+
+def _of_token(part: Tensor, t: int, like: Tensor) -> Tensor:
+    """One token's numbers of a gate (n, c) or (n, c, d), shaped to multiply `like` (n, o, d)."""
+    return part[:, t].unsqueeze(1) if part.dim() == 3 else column(part[:, t], like)
 
 
 def _norm(parts: Weights) -> Tensor:
@@ -189,9 +234,10 @@ def make_gate(memory: MemoryConfig, miras: MirasConfig, gate: nn.Module | None =
     dim, heads = memory.dim, memory.heads
     if gate is None:
         eta = 0.0 if algorithm.eta is None else algorithm.eta
-        gate = GATES[miras.gate].build(dim, heads, miras.theta, eta, miras.alpha)
+        gate = GATES[miras.gate].build(dim, heads, memory.head_keys, miras.theta, eta, miras.alpha)
     delta = miras.number("bias") if miras.bias == LEARNED else None
-    return MirasGate(gate, eta=algorithm.eta, alpha=retention.alpha, delta=delta, dim=dim, heads=heads)
+    asks = algorithm.asks(memory.head_keys, memory.head_dim) if miras.gate in ("learned", "channels") else 0
+    return MirasGate(gate, eta=algorithm.eta, alpha=retention.alpha, delta=delta, asks=asks, dim=dim, heads=heads)
 
 
 def make_rule(
@@ -213,9 +259,13 @@ def make_rule(
         raise ConfigError(text, decay=repr(memory.decay))
     if miras.retention == "privacy" and memory.clip is None:
         raise ConfigError("clip must be a number from 1e-06 to 1e+06 for retention privacy, not None")
+    if memory.reach and not (architecture or miras.architecture in WIDE):
+        text = "reach gives keys wider than values, which architecture {names} can take, not {name}"
+        raise ConfigError(text, names=", ".join(WIDE), name=miras.architecture)
+    architecture = architecture or ARCHITECTURES[miras.architecture].build(memory)
     return MirasRule(
         gate,
-        architecture or ARCHITECTURES[miras.architecture].build(memory),
+        architecture,
         BIASES[miras.bias].build(miras.number("bias")),
         RETENTIONS[miras.retention].build(miras.number("retention")),
         ALGORITHMS[miras.algorithm].build(miras.number("algorithm")),
@@ -223,6 +273,7 @@ def make_rule(
         record_norm,
         check_integer("seed", seed, 0, 2**63 - 1),
         miras,
+        (architecture.lift.width if architecture.lift else memory.head_keys, memory.head_dim),
     )
 
 

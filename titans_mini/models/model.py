@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..config import TitansConfig
 from ..errors import ConfigError, check_choice
 from ..memory.checks import Leaf, check_device, check_state, usable
 from ..memory.state import Record
+from .config import TitansConfig
 from .variants import NOBODY, VARIANTS, LayerState, Mixed, Watch, WindowOnly
 
 MODES = ("on", "frozen", "off")

@@ -14,12 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..config import TitansConfig
 from ..errors import ConfigError
 from ..memory import NeuralMemory
 from ..memory.checks import Leaf
 from ..memory.state import MemoryState, Record
+from ..miras.rule import MirasMemory
 from .attention import Persistent, SlidingWindow, WindowState, merge_heads, rotate, split_heads
+from .config import TitansConfig
 
 
 class LayerState(NamedTuple):
@@ -49,6 +50,11 @@ NOBODY = Watch()
 Mixed = tuple[Tensor, LayerState]
 
 
+def make_memory(config: TitansConfig) -> NeuralMemory:
+    """The memory of one layer, with the rule that the settings name."""
+    return NeuralMemory(config.memory) if config.miras is None else MirasMemory(config.memory, config.miras)
+
+
 def use_memory(
     memory: NeuralMemory, x: Tensor, state: MemoryState, mode: str, watch: Watch = NOBODY
 ) -> tuple[Tensor | None, MemoryState]:
@@ -66,7 +72,7 @@ class LMM(nn.Module):
 
     def __init__(self, config: TitansConfig) -> None:
         super().__init__()
-        self.memory = NeuralMemory(config.memory)
+        self.memory = make_memory(config)
         self.persistent = nn.Parameter(torch.randn(1, config.persistent, config.dim) * 0.5)
 
     def initial_state(self, batch: int, mode: str = "on") -> LayerState:
@@ -116,7 +122,7 @@ class MAL(nn.Module):
     def __init__(self, config: TitansConfig) -> None:
         super().__init__()
         self.attention = SlidingWindow(config.dim, config.heads, config.window, config.persistent)
-        self.memory = NeuralMemory(config.memory)
+        self.memory = make_memory(config)
 
     def initial_state(self, batch: int, mode: str = "on") -> LayerState:
         """An untouched memory and an empty window."""
@@ -156,7 +162,7 @@ class MAG(nn.Module):
     def __init__(self, config: TitansConfig) -> None:
         super().__init__()
         self.attention = SlidingWindow(config.dim, config.heads, config.window, config.persistent)
-        self.memory = NeuralMemory(config.memory)
+        self.memory = make_memory(config)
         self.product = Product(config.dim)
 
     def initial_state(self, batch: int, mode: str = "on") -> LayerState:
@@ -193,7 +199,7 @@ class MAC(nn.Module):
     def __init__(self, config: TitansConfig) -> None:
         super().__init__()
         dim, self.heads, self.segment = config.dim, config.heads, config.window
-        self.memory = NeuralMemory(config.memory)
+        self.memory = make_memory(config)
         self.to_query = None if config.reach else nn.Linear(dim, dim, bias=False)
         self.norm = nn.RMSNorm(dim, eps=1e-6)
         self.to_recalled = nn.Linear(dim, 2 * dim, bias=False)
@@ -270,7 +276,7 @@ class MAC(nn.Module):
         if self.memory.config.reach:
             return self.norm(self.memory.recall(x, state, at_start=True))
         heads = self.memory.config.heads
-        query = functional.normalize(functional.silu(self.to_query(x)), dim=-1, eps=1e-6)
+        query = functional.normalize(functional.silu(self.to_query(x)), dim=-1, eps=1e-6) * self.memory.config.norm
         rows = split_heads(query, heads).flatten(0, 1).to(state.weights[0].dtype)  # (n, t, d)
         recalled = self.memory.answer(state.weights, rows)
         return self.norm(merge_heads(recalled.unflatten(0, (len(x), heads))).to(x.dtype))

@@ -14,12 +14,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..config import TitansConfig
 from ..devices import usable_device
 from ..errors import ConfigError, show
 from ..files import parse, read_bytes, reason, write_whole
 from ..kept import DamagedError, from_bytes, seal, to_bytes, unseal
 from ..messages import Message
+from ..models.config import TitansConfig
 from ..models.model import TitansLM
 
 BUNDLED = Path(__file__).parents[1] / "checkpoints"

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from ..config import TitansConfig
 from ..devices import usable_device
 from ..errors import ConfigError, DivergenceError
 from ..files import clear_parts, owned, write_whole, writing_to
 from ..memory.chunk import Record
 from ..memory.tree import map_tree
+from ..models.config import TitansConfig
 from ..models.model import ModelState, TitansLM
 from ..settings import SEED, Settings, choice, number, whole
 from ..stopping import Stop, Terminated, postponed
