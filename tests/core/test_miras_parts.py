@@ -12,9 +12,9 @@ from titans_course.studies.streams import make_pairs
 from titans_mini import MemoryConfig
 from titans_mini.memory.chunk import Tokens
 from titans_mini.miras import PRESETS, MirasConfig, run
-from titans_mini.miras.steps import orthogonalise
 from titans_mini.miras.bias import BIASES
 from titans_mini.miras.retention import RETENTIONS
+from titans_mini.miras.steps import orthogonalise
 
 EXACT = MemoryConfig(dim=WIDTH, depth=1, chunk=1, clip=None, expansion=2)
 

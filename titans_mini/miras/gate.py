@@ -10,7 +10,6 @@ from ..memory.state import Tokens
 from .choice import Choice, equation, recipe
 
 
-
 class ChannelGate(nn.Module):
     """theta and alpha for each feature of a head's key: sigmoids of a linear map of the token. GLA, RWKV-7.
 

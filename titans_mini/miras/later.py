@@ -25,13 +25,21 @@ def windowed(update: Callable, slots: Callable, eta: float | None = None) -> Cal
         n, c = scene.tokens.keys.shape[:2]
         gamma = torch.cat([scene.weight_before, share_of_old(scene.asked)], dim=1)  # (n, window - 1 + c)
         held = gamma.shape[1] - c
-        ages = torch.arange(held, held + c).unsqueeze(1) - torch.arange(held + c)  # (c, window - 1 + c)
+        places = torch.arange(held + c, device=gamma.device)
+        ages = places[held:].unsqueeze(1) - places  # (c, window - 1 + c)
         share = gamma.unsqueeze(1) * ((ages > 0) & (ages <= held)).to(gamma)  # (n, c, window - 1 + c)
         share = share + (ages == 0).to(gamma)
-        both = (torch.cat([old, new.unflatten(0, (n, c))], 1) for old, new in zip(scene.before, scene.first, strict=True))
+        both = (
+            torch.cat([old, new.unflatten(0, (n, c))], 1) for old, new in zip(scene.before, scene.first, strict=True)
+        )
         return tuple(torch.einsum("nct,nt...->nc...", share, grads).flatten(0, 1) for grads in both)
 
-    return lambda number: Algorithm(gradient, update, slots, eta, window=number, asks=lambda keys, values: 1)
+    def build(number: int) -> Algorithm:
+        if number == 1:
+            return Algorithm(at_start, update, slots, eta)
+        return Algorithm(gradient, update, slots, eta, window=number, asks=lambda keys, values: 1)
+
+    return build
 
 
 def share_of_old(asked: Tensor) -> Tensor:
@@ -142,5 +150,7 @@ def self_modifying(scene: Scene) -> Weights:
     of_key, of_value, memory = scene.start
     k, v = normalize(of_key @ key, dim=1, eps=1e-6), of_value @ value
     targets = (of_key @ v, of_value @ v, v)
-    grads = (2 * (map_ @ k - target) @ k.mT + map_ @ k @ k.mT for map_, target in zip(scene.start, targets, strict=True))
+    grads = (
+        2 * (map_ @ k - target) @ k.mT + map_ @ k @ k.mT for map_, target in zip(scene.start, targets, strict=True)
+    )
     return scene.clipped(tuple(grad / column(1 + scene.gates.theta, grad) for grad in grads))
