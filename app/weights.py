@@ -9,8 +9,8 @@ from texts import plain, quoted, say
 
 from titans_course.studies.controls import CONTROLS, RECALL_CONTROL, is_control, read_seeds
 from titans_mini import TitansLM
-from titans_mini.models.config import VARIANT_NAMES
 from titans_mini.errors import ConfigError
+from titans_mini.models.config import VARIANT_NAMES
 from titans_mini.training import checkpoint
 from titans_mini.training.tasks import TASKS
 

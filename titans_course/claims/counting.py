@@ -4,10 +4,10 @@ from functools import partial
 
 import torch
 
-from titans_mini.models.config import TitansConfig
 from titans_mini.memory.mlp import mlp_shapes
 from titans_mini.messages import Message
 from titans_mini.miras.config import PRESETS
+from titans_mini.models.config import TitansConfig
 from titans_mini.models.model import TitansLM
 from titans_mini.training.checkpoint import load_model
 from titans_mini.training.evaluate import evaluate

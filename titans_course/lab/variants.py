@@ -6,9 +6,9 @@ import numpy as np
 import plotly.graph_objects as go
 import torch
 
-from titans_mini.models.config import VARIANT_NAMES
 from titans_mini.errors import check_choice, check_integer
 from titans_mini.messages import Message
+from titans_mini.models.config import VARIANT_NAMES
 from titans_mini.models.model import MODES, TitansLM
 from titans_mini.training.checkpoint import bundled_names, load_model
 from titans_mini.training.evaluate import answer_logits

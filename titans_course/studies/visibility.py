@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from titans_mini.models.config import TitansConfig
 from titans_mini.errors import check_integer
+from titans_mini.models.config import TitansConfig
 from titans_mini.models.variants import VARIANTS
 
 LEAST = 1e-9  # a change below this share of the output is rounding
