@@ -26,6 +26,8 @@ for combination in allowed():
     place = combination.architecture, combination.retention, combination.algorithm
     GROUPS[(*place, combination.gate) if own else place].append(combination)
 FAST = [group for group in GROUPS.values() if make_scene(group[:1]).rule.fast]
+CHUNKED = [group for group in GROUPS.values() if make_scene(group[:1]).rule.chunk_form and group not in FAST]
+PLAIN = ("mlp", "adaptive"), ("quadratic", "adaptive")
 HUNTED = {  # a wrong step, and what it is tried on: architecture, retention, algorithm and bias
     mutants.ascent: ("mlp", "lq_mirror", "gd", "lp"),
     mutants.no_write: ("vector", "none", "rmsprop", "l2"),
@@ -84,13 +86,13 @@ def test_a_wrong_step_is_caught(mutant):
 @pytest.mark.parametrize(("depth", "clip"), [(1, 0.5), (2, None), (2, 0.5), (3, None), (4, 0.5)])
 def test_fast_and_general_path_agree(depth, clip):
     """Reads, state, record and every gradient, wherever both apply."""
-    for group in FAST:
-        if depth != 2 and (group[0].architecture, group[0].retention) != ("mlp", "adaptive"):
-            continue  # the number of layers has no part in the rest
+    for group in FAST + CHUNKED:
+        if (depth != 2 or group in CHUNKED) and (group[0].architecture, group[0].retention) not in PLAIN:
+            continue  # the number of layers has no part in the rest, nor has what else a window is combined with
         scene = make_scene(group, depth=depth, clip=clip)
         outcomes = []
-        for step, rule in ((plain_step, scene.rule.fast), (general_step, scene.rule)):
-            parts, fast = run(step, scene._replace(rule=rule))
+        for step in (miras_step, general_step):
+            parts, fast = run(step, scene)
             numbers = [*parts, *tensors(fast)]
             leaves = [*scene.fast.weights, *scene.tokens[:4]]
             total = sum(part.square().sum() for part in numbers)

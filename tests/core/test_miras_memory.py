@@ -18,6 +18,7 @@ from torch import nn
 from titans_mini import ConfigError, MemoryConfig, NeuralMemory
 from titans_mini.miras import KNOBS, PRESETS, MirasConfig, MirasMemory, from_module
 
+FAMILY = ("rwkv7", "deltaproduct", "mesa", "omeganet", "atlas", "tnt", "cms", "hope")
 # Together they hold every choice of every knob.
 CONFIGS = {
     "vector": MirasConfig("vector", "dot", "none", "gd", "constant"),
@@ -34,7 +35,7 @@ CONFIGS = {
     "muon": MirasConfig("mlp", "l2", "adaptive", "muon", "learned"),
     "cubic": MirasConfig("cubic", "lp", "none", "omega_momentum", "constant"),
     "delta_gd": MirasConfig("matrix", "l2", "adaptive", "delta_gd", "learned"),
-    **{name: PRESETS[name].config for name in ("rwkv7", "deltaproduct", "mesa", "omeganet", "atlas", "tnt", "cms", "hope")},
+    **{name: PRESETS[name].config for name in FAMILY},
 }
 every_config = pytest.mark.parametrize("name", CONFIGS)
 

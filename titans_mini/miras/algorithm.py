@@ -65,32 +65,33 @@ ALGORITHMS: dict[str, Choice] = {
         "u = -theta sum_i gamma_i grad_i", ATLAS, WINDOW,
     ),
     "omega_momentum": Choice(
-        windowed(momentum, one_slot, 0.9), "the same, and it lasts", "u = S = eta S - theta sum_i gamma_i grad_i", ATLAS,
-        WINDOW,
+        windowed(momentum, one_slot, 0.9), "the same, and it lasts", "u = S = eta S - theta sum_i gamma_i grad_i",
+        ATLAS, WINDOW,
     ),
     "omega_muon": Choice(
         windowed(muon, one_slot, 0.9), "the same, with a step of one size in every direction",
-        "S as above, u = theta NewtonSchulz(S)", ATLAS, WINDOW,
+        "S = eta S - theta sum_i gamma_i grad_i, u = theta NewtonSchulz(S)", ATLAS, WINDOW,
     ),
     "delta_gd": Choice(
         lambda number: Algorithm(also_unwrite, descend, one_slot), "also takes out what the key held",
         "u = -theta / (1 + theta) (grad + W k k^T)", HOPE,
     ),
     "product": Choice(
-        product, "writes other pairs, made from the token, before its own", "u = -theta sum of grads, each after the last",
-        "DeltaProduct (arXiv 2502.10297)", Number("pairs", 2, 2, 4, whole=True),
+        product, "writes other pairs, made from the token, before its own",
+        "u = -theta sum of grads, each after the last", "DeltaProduct (arXiv 2502.10297)",
+        Number("pairs", 2, 2, 4, whole=True),
     ),
     "levels": Choice(
         levels, "level l writes every C^l tokens what it has gathered", "u = -sum of theta grad, or 0", f"{HOPE}, CMS",
         Number("C", 4, 1, 512, whole=True),
     ),
     "global_local": Choice(
-        global_local, "the global half writes every C tokens, the local half restarts then", "G: u = -sum of theta grad",
-        TNT, Number("C", 64, 1, 65536, whole=True),
+        global_local, "the global half writes every C tokens, the local half restarts then",
+        "G: u = -sum of theta grad", TNT, Number("C", 64, 1, 65536, whole=True),
     ),
     "closed_form": Choice(
         lambda number: Algorithm(statistics, descend, one_slot), "the best matrix for all that was read, solved for",
-        "G = (1 - alpha) G + theta v k^T, H likewise with k k^T", MESA,
+        "G = (1 - alpha) G + theta v k^T, H = (1 - alpha) H + theta k k^T", MESA,
     ),
     "self_modifying": Choice(
         lambda number: Algorithm(self_modifying, descend, one_slot), "the maps of key and value learn too",

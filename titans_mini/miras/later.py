@@ -12,6 +12,7 @@ from torch.nn.functional import normalize
 
 from ..memory.mlp import Weights
 from .steps import Algorithm, Scene, Slots, at_start, column, descend
+from .window import shares
 
 
 def windowed(update: Callable, slots: Callable, eta: float | None = None) -> Callable[[int], Algorithm]:
@@ -23,15 +24,9 @@ def windowed(update: Callable, slots: Callable, eta: float | None = None) -> Cal
     def gradient(scene: Scene) -> Weights:
         """As in `Algorithm`."""
         n, c = scene.tokens.keys.shape[:2]
-        gamma = torch.cat([scene.weight_before, share_of_old(scene.asked)], dim=1)  # (n, window - 1 + c)
-        held = gamma.shape[1] - c
-        places = torch.arange(held + c, device=gamma.device)
-        ages = places[held:].unsqueeze(1) - places  # (c, window - 1 + c)
-        share = gamma.unsqueeze(1) * ((ages > 0) & (ages <= held)).to(gamma)  # (n, c, window - 1 + c)
-        share = share + (ages == 0).to(gamma)
-        both = (
-            torch.cat([old, new.unflatten(0, (n, c))], 1) for old, new in zip(scene.before, scene.first, strict=True)
-        )
+        share = shares(torch.cat([scene.weight_before, share_of_old(scene.asked)], dim=1), c)  # (n, c, window - 1 + c)
+        first = (grads.unflatten(0, (n, c)) for grads in scene.first)
+        both = (torch.cat(pair, dim=1) for pair in zip(scene.before, first, strict=True))
         return tuple(torch.einsum("nct,nt...->nc...", share, grads).flatten(0, 1) for grads in both)
 
     def build(number: int) -> Algorithm:
@@ -80,7 +75,7 @@ def product(pairs: int) -> Algorithm:
 
 
 def levels(period: int) -> Algorithm:
-    """A continuum of memories: level l gathers what it would write and writes it every C^l tokens. Nested Learning, CMS.
+    """A continuum of memories: level l gathers what it would write, for C^l tokens at a time. Nested Learning, CMS.
 
     A level is two layers of the architecture, or a single one; the first level is 1.
     """
@@ -150,7 +145,6 @@ def self_modifying(scene: Scene) -> Weights:
     of_key, of_value, memory = scene.start
     k, v = normalize(of_key @ key, dim=1, eps=1e-6), of_value @ value
     targets = (of_key @ v, of_value @ v, v)
-    grads = (
-        2 * (map_ @ k - target) @ k.mT + map_ @ k @ k.mT for map_, target in zip(scene.start, targets, strict=True)
-    )
+    pairs = zip(scene.start, targets, strict=True)
+    grads = (2 * (map_ @ k - target) @ k.mT + map_ @ k @ k.mT for map_, target in pairs)
     return scene.clipped(tuple(grad / column(1 + scene.gates.theta, grad) for grad in grads))

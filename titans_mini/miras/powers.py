@@ -23,7 +23,7 @@ def powers(width: int, degree: int) -> Callable[[Tensor], Tensor]:
     for i in range(1, degree + 1):
         picked = list(itertools.combinations_with_replacement(range(width), i))
         repeats = [math.prod(math.factorial(one.count(index)) for index in set(one)) for one in picked]
-        # (x . y)^i is the sum over all products of i numbers, each as often as its numbers can be put in order: i!/repeats
+        # (x . y)^i is the sum over all products of i numbers, each i! / repeats times: in every order of its numbers
         size = torch.tensor([1 / many / total for many in repeats], dtype=torch.float64).sqrt()
         groups.append((torch.tensor(picked), size))
 

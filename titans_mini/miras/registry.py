@@ -52,7 +52,7 @@ REFUSALS: tuple[tuple[Callable[[Combination], bool], Message], ...] = (
     ),
     (
         lambda c: c.algorithm in ("muon", "omega_muon") and c.architecture in ("vector", "cnn"),
-        Message("algorithm muon and omega_muon orthogonalise matrices: architecture matrix, mlp or residual"),
+        Message("algorithm muon and omega_muon orthogonalise matrices: architecture matrix, mlp, quadratic or cubic"),
     ),
     (
         lambda c: c.retention in MIRROR and c.algorithm not in ("gd", "multistep"),
@@ -93,7 +93,7 @@ REFUSALS: tuple[tuple[Callable[[Combination], bool], Message], ...] = (
     ),
     (
         lambda c: c.algorithm in ("delta_gd", "product") and (c.architecture != "matrix" or c.bias != "l2"),
-        Message("algorithm delta_gd and product turn and shrink one matrix by its keys: architecture matrix with bias l2"),
+        Message("algorithm delta_gd and product turn one matrix by its keys: architecture matrix with bias l2"),
     ),
     (
         lambda c: c.algorithm == "product" and c.gate != "learned",

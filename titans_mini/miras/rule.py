@@ -30,6 +30,7 @@ from .later import share_of_old
 from .privacy import add_noise, noise_keys
 from .retention import RETENTIONS, Retention
 from .steps import Algorithm, Scene, Slots, column
+from .window import held_next, windowed_step
 
 
 class MirasRule(NamedTuple):
@@ -48,10 +49,15 @@ class MirasRule(NamedTuple):
 
     @property
     def fast(self) -> TitansRule | None:
-        """The same rule for the chunk form; None where that does not apply."""
+        """The same rule for the chunk form; None where that does not apply, or not to the tokens as they come."""
+        return None if self.architecture.lift or self.algorithm.window > 1 else self.chunk_form
+
+    @property
+    def chunk_form(self) -> TitansRule | None:
+        """What the chunk form needs of the rule, for keys that are lifted already; None where it does not apply."""
         if not (self.retention.linear and self.algorithm.linear and self.architecture.activation):
             return None
-        if self.architecture.lift or self.gate.per_channel:
+        if self.gate.per_channel:
             return None
         activation = self.architecture.activation
         return TitansRule(self.gate, activation, self.clip, self.record_norm, inner_loss=self.bias)
@@ -73,22 +79,32 @@ class MirasRule(NamedTuple):
 
     def step(self, fast: Fast, tokens: Tokens, *, ends: bool = True) -> tuple[Tensor | None, Fast, Record]:
         """One chunk: by the chunk form where that applies, else by the general path."""
-        chunked = self.fast
-        return general_step(fast, tokens, self) if chunked is None else chunked.step(fast, tokens, ends=ends)
+        if (chunked := self.chunk_form) is None:
+            return general_step(fast, tokens, self)
+        tokens = self.lifted(tokens)
+        if self.algorithm.window == 1:
+            return chunked.step(fast, tokens, ends=ends)
+        slots, held, _ = _parts_of(fast.momentum, self)
+        gamma = share_of_old(self.gate.asked(tokens))
+        reads, after, record = windowed_step(fast._replace(momentum=slots), tokens, gamma, held, chunked)
+        return reads, after._replace(momentum=(*after.momentum, *held_next(held, tokens, gamma))), record
+
+    def lifted(self, tokens: Tokens) -> Tokens:
+        """Tokens with keys and queries as the memory sees them."""
+        if not self.architecture.lift:
+            return tokens
+        queries = None if tokens.queries is None else self.architecture.lift(tokens.queries)
+        return tokens._replace(keys=self.architecture.lift(tokens.keys), queries=queries)
 
     def answer(self, weights: Weights, queries: Tensor) -> Tensor:
         """M(q) for queries (n, c, d) at a state's weights."""
-        return self.architecture.apply(tuple(map(self.retention.primal, weights)), self._lifted(queries))
-
-    def _lifted(self, keys: Tensor) -> Tensor:
-        return self.architecture.lift(keys) if self.architecture.lift else keys
+        queries = self.architecture.lift(queries) if self.architecture.lift else queries
+        return self.architecture.apply(tuple(map(self.retention.primal, weights)), queries)
 
 
 def general_step(fast: Fast, tokens: Tokens, rule: MirasRule) -> tuple[Tensor | None, Fast, Record]:
     """One chunk: (reads (n, q, d) or None, the memory after it, the record of its tokens)."""
-    if lift := rule.architecture.lift:
-        queries = None if tokens.queries is None else lift(tokens.queries)
-        tokens = tokens._replace(keys=lift(tokens.keys), queries=queries)
+    tokens = rule.lifted(tokens)
     n, c, d = tokens.keys.shape
     start = tuple(weight.repeat_interleave(c, 0) for weight in fast.weights)  # (n c, ...)
     loss, first = _gradients(start, tokens, rule)
@@ -131,14 +147,13 @@ def _parts_of(momentum: Weights, rule: MirasRule) -> tuple[Weights, Weights, Wei
 
 def _with_window(scene: Scene, fast: Fast, held: Weights, rule: MirasRule) -> tuple[Scene, Weights]:
     """The scene with the gradients of the tokens before it, at the weights of now, and the tokens held next."""
-    *before, share = held
-    count = share.shape[1]
+    keys, values, features, gamma = held
+    count = gamma.shape[1]
     start = tuple(weight.repeat_interleave(count, 0) for weight in fast.weights)
-    _, grads = _gradients(start, Tokens(before[0], before[1], None, before[2]), rule)
+    _, grads = _gradients(start, Tokens(keys, values, None, features), rule)
     grads = tuple(grad.unflatten(0, (-1, count)) for grad in scene.clipped(grads))
-    now = scene.tokens.keys, scene.tokens.values, scene.tokens.features, share_of_old(scene.asked).unsqueeze(-1)
-    held = tuple(torch.cat(pair, dim=1)[:, -count:] for pair in zip(held, now, strict=True))
-    return scene._replace(before=grads, weight_before=share.squeeze(-1)), held
+    held = held_next(held, scene.tokens, share_of_old(scene.asked))
+    return scene._replace(before=grads, weight_before=gamma.squeeze(-1)), held
 
 
 def _gradients(weights: Weights, tokens: Tokens, rule: MirasRule) -> tuple[Tensor, Weights]:

@@ -47,8 +47,8 @@ class Algorithm(NamedTuple):
 
     @property
     def linear(self) -> bool:
-        """Whether u is a sum of the chunk's gradients, which the chunk form can add up."""
-        return self.gradient is at_start and self.update in (descend, momentum)
+        """Whether u is a sum of gradients at the chunk's start, which the chunk form can add up."""
+        return (self.gradient is at_start or self.window > 1) and self.update in (descend, momentum)
 
 
 def column(series: Tensor, like: Tensor) -> Tensor:
