@@ -72,7 +72,7 @@ def _sidebar(hidden: frozenset[str]) -> dict:
             values[number.name] = controls.show(number, hidden)
     values |= controls.show_all(own.STEPS, hidden)
     parts.reset_buttons()
-    more = [control for control in own.MORE if control.name != "depth" or values["architecture"] == "mlp"]
+    more = [control for control in own.MORE if control.name != "depth" or values["architecture"] in miras_rules.DEEP]
     fixed = {"clip"} if values["retention"] == "privacy" else set()
     return values | controls.show_folded("miras_more", more, hidden, disabled=fixed)
 

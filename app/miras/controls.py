@@ -44,6 +44,7 @@ SCALES = {
     "elastic_gamma": decades(-5, 1, (1, 2, 5)), "privacy_sigma": WIDE,
     "adam_beta2": (0.0, 0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999),
     "rmsprop_rho": (0.0, 0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.99999),
+    "levels_C": tuple(2**power for power in range(10)), "global_local_C": tuple(2**power for power in range(17)),
 }  # fmt: skip
 PRESET = Control("preset", "choice", "own", options=("own", *PRESETS))
 PICKERS = {

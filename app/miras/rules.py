@@ -15,6 +15,7 @@ NUMBERED = ("bias", "retention", "algorithm")
 NUMBERS = ("theta", "alpha", *(f"{knob}_number" for knob in NUMBERED))  # of a configuration
 SIZES = ("chunk", "clip", "scale", "depth")  # of a rule
 CLIP = 1.0
+DEEP = ("mlp", "quadratic", "cubic", "pair")  # architectures with as many matrices as depth says
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def make_rule(config: MirasConfig, **sizes: object) -> Rule:
         number = KNOBS[knob][getattr(config, knob)].number
         if number is not None and config.number(knob) == number.default:
             config = replace(config, **{f"{knob}_number": None})
-    if config.architecture != "mlp":
+    if config.architecture not in DEEP:
         sizes["depth"] = 2
     if config.retention == "privacy":  # needs a bound on each token's gradient
         sizes["clip"] = True
@@ -105,8 +106,14 @@ def _changed(value: object, plain: object, names: Iterable[str]) -> dict[str, ob
     return {name: getattr(value, name) for name in names if getattr(value, name) != getattr(plain, name)}
 
 
+def _number(text: str) -> float:
+    """A number of a choice; one that is whole may count something."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
+
+
 READERS = {
-    "theta": float, "alpha": float, "bias_number": float, "retention_number": float, "algorithm_number": float,
+    "theta": float, "alpha": float, **{f"{knob}_number": _number for knob in NUMBERED},
     "chunk": int, "depth": int, "scale": str, "clip": lambda text: {"True": True, "False": False}[text],
 }  # fmt: skip
 
@@ -129,9 +136,6 @@ def read(text: str, chunks: int = 64) -> Rule:
         raise ConfigError(text, text=repr(combination))
     sizes = {name: given.pop(name) for name in SIZES if name in given}
     check_integer("chunk", sizes.get("chunk", 1), 1, chunks)
-    for name, number in given.items():
-        if name == "algorithm_number" and parts[3] == "multistep" and number.is_integer():
-            given[name] = int(number)
     config = MirasConfig(*parts, **given)
     Rule(config, **sizes).memory(8)  # checks the sizes
     return make_rule(config, **sizes)

@@ -21,6 +21,7 @@ from titans_mini.miras import KNOBS  # noqa: E402
 ALLOWED = """
 tau beta lambda theta eta alpha delta gamma sigma rho sqrt grad unit rms norm
 Titans MIRAS RetNet DeltaNet Gated TTT Linear MLP LN Moneta Yaad Memora ATLAS Muon Longhorn RNN CNN MAC MAG MAL LMM
+Mamba GLA RWKV DeltaProduct Mesa MesaNet OmegaNet TNT CMS Hope Nested Learning
 Abadi et al Kingma Ba Tieleman Hinton Bregman Huber Adam RMSProp RMSNorm Transformer Wikitext arXiv DNA English
 CSV JSON CLAIMS md Prometheus Python Linux torch cpu numpy fp32 int8 int4 bf16 kB MB NaN Ctrl workers out FOLDER again
 text conv mac mag mal lmm miras memory token by hand my
