@@ -135,8 +135,7 @@ def test_all_that_is_refused_can_be_repaired_by_few_changes():
 
 
 def test_two_changes_are_named_where_one_does_not_do():
-    app = start(architecture="mlp", bias="lp", algorithm="implicit")
-    (line,) = lines(app)
+    (line,) = lines(start(architecture="mlp", bias="lp", algorithm="implicit"))
     assert "closed form" in line and "algorithm **gd**" in line
     many = Combination("cnn", "yaad", "privacy", "muon", "surprise")
     link = dict(zip(miras_rules.KNOB_CONTROLS.values(), many, strict=True))
@@ -152,8 +151,7 @@ def test_rule_b_is_pinned_chosen_and_taken_away():
     pick(app, preset="ttt_linear")
     assert [metric.delta for metric in app.metric] == [f"B: {value}" for value in mine]
     pick(app, bias="huber")
-    app.button(key="pin_rule").click()
-    sound(app.run())
+    sound(app.button(key="pin_rule").click().run())
     spelled = linked(app)["versus"]
     assert spelled.startswith("matrix.huber.none.gd.constant,")
     again = start(**linked(app))
@@ -169,8 +167,7 @@ def test_each_stream(kind):
     if kind in own.AMOUNTS:
         slider = app.slider(key=own.AMOUNTS[kind].name)
         for end in (slider.min, slider.max):
-            app.slider(key=slider.key).set_value(end)
-            sound(app.run())
+            sound(app.slider(key=slider.key).set_value(end).run())
 
 
 def test_overload_holds_more_pairs_than_fit():
@@ -205,8 +202,7 @@ def test_a_memory_that_blows_up_names_cause_and_token_and_is_mended():
     assert "This rule blew up at token" in line and "theta = 3 is too large" in line
     assert numbers(app)[:2] == ["–", "–"]
     token = int(line.split("token ")[1].split("*")[0])
-    drawn = chart(app)
-    assert drawn["layout"]["shapes"][0]["x0"] == token
+    assert chart(app)["layout"]["shapes"][0]["x0"] == token
     app.button(key="miras_mend").click()
     assert not lines(sound(app.run())) and "–" not in numbers(app)
     piled = start(algorithm="momentum", momentum_eta="1", bias="l2", kind="noise", write="0.5", length="240")
@@ -214,7 +210,8 @@ def test_a_memory_that_blows_up_names_cause_and_token_and_is_mended():
 
 
 def test_the_code_is_runnable_and_repeats_the_run():
-    for link in (dict(preset="yaad"), dict(bias="lp", lp_p="1.5", scale="rms", chunk="4", kind="overload")):
+    mine = dict(bias="lp", lp_p="1.5", scale="rms", chunk="4", kind="overload")
+    for link in (dict(preset="yaad"), dict(preset="hope"), dict(preset="tnt", global_local_C="8", depth="3"), mine):
         app = start(**link)
         told = io.StringIO()
         with contextlib.redirect_stdout(told):
@@ -255,11 +252,15 @@ def test_rules_come_back_from_their_spelling_and_from_the_controls():
     rules += [miras_rules.make_rule(MirasConfig(*combination)) for combination in allowed()[::97]]
     config = MirasConfig("mlp", "lp", "elastic", "multistep", "learned", 0.3, 0.2, 2.5, 0.1, 7)
     rules.append(miras_rules.make_rule(config, chunk=5, clip=True, scale="rms", depth=3))
+    fitting = {combination.algorithm: combination for combination in allowed()}
+    whole = [name for (_, name), control in own.NUMBERS.items() if isinstance(control.default, int)]
+    most = [MirasConfig(*fitting[name], algorithm_number=KNOBS["algorithm"][name].number.high) for name in whole]
+    rules += [miras_rules.make_rule(config, depth=3) for config in most]
     for rule in rules:
         assert miras_rules.read(miras_rules.spell(rule)) == rule
         assert miras_rules.from_values(defaults | miras_rules.to_values(rule)) == rule
         assert len(miras_rules.spell(rule)) < own.VERSUS.longest
-    assert {name for knob in KNOBS for name in KNOBS[knob]} >= {name for _, name in own.NUMBERS}
+    assert len(whole) == 7 and rules[-1].config.architecture == "pair" and rules[-1].depth == 3
 
 
 def test_reset_repeats_the_first_picture_and_defaults_go_back_to_the_pages_own():
@@ -270,8 +271,7 @@ def test_reset_repeats_the_first_picture_and_defaults_go_back_to_the_pages_own()
     assert picture(sound(app.run())) != first
     app.button(key="miras_reset").click()
     assert picture(sound(app.run())) == first
-    app.button(key="miras_defaults").click()
-    sound(app.run())
+    sound(app.button(key="miras_defaults").click().run())
     assert chosen(app) == ("matrix", "huber", "none", "gd", "constant")
     assert app.segmented_control(key="kind").value == "outliers" and "versus" not in app.query_params
 

@@ -13,8 +13,8 @@ def miras_table() -> str:
         lines.append(knob.upper())
         for row in (row for row in rows if row["knob"] == knob):
             number = f"; {row['number']}" if row["number"] else ""
-            lines.append(f"  {row['name']:<12} {row['what']}")
-            lines.append(f"  {'':<12} {row['formula']}{number}   [{row['reference']}]")
+            lines.append(f"  {row['name']:<14} {row['what']}")
+            lines.append(f"  {'':<14} {row['formula']}{number}   [{row['reference']}]")
         lines.append("")
     lines.append("PRESETS")
     for name, preset in PRESETS.items():
