@@ -43,7 +43,9 @@ def _take_preset() -> None:
         return
     if name in PRESETS:
         values = miras_rules.to_values(miras_rules.preset(name))
-        links.put({key: value for key, value in values.items() if key not in st.query_params})
+        values = {key: value for key, value in values.items() if key not in st.query_params}
+        links.put(values)
+        st.query_params.update({key: own.PAGE.controls[key].spell(value) for key, value in values.items()})
     del st.query_params["preset"]
     st.session_state[controls.HIDDEN].pop("preset", None)
 

@@ -222,7 +222,7 @@ def test_the_code_is_runnable_and_repeats_the_run():
 
 def test_links_fill_hide_and_are_mended():
     app = start(preset="yaad", bias="l2", hide="curves,table,gating,bias,nothing")
-    assert "hide='nothing'" in lines(app)[0].replace("\\", "")
+    assert "hide='nothing'" in lines(app)[0].replace("\\", "") and linked(app)["write"] == "0.05"
     assert app.selectbox(key="architecture").value == "residual" and len(app.get("plotly_chart")) == 1
     assert "bias" not in [box.key for box in app.selectbox] and "'residual', 'l2'" in app.code[0].value
     bad = {
