@@ -37,6 +37,8 @@ UNSAID = {TEXTS["zh"]["claims_column=key"], "formula", "open"}  # columns of key
 VISITS = {
     "miras": ("miras", {}, ()),
     "miras refused": ("miras", {"algorithm": "implicit"}, ()),
+    "miras refused later": ("miras", {"algorithm": "closed_form"}, ()),
+    "miras later": ("miras", {"preset": "hope"}, ("pin_rule",)),
     "miras blown up": ("miras", {"write": "10", "kind": "drift", "versus": "nothing"}, ()),
     "miras preset": ("miras", {"preset": "atlas", "kind": "overload"}, ("pin_rule",)),
     "tuning": ("tuning", {}, ()),
