@@ -6,12 +6,11 @@ layer goes from token to token: update, keep. Reads use the weights after each w
 Shapes: n rows, c tokens, d features; a memory per token is flattened to (n c, ...).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import disable_saved_tensors_hooks, saved_tensors_hooks
 
 from ..config import MemoryConfig
 from ..errors import ConfigError, check_integer
@@ -28,6 +27,7 @@ from .config import MirasConfig
 from .gate import GATES, MirasGate, mean_of_channels
 from .later import share_of_old
 from .privacy import add_noise, noise_keys
+from .pull_back import pull_back
 from .retention import RETENTIONS, Retention
 from .steps import Algorithm, Scene, Slots, column
 from .window import held_next, windowed_step
@@ -205,38 +205,6 @@ def _clipped(grads: Weights, clip: float | None) -> Weights:
         return grads
     shrink = (clip / _norm(grads)).clamp(max=1)
     return tuple(column(shrink, grad) * grad for grad in grads)
-
-
-def is_hooked() -> bool:
-    """Whether something hooks the tensors that are saved for a backward pass. torch.func.vjp refuses to run then."""
-    try:
-        with disable_saved_tensors_hooks("only asked"):
-            return False
-    except RuntimeError:
-        return True
-
-
-def pull_back(function: Callable, at: tuple[Tensor, ...], graph: bool) -> tuple[Tensor, Callable]:
-    """function(*at), and the function that takes a gradient in it to the gradients in `at`.
-
-    `graph` says whether both are to have gradients themselves.
-    """
-    if not is_hooked():
-        return torch.func.vjp(function, *at)
-    unhooked = saved_tensors_hooks(_same, _same)  # the innermost hooks count
-    with torch.enable_grad(), unhooked:
-        at = tuple(part if graph and part.requires_grad else part.detach().requires_grad_() for part in at)
-        result = function(*at)
-
-    def pull(slope: Tensor) -> tuple[Tensor, ...]:
-        with saved_tensors_hooks(_same, _same):
-            return torch.autograd.grad(result, at, slope, create_graph=graph, materialize_grads=True)
-
-    return (result if graph else result.detach()), pull
-
-
-def _same(tensor: Tensor) -> Tensor:
-    return tensor
 
 
 # ---- from settings to a gate, a rule and a memory ----
