@@ -27,7 +27,8 @@ CSV JSON CLAIMS md Prometheus Python Linux torch cpu numpy fp32 int8 int4 bf16 k
 text conv mac mag mal lmm miras memory token by hand my
 """  # names, units, code
 CHOICES = {name: choice for choices in KNOBS.values() for name, choice in choices.items()}
-KNOWN = {*ALLOWED.split(), *CHOICES, *(choice.number.name for choice in CHOICES.values() if choice.number)}
+PARTS = " ".join(CHOICES).replace("_", " ").split()  # of a name, where Markdown escapes its _
+KNOWN = {*ALLOWED.split(), *CHOICES, *PARTS, *(choice.number.name for choice in CHOICES.values() if choice.number)}
 NUMBER = re.compile(r"[\d.,%]*\d%?")
 GRID = {"taus": "0.1,0.5", "betas": "0.5", "lams": "0.0001,0.001", "depths": "1,2", "coarse_tokens": "100",
         "final_tokens": "200", "keep": "2", "seeds": "2"}  # fmt: skip
