@@ -46,6 +46,10 @@ CONTEXTS = {
     "to_gate.weight": (256, 64), "to_gate.bias": (256,), "to_out.weight": (64, 256),
 }  # fmt: skip
 CONTEXT_GATES = GATES | {"learned": {"gate.linear.weight": (8, 64), "gate.linear.bias": (8,)}}
+MATRICES = MEMORY | {  # four heads of one matrix
+    "start.0": (4, 16, 16), "norm.weight": (16,), "gate.linear.weight": (12, 64), "gate.linear.bias": (12,),
+}  # fmt: skip
+del MATRICES["start.1"]
 COPY = {"to_copy.weight": (1, 64), "to_copy.bias": (1,)}
 
 
@@ -57,6 +61,8 @@ def prefixed(prefix: str, shapes: dict) -> dict:
 def test_a_checkpoint_holds_these_tensors(name):
     config = load_model(name).config
     memory, mixer = MEMORY | GATES[config.gate], MIXERS[config.variant]
+    if name == "story-mag":
+        memory = MATRICES
     if config.reach:
         assert (config.reach, config.key_width, config.copy, config.momentum) == (HEADS, KEYS, True, False)
         memory = CONTEXTS | CONTEXT_GATES[config.gate]
@@ -80,12 +86,22 @@ def test_a_memory_with_any_gate_has_these_names():
     assert names(NeuralMemory(MemoryConfig(), gate=ConstantGate())) == MEMORY | GATES["constant"]
 
 
+STARTS = {  # of other architectures than MLPs of 64-256-64
+    "matrix": [(64, 64)], "quadratic": [(256, 2144), (64, 256)], "statistics": [(128, 64)], "three": [(64, 64)] * 3,
+    "chain": [(256, 64), (64, 256)] * 2, "pair": [(256, 64), (64, 256)] * 2,
+}  # fmt: skip
+ASKED = {"omeganet": 1, "atlas": 1, "deltaproduct": 129}  # numbers that an algorithm wants of a token
+CHANNELS = {"gate.linear.weight": (128, 64), "gate.linear.bias": (128,)}
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_memory_of_the_design_space_has_these_names(name):
     config = PRESETS[name].config
     outer = {key: shape for key, shape in MEMORY.items() if not key.startswith("start.")}
-    start = {"start.0": (1, 64, 64)} if config.architecture == "matrix" else {"start.0": (1, 256, 64)}
-    start |= {} if config.architecture == "matrix" else {"start.1": (1, 64, 256)}
-    delta = {"gate.delta.weight": (1, 64), "gate.delta.bias": (1,)} if config.bias == "yaad" else {}
-    gate = prefixed("gate", GATES[config.gate])
-    assert names(MirasMemory(PRESETS[name].memory_config(), config)) == outer | start | gate | delta
+    shapes = STARTS.get(config.architecture, [(256, 64), (64, 256)])
+    start = {f"start.{layer}": (1, *shape) for layer, shape in enumerate(shapes)}
+    more = {"gate.delta.weight": (1, 64), "gate.delta.bias": (1,)} if config.bias == "yaad" else {}
+    if count := ASKED.get(name):
+        more = {"gate.more.weight": (count, 64), "gate.more.bias": (count,)}
+    gate = prefixed("gate", CHANNELS if config.gate == "channels" else GATES[config.gate])
+    assert names(MirasMemory(PRESETS[name].memory_config(), config)) == outer | start | gate | more

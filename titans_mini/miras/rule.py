@@ -271,7 +271,7 @@ def MirasMemory(  # noqa: N802
     """A NeuralMemory with any memory of the design space inside.
 
     `miras` is the inner rule; `config` the sizes, chunk and clip (its `gate` is not used; `depth` and `activation`
-    are those of architecture mlp). `gate` replaces the gate and `architecture` the memory, for instance by
+    are those of a memory that is an MLP). `gate` replaces the gate and `architecture` the memory, for instance by
     `from_module(any module)`. `seed` is that of retention privacy's noise: states made from the same seed share it.
     What one token may tell is `epsilon(sigma, heads=config.heads, conv=config.conv)`: it touches that many pairs.
     """
