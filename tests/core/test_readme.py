@@ -9,7 +9,7 @@ from lessons import ROOT, tool
 from titans_course.cli.evaluate import MEASURES
 from titans_mini.cli.commands import parse
 from titans_mini.errors import ConfigError
-from titans_mini.training.checkpoint import bundled_names, read_card
+from titans_mini.training.checkpoint import BUNDLED, bundled_names, read_card, unsealed
 from titans_mini.training.tasks import RECALL_VALUES, TASKS
 
 README = (ROOT / "README.md").read_text(encoding="utf8")
@@ -114,6 +114,10 @@ def test_what_the_prose_says_of_the_models_stands_on_their_cards():
         f"--task recall_once --size {near['size']} --rows {near['rows']}`",
     ):
         assert said in prose, said
+    story, control = read_card("story-mag")["results"], unsealed(BUNDLED / "seeds" / "story-off-0.json")["results"]
+    on, frozen, off = (f"{row['exact']:.0%}" for row in (*story[:2], control[0]))
+    assert {(row["task"], row["size"], row["rows"]) for row in (*story[:3], control[0])} == {("stories", 384, 512)}
+    assert f"answers {on} of 512 questions" in prose and f"frozen {frozen}, and trained without memory {off}" in prose
     shown = {key: f"--{key.replace('_', '-')} {value}" for key, value in mac["training"].items()}
     assert f"(MAC: `{shown['steps']} {shown['easy']} {shown['start_size']}`)" in prose
     flags = {"steps": 100, "rows": 4, "start_size": 2048, "size": 16_384, "truncate": 256, "returns": 0.2, "lr": 0.004}

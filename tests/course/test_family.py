@@ -1,6 +1,7 @@
 """The family side by side: what the measures of untrained memories say, training, and the kept table."""
 
 import json
+from pathlib import Path
 
 from titans_course.studies import family
 from titans_mini.cli import main
@@ -30,6 +31,12 @@ def test_every_row_of_the_kept_table_has_three_seeds():
     for rule, row in table.items():
         assert {*row} == {*family.MEASURES} - ({"capacity", "noisy"} if rule == family.OFF else set())
         assert all(len(values) == 3 for values in row.values())
+
+
+def test_the_page_shows_the_kept_table():
+    page = (Path(__file__).parents[2] / "docs" / "FAMILY.md").read_text("utf-8")
+    assert family.as_markdown(family.kept()) in page
+    assert all(f"| {name} | {what} |" in page for name, what in family.MEASURES.items())
 
 
 def test_the_command_measures_a_rule_and_keeps_the_others(tmp_path, capsys):
