@@ -166,7 +166,7 @@ def test_commands_are_listed_in_a_fixed_order(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     found = re.findall(r"^ {4}(\w+) ", capsys.readouterr().out, re.M)
-    own, joined = ["simulate", "train", "tune", "stream", "miras"], ["app", "bench", "claims", "eval", "lab"]
+    own, joined = ["simulate", "train", "tune", "stream", "miras"], ["app", "bench", "claims", "eval", "family", "lab"]
     assert found == own + joined
 
 

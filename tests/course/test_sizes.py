@@ -13,7 +13,8 @@ def test_shipped_models_snapshots_are_below_the_recipes_30_mb(name):
     engine = LanguageEngine(load_model(name))
     size = len(encode_state(engine.start(), "0" * 64))
     config = engine.lm.config
-    counted = memory_bytes(width=config.dim, layers=len(engine.memories), depth=config.memory_depth)
+    shape = dict(width=config.dim // config.memory_heads, depth=config.memory_depth)
+    counted = memory_bytes(**shape, layers=len(engine.memories) * config.memory_heads)
     if config.reach:  # a matrix from keys to values for each head
         counted = 4 * len(engine.memories) * len(config.reach) * config.key_width * config.dim
     assert counted == sum(weight.nbytes for weights in engine.fast(engine.start()) for weight in weights)
