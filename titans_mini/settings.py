@@ -66,6 +66,7 @@ def check_switch(settings: Settings, name: str) -> None:
 
 
 def check_whole_numbers(settings: Settings, name: str, least: int, most: int) -> None:
+    """Raises ConfigError unless the field is a tuple of whole numbers in this range."""
     given = getattr(settings, name)
     if not isinstance(given, tuple):
         text = "{name} must be a tuple of whole numbers, not {value}"

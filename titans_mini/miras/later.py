@@ -16,7 +16,7 @@ from .window import shares
 
 
 def windowed(update: Callable, slots: Callable, eta: float | None = None) -> Callable[[int], Algorithm]:
-    """The Omega rule: a write adds up the gradients of the last c tokens, all at the weights of now. ATLAS, eq. 9-11.
+    """The Omega rule: a write adds up the gradients of the last c tokens, all at the weights of now. ATLAS, eq. 9.
 
     An older token counts gamma, which a learned gate learns from that token; without one it counts 1.
     """
@@ -43,7 +43,7 @@ def share_of_old(asked: Tensor) -> Tensor:
 
 
 def also_unwrite(scene: Scene) -> Weights:
-    """Delta gradient descent: each write also takes out what the memory says to its key. Nested Learning, eq. 114.
+    """Delta gradient descent: each write also takes out what the memory says to its key. Nested Learning.
 
     W = W (I - theta' k k^T) - theta' grad with theta' = theta / (1 + theta), for keys of norm 1.
     """
@@ -54,7 +54,7 @@ def also_unwrite(scene: Scene) -> Weights:
 
 
 def product(pairs: int) -> Algorithm:
-    """Several delta steps a token: pairs made from the token are written first, its own pair last. DeltaProduct, eq. 4.
+    """Several delta steps a token: pairs made from the token are written first, its own pair last. DeltaProduct.
 
     Each further pair is a key, a value and a share of theta, all learned; a value of 0 rotates or erases.
     """
@@ -100,7 +100,7 @@ def clock(weight: Tensor, period: int) -> Slots:
 def global_local(period: int) -> Algorithm:
     """The first half of the layers writes every C tokens what it gathered; the others write at once and restart then.
 
-    TNT, eq. 9-11: a global memory of large chunks, and a local one that starts anew from learned weights. Each half has
+    TNT: a global memory of large chunks, and a local one that starts anew from learned weights. Each half has
     its own loss. Differs: one number is both the global chunk and the local reset, which the paper has about equal.
     """
 
@@ -130,13 +130,13 @@ def global_local(period: int) -> Algorithm:
 
 
 def statistics(scene: Scene) -> Weights:
-    """The sums that the closed form needs, [v; k] k^T for each token, as a gradient to go down. MesaNet, eq. 5."""
+    """The sums that the closed form needs, [v; k] k^T for each token, as a gradient to go down. MesaNet."""
     keys, values = (part.flatten(0, 1).unsqueeze(-1) for part in scene.tokens[:2])  # (n c, d, 1)
     return (-torch.cat([values, keys], dim=1) @ keys.mT,)
 
 
 def self_modifying(scene: Scene) -> Weights:
-    """Maps of key and value that learn while they read, beside the memory itself. Nested Learning, eq. 86-88.
+    """Maps of key and value that learn while they read, beside the memory itself. Nested Learning.
 
     k = M_k key and v = M_v value; each of the three then does delta gradient descent at k, the maps towards what they
     make of v themselves. Differs: theta and alpha stay with the gate, and the memory's own target is v.

@@ -1,4 +1,4 @@
-"""Polynomial features of a key: all products of up to p of its numbers. Paper: ATLAS (arXiv 2505.23735), section 3.1.
+"""Polynomial features of a key: all products of up to p of its numbers. Paper: ATLAS (arXiv 2505.23735).
 
 A matrix over d features holds about d pairs exactly, since no more than d keys can be independent; over phi_p there
 are about d^p / p! features, and so many keys can be. Differs: phi is scaled so that a key of norm 1 has features of

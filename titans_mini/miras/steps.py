@@ -72,6 +72,8 @@ def implicit(scene: Scene) -> Weights:
 
 
 def several(steps: int) -> Callable[[Scene], Weights]:
+    """Several steps on each token, whose gradients are added up."""
+
     def gradient(scene: Scene) -> Weights:
         """As in `Algorithm`: the sum over the steps."""
         at, grads, total = scene.start, scene.first, scene.first
@@ -121,6 +123,8 @@ def rmsprop(rho: float) -> Callable:
 
 
 def adam(beta2: float) -> Callable:
+    """Adam over the tokens; its first average is BETA1."""
+
     def update(grad: Tensor, slots: Slots, theta: Tensor, eta: Tensor | None) -> tuple[Tensor, Slots]:
         mean, square, count = slots
         mean, square, count = BETA1 * mean + (1 - BETA1) * grad, beta2 * square + (1 - beta2) * grad * grad, count + 1
