@@ -46,7 +46,7 @@ MEASURES = {
     "capacity": "pairs that an untrained memory of 8 features holds",
     "noisy": "likeness (squared cosine) of what an untrained memory says to the true values, learned with noise of 0.5",
     "seconds": "time of a training step, over that of the model without memory",
-    "state": "numbers that a memory carries from token to token",
+    "state": "numbers that a memory carries from token to token, also a momentum that its rule does not use",
 }
 
 DIGITS = {name: ".0%" for name in ("late", "overwritten", "many")} | {
@@ -159,9 +159,9 @@ def kept(path: Path = KEPT) -> dict[str, dict]:
 
 
 def keep(table: dict[str, dict], path: Path) -> None:
-    """Writes the rows in the order of RULES, with four digits."""
+    """Writes the rows in the order of RULES, with six digits."""
     rows = {rule: table[rule] for rule in sorted(table, key=RULES.index)}
-    short = {rule: {name: [float(f"{x:.4g}") for x in row[name]] for name in row} for rule, row in rows.items()}
+    short = {rule: {name: [float(f"{x:.6g}") for x in row[name]] for name in row} for rule, row in rows.items()}
     path.write_text(json.dumps(short, indent=1) + "\n", encoding="utf-8")
 
 
