@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from titans_mini import MemoryConfig
 from titans_mini.errors import ConfigError, check_integer
 from titans_mini.miras import KNOBS, PRESETS, Combination, MirasConfig
+from titans_mini.miras.architecture import DEEP
 
 KNOB_CONTROLS = {knob: knob for knob in KNOBS} | {"gate": "gating"}  # knob -> its control
 NUMBERED = ("bias", "retention", "algorithm")
 NUMBERS = ("theta", "alpha", *(f"{knob}_number" for knob in NUMBERED))  # of a configuration
 SIZES = ("chunk", "clip", "scale", "depth")  # of a rule
 CLIP = 1.0
-DEEP = ("mlp", "quadratic", "cubic", "pair")  # architectures with as many matrices as depth says
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from titans_mini import MemoryConfig, SimulationConfig
 from titans_mini.data.encode import Encoder
-from titans_mini.data.scenarios import SCENARIOS, to_bytes
+from titans_mini.data.scenarios import make_script, to_bytes
 from titans_mini.data.text import bundled_text
 from titans_mini.encoding import read_stream
 from titans_mini.simulation import start_fast
@@ -101,7 +101,7 @@ def stream(config: SimulationConfig, text: str | None = None) -> dict:
     if config.encoding != "fixed":
         parts = {"keys": read.keys, "values": read.values, "table": read.table}
         return ids | {name: _filled(part * config.memory.norm) for name, part in parts.items()}
-    script = SCENARIOS[config.scenario](config.tokens, torch.Generator().manual_seed(config.seed))
+    script = make_script(config.scenario, config.tokens, config.seed)
     counted = script.ids[: script.known]
     if config.scenario == "text":
         counted = to_bytes(bundled_text() if text is None else text)

@@ -53,9 +53,9 @@ def ask(pairs: np.ndarray) -> Questions:
 
 
 def recall(answers: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """(n, d), (n, d) -> (n,) cosine: 1 points at the true value, 0 is unrelated to it. Size does not count."""
-    sizes = np.linalg.norm(answers, axis=1) * np.linalg.norm(truth, axis=1)
-    return (answers * truth).sum(1) / np.where(sizes == 0, 1.0, sizes)
+    """(..., d), the same -> (...,) cosine: 1 points at the true value, 0 is unrelated to it. Size does not count."""
+    sizes = np.linalg.norm(answers, axis=-1) * np.linalg.norm(truth, axis=-1)
+    return (answers * truth).sum(-1) / np.where(sizes == 0, 1.0, sizes)
 
 
 def judge(stream: Pairs, questions: Questions, trace: MirasTrace) -> Answers:

@@ -235,7 +235,7 @@ def regimes(config: DrillConfig) -> list[scenarios.Event]:
 
 
 def _series(config: DrillConfig) -> scenarios.Script:
-    return scenarios.SCENARIOS["series"](config.tokens, torch.Generator().manual_seed(config.seed))
+    return scenarios.make_script("series", config.tokens, config.seed)
 
 
 def delays(events: Iterable[Event], since: int) -> dict[str, int]:

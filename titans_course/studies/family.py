@@ -24,6 +24,7 @@ from titans_mini.training.evaluate import evaluate
 from titans_mini.training.tasks import TASKS, source_of
 from titans_mini.training.train import TrainConfig, Trainer
 
+from . import asking
 from .rules import SEEDS, read_streams
 from .streams import Pairs, make_pairs
 
@@ -99,8 +100,7 @@ def plain(rule: str, theta: float) -> tuple[MirasConfig, MemoryConfig]:
 def likeness(told: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """(..., t, d) twice -> (..., t): squared cosine. The model norms what it reads, so only the direction counts."""
     with np.errstate(over="ignore", invalid="ignore"):
-        both = np.square(told).sum(-1) * np.square(truth).sum(-1)
-        return np.nan_to_num(np.square((told * truth).sum(-1)) / np.maximum(both, 1e-30))
+        return np.nan_to_num(np.square(asking.recall(told, truth)))
 
 
 def capacity(

@@ -11,6 +11,7 @@ from ..errors import ConfigError
 from ..files import write_whole, writing_to
 from ..simulation import simulate
 from .flags import add_command, add_flags, given
+from .miras import miras_table
 from .stream import add_stream
 from .train import add_train
 from .tune import add_tune
@@ -48,8 +49,6 @@ def _add_simulate(commands) -> None:
 
 
 def _miras(options: argparse.Namespace) -> int:
-    from .miras import miras_table  # only here, since the other commands start faster without it
-
     print(miras_table())
     return 0
 

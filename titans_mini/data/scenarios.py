@@ -153,6 +153,11 @@ SCENARIOS: dict[str, Callable[[int, torch.Generator], Script]] = {
 }
 
 
+def make_script(scenario: str, tokens: int, seed: int) -> Script:
+    """The bytes and the known places of a scenario; of the bundled text where that is the scenario."""
+    return SCENARIOS[scenario](tokens, torch.Generator().manual_seed(seed))
+
+
 @plain_defaults()
 def make_stream(
     scenario: str, tokens: int, dim: int, seed: int = 0, text: str | None = None, encode: Callable | None = None
@@ -164,12 +169,11 @@ def make_stream(
     scenario brings novelty, they are counted up to it, so that the new bytes are also rare.
     """
     check_choice("scenario", scenario, SCENARIOS)
-    generator = torch.Generator().manual_seed(seed)
     if scenario == "text":
         reference = _bundled() if text is None else _packed(check_text(text))
         script = Script(_passage(tokens) if text is None else reference[:tokens].long())
     else:
-        script = SCENARIOS[scenario](tokens, generator)
+        script = make_script(scenario, tokens, seed)
         reference = script.ids[: script.known]
     pairs = Encoder(reference, dim, seed)(script.ids) if encode is None else encode(reference, script.ids)
     gains = (1 if gain is None else gain.unsqueeze(-1) for gain in (script.key_gain, script.value_gain))

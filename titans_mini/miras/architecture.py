@@ -21,6 +21,7 @@ from .choice import ATLAS, HOPE, MESA, MIRAS, TNT, Choice, recipe
 from .powers import powers
 
 CHANNELS, TAPS = 8, 5  # of the convolutional memory's hidden layers, and of each filter
+DEEP = ("mlp", "quadratic", "cubic", "pair")  # architectures with as many matrices as depth says, or twice as many
 WIDE = ("matrix", "mlp", "quadratic", "cubic", "statistics", "pair")  # those that take keys wider than values
 RIDGE = 0.1  # added to the sum of k k^T before it is solved for
 
@@ -109,32 +110,32 @@ def from_module(module: nn.Module) -> Architecture:
     return Architecture(initial, torch.func.vmap(one))
 
 
-def _chain(config: MemoryConfig) -> Architecture:
-    width, hidden = config.head_dim, config.expansion * config.head_dim
-    shapes = [(hidden, width), (width, hidden)]
-
-    def initial(heads: int, generator: torch.Generator | None = None) -> list[Tensor]:
-        return [weight for _ in range(2) for weight in draw_weights(shapes, heads, generator)]
-
-    def apply(weights: Weights, x: Tensor) -> Tensor:
-        for block in (weights[:2], weights[2:]):
-            x = x + apply_memory(block, x, ACTIVATIONS["gelu"])
-        return x
-
-    return Architecture(initial, apply)
-
-
-def _pair(config: MemoryConfig) -> Architecture:
-    one = _mlp(config)
+def _twice(one: Architecture, apply: Callable[[Weights, Weights, Tensor], Tensor]) -> Architecture:
+    """Two memories of a kind, the weights of the second behind those of the first."""
 
     def initial(heads: int, generator: torch.Generator | None = None) -> list[Tensor]:
         return one.initial(heads, generator) + one.initial(heads, generator)
 
-    def apply(weights: Weights, x: Tensor) -> Tensor:
+    def both(weights: Weights, x: Tensor) -> Tensor:
         half = len(weights) // 2
-        return one.apply(weights[:half], x) + one.apply(weights[half:], x)
+        return apply(weights[:half], weights[half:], x)
 
-    return Architecture(initial, apply)
+    return Architecture(initial, both)
+
+
+def _chain(config: MemoryConfig) -> Architecture:
+    one = _mlp(replace(config, depth=2, activation="gelu"))
+
+    def apply(first: Weights, second: Weights, x: Tensor) -> Tensor:
+        x = x + one.apply(first, x)
+        return x + one.apply(second, x)
+
+    return _twice(one, apply)
+
+
+def _pair(config: MemoryConfig) -> Architecture:
+    one = _mlp(config)
+    return _twice(one, lambda first, second, x: one.apply(first, x) + one.apply(second, x))
 
 
 def _statistics(config: MemoryConfig) -> Architecture:

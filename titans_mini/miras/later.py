@@ -24,7 +24,7 @@ def windowed(update: Callable, slots: Callable, eta: float | None = None) -> Cal
     def gradient(scene: Scene) -> Weights:
         """As in `Algorithm`."""
         n, c = scene.tokens.keys.shape[:2]
-        share = shares(torch.cat([scene.weight_before, share_of_old(scene.asked)], dim=1), c)  # (n, c, window - 1 + c)
+        share = shares(scene.gamma, c)  # (n, c, window - 1 + c)
         first = (grads.unflatten(0, (n, c)) for grads in scene.first)
         both = (torch.cat(pair, dim=1) for pair in zip(scene.before, first, strict=True))
         return tuple(torch.einsum("nct,nt...->nc...", share, grads).flatten(0, 1) for grads in both)
@@ -112,18 +112,17 @@ def global_local(period: int) -> Algorithm:
         return first[:half] + scene.evaluate(none[:half] + scene.start[half:])[half:]
 
     def slots(weight: Tensor, layer: int, layers: int) -> Slots:
-        gathered, left, period_ = clock(weight, period)
-        is_local = torch.full_like(left, float(layer >= layers // 2))
-        return gathered, left, period_, is_local, weight.clone()
+        gathered, left, _ = clock(weight, period)
+        return gathered, left, torch.full_like(left, float(layer >= layers // 2)), weight.clone()
 
     def update(grad: Tensor, slots: Slots, theta: Tensor, eta: Tensor | None) -> tuple[Tensor, Slots]:
-        gathered, left, period, is_local, first = slots
+        gathered, left, is_local, first = slots
         gathered, left = gathered - theta * grad, left - 1
         due = (left <= 0) | (is_local > 0)
-        return gathered * due, (gathered * ~due, torch.where(left <= 0, period, left), period, is_local, first)
+        return gathered * due, (gathered * ~due, torch.where(left <= 0, float(period), left), is_local, first)
 
     def restart(weight: Tensor, slots: Slots) -> Tensor:
-        _, left, period, is_local, first = slots
+        _, left, is_local, first = slots
         return torch.where((is_local > 0) & (left == period), first, weight)
 
     return Algorithm(gradient, update, slots, restart=restart)

@@ -55,12 +55,10 @@ class MirasRule(NamedTuple):
     @property
     def chunk_form(self) -> TitansRule | None:
         """What the chunk form needs of the rule, for keys that are lifted already; None where it does not apply."""
-        if not (self.retention.linear and self.algorithm.linear and self.architecture.activation):
+        linear = self.retention.linear and self.algorithm.linear and not self.gate.per_channel
+        if not (linear and self.architecture.activation):
             return None
-        if self.gate.per_channel:
-            return None
-        activation = self.architecture.activation
-        return TitansRule(self.gate, activation, self.clip, self.record_norm, inner_loss=self.bias)
+        return TitansRule(self.gate, self.architecture.activation, self.clip, self.record_norm, inner_loss=self.bias)
 
     def draw(self, heads: int) -> Sequence[Tensor]:
         """Drawn at random, or those of `from_module`."""
@@ -108,8 +106,7 @@ def general_step(fast: Fast, tokens: Tokens, rule: MirasRule) -> tuple[Tensor | 
     n, c, d = tokens.keys.shape
     start = tuple(weight.repeat_interleave(c, 0) for weight in fast.weights)  # (n c, ...)
     loss, first = _gradients(start, tokens, rule)
-    norm = _norm(first)
-    raw = norm.view(n, c) * d**-0.5
+    raw = _norm(first).view(n, c) * d**-0.5
     gates, gate_state = rule.gate(raw, tokens.features, fast.gate)
 
     def evaluate(weights: Weights, **pairs: Tensor) -> Weights:
@@ -147,13 +144,13 @@ def _parts_of(momentum: Weights, rule: MirasRule) -> tuple[Weights, Weights, Wei
 
 def _with_window(scene: Scene, fast: Fast, held: Weights, rule: MirasRule) -> tuple[Scene, Weights]:
     """The scene with the gradients of the tokens before it, at the weights of now, and the tokens held next."""
-    keys, values, features, gamma = held
-    count = gamma.shape[1]
+    keys, values, features, before = held
+    count, gamma = before.shape[1], share_of_old(scene.asked)
     start = tuple(weight.repeat_interleave(count, 0) for weight in fast.weights)
     _, grads = _gradients(start, Tokens(keys, values, None, features), rule)
     grads = tuple(grad.unflatten(0, (-1, count)) for grad in scene.clipped(grads))
-    held = held_next(held, scene.tokens, share_of_old(scene.asked))
-    return scene._replace(before=grads, weight_before=gamma.squeeze(-1)), held
+    both = torch.cat([before.squeeze(-1), gamma], dim=1)
+    return scene._replace(before=grads, gamma=both), held_next(held, scene.tokens, gamma)
 
 
 def _gradients(weights: Weights, tokens: Tokens, rule: MirasRule) -> tuple[Tensor, Weights]:

@@ -31,7 +31,7 @@ class Scene(NamedTuple):
     tokens: Tokens
     asked: Tensor  # (n, c, numbers) what the algorithm asked of the token, learned; no numbers where nothing is learned
     before: Weights = ()  # gradients of the last `window - 1` tokens before the chunk, (n, window - 1, ...)
-    weight_before: Tensor | None = None  # (n, window - 1) their shares; 0 where there was no token
+    gamma: Tensor | None = None  # (n, window - 1 + c) shares of these and the chunk's own; 0 where there was no token
 
 
 class Algorithm(NamedTuple):
