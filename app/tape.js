@@ -3,17 +3,18 @@
 
 const SLIDERS = ["tau", "beta", "lam", "eta", "softness"];
 const TRUST = 1500; // milliseconds that a slider's own value counts more than an older one from the server
-const LOST = 3000; // milliseconds after which a click on a link to another page has been lost
+const LOST = 3000; // milliseconds after which a click on a link to another page no longer waits for the server
 const REST = 300; // milliseconds without a move before a page that follows the cursor is told of it
 
 const store = { root: null, words: null, tables: null, stream: null, wanted: null, shown: {}, tell() {} };
 const ahead = new Map(); // name -> [value, time]: what sliders show that the server has not answered yet
-let playground = null, resting = null, leaving = false, again = null;
+let playground = null, resting = null, leaving = false, click = null; // one that waits
 
 /** Called for each element that carries a part. Tables and streams stay until others take their place. */
 function take({ data, setTriggerValue }) {
   if ("part" in data) store[data.part] = data;
-  else Object.assign(store, { wanted: data, tell: (token) => setTriggerValue("token", token) });
+  else Object.assign(store, { wanted: data, tell: (token, mark = null) => setTriggerValue("token", [token, mark]) });
+  if (click && data.told === click.mark) click();
   settle();
   return () => store.wanted === data && Object.assign(store, { wanted: null });
 }
@@ -62,20 +63,20 @@ function slide(changes) {
   }
 }
 
-/** A link to another page: the token goes out first, and the click follows it; once more if it was lost on the way. */
+/** A link to another page: the token goes out first, and the click follows when the server has it, or has lost it. */
 function leave(event) {
   if (leaving || window.titans.token === null || !window.titans.leads(event)) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  const click = () => {
+  clearTimeout(click?.lost);
+  const mine = (click = () => {
+    clearTimeout(mine.lost);
     leaving = true;
     event.target.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true }));
-    leaving = false;
-  };
-  store.tell(window.titans.token); // which Streamlit sends before the next timer, unless the browser is busy
-  setTimeout(click);
-  clearTimeout(again);
-  again = setTimeout(click, LOST); // unless the page has gone by then
+    [leaving, click] = [false, null];
+  });
+  Object.assign(mine, { mark: performance.now(), lost: setTimeout(mine, LOST) });
+  store.tell(window.titans.token, mine.mark);
 }
 
 export default function ({ data, parentElement }) {
@@ -89,9 +90,9 @@ export default function ({ data, parentElement }) {
     Object.assign(store, { root: parentElement, shown: {} });
     store.end = () => {
       document.removeEventListener("click", leave, true);
-      [sliders.disconnect(), unwatch(), playground?.end(), clearTimeout(resting), clearTimeout(again)];
+      [sliders.disconnect(), unwatch(), playground?.end(), clearTimeout(resting), clearTimeout(click?.lost)];
       Object.assign(store, { root: null, end: null });
-      playground = null;
+      playground = click = null;
       window.titans.move(null, "page");
     };
   } else playground?.update({}); // the theme may be another one, whose colours the pictures need

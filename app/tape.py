@@ -57,6 +57,7 @@ def show(
     _feed(key="feed_tables", data={"part": "tables", "mark": shape, "value": tables})
     _feed(key="feed_stream", data={"part": "stream", "mark": wanted["stream"], "value": stream})
     wanted |= {"cursor": place(run, chosen), "chosen": chosen is not None, "turn": turn, "live": live, "hide": hide}
+    wanted["told"] = st.session_state.get("told")
     _feed(key=FED, data=wanted, on_token_change=lambda: _take(moved, len(run.trace) - 1))
     _tape(key="tape", data=playground.words_of(language()))
 
@@ -97,7 +98,9 @@ def _told(name: str, settings: SimulationConfig, label: str | None = None) -> di
 
 
 def _take(moved: Callable[[int], None], last: int) -> None:
-    """Callback: hands on the token, if it is one."""
-    token = st.session_state[FED].token
-    if isinstance(token, int) and 0 <= token <= last:
-        moved(token)
+    """Callback: hands on the token, if it is one, and lets the browser know that it came."""
+    match st.session_state[FED].token:
+        case [int(token), mark]:
+            st.session_state.told = mark
+            if 0 <= token <= last:
+                moved(token)
