@@ -67,7 +67,7 @@ def coalesce(outputs: list[NotebookNode]) -> list[NotebookNode]:
 
 def navigation(path: Path) -> str:
     """The line of links: all lessons, this one in bold, then its classroom exercises, if any, and the glossary."""
-    lessons = sorted(path.parent.glob("[0-9][0-9]_*.ipynb"))
+    lessons = sorted(path.parent.glob("[0-9][0-9]*_*.ipynb"))
     links = [f"**{_name(file)}**" if file == path else f"[{_name(file)}]({file.name})" for file in lessons]
     exercises = path.parent / "exercises" / "student" / path.stem / path.name
     if exercises.is_file():

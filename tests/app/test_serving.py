@@ -1,6 +1,8 @@
 """`titans-mini app` and `lab`: what cannot work is one line and exit code 2, before anything is loaded."""
 
+import json
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -45,3 +47,26 @@ def test_the_app_answers_this_machine_only_unless_asked(arguments, wanted, monke
     assert main(["app", "--no-browser", *arguments]) == 0
     (command,) = asked
     assert [part for part in command if "address" in part.lower()] == wanted
+
+
+def test_lab_opens_copies_without_outputs_and_never_overwrites_a_learners_work(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("jupyterlab")
+    started = []
+    monkeypatch.setattr("titans_course.cli.serving.subprocess.call", lambda command, cwd: started.append(command) or 0)
+    folder = tmp_path / "mine"
+    assert main(["lab", "--no-browser", "--folder", str(folder)]) == 0
+    published = sorted(path.name for path in (Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+    assert sorted(path.name for path in folder.glob("*.ipynb")) == published
+    assert capsys.readouterr().out.startswith(f"{len(published)} lessons copied")
+    assert f"--ServerApp.root_dir={folder}" in started[0]
+    cells = json.loads((folder / "00_tour.ipynb").read_text(encoding="utf8"))["cells"]
+    assert all(cell["outputs"] == [] for cell in cells if cell["cell_type"] == "code")
+    assert (folder / "images" / "map_tour.png").stat().st_size > 1000 and (folder / "GLOSSARY.md").exists()
+    assert (folder / "exercises" / "student").exists() and not (folder / "exercises" / "source").exists()
+    (folder / "00_tour.ipynb").write_text("my work")
+    (folder / "03_the_recipe.ipynb").unlink()
+    assert main(["lab", "--no-browser", "--folder", str(folder)]) == 0
+    assert capsys.readouterr().out.startswith("1 lessons")
+    assert (folder / "00_tour.ipynb").read_text() == "my work" and (folder / "03_the_recipe.ipynb").exists()
+    (tmp_path / "file").write_text("")
+    assert "folder must be one that can be written" in refusal(capsys, "lab", "--folder", str(tmp_path / "file"))

@@ -52,12 +52,13 @@ def test_every_code_cell_is_executed_and_clean(path):
 @each
 def test_cells_are_short(path):
     lengths = [len(cell.source.splitlines()) for cell in cells(path, "code")]
-    assert 25 <= len(nbformat.read(path, as_version=4).cells) <= 47
-    assert 3 <= statistics.median(lengths) <= 6
+    assert 25 <= len(nbformat.read(path, as_version=4).cells) <= 60
+    assert 2 <= statistics.median(lengths) <= 6  # a prediction takes a line
     assert max(lengths) <= 25
     for cell in cells(path, "markdown"):
         if not set(cell.metadata.get("tags", [])) & set(SECTIONS):
-            lines = [line for line in cell.source.splitlines() if not line.startswith(("#", "!", "|", "<"))]
+            source = re.sub(r"\$\$.*?\$\$", "", cell.source, flags=re.DOTALL)  # displayed formulas
+            lines = [line for line in source.splitlines() if not line.startswith(("#", "!", "|", "<"))]
             assert 20 <= len(" ".join(lines).split()) <= 60, cell.source
 
 

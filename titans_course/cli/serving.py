@@ -18,7 +18,10 @@ from pathlib import Path
 from titans_mini.cli.flags import add_command
 from titans_mini.errors import ConfigError, check_integer
 
+from .lessons import copy_lessons
+
 ROOT = Path(__file__).resolve().parents[2]
+WORKING = "my_lessons"  # folder of a learner's copies
 ALL_ADDRESSES, LOOPBACK = ("0.0.0.0", "::"), ("127.0.0.1", "::1")
 
 
@@ -31,7 +34,11 @@ def add_app(commands) -> None:
 
 def add_lab(commands) -> None:
     """Adds `titans-mini lab`."""
-    _add(commands, "lab", _lab, "open the notebooks in JupyterLab")
+    command = _add(
+        commands, "lab", _lab, "copy the lessons into a folder, without outputs, and open them in JupyterLab"
+    )
+    text = f"folder of your copies, default {WORKING}; files in it are not overwritten"
+    command.add_argument("--folder", type=Path, default=Path(WORKING), help=text)
 
 
 def _add(commands, name: str, run, text: str) -> argparse.ArgumentParser:
@@ -72,14 +79,26 @@ def _serve(command: list[str]) -> int:
 def _lab(options: argparse.Namespace) -> int:
     port = _port(options)
     _require("jupyterlab", "notebooks")
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={find('notebooks')}"]
+    command = [sys.executable, "-m", "jupyterlab"]
     command += ["--no-browser"] if options.no_browser else []
     if getattr(os, "geteuid", lambda: 1)() == 0:
         command.append("--allow-root")  # in a container, Jupyter would refuse
     if port is not None:
         _check_free("127.0.0.1", port)
         command.append(f"--ServerApp.port={port}")
-    return subprocess.call(command, cwd=ROOT)
+    folder = _working_copies(options.folder)
+    return subprocess.call([*command, f"--ServerApp.root_dir={folder}"], cwd=folder)
+
+
+def _working_copies(folder: Path) -> Path:
+    """The lessons in a learner's folder, copied where they are missing."""
+    try:
+        copied = copy_lessons(find("notebooks"), folder.absolute())
+    except OSError as error:
+        text = "folder must be one that can be written, not {folder}: {reason}"
+        raise ConfigError(text, folder=repr(str(folder)), reason=error.strerror or str(error)) from None
+    print(f"{len(copied)} lessons copied into {folder}", flush=True)
+    return folder.absolute()
 
 
 def _port(options: argparse.Namespace) -> int | None:
