@@ -23,7 +23,7 @@ from titans_course.language import DEFAULT, LANGUAGES
 
 ROOT = Path(__file__).resolve().parents[1]
 WEBSITE = ROOT / "tools" / "website"
-GLOSSARY = Path("notebooks/GLOSSARY.md")
+GLOSSARY, _ = BOTH = (Path("notebooks/GLOSSARY.md"), Path("notebooks/RECIPE.md"))  # in both languages
 DOCS = ("docs/DIFFERENCES.md", "docs/TEXT_MODELS.md")
 PAGES = [Path(name) for name in ("README.md", "CLAIMS.md", "BENCHMARKS.md", *DOCS, "TEACHING.md", "DEPLOY.md",
                                  "CONTRIBUTING.md")]  # fmt: skip
@@ -34,7 +34,7 @@ LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 def stage(folder: Path, language: str, names: list[str], packages: list[str], runs: Path) -> None:
     """Writes Sphinx's sources of one language into `folder`, and removes what no longer belongs there."""
     notebooks = [Path("notebooks") / f"{name}.ipynb" for name in names]
-    known, sources = {*notebooks, *PAGES, GLOSSARY}, {}
+    known, sources = {*notebooks, *PAGES, *BOTH}, {}
     english = "" if language == DEFAULT else f"---\ncontent: {DEFAULT}\n---\n"  # for templates/page.html
     for path in notebooks:
         notebook = lessons.lesson(translated(path, language), language, runs)
@@ -42,9 +42,9 @@ def stage(folder: Path, language: str, names: list[str], packages: list[str], ru
             if cell.cell_type == "markdown":
                 cell.source = linked(cell.source, path, known, sources)
         sources[path] = nbformat.writes(notebook).encode()
-    for path in (*PAGES, GLOSSARY):
+    for path in (*PAGES, *BOTH):
         text = lessons.one_language(translated(path, language).read_text("utf8"), language)
-        mark = english if translated(path, language) == ROOT / path and path != GLOSSARY else ""
+        mark = english if translated(path, language) == ROOT / path and path not in BOTH else ""
         sources[path] = (mark + linked(text, path, known, sources)).encode()
     texts = {f"api/{name}.md": english + api.page(name) for name in packages}
     texts["api/index.md"] = "# API\n\n```{toctree}\n:maxdepth: 1\n\n" + "\n".join(packages) + "\n```\n"

@@ -14,7 +14,7 @@ from titans_mini.training.tasks import RECALL_VALUES, TASKS
 
 README = (ROOT / "README.md").read_text(encoding="utf8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.S)
-PAGES = ("README.md", "DEPLOY.md", "CONTRIBUTING.md", "TEACHING.md", "notebooks/GLOSSARY.md")
+PAGES = ("README.md", "DEPLOY.md", "CONTRIBUTING.md", "TEACHING.md", "notebooks/GLOSSARY.md", "notebooks/RECIPE.md")
 CODE = re.compile(r"`([^`]+)`")
 COMMAND = re.compile(r"(?:[A-Z_]+=\S+ )*(?:\S+/)?titans-mini (\S+\s.+)", re.S)
 
