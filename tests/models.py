@@ -22,6 +22,7 @@ KINDS: dict[str, dict] = {
     **{f"{variant}_contexts": dict(variant=variant, **CONTEXTS) for variant in VARIANTS},
     "contexts_surprise": dict(variant="mag", gate="surprise", **{**CONTEXTS, "momentum": True}),
     "some_layers": dict(variant="mag", layers=4, memory_layers=(1, 3)),
+    **{f"{variant}_previous": dict(variant=variant, memory_input="previous") for variant in ("lmm", "mag", "mal")},
     "wide_window": dict(variant="mal", window=7),
     "one_token_window": dict(variant="mag", window=1, chunk=1),
 }

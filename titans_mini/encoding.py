@@ -52,7 +52,8 @@ def _features(name: str, content: bytes) -> tuple[Tensor, Tensor]:
     first, last = model.layers
     state, tail = first.mixer.initial_state(1), last.mixer.memory.initial_state().conv
     for piece in torch.frombuffer(bytearray([BLANK]) + content, dtype=torch.uint8).long().split(PIECE):
-        x, state = first(model.embed(piece[None]), state, "on")  # (1, t, dim)
+        x = model.embed(piece[None])  # (1, t, dim)
+        x, state = first(x, x, state, "on")
         tokens, tail = last.mixer.memory._project(last.norms[0](x), tail)
         parts.append((tokens.keys[0], tokens.values[0]))
     keys, values = (torch.cat(series) for series in zip(*parts, strict=True))

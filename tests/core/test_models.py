@@ -172,3 +172,19 @@ def test_one_step_of_training_lowers_the_loss(variant):
     before.backward()
     torch.optim.SGD(lm.parameters(), lr=0.05).step()
     assert loss() < before
+
+
+@pytest.mark.parametrize("split", [5, 1, 12])
+def test_the_input_of_the_recipe_is_the_last_hidden_state_plus_this_embedding(split):
+    lm, ids, read, hidden = make_model("mag_previous"), make_ids(12), [], []
+    layer = lm.layers[1]
+    layer.register_forward_pre_hook(lambda _, given: hidden.append(given[0]))
+    layer.mixer.memory.register_forward_pre_hook(lambda _, given: read.append(given[0]))
+    state = None
+    for piece in ids.split(split, dim=1):
+        _, state = lm(piece, state)
+    h = torch.cat(hidden, 1)
+    before = torch.cat([torch.zeros_like(h[:, :1]), h[:, :-1]], 1)
+    check_equal(torch.cat(read, 1), layer.norms[0](before + lm.embed(ids)))
+    with pytest.raises(ConfigError, match="memory_input must be hidden for mac"):
+        TitansConfig(variant="mac", memory_input="previous")

@@ -11,6 +11,7 @@ from ..settings import Settings, check_divides, check_switch, check_whole_number
 
 VARIANT_NAMES = ("lmm", "mac", "mag", "mal")
 OWN_RULE = "titans"  # the rule that `gate` and `momentum` belong to
+MEMORY_INPUTS = ("hidden", "previous")
 RULES = {"limits": (tuple(PRESETS),)}  # for the help text; a MirasConfig does as well
 
 
@@ -23,6 +24,7 @@ class TitansConfig(Settings):
     `memory_rule`: `titans`, another of `miras.PRESETS`, or a MirasConfig. A preset brings its own clip and scale; with
     a chunk above 1 its gradients are those at the chunk's start, which for a rule that is exact token by token is
     another rule. Depth counts only where a rule's memory is an MLP.
+    `memory_input`: `hidden`, h_t (the paper's), or `previous`, h_{t-1} + x_t with the embedding x_t (recipe: 2.1).
     """
 
     variant: str = choice("mac", VARIANT_NAMES)  # mac: memory as context, mag: as gate, mal: as layer, lmm: memory only
@@ -35,6 +37,7 @@ class TitansConfig(Settings):
     memory_depth: int = whole(2, 1, 4)  # weight matrices of a memory
     memory_heads: int = whole(1, 1, 64)  # memories side by side in a layer, each on its share of the features
     memory_rule: str | MirasConfig = field(default=OWN_RULE, metadata=RULES)  # what happens inside a memory
+    memory_input: str = choice("hidden", MEMORY_INPUTS)  # previous: last token's hidden state plus this embedding
     gate: str = choice("learned", GATE_NAMES)  # learned: the paper's; surprise: the recipe's
     reach: tuple[int, ...] = ()  # last tokens that the keys of each memory head tell apart; none: keys of a convolution
     key_width: int = whole(512, 2, 8192)  # features of a memory's key, where there is a reach
@@ -57,6 +60,8 @@ class TitansConfig(Settings):
         if self.variant == "mac" and self.window != self.chunk:
             text = "window must equal chunk for mac, not {window} and {chunk}"
             raise ConfigError(text, window=self.window, chunk=self.chunk)
+        if self.variant == "mac" and self.memory_input != "hidden":
+            raise ConfigError("memory_input must be hidden for mac, whose memory reads what attention has seen")
         if self.memory_layers is not None:
             check_whole_numbers(self, "memory_layers", 0, self.layers - 1)
         check_switch(self, "copy")

@@ -44,12 +44,29 @@ class Layer(nn.Module):
         self.mixer = VARIANTS[config.variant](config) if has_memory else WindowOnly(config)
         self.feedforward = Feedforward(config.dim)
         self.norms = nn.ModuleList(nn.RMSNorm(config.dim, eps=1e-6) for _ in range(2))
+        self.previous = has_memory and config.memory_input == "previous"
 
-    def forward(self, x: Tensor, state: LayerState, mode: str, watch: Watch = NOBODY) -> Mixed:
-        """x (b, t, dim) -> the same shape."""
-        mixed, state = self.mixer(self.norms[0](x), state, mode, watch)
+    def initial_state(self, batch: int, mode: str = "on") -> LayerState:
+        """The state that has read nothing."""
+        weight = self.norms[0].weight
+        last = weight.new_zeros(batch, 1, len(weight)) if self.previous else None
+        return self.mixer.initial_state(batch, mode)._replace(last=last)
+
+    def wanted_state(self, batch: int) -> LayerState:
+        """What a state for `batch` rows must be like, for `check_state`."""
+        weight = self.norms[0].weight
+        last = Leaf(weight.dtype, ((batch, "batch"), (1, "tokens"), (len(weight), "dim"))) if self.previous else None
+        return self.mixer.wanted_state(batch)._replace(last=last)
+
+    def forward(self, x: Tensor, embedded: Tensor, state: LayerState, mode: str, watch: Watch = NOBODY) -> Mixed:
+        """x, and the tokens' embeddings (b, t, dim) -> the same shape. Recipe: 2.1 for h_{t-1} + x_t."""
+        more, last = {}, None
+        if self.previous:
+            more = {"read": self.norms[0](torch.cat([state.last, x[:, :-1]], dim=1) + embedded)}
+            last = x[:, -1:]
+        mixed, state = self.mixer(self.norms[0](x), state, mode, watch, **more)
         x = x + mixed
-        return x + self.feedforward(self.norms[1](x)), state
+        return x + self.feedforward(self.norms[1](x)), state._replace(last=last)
 
 
 class TitansLM(nn.Module):
@@ -73,7 +90,7 @@ class TitansLM(nn.Module):
 
     def initial_state(self, batch: int, memory: str = "on") -> ModelState:
         """The state that has read nothing."""
-        layers = tuple(layer.mixer.initial_state(batch, memory) for layer in self.layers)
+        layers = tuple(layer.initial_state(batch, memory) for layer in self.layers)
         return ModelState(layers, torch.zeros((), dtype=torch.int64, device=self.head.weight.device))
 
     def forward(
@@ -83,9 +100,10 @@ class TitansLM(nn.Module):
         check_choice("memory", memory, MODES)
         self._check_ids(ids)
         state = self.initial_state(len(ids), memory) if state is None else self._checked(state, len(ids))
-        x, layers, watch = self.embed(ids), [], Watch(trace, None if self.to_copy is None else [])
+        x = embedded = self.embed(ids)
+        layers, watch = [], Watch(trace, None if self.to_copy is None else [])
         for layer, before in zip(self.layers, state.layers, strict=True):
-            x, after = layer(x, before, memory, watch)
+            x, after = layer(x, embedded, before, memory, watch)
             layers.append(after)
         x = self.norm(x)
         logits = self.head(x)
@@ -96,7 +114,7 @@ class TitansLM(nn.Module):
 
     def _checked(self, state: ModelState, batch: int) -> ModelState:
         """The state, ready to use. Raises ConfigError, which says what differs, for one of another model."""
-        layers = tuple(layer.mixer.wanted_state(batch) for layer in self.layers)
+        layers = tuple(layer.wanted_state(batch) for layer in self.layers)
         check_state(state, ModelState(layers, Leaf(torch.int64)), self.head.weight.device)
         return usable(state)
 

@@ -28,6 +28,7 @@ class LayerState(NamedTuple):
 
     memory: MemoryState | None
     window: WindowState | SegmentState | None
+    last: Tensor | None = None  # (b, 1, dim): the last token's hidden state, where the memory reads it
 
 
 class SegmentState(NamedTuple):
@@ -85,9 +86,11 @@ class LMM(nn.Module):
         """What a state for `batch` rows must be like, for `check_state`; so in every variant."""
         return LayerState(self.memory.wanted_state(batch), None)
 
-    def forward(self, x: Tensor, state: LayerState, mode: str = "on", watch: Watch = NOBODY) -> Mixed:
-        """x (b, t, dim) -> the same shape; so in every variant."""
-        out, memory = use_memory(self.memory, x, state.memory, mode, watch)
+    def forward(
+        self, x: Tensor, state: LayerState, mode: str = "on", watch: Watch = NOBODY, read: Tensor | None = None
+    ) -> Mixed:
+        """x (b, t, dim) -> the same shape; so in every variant. `read` (b, t, dim): what the memory reads instead."""
+        out, memory = use_memory(self.memory, x if read is None else read, state.memory, mode, watch)
         return torch.zeros_like(x) if out is None else out, LayerState(memory, None)
 
 
@@ -132,9 +135,11 @@ class MAL(nn.Module):
         """As LMM's."""
         return LayerState(self.memory.wanted_state(batch), self.attention.wanted_state(batch))
 
-    def forward(self, x: Tensor, state: LayerState, mode: str = "on", watch: Watch = NOBODY) -> Mixed:
+    def forward(
+        self, x: Tensor, state: LayerState, mode: str = "on", watch: Watch = NOBODY, read: Tensor | None = None
+    ) -> Mixed:
         """As LMM's."""
-        recalled, memory = use_memory(self.memory, x, state.memory, mode, watch)
+        recalled, memory = use_memory(self.memory, x if read is None else read, state.memory, mode, watch)
         out, window = self.attention(x if recalled is None else x + recalled, state.window)
         return out if recalled is None else out + recalled, LayerState(memory, window)
 
@@ -173,9 +178,11 @@ class MAG(nn.Module):
         """As LMM's."""
         return LayerState(self.memory.wanted_state(batch), self.attention.wanted_state(batch))
 
-    def forward(self, x: Tensor, state: LayerState, mode: str = "on", watch: Watch = NOBODY) -> Mixed:
+    def forward(
+        self, x: Tensor, state: LayerState, mode: str = "on", watch: Watch = NOBODY, read: Tensor | None = None
+    ) -> Mixed:
         """As LMM's."""
-        recalled, memory = use_memory(self.memory, x, state.memory, mode, watch)
+        recalled, memory = use_memory(self.memory, x if read is None else read, state.memory, mode, watch)
         seen, window = self.attention(x, state.window)
         return self.product(seen, recalled), LayerState(memory, window)
 
