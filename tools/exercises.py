@@ -2,21 +2,33 @@
 
 An instructor edits notebooks/exercises/source, one nbgrader notebook per lesson. From it this tool makes student/ (what
 `nbgrader generate_assignment` would release) and solution/ (for reading, without hidden tests and metadata).
+It also writes teaching/solutions.ipynb, the solutions of the small exercises inside the lessons, for the teacher.
 `--course DIR --seed N` lays out a new course, whose hidden tests draw other inputs than the published ones.
 """
 
 import argparse
+import ast
 import copy
 import random
 import re
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 
 import nbformat
-from nbformat import NotebookNode
+from nbformat import NotebookNode, v4
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks" / "exercises"
+TEACHING = FOLDER.parents[1] / "teaching"
+SOLUTIONS = TEACHING / "lesson_solutions.toml"
+INTRODUCTION = """# Solutions of the exercises inside the lessons · 课内练习答案
+
+For teachers. `make exercises` writes this notebook from the lessons and from `lesson_solutions.toml`, and the tests try
+each solution and each of the usual wrong answers. It runs from top to bottom.
+
+教师用。由 `make exercises` 根据各课与 `lesson_solutions.toml` 生成；测试会逐一验证。可从头运行到尾。"""
+TASK = re.compile(r"^\d+\. .*$", flags=re.MULTILINE)
 CONFIG = "nbgrader_config.py"
 HIDDEN_SEED = re.compile(r"\bseed=\d+")
 MARK = re.compile(r"^\s*# (BEGIN|END) SOLUTION\n?", flags=re.MULTILINE)
@@ -86,6 +98,38 @@ def write(folder: Path = FOLDER) -> int:
     return len(made)
 
 
+def imports(notebook: NotebookNode) -> str:
+    """All imports of a notebook, each once, as a cell of their own."""
+    trees = [ast.parse(cell.source).body for cell in notebook.cells if cell.cell_type == "code"]
+    found = (ast.unparse(node) for tree in trees for node in tree if isinstance(node, (ast.Import, ast.ImportFrom)))
+    return "\n".join(dict.fromkeys(found))
+
+
+def lesson_solutions() -> str:
+    """The text of teaching/solutions.ipynb: of each lesson the tasks, each with its solution in place of None."""
+    kept = tomllib.loads(SOLUTIONS.read_text("utf-8"))
+    prepare = kept.pop("prepare")
+    cells = [v4.new_markdown_cell(INTRODUCTION)]
+    for lesson, answers in sorted(kept.items()):
+        notebook = nbformat.read(FOLDER.parent / f"{lesson}.ipynb", as_version=4)
+        tags = [cell.metadata.get("tags", []) for cell in notebook.cells]
+        asked = [cell for cell, names in zip(notebook.cells, tags, strict=True) if "exercise" in names]
+        (text,) = (cell.source for cell, names in zip(notebook.cells, tags, strict=True) if "exercises" in names)
+        title = next(line for line in notebook.cells[0].source.splitlines() if line.startswith("# "))
+        before = (imports(notebook), prepare.get(lesson, "").strip("\n"))
+        cells += [v4.new_markdown_cell(f"#{title}"), *map(v4.new_code_cell, filter(None, before))]
+        for cell, task, (name, right, wrong) in zip(asked, TASK.findall(text), answers, strict=True):
+            solved = re.sub(
+                rf"^{name} = None.*$", lambda _, now=f"{name} = {right}": now, cell.source, flags=re.MULTILINE
+            )
+            cells += [v4.new_markdown_cell(f"{task}\n\nA usual wrong answer: `{wrong}`"), v4.new_code_cell(solved)]
+    for number, cell in enumerate(cells):
+        cell.id = f"cell-{number:03}"
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    return nbformat.writes(v4.new_notebook(cells=cells, metadata=metadata)) + "\n"
+
+
 def course(target: Path, seed: int, lessons: list[str] | None = None) -> None:
     """A new course directory for nbgrader; its hidden tests draw their inputs from `seed`. FileExistsError if there."""
     draw = random.Random(seed)
@@ -113,6 +157,7 @@ def main() -> int:
             print(f"course in {options.course}: nbgrader runs from there")
         else:
             print(f"{write()} copies of {len(sources())} sources")
+            (TEACHING / "solutions.ipynb").write_text(lesson_solutions(), "utf-8", newline="\n")
     except FileExistsError:
         return _refuse(f"course must be a folder that does not exist yet, not {str(options.course)!r}")
     except ImportError:

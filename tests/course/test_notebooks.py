@@ -7,6 +7,7 @@ check.
 import json
 import re
 import statistics
+import tomllib
 
 import nbformat
 import pytest
@@ -109,112 +110,14 @@ def test_checked_cells_print_and_assert_something(path):
     assert all(cell.outputs and cell.outputs[0].output_type == "stream" for cell in checked)
 
 
-LOST = 'lambda v: (r := read_card(f"text-{v}")["results"])[1]["bits"] - r[0]["bits"]'
-ADDED = (  # what a write adds, with and without forgetting
-    "lambda m: (lambda M, k, t: same(m.write(M, k, k, t, t)[0] - m.write(M, k, k, 0 * t, t)[0], "
-    "m.write(M, k, k, t, 0 * t)[0] - M[0]))(m.start(1), series(batch=1)[:, 0], torch.tensor(0.2))"
-)
-SOLUTIONS = {
-    "00_tour": [
-        ("token", "int(100 + trace.raw[100:].argmax())", "150"),
-        ("tau", "0.25", "0.3"),
-        ("share", "(1 - 1e-3) ** 1000", "0.5"),
-    ],
-    "01_memory_that_learns": [
-        ("theta", "1 / 18", "0.5"),
-        ("hidden_delta", "lambda W2, h, d2: (W2.T @ d2) * (1 - h**2)", "lambda W2, h, d2: W2.T @ d2"),
-        ("lost", "1 - 64 / 1000", "0.064"),
-    ],
-    "02_momentum_and_forgetting": [
-        ("theta", "0.001", "0.02"),
-        ("alpha", "1 - 0.9 ** 1e-4", "1e-4"),
-        ("share", "0.2 / 0.25", "1.0"),
-    ],
-    "03_the_recipe": [
-        ("g_write, factor", "(g := 1 / (1 + math.exp(-1.2))), 1 - 1e-4 * (1 - g)", "0.5, 1.0"),
-        ("tau", "search(4000, 0.9)", "0.3"),
-        ("lam", "1 - 0.9 ** 1e-5", "1e-4"),
-    ],
-    "04_in_parallel": [
-        ("theta", "1 / 32", "0.5"),
-        (
-            "coef_20",
-            "lambda t, e, a: t[0] * ((1 - a[1]) * (1 - a[2]) + e[1] * (1 - a[2]) + e[1] * e[2])",
-            "lambda t, e, a: t[0] * (1 - a[1]) * (1 - a[2])",
-        ),
-        (
-            "linear_attention",
-            "lambda q, k, v, theta: 2 * theta * (q @ k.T).tril() @ v",
-            "lambda q, k, v, theta: 2 * theta * (q @ k.T) @ v",
-        ),
-    ],
-    "05_three_variants": [
-        ("reach", "30", "16"),
-        ("count", "lambda w: w * (w + 3)", "lambda w: 2 * w * (w + 1)"),
-        ("variant", f"max(VARIANTS, key={LOST})", f"min(VARIANTS, key={LOST})"),
-    ],
-    "06_miras": [
-        ("p", "1 + math.log(4) / math.log(3)", "3.0"),
-        ("sigma", "10.0", "1.0"),
-        ("config", 'MirasConfig("mlp", "huber", "none", "gd", "constant", theta=0.05)', "PLAIN"),
-    ],
-    "07_tuning": [
-        ("settings", "60", "54"),
-        ("short", "600", "700"),
-        (
-            "tie",
-            "lambda a, b: statistics.fmean(g := [x - y for x, y in zip(a, b)]) <= "
-            "T_95[len(g) - 2] * statistics.stdev(g) / len(g) ** 0.5",
-            "lambda a, b: statistics.fmean(a) - statistics.fmean(b) <= statistics.stdev(a)",
-        ),
-    ],
-    "08_operations": [
-        ("rms", "100 / 24**0.5", "100 / 8**0.5"),
-        ("limit", "50", "200"),
-        (
-            "taken_over",
-            "lambda d, t, n: next((i + n for i in range(len(d) - n + 1) if min(d[i : i + n]) > t), None)",
-            "lambda d, t, n: next((i + 1 for i in range(len(d)) if sum(x > t for x in d[: i + 1]) >= n), None)",
-        ),
-    ],
-    "09_claims_audit": [
-        ("bits", "12", "8"),
-        ("changed", '{"log10_left": -1.0}', '{"half_life_formula": 10.0}'),
-        (
-            "judge",
-            'lambda f: grade(f["share_one"] <= 0.003, f["snapshot_mb_one"] / 4 < 30)',
-            'lambda f: grade(f["share_one"] <= 0.003, f["snapshot_mb_one"] < 30)',
-        ),
-    ],
-    "10_frontiers": [
-        ("size", "16_384 + 4 * 320", "16_384"),
-        ("cost", "7 / 64", "1 / 8"),
-        ("decide", "lambda seen: ((seen[:, 2] > 0.3) & (seen[:, 2] < 0.45)).float()", "threshold(0.3)"),
-    ],
-    "11_bug_hunt": [
-        ("repair", '("torch.exp(-alpha)", "1 - alpha")', '("torch.exp(-alpha)", "torch.exp(-2 * alpha)")'),
-        ("repair", '(".mean(dim=0, keepdim=True)", "")', '(".mean(dim=0, keepdim=True)", ".sum(dim=0, keepdim=True)")'),
-        ("eighth", ADDED, "lambda m: same(m.start(1)[0], m.start(1)[0])"),
-    ],
-}
-PREPARE = """
-from titans_mini import SimulationConfig, simulate, simulate_many
-from titans_course.studies.measures import writes_per_1k
-
-trace = simulate(SimulationConfig(tokens=1000))
-
-def search(tokens, beta):
-    taus = [step / 50 for step in range(4, 20)]
-    runs = simulate_many([SimulationConfig(tokens=tokens, beta=beta, tau=tau) for tau in taus])
-    return next(run.settings.tau for run in runs if 30 <= writes_per_1k(run) <= 80)
-"""
+SOLUTIONS = tomllib.loads((ROOT / "teaching" / "lesson_solutions.toml").read_text("utf-8"))
 
 
 @each
 def test_exercises_accept_the_solution_and_name_the_mistake(path, capsys):
     names: dict = {}
-    exec(tagged(path, "imports")[0].source, names)
-    exec(PREPARE, names)
+    exec(tool("exercises").imports(nbformat.read(path, as_version=4)), names)
+    exec(SOLUTIONS["prepare"].get(path.stem, ""), names)
     exercises = tagged(path, "exercise")
     for cell, (name, right, wrong) in zip(exercises, SOLUTIONS[path.stem], strict=True):
         blank = re.search(rf"^{name} = None.*$", cell.source, flags=re.MULTILINE).group()
@@ -224,6 +127,11 @@ def test_exercises_accept_the_solution_and_name_the_mistake(path, capsys):
             exec(cell.source.replace(blank, f"{name} = {wrong}"), names)
         exec(cell.source.replace(blank, f"{name} = {right}"), names)
         assert capsys.readouterr().out.startswith("right")
+
+
+def test_the_teachers_solutions_are_fresh():
+    made = (ROOT / "teaching" / "solutions.ipynb").read_text("utf-8")
+    assert made == tool("exercises").lesson_solutions(), "run `make exercises`"
 
 
 @each
