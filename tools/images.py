@@ -19,7 +19,7 @@ from plotly.offline import get_plotlyjs
 IMAGES = Path(__file__).resolve().parents[1] / "notebooks" / "images"
 WIDTH = 860  # pixels; the height is the picture's own
 LESSONS = {
-    "00": (maps.map_tour, basics.tour_trace, basics.tour_text, basics.tour_burst, basics.tour_recall),
+    "00": (basics.tour_why, maps.map_tour, basics.tour_trace, basics.tour_text, basics.tour_recall),
     "01": (maps.map_memory, basics.memory_steps, basics.memory_capacity, basics.memory_step, basics.memory_loss),
     "02": (maps.map_momentum, basics.momentum_impulse, basics.momentum_swing, basics.momentum_ages,
            basics.momentum_text),

@@ -1,7 +1,9 @@
 """The figures of lessons 00 to 04. A picture is named after its function."""
 
 from functools import partial
+from pathlib import Path
 
+import nbformat
 import numpy as np
 import plotly.graph_objects as go
 import torch
@@ -16,6 +18,8 @@ from titans_course.studies.timing import medians
 from titans_mini import MemoryConfig, NeuralMemory, SimulationConfig, simulate, simulate_many
 from titans_mini.threads import one_thread
 
+LESSONS, PLOTLY = Path(__file__).parents[2] / "notebooks", "application/vnd.plotly.v1+json"
+
 
 def tour_trace() -> go.Figure:
     return time_figure(simulate(SimulationConfig(tokens=600)))
@@ -26,8 +30,8 @@ def tour_text() -> str:
     return f'<div style="padding:14px;font-size:15px">{body}</div>'
 
 
-def tour_burst() -> go.Figure:
-    return time_figure(simulate(SimulationConfig("novelty_burst", tokens=600)))
+def tour_why() -> go.Figure:
+    return stored("00_tour")
 
 
 def tour_recall() -> go.Figure:
@@ -113,6 +117,13 @@ def parallel_tradeoff() -> go.Figure:
         memories = {chunk: NeuralMemory(MemoryConfig(dim=64, chunk=chunk)) for chunk in sizes}
         costs["time"] = medians({chunk: partial(memory, x) for chunk, memory in memories.items()}, rounds=15)
     return tradeoff_figure(chunk_sizes(), costs)
+
+
+def stored(lesson: str, number: int = 0) -> go.Figure:
+    """A figure that a lesson stores as an output, counted from 0."""
+    cells = nbformat.read(LESSONS / f"{lesson}.ipynb", as_version=4).cells
+    outputs = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
+    return go.Figure([data[PLOTLY] for data in outputs if PLOTLY in data][number])
 
 
 def _answers(eta: float, theta: float = 0.1, tokens: int = 60) -> list[float]:
