@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import plotly.graph_objects as go
-from pictures import basics, maps, topics
+from pictures import basics, build, maps, service, topics
 from playwright.sync_api import Page, sync_playwright
 from plotly.offline import get_plotlyjs
 
@@ -23,16 +23,20 @@ LESSONS = {
     "01": (maps.map_memory, basics.memory_steps, basics.memory_capacity, basics.memory_step, basics.memory_loss),
     "02": (maps.map_momentum, basics.momentum_impulse, basics.momentum_swing, basics.momentum_ages,
            basics.momentum_text),
+    "02b": (build.map_build, build.build_keys, build.build_loops, build.build_recall),
     "03": (maps.map_recipe, basics.recipe_tau, basics.recipe_beta, basics.recipe_lambda, basics.recipe_rules),
     "04": (maps.map_parallel, basics.parallel_coef, basics.parallel_tradeoff),
     "05": (maps.map_variants, topics.variants_mac, topics.variants_train, topics.variants_recall,
            topics.variants_gates, topics.variants_context),
-    "06": (maps.map_miras, topics.miras_outliers, topics.miras_coins, topics.miras_ages, topics.miras_privacy),
+    "06": (maps.map_miras, topics.miras_outliers, topics.miras_coins, topics.miras_ages, topics.miras_privacy,
+           topics.miras_family),
     "07": (maps.map_tuning, topics.tuning_saving, topics.tuning_noise, topics.tuning_maps, topics.tuning_tau,
            topics.tuning_loss, topics.tuning_stages),
-    "08": (maps.map_operations, topics.operations_writes, topics.operations_norm, topics.operations_drill),
+    "08": (maps.map_operations, service.operations_objects, topics.operations_writes, topics.operations_norm),
+    "08b": (service.map_sessions, service.sessions_file, topics.operations_drill),
     "09": (maps.map_claims, topics.claims_life, topics.claims_beta, topics.claims_rule, topics.claims_share),
-    "10": (maps.map_frontiers, topics.frontiers_bits, topics.frontiers_life, topics.frontiers_tau),
+    "10": (service.map_frontiers, topics.frontiers_bits, service.frontiers_writes, topics.frontiers_life),
+    "10b": (service.map_reward, topics.frontiers_tau, service.reward_training),
     "11": (maps.map_bug_hunt, topics.bug_hunt_future, topics.bug_hunt_table),
 }  # fmt: skip
 # name, which is also that of the file -> a function without arguments that makes the figure, or its HTML

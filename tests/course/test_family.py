@@ -13,8 +13,9 @@ def test_a_matrix_holds_as_many_pairs_as_it_has_features_and_polynomial_keys_hol
     assert min(held["omeganet"]) > 8 >= max(held["deltanet"] + held["linear_attention"])
 
 
-def test_a_memory_that_averages_is_nearer_to_the_truth_than_one_that_replaces():
-    assert min(family.noisy("mesa", (0.1,))) > max(family.noisy("deltanet", (0.5,)))
+def test_a_clipped_step_withstands_outliers_that_a_plain_one_writes():
+    plain, clipped = (family.noisy(rule, (0.3,)) for rule in ("deltanet", "titans"))
+    assert min(clipped) > 0.9 and all(b > a + 0.2 for a, b in zip(plain, clipped, strict=True))
 
 
 def test_the_control_has_no_memory_and_a_rule_carries_what_it_needs():

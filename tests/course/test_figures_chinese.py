@@ -19,6 +19,7 @@ from titans_course.figures import (
     claims,
     evidence,
     export,
+    family,
     frontiers,
     gauges,
     miras,
@@ -32,6 +33,7 @@ from titans_course.language import speaker
 from titans_course.studies.anatomy import dissect
 from titans_course.studies.asking import read_pairs
 from titans_course.studies.drill import Drill, DrillConfig
+from titans_course.studies.family import kept
 from titans_course.studies.frontiers import Outcome
 from titans_course.studies.rules import SeedRange
 from titans_course.studies.streams import make_pairs
@@ -89,6 +91,7 @@ FIGURES = {
     "counts": lambda say: claims.counts_figure({"holds": 3}, say=say),
     "context": lambda say: evidence.context_figure(CONTEXT, say=say),
     "second_reading": lambda say: evidence.second_reading_figure(AGAIN, say=say),
+    "family": lambda say: family.family_figure({rule: kept()[rule] for rule in ("off", "titans")}, say=say),
     "sweep": lambda say: frontiers.sweep_figure({"M": OUTCOMES}, (0.1, 0.2), chosen=0.1, silent=0.0, say=say),
     "gauges": lambda say: gauges.gauges_figure(gauges.make_gauges(drill()), say=say),
     "timeline": lambda say: operate.timeline_figure(drill(), say=say),
@@ -106,7 +109,7 @@ FIGURES = {
     "bits": lambda say: variants.bits_figure({"on": np.ones(9), "same time": np.ones(9)}, 2, trained=4, say=say),
     "distance": lambda say: variants.distance_figure({"off": {8: 0.5}}, say=say),
 }
-SYMBOLS = "tau theta lambda beta eta alpha g_write g_forget cursor Coef MB"
+SYMBOLS = "titans tau theta lambda beta eta alpha g_write g_forget cursor Coef MB"
 
 
 def test_every_figure_of_the_room_is_among_them():

@@ -18,6 +18,7 @@ from titans_course.figures.anatomy import curve_figure
 from titans_course.figures.bug_hunt import moved_figure, table_figure
 from titans_course.figures.claims import finding_figure, rule_figure
 from titans_course.figures.evidence import context_figure
+from titans_course.figures.family import family_figure
 from titans_course.figures.frontiers import sweep_figure
 from titans_course.figures.operate import timeline_figure
 from titans_course.figures.spread import spread_figure
@@ -29,6 +30,7 @@ from titans_course.studies import rules as experiments
 from titans_course.studies.controls import CONTROLS, RECALL_CONTROL, read_seeds
 from titans_course.studies.drill import Drill, DrillConfig, clean_drill
 from titans_course.studies.evidence import recall_table, series_of
+from titans_course.studies.family import kept
 from titans_course.studies.frontiers import SHARED, TAUS, lifetime, rounded_model, sweep
 from titans_course.studies.tuning import best_by, order
 from titans_course.studies.visibility import measure
@@ -101,6 +103,10 @@ def miras_coins() -> go.Figure:
     return figure.add_scatter(
         x=[row["p"] for row in rows], y=[row["limit"] for row in rows], name="closed form", line=line
     )
+
+
+def miras_family() -> go.Figure:
+    return family_figure(kept())
 
 
 def miras_ages() -> go.Figure:
