@@ -99,10 +99,12 @@ def write(folder: Path = FOLDER) -> int:
 
 
 def imports(notebook: NotebookNode) -> str:
-    """All imports of a notebook, each once, as a cell of their own."""
-    trees = [ast.parse(cell.source).body for cell in notebook.cells if cell.cell_type == "code"]
+    """All imports of a notebook, each once, and its pieces of my_memory.py: what its exercises may use."""
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    trees = [ast.parse(source).body for source in sources]
     found = (ast.unparse(node) for tree in trees for node in tree if isinstance(node, (ast.Import, ast.ImportFrom)))
-    return "\n".join(dict.fromkeys(found))
+    pieces = [source for source in sources if source.startswith("# my_memory.py, piece ")]
+    return "\n\n\n".join(["\n".join(dict.fromkeys(found)), *pieces])
 
 
 def lesson_solutions() -> str:

@@ -8,7 +8,7 @@ import pytest
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 ROWS = re.findall(
-    r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \| \[(\d\d)\]\(([^)]+)\) \|$",
+    r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \| \[(\d\d[a-z]?)\]\(([^)]+)\) \|$",
     (NOTEBOOKS / "GLOSSARY.md").read_text("utf8"),
     re.M,
 )
