@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import plotly.graph_objects as go
-from pictures import basics, build, maps, service, topics
+from pictures import basics, build, maps, parallel, service, topics
 from playwright.sync_api import Page, sync_playwright
 from plotly.offline import get_plotlyjs
 
@@ -20,12 +20,14 @@ IMAGES = Path(__file__).resolve().parents[1] / "notebooks" / "images"
 WIDTH = 860  # pixels; the height is the picture's own
 LESSONS = {
     "00": (basics.tour_why, maps.map_tour, basics.tour_trace, basics.tour_text, basics.tour_recall),
-    "01": (maps.map_memory, basics.memory_steps, basics.memory_capacity, basics.memory_step, basics.memory_loss),
+    "01": (maps.map_memory, basics.memory_leak, basics.memory_steps, basics.memory_capacity, basics.memory_step,
+           basics.memory_loss),
     "02": (maps.map_momentum, basics.momentum_impulse, basics.momentum_swing, basics.momentum_ages,
            basics.momentum_text),
     "02b": (build.map_build, build.build_keys, build.build_loops, build.build_recall),
     "03": (maps.map_recipe, basics.recipe_tau, basics.recipe_beta, basics.recipe_lambda, basics.recipe_rules),
-    "04": (maps.map_parallel, basics.parallel_coef, basics.parallel_tradeoff),
+    "04": (maps.map_parallel, parallel.parallel_paths, basics.parallel_coef),
+    "04b": (parallel.map_speed, parallel.speed_stale, basics.parallel_tradeoff, parallel.speed_length),
     "05": (maps.map_variants, topics.variants_mac, topics.variants_train, topics.variants_recall,
            topics.variants_gates, topics.variants_context),
     "06": (maps.map_miras, topics.miras_outliers, topics.miras_coins, topics.miras_ages, topics.miras_privacy,
