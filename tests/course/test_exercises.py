@@ -86,6 +86,20 @@ def test_what_the_register_says(name):
 
 
 @each
+def test_no_hint_is_the_answer(name):
+    lesson = next(key for key, module in LESSONS.items() if EXERCISES[name] in module.EXERCISES)
+    imports, cell = (c.source for c in code("source", lesson) if marks(c).get("grade_id") in ("imports", name))
+    head, result = re.search(r"^def .*:$", cell, re.M)[0], "".join(cell.rpartition("return ")[2].split("#")[0].split())
+    for text in EXERCISES[name].hints:
+        assert len(result) < 8 or result not in "".join(text.split())
+        for piece in re.findall(r"`([^`]+)`", text):
+            names: dict = {}
+            with contextlib.suppress(SyntaxError):
+                exec(f"{imports}\n{head}\n    return {piece.removeprefix('return ')}", names)
+                assert lost(name, names[name]), piece
+
+
+@each
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_solution_gets_full_marks(name, seed):
     assert lost(name, answer(name), seed) == {}

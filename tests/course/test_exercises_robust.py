@@ -95,20 +95,20 @@ def test_a_profiler_sees_no_frame_of_the_check():
     seen = []
     sys.setprofile(lambda frame, event, _: seen.append(frame.f_code.co_name))
     try:
-        assert lost("verdict", answer("verdict")) == {}
+        assert lost("reach_of", answer("reach_of")) == {}
     finally:
         sys.setprofile(None)
-    assert seen and not [name for name in seen if name in ("_verdict_value", "_verdict_property")]
+    assert seen and not [name for name in seen if name in ("_reach_value", "_reach_property")]
 
 
 def test_nothing_of_the_check_is_left_for_the_garbage_collector():
     found = []
 
-    def search(parts):
+    def search(*args):
         found.extend(thing for thing in gc.get_objects() if type(thing).__name__ in ("_Unwound", "Draw"))
-        return answer("verdict")(parts)
+        return answer("reach_of")(*args)
 
-    assert lost("verdict", search) == {}
+    assert lost("reach_of", search) == {}
     assert found == []
 
 

@@ -2,7 +2,7 @@
 
     from titans_course.exercises import check_delta_step, hint
     check_delta_step(my_function)        # prints that it is right, or raises Wrong with one sentence
-    print(hint("delta_step", 1))         # 1 to 3, each says more
+    print(hint("delta_step", 1))         # 1 to 3: each says more, none says all
 
 The exercises of a lesson are in `EXERCISES` of its module, the notebooks around them in notebooks/exercises.
 """
@@ -23,21 +23,21 @@ from . import (
     variants,
 )
 from .answer import Answer, Student
-from .bug_hunt import check_loses_state, check_mixes_rows, check_sees_future, check_silence_left
+from .bug_hunt import check_find_leak, check_loses_state, check_mixes_rows, check_sees_future
 from .check import PARTS, Draw, Exercise
-from .claims_audit import check_memory_share, check_spread_of, check_verdict
-from .frontiers import check_advantage, check_quantize_rows, check_read_sessions
+from .claims_audit import check_memory_share, check_reach_of, check_silent_half_life
+from .frontiers import check_advantage, check_learn_gate, check_quantize_rows
 from .limits import cap_memory, grading
 from .memory_that_learns import check_delta_step, check_rank_one_gradient, check_recall_cosine
 from .miras import check_huber_slope, check_kl_retention, check_lp_slope, check_lq_weights
 from .momentum_and_forgetting import check_half_life, check_kept_share, check_two_loops
-from .operations import check_degrade_step, check_unseal, check_write_alarm
+from .operations import check_degrade_step, check_read_incident, check_rolled_back
 from .parallel import check_chunk_read, check_coef, check_decay
-from .recipe import check_excess, check_recipe_gate, check_writes_per_1k
+from .recipe import check_excess, check_recipe_gate, check_tau_for_rate
 from .seal import SEAL
-from .tuning import check_grid_needed, check_is_tie, check_two_stage_cost
+from .tuning import check_is_tie, check_keep_needed, check_tune_theta
 from .values import Wrong
-from .variants import check_gated_product, check_mac_mask, check_memory_gain, check_window_mask
+from .variants import check_gated_product, check_mac_mask, check_train_memory, check_window_mask
 
 LESSONS = {
     "01_memory_that_learns": memory_that_learns,
@@ -56,18 +56,19 @@ EXERCISES: dict[str, Exercise] = {made.name: made for module in LESSONS.values()
 
 __all__ = [
     "EXERCISES", "LESSONS", "PARTS", "Exercise", "Wrong", "check_advantage", "check_chunk_read", "check_coef",
-    "check_decay", "check_degrade_step", "check_delta_step", "check_excess", "check_gated_product",
-    "check_grid_needed", "check_half_life", "check_huber_slope", "check_is_tie", "check_kept_share",
-    "check_kl_retention", "check_loses_state", "check_lp_slope", "check_lq_weights", "check_mac_mask",
-    "check_memory_gain", "check_memory_share", "check_mixes_rows", "check_quantize_rows", "check_rank_one_gradient",
-    "check_read_sessions", "check_recall_cosine", "check_recipe_gate", "check_sees_future", "check_silence_left",
-    "check_spread_of", "check_two_loops", "check_two_stage_cost", "check_unseal", "check_verdict",
-    "check_window_mask", "check_write_alarm", "check_writes_per_1k", "hint", "table",
+    "check_decay", "check_degrade_step", "check_delta_step", "check_excess", "check_find_leak",
+    "check_gated_product", "check_half_life", "check_huber_slope", "check_is_tie", "check_keep_needed",
+    "check_kept_share", "check_kl_retention", "check_learn_gate", "check_loses_state", "check_lp_slope",
+    "check_lq_weights", "check_mac_mask", "check_memory_share", "check_mixes_rows", "check_quantize_rows",
+    "check_rank_one_gradient", "check_reach_of", "check_read_incident", "check_recall_cosine",
+    "check_recipe_gate", "check_rolled_back", "check_sees_future", "check_silent_half_life",
+    "check_tau_for_rate", "check_train_memory", "check_tune_theta", "check_two_loops", "check_window_mask",
+    "hint", "table",
 ]  # fmt: skip
 
 
 def hint(name: str, strength: int = 1) -> str:
-    """A hint for an exercise: 1 says where to look, 3 nearly the answer. ValueError for an unknown one."""
+    """A hint: 1 says where to look, 3 how to go about it, none is the answer. ValueError for an unknown one."""
     if name not in EXERCISES:
         raise ValueError(f"name must be one of {', '.join(EXERCISES)}, not {name!r}")
     if strength not in (1, 2, 3):

@@ -126,11 +126,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class Student:
-    """A student's function, its exercise's name, and whether it must differentiate by hand."""
+    """A student's function, its exercise's name, whether it must differentiate by hand, and the seconds of a call."""
 
     function: Callable
     name: str
     by_hand: bool = False
+    seconds: float | None = None
 
     def run(self, call: Call) -> Outcome:
         """Calls the function once; raises Wrong if it fails or replaced a function of the libraries."""
@@ -150,13 +151,15 @@ class Student:
         """The result or the exception; anything that the function writes to stderr is printed to stdout."""
         noise = io.StringIO()  # nbgrader gives no mark to a cell that writes to stderr
         try:
-            with time_limit(), contextlib.redirect_stderr(noise), _by_hand(self.by_hand) as used:
+            with time_limit(self.seconds), contextlib.redirect_stderr(noise), _by_hand(self.by_hand) as used:
                 result = _gradient(self.function, args) if slope else self.function(*args)
         except NotImplementedError:
             raise Wrong(f"{self.name} is not written yet: replace `raise NotImplementedError()` by your code") from None
         except TooSlow:
             self._refuse(used)  # an import of torch's autograd may well take that long
-            raise Wrong(f"{self.name} was not done after {limits.SECONDS:g} s: does a loop never end?") from None
+            raise Wrong(
+                f"{self.name} was not done after {self.seconds or limits.SECONDS:g} s: does a loop never end?"
+            ) from None
         except (Exception, SystemExit) as error:
             self._refuse(used)
             return None, error
@@ -266,6 +269,6 @@ def _copy(thing: object) -> object:
 def _same(now: object, before: object) -> bool:
     if isinstance(before, Tensor):
         return torch.equal(now, before)
-    if isinstance(before, list):  # by place, since NaN is not equal to itself
+    if isinstance(before, (list, tuple)):  # by place, since NaN is not equal to itself
         return len(now) == len(before) and all(a is b or _same(a, b) for a, b in zip(now, before, strict=True))
     return now is before or now == before

@@ -1,4 +1,4 @@
-"""Lesson 11: the student writes the checks, and each is tried on things that are right and things that are wrong."""
+"""Lesson 11: the student writes checks, and each is tried on memories that are right and memories that leak."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .check import Answer, Draw, Exercise
-from .values import agree, require
+from .values import as_number, as_tensor, require
 
 Read = Callable[..., object]
 
@@ -171,40 +171,96 @@ def _state_property(answer: Answer, draw: Draw) -> None:
     _judge(answer, {"the last token is kept": _keeps(slice(-1, None))}, wrong, 2 * chunk, 2)
 
 
-def _left_value(answer: Answer, draw: Draw) -> None:
-    alpha = draw.between(0.02, 0.2, 9)
-    slips = {
-        "exp(-alpha) is only nearly 1 - alpha": torch.exp(-alpha.sum()).item(),
-        "shares multiply, they do not add": (1 - alpha.sum()).item(),
-        "this is what is forgotten; asked is what is left": (1 - (1 - alpha).prod()).item(),
-        "every token forgets, not only the last": (1 - alpha[-1]).item(),
-        "each token has its own alpha; their mean gives something else": ((1 - alpha.mean()) ** 9).item(),
+LEAKS = ("future", "rows", "state")
+Memory = Callable[[Tensor, object], tuple[Tensor, object]]
+
+
+def _shows(read: Memory, name: str, x: Tensor, n: int) -> bool:
+    """Whether `x` (b, t, d) and the number n show that the memory leaks in this way."""
+    whole = read(x, None)[0]
+    if name == "state":
+        first, state = read(x[:, :n], None)
+        found = torch.cat([first, read(x[:, n:], state)[0]], 1)
+    else:
+        part = torch.zeros_like(x)
+        place = (slice(None), slice(0, n)) if name == "future" else (slice(n, n + 1),)
+        part[place] = x[place]
+        found, whole = read(part, None)[0][place], whole[place]
+    return bool((found - whole).abs().max() > 1e-9 * (1 + whole.abs().max()))
+
+
+def _found(answer: Answer, read: Memory, what: str, leaks: bool, sizes: tuple[int, int, int]) -> None:
+    said = answer.any(read, *sizes)
+    if not leaks:
+        require(said is None, f"this memory is right, but was accused: {what}")
+        return
+    require(said is not None, f"this leak was missed: {what}")
+    require(isinstance(said, (tuple, list)) and len(said) == 3, "return None or three things: name, x and n")
+    name, x, n = said
+    require(isinstance(name, str) and name in LEAKS, f"the name must be one of {', '.join(map(repr, LEAKS))}")
+    x, n = as_tensor(x, sizes, "the witness x"), as_number(n, "n")
+    require(bool(x.abs().max() < 1e3), "the witness must hold numbers below 1,000")
+    low, high = (0, sizes[0]) if name == "rows" else (1, sizes[1])
+    require(
+        n == int(n) and low <= n < high, f"n must be a whole number from {low} to {high - 1} for {name!r}, not {n:g}"
+    )
+    require(_shows(read, name, x, int(n)), f"your x and n = {n:g} do not show {name!r}. The leak: {what}")
+
+
+def _per_row(read: Read) -> Memory:
+    """A memory that reads each row of a batch by itself."""
+
+    def batched(x: Tensor, state: list | None) -> tuple[Tensor, list]:
+        out = [read(row, before) for row, before in zip(x, state or [None] * len(x), strict=True)]
+        return torch.stack([part for part, _ in out]), [after for _, after in out]
+
+    return batched
+
+
+def _over_rows(mix: Callable[[Tensor], Tensor]) -> Memory:
+    """Sums carried on from call to call; `mix` adds what belongs to other rows."""
+
+    def batched(x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        out = x.cumsum(1) + (0 if state is None else state)
+        return mix(out), out[:, -1:]
+
+    return batched
+
+
+def _leak_value(answer: Answer, draw: Draw) -> None:
+    sizes = (draw.whole(3, 4), 2 * draw.whole(3, 4), 2)
+    _found(answer, _over_rows(lambda out: out - out.mean(0)), "the mean of the batch is taken off", True, sizes)
+    _found(answer, _over_rows(lambda out: out - out.mean(1, True)), "the mean of all tokens is taken off", True, sizes)
+    _found(answer, _per_row(_no_state), "the state of the call before is ignored", True, sizes)
+    _found(answer, _per_row(_carry), "it fades and carries its state on", False, sizes)
+
+
+def _leak_property(answer: Answer, draw: Draw) -> None:
+    chunk = draw.whole(3, 4)
+    sizes = (draw.whole(3, 4), 2 * chunk, 2)
+    late = torch.arange(sizes[1]).view(-1, 1) == chunk - 1
+    leaks = {
+        "only the last row has the first one mixed in": _over_rows(
+            lambda out: torch.cat([out[:-1], out[-1:] + out[:1]])
+        ),
+        "one token has a ten-thousandth of the next one in it": _over_rows(
+            lambda out: out + 1e-4 * late[: out.shape[1]] * out.roll(-1, 1)
+        ),
+        "a first call of one token is lost": _per_row(_loses_after(lambda length: length == 1)),
+        "a call of one token does not read the state": _per_row(_deaf),
+        "tokens of an unfinished chunk are lost": _per_row(_every(chunk)),
     }
-    agree(answer.number(alpha), (1 - alpha).prod().item(), "what is left", slips)
+    for what, read in leaks.items():
+        _found(answer, read, what, True, sizes)
+    _found(answer, _per_row(_keeps(slice(-1, None))), "its state is the last token, and it needs no more", False, sizes)
 
 
-def _left_property(answer: Answer, draw: Draw) -> None:
-    alpha = draw.between(0.02, 0.2, 6)
-    alpha[draw.whole(0, 5)] = 1.0
-    agree(answer.number(alpha), 0.0, "one alpha of 1 erases all; what is left")
-    agree(answer.number(torch.zeros(5, dtype=torch.float64)), 1.0, "without forgetting all is left; yours")
-    agree(answer.number(alpha[:0]), 1.0, "before the first token all is left; yours")
-
-
-check_silence_left = Exercise(
-    "silence_left", 11, "what silence leaves", (1, 1), 1, 5, _left_value, _left_property,
-    (
-        "Each token leaves the share 1 - alpha of what the one before left.",
-        "Shares multiply; do not go through logarithms, for alpha may be 1.",
-        "`(1 - alpha).prod().item()`.",
-    ),
-)  # fmt: skip
 check_sees_future = Exercise(
     "sees_future", 11, "a check that finds the future", (2, 2), 3, 12, _future_value, _future_property,
     (
         "Read once, change tokens, read again, and compare the reads before the change.",
-        "Do it for every t from 1 on: replace x[t:] by other random tokens and compare the first t reads.",
-        "`any(not torch.allclose(read(torch.cat([x[:i], y[i:]]))[:i], read(x)[:i]) for i in range(1, t))`.",
+        "Do it for every token from 1 on: put other random tokens in the place of all from there to the end.",
+        "torch.cat joins old and new tokens. Allow for rounding, but not for a thousandth.",
     ),
 )  # fmt: skip
 check_mixes_rows = Exercise(
@@ -212,7 +268,7 @@ check_mixes_rows = Exercise(
     (
         "What would a batch of equal rows show? Make rows that differ.",
         "Compare row i of the batch with the read of x[i : i + 1], for every i, up to rounding.",
-        "`any(not torch.allclose(read(x)[i], read(x[i : i + 1])[0]) for i in range(b))` with x from torch.randn.",
+        "`x[i : i + 1]` is a batch of one row. Which rows must be compared, and how exactly?",
     ),
 )  # fmt: skip
 check_loses_state = Exercise(
@@ -220,8 +276,16 @@ check_loses_state = Exercise(
     (
         "One call over all tokens, and two calls with the state carried over, must read the same.",
         "A cut in the middle misses faults, and so does token by token: cut everywhere from 1 to t - 1.",
-        "For each cut: `a, m = read(x[:cut], None); b, _ = read(x[cut:], m)`, and compare torch.cat([a, b]).",
+        "The state that the first call gives back goes into the second. Join their reads, and compare with one call.",
+    ),
+)  # fmt: skip
+check_find_leak = Exercise(
+    "find_leak", 11, "a leak and its witness", (2, 2), 4, 15, _leak_value, _leak_property,
+    (
+        "Three properties, three comparisons: of two reads that must agree. Where they do not, you hold the witness.",
+        "One random x serves all three. Try every n: a leak may show at one row, one token or one cut alone.",
+        "Zeros in the place of later tokens, or of other rows, must change no read; nor may a cut. None comes last.",
     ),
 )  # fmt: skip
 
-EXERCISES = (check_silence_left, check_sees_future, check_mixes_rows, check_loses_state)
+EXERCISES = (check_sees_future, check_mixes_rows, check_loses_state, check_find_leak)

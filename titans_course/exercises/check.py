@@ -4,6 +4,7 @@ An `Exercise` is called with the student's function. Its parts see the function 
 the only error of a check.
 """
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -54,6 +55,7 @@ class Exercise:
     property: Callable[[Answer, Draw], None]
     hints: tuple[str, str, str]  # of rising strength
     by_hand: bool = False  # neither autograd nor a function of titans_mini may be called
+    seconds: float | None = None  # that one call may take, if not limits.SECONDS
 
     def __call__(self, function: object, part: str | None = None, *, seed: int = 0) -> None:
         """Prints that the function is right, or raises Wrong. `seed` draws the inputs; ValueError for a wrong part."""
@@ -74,4 +76,6 @@ class Exercise:
             raise Wrong(f"{self.name} must be a function, but {given}")
         if (replaced := SEAL.broken()) is not None:
             raise Wrong(f"{replaced} was replaced in this notebook: restart the kernel and do not change libraries")
-        results(part, Student(function, self.name, self.by_hand), lambda: Draw(seed))
+        if self.seconds is not None:  # torch.optim imports this when it is first used; that is not the student's time
+            importlib.import_module("torch._dynamo")
+        results(part, Student(function, self.name, self.by_hand, self.seconds), lambda: Draw(seed))

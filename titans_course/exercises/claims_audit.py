@@ -1,14 +1,14 @@
-"""Lesson 09: what a memory takes by count, the spread over seeds, and a verdict by rule."""
+"""Lesson 09: what a memory takes by count, a half-life read off a curve, and how far a memory reaches."""
 
 import math
-import statistics
 
-from ..claims.finding import FAILS, HOLDS, PART, UNTESTED, VERDICTS, grade
+import torch
+from torch import Tensor
+
 from .check import Answer, Draw, Exercise
-from .values import agree, article, require
+from .values import agree
 
 SHARE = ("the number of weights", "the share", "the megabytes")
-SPREAD = ("the mean", "the lowest", "the highest")
 
 
 def _share_value(answer: Answer, draw: Draw) -> None:
@@ -35,84 +35,109 @@ def _share_property(answer: Answer, draw: Draw) -> None:
     agree(few[2], one[2] / 4, "8 bits take a quarter of what 32 take: the megabytes")
 
 
-def _spread_value(answer: Answer, draw: Draw) -> None:
-    values = draw.between(0.1, 0.9, draw.whole(3, 6)).tolist()
-    mean, low, high = answer.numbers(SPREAD, values, 100.0)
-    agree(mean, statistics.fmean(values), "the mean", {"it is the mean, not the median": statistics.median(values)})
-    off = statistics.stdev(values)
-    agree(low, min(values), "the lowest", {"it is the lowest seed, not mean minus deviation": mean - off})
-    agree(high, max(values), "the highest", {"it is the highest seed, not mean plus deviation": mean + off})
+def _fading(draw: Draw, lam: float, tokens: int) -> tuple[Tensor, Tensor]:
+    """Norm of the memory after each token (t,), and the write gate (t,): 0 in silence, alpha = lam (1 - g_write)."""
+    gate = (
+        draw.between(0.2, 0.9, tokens) * (draw.between(0.0, 1.0, tokens // 10 + 1) < 0.4).repeat_interleave(10)[:tokens]
+    )
+    gate[:3], gate[-2:] = 0.5, 0.0
+    M, norm = 0.1 * draw.normal(6, 6), []
+    for g in gate.tolist():
+        M = (1 - lam * (1 - g)) * M + 0.2 * g * draw.normal(6, 6)
+        norm.append(M.norm())
+    return torch.stack(norm), gate
 
 
-def _spread_property(answer: Answer, draw: Draw) -> None:
-    worst = float(draw.whole(50, 99))
-    for lost in (math.nan, math.inf, -math.inf):
-        values = [*draw.between(0.1, 0.9, 3).tolist(), lost]
-        mean, low, high = answer.numbers(SPREAD, values, worst)
-        agree(high, worst, f"a seed that ended in {lost} counts as worst = {worst:g}, it is not dropped: the highest")
-        agree(mean, (sum(values[:3]) + worst) / 4, f"with a seed that ended in {lost} the mean")
-        agree(low, min(values[:3]), f"with a seed that ended in {lost} the lowest")
-    answer.untouched([0.5, math.nan], -worst)
-    mean, low, high = answer.numbers(SPREAD, [0.5, math.nan], -worst)
-    agree(low, -worst, "where high is good, worst is low: the lowest")
+def _life(keep: Tensor | float) -> float:
+    return math.log(0.5) / math.log(keep) if 0 < keep < 1 else math.inf
 
 
-def _verdict(answer: Answer, parts: list[list[bool]]) -> str:
-    said = answer(parts)
-    require(isinstance(said, str), f"verdict must return a text, not {article(said)}")
-    require(said in VERDICTS, f"verdict must return one of {', '.join(map(repr, VERDICTS))}, not {said[:40]!r}")
-    return said
+def _silence_value(answer: Answer, draw: Draw) -> None:
+    lam = draw.number(0.005, 0.03)
+    norm, gate = _fading(draw, lam, 90)
+    ratio, quiet = norm[1:] / norm[:-1], gate[1:] == 0
+    drop = (norm[:-1] - norm[1:])[quiet].mean()
+    slips = {
+        "where the gate is open the norm also moves by writes: use silent tokens alone": _life(ratio.mean()),
+        "norm[t] is taken after token t: the gate of token t says what moved it there": _life(
+            ratio[gate[:-1] == 0].mean()
+        ),
+        "the norm falls by a share of itself, not by the same amount each token": (norm[0] / 2 / drop).item(),
+        "it is the share lost in one token; asked is after how many half is left": lam,
+        "1 / lambda is the time after which 37% is left": 1 / lam,
+    }
+    agree(answer.number(norm, gate), _life(1 - lam), "the half-life", slips, tolerance=1e-3)
 
 
-def _judged(answer: Answer, parts: list[list[bool]], wanted: str, why: str) -> None:
-    said = _verdict(answer, parts)
-    require(said == wanted, f"{parts} is {wanted!r}, not {said!r}: {why}")
+def _silence_property(answer: Answer, draw: Draw) -> None:
+    lam = draw.number(0.002, 0.02)
+    norm, gate = _fading(draw, lam, 300)
+    agree(answer.number(norm, gate), _life(1 - lam), "the half-life", tolerance=1e-3)
+    agree(answer.number(1000 * norm, gate), _life(1 - lam), "of a larger memory the half-life", tolerance=1e-3)
+    agree(
+        answer.number(*_fading(draw, 0.0, 60)), math.inf, "a memory that loses nothing in silence has math.inf; yours"
+    )
 
 
-def _verdict_value(answer: Answer, draw: Draw) -> None:
-    yes, no, mixed = [True] * 3, [False] * 3, [True, True, True]
-    mixed[draw.whole(0, 2)] = False
-    _judged(answer, [yes, yes], HOLDS, "all parts do")
-    _judged(answer, [no, no, no], FAILS, "no part does")
-    _judged(answer, [yes, no], PART, "one part does")
-    _judged(answer, [yes, mixed], PART, "a part holds where it does in every seed")
-    _judged(answer, [yes], HOLDS, "one part is enough, if it holds in every seed")
-    _judged(answer, [mixed, mixed], FAILS, "a part holds where it does in every seed")
+def _reach(gaps: list[int], memory: Tensor, control: Tensor) -> int:
+    reached = 0
+    for gap, worst, best in zip(gaps, memory.amin(0), control.amax(0), strict=True):
+        if worst <= best:
+            break
+        reached = gap
+    return reached
 
 
-def _verdict_property(answer: Answer, draw: Draw) -> None:
-    for parts in ([[True]], [[True], [False]], [[False], [False]]):
-        _judged(answer, parts, UNTESTED, "one seed says nothing about the noise")
-    for _ in range(8):
-        parts = [[draw.whole(0, 3) > 0 for _ in range(2)] for _ in range(draw.whole(2, 4))]
-        wanted = grade(*map(all, parts))
-        _judged(answer, parts, wanted, "by the parts that hold in both seeds")
-        _judged(answer, parts[::-1], wanted, "the order of the parts does not count")
+def _reach_value(answer: Answer, draw: Draw) -> None:
+    gaps = [4, 8, 16, 32, 64, 128, 256]
+    level = torch.tensor([[1.0, 0.95, 0.8, 0.7, 0.4, 0.7, 0.3], [0.1, 0.2, 0.5, 0.5, 0.6, 0.1, 0.1]]).double()
+    memory, control = (line + draw.between(-0.02, 0.02, 3, 7) for line in level)
+    memory[:, 3], control[:, 3] = torch.tensor([0.9, 0.49, 0.9]), torch.tensor([0.5, 0.1, 0.55])  # one seed lies under
+    slips = {
+        "at 32 the worst seed of the memory lies under the best of the control": 32,
+        "it ends where they first overlap; what lies above beyond that does not count": 256,
+    }
+    agree(answer.number(gaps, memory, control), 16, "the reach", slips)
+
+
+def _reach_property(answer: Answer, draw: Draw) -> None:
+    gaps, high = [10, 20, 40], draw.between(0.8, 1.0, 4, 3)
+    agree(
+        answer.number(gaps, high, high),
+        0,
+        "a control that recalls as much shows that the memory does nothing: the reach",
+    )
+    agree(answer.number(gaps, high, high - 0.7), 40, "where all lie above the control the reach is the last gap; yours")
+    low = 0.05 + 0.1 * high
+    agree(answer.number(gaps, low, low / 10), 40, "a low recall may still be above the control: the reach")
+    tied = high.clone()
+    tied[:, 1], control = 0.5, torch.full((2, 3), 0.5, dtype=torch.float64)  # two seeds of the control
+    agree(answer.number(gaps, tied, control), 10, "equal is not above, so the reach")
 
 
 check_memory_share = Exercise(
     "memory_share", 9, "a memory by count", (2, 2), 2, 8, _share_value, _share_property,
     (
         "The memory is a small MLP: width -> hidden -> width, without biases.",
-        "hidden = expansion * width; each of the two matrices has width * hidden weights.",
-        "`weights * bits / 8` are bytes, and 10**6 of them a megabyte.",
+        "How many rows, and how many columns, has each of the two matrices?",
+        "8 bits are a byte, and 10**6 bytes a megabyte here. A share lies between 0 and 1.",
     ),
 )  # fmt: skip
-check_spread_of = Exercise(
-    "spread_of", 9, "mean and range over seeds", (2, 2), 2, 8, _spread_value, _spread_property,
+check_silent_half_life = Exercise(
+    "silent_half_life", 9, "a half-life read off a curve", (2, 2), 3, 10, _silence_value, _silence_property,
     (
-        "A run that diverged gives NaN or infinity. Dropping it would make the setting look better than it is.",
-        "`math.isfinite(value)` is False for NaN and for both infinities.",
-        "`kept = [v if math.isfinite(v) else worst for v in values]`, then mean, min and max of `kept`.",
+        "Which tokens of the figure show forgetting and nothing else?",
+        "From one token to the next in silence the norm is multiplied by the same number. Which two points give it?",
+        "After n such tokens that number to the power n is left: when is it a half? What if nothing is lost?",
     ),
 )  # fmt: skip
-check_verdict = Exercise(
-    "verdict", 9, "a verdict by rule", (2, 2), 2, 8, _verdict_value, _verdict_property,
+check_reach_of = Exercise(
+    "reach_of", 9, "how far a memory reaches", (2, 2), 2, 10, _reach_value, _reach_property,
     (
-        "First ask how many seeds there are: with one, nothing can be said.",
-        "A part holds if it does in every seed: `all(part)`. Then count the parts that hold.",
-        "All hold: 'holds'; some: 'holds in part'; none: 'does not hold'; `all` and `any` of a list do it.",
+        "A recall says something only beside the same model without memory. Compare the two at each gap.",
+        "In every seed above every seed: which seed of the memory, and which of the control, decide that?",
+        "Walk from the smallest gap up and stop at the first at which the two overlap.",
     ),
 )  # fmt: skip
 
-EXERCISES = (check_memory_share, check_spread_of, check_verdict)
+EXERCISES = (check_memory_share, check_silent_half_life, check_reach_of)

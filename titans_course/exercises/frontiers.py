@@ -1,6 +1,4 @@
-"""Lesson 10: a memory in 8 bits, what a decision was worth, and sessions that do not mix."""
-
-from collections.abc import Callable
+"""Lesson 10: a memory in 8 bits, what a decision was worth, and a gate that learns from reward."""
 
 import torch
 from torch import Tensor
@@ -79,77 +77,72 @@ def _advantage_property(answer: Answer, draw: Draw) -> None:
     require(bool(moved[:3].all()), "a reward at step 2 must count for the decisions at steps 0, 1 and 2")
 
 
-def _step(state: list[float], token: float) -> tuple[float, list[float]]:
-    """A memory of one number, kept in a list that is written in place, as careless code does."""
-    state[0] = 0.5 * state[0] + token
-    return state[0], state
+FACT, NOISE = 0, 1
 
 
-def _alone(events: list[tuple[str, float]], start: float) -> list[float]:
-    kept, out = {}, []
-    for user, token in events:
-        kept[user] = 0.5 * kept.get(user, start) + token
-        out.append(kept[user])
-    return out
+def _stream(draw: Draw, count: int) -> tuple[Tensor, Tensor]:
+    """What each token is (n,), and what is seen of it (n, 2): how surprising, and how unlike all before it."""
+    kind = draw.between(0, 3, count).long()
+    middle = torch.tensor([[0.6, 0.2], [0.9, 0.9], [0.1, 0.5]]).double()  # facts, noise, fillers
+    return kind, middle[kind] + draw.between(-0.08, 0.08, count, 2)
 
 
-def _reads(answer: Answer, step: Callable, start: list[float], events: list) -> Tensor:
-    return answer.tensor((len(events),), step, start, events)
+def _earned(draw: Draw, answer: Answer, cost: float, always: float = 0.0) -> tuple[float, float, Tensor, Tensor]:
+    """What a learned gate earns a token on a new stream, what the best gate earns there; what it wrote, the kinds."""
+    kind, seen = _stream(draw, 300)
+
+    def reward(write: Tensor) -> Tensor:
+        return write * ((kind == FACT).double() - cost) + always
+
+    w, b = answer.several(2, seen, reward)
+    w, b = as_tensor(w, (2,), "w"), as_tensor(b, (), "b")
+    kind, seen = _stream(draw, 300)
+    write = (seen @ w + b > 0).double()
+    gains = (kind == FACT).double() - cost
+    return (write * gains).mean().item(), gains.clamp_min(0).mean().item(), write.bool(), kind
 
 
-def _events(draw: Draw, users: str) -> list[tuple[str, float]]:
-    return [(user, draw.number(0.5, 2.0)) for user in users]
+def _gate_value(answer: Answer, draw: Draw) -> None:
+    earned, best, write, kind = _earned(draw, answer, draw.number(0.2, 0.4))
+    noisy = write[kind == NOISE].double().mean().item()
+    require(noisy < 0.5, f"it writes {noisy:.0%} of the noise, which is surprising and brings nothing")
+    facts = write[kind == FACT].double().mean().item()
+    require(facts > 0.5, f"it writes {facts:.0%} of the facts: does it go up the reward?")
+    require(earned > 0.9 * best, f"on new tokens it earns {earned:.3f} each, where {best:.3f} can be had")
 
 
-def _pure(state: list[float], token: float) -> tuple[float, list[float]]:
-    return 0.5 * state[0] + token, [0.5 * state[0] + token]
-
-
-def _sessions_value(answer: Answer, draw: Draw) -> None:
-    events, start = _events(draw, "abbacabca"), draw.number(0.5, 1.0)
-    slips = {
-        "all users share one memory: reading b's tokens changed the answers to a": _alone(
-            [("all", token) for _, token in events], start
-        ),
-        "no memory is kept: every token starts from `start`": [0.5 * start + token for _, token in events],
-    }
-    agree(_reads(answer, _pure, [start], events), _alone(events, start), "the answer", slips)
-
-
-def _sessions_property(answer: Answer, draw: Draw) -> None:
-    events, start = _events(draw, "abcabacbb"), draw.number(0.5, 1.0)
-    written = "`start` itself was written to: the next user would begin with somebody else's memory"
-    said = as_tensor(answer.untouched(_step, [start], events, why=written), (9,), "read_sessions")
-    agree(said, _alone(events, start), "two users share one list: copy `start` for each; the answer")
-    mine = [event for event in events if event[0] == "b"]
-    alone = _reads(answer, _pure, [start], mine)
-    mixed = _reads(answer, _pure, [start], events)[torch.tensor([user == "b" for user, _ in events])]
-    agree(mixed, alone, "among others b must get the answers that b gets alone; answer")
+def _gate_property(answer: Answer, draw: Draw) -> None:
+    _, _, write, _ = _earned(draw, answer, 1.5)
+    require(not write.any(), "where a write costs more than a fact brings the gate must learn to stay shut")
+    earned, best, *_ = _earned(draw, answer, 0.3, always=50.0)
+    why = "what every decision earns alike says nothing about any: take the mean off"
+    require(earned > 0.9 * best, f"with 50 more for each token it earns {earned:.3f}, not {best:.3f}: {why}")
 
 
 check_quantize_rows = Exercise(
     "quantize_rows", 10, "a memory in 8 bits", (2, 2), 3, 12, _quantize_value, _quantize_property,
     (
         "Each row has its own scale: the size of its largest entry stands for the code 127.",
-        "scale = W.abs().amax(1, keepdim=True) / 127; codes are W / scale, rounded. What is 0 / 0 in a row of zeros?",
-        "`.clamp_min(1e-38)` on the scale; then `(W / scale).round().clamp(-127, 127).to(torch.int8)`.",
+        "The largest size in a row gets the code 127, and the others follow by the same scale. What of a row of zeros?",
+        "Round before you change the dtype, which would cut off. Keep the scale of an empty row away from 0.",
     ),
 )  # fmt: skip
 check_advantage = Exercise(
     "advantage", 10, "what a decision was worth", (2, 2), 3, 10, _advantage_value, _advantage_property,
     (
         "A decision is worth the rewards from its own step on, compared with what other episodes got from there on.",
-        "A sum from each step to the end: turn the steps round, cumsum, turn back. The baseline: mean(0).",
-        "`ahead = rewards.flip(1).cumsum(1).flip(1); return ahead - ahead.mean(0)`.",
+        "Two parts: all that comes from a step on, and the mean of that over the episodes, which is taken off.",
+        "A sum to the end is a running sum from behind: `flip` turns steps round. Over which dim is the mean?",
     ),
 )  # fmt: skip
-check_read_sessions = Exercise(
-    "read_sessions", 10, "sessions that do not mix", (2, 2), 2, 10, _sessions_value, _sessions_property,
+check_learn_gate = Exercise(
+    "learn_gate", 10, "a gate that learns from reward", (2, 2), 4, 15, _gate_value, _gate_property,
     (
-        "Keep one state for each user: a dict from user to state.",
-        "A user who is new begins with `start`; afterwards with what `step` gave back.",
-        "`step` may write into what it is given, so begin with `list(start)`, a copy of one's own.",
+        "Decide by chance at first, with the probability sigmoid(seen @ w + b), and see what the decisions earn.",
+        "Make what earned more than usual likelier: the log-probability of each decision times its advantage goes up.",
+        "`torch.bernoulli` decides, a few hundred steps of Adam with lr 0.1 learn. Do not forget the baseline.",
     ),
+    seconds=12.0,
 )  # fmt: skip
 
-EXERCISES = (check_quantize_rows, check_advantage, check_read_sessions)
+EXERCISES = (check_quantize_rows, check_advantage, check_learn_gate)

@@ -86,7 +86,7 @@ check_rank_one_gradient = Exercise(
     (
         "The loss is |M k - v|^2. Which number does one entry M[o, i] change, and by how much?",
         "M[o, i] enters the error e = M k - v only in row o, times k[i]. And e[o]^2 has the derivative 2 e[o].",
-        "It is an outer product: `2 * torch.outer(error, k)`.",
+        "Each entry is one number of the error times one of the key: which product of two vectors makes such a table?",
     ),
     by_hand=True,
 )  # fmt: skip
@@ -95,7 +95,7 @@ check_delta_step = Exercise(
     (
         "Go down the loss: which sign does the gradient get?",
         "M_t = M_{t-1} - theta * gradient, with the gradient of the exercise before.",
-        "Return a new matrix: `M - theta * 2 * torch.outer(M @ k - v, k)`; `M -= ...` would change the caller's.",
+        "`M -= ...` would change the caller's matrix. At theta = 1 / (2 |k|^2) the pair must be known at once: try it.",
     ),
     by_hand=True,
 )  # fmt: skip
@@ -104,7 +104,7 @@ check_recall_cosine = Exercise(
     (
         "All answers at once: keys are rows, so they are multiplied by M from the right, transposed.",
         "A cosine is the sum of products over the product of the two lengths, row by row (dim=-1).",
-        "Keep the lengths away from 0, as `cosine_similarity` of torch.nn.functional does, or `.clamp_min(1e-12)`.",
+        "An empty memory has answers of length 0: what must stand under the fraction so that they give 0, not NaN?",
     ),
 )  # fmt: skip
 

@@ -130,8 +130,8 @@ check_huber_slope = Exercise(
     "huber_slope", 6, "the slope of Huber's loss", (2, 2), 2, 8, _huber_value, _huber_property,
     (
         "The loss is r^2 up to |r| = delta, then delta (2 |r| - delta). Take the derivative of each part.",
-        "2 r near 0, 2 delta with the sign of r beyond. The two meet at delta.",
-        "`2 * r.clamp(-delta, delta)`.",
+        "Near 0 the slope grows with r. Beyond delta it stays what it was at delta, with the sign of r.",
+        "Put a limit on r from both sides, and then take the slope of the square.",
     ),
 )  # fmt: skip
 check_lp_slope = Exercise(
@@ -139,7 +139,7 @@ check_lp_slope = Exercise(
     (
         "Away from 0 it is p sign(r) |r|^(p - 1). What do sign and a power do at 0?",
         "Smooth both: |r| becomes sqrt(r^2 + 1e-6), sign(r) becomes tanh(1000 r).",
-        "`p * torch.tanh(1000 * r) * torch.sqrt(r * r + 1e-6) ** (p - 1)`.",
+        "The power p - 1 belongs to the smoothed |r|. At r = 0 look at the slope of your slope with autograd.",
     ),
 )  # fmt: skip
 check_kl_retention = Exercise(
@@ -147,15 +147,15 @@ check_kl_retention = Exercise(
     (
         "Work in the logarithm: shrink log W, add the update, come back to shares.",
         "Rows are distributions. To come back is a softmax over the row.",
-        "`torch.softmax((1 - alpha) * W.log() + update, dim=-1)`; softmax also copes with large numbers.",
+        "torch.softmax copes with large numbers, exp and a sum of your own do not. Over which dim?",
     ),
 )  # fmt: skip
 check_lq_weights = Exercise(
     "lq_weights", 6, "Moneta's weights", (2, 2), 3, 10, _lq_value, _lq_property,
     (
         "W = A / ||A||_q^(q - 2), one norm for the whole matrix.",
-        "||A||_q = (sum |A|^q)^(1/q), so its power q - 2 is the sum to the power (q - 2) / q.",
-        "`A / (A.abs() ** q).sum().clamp_min(1e-24) ** ((q - 2) / q)`: the clamp keeps an empty memory from 0 / 0.",
+        "||A||_q is a root of a sum. Its power q - 2 is another power of that same sum: which?",
+        "An empty memory would be 0 / 0. Keep the sum above a number that is far below any real sum.",
     ),
 )  # fmt: skip
 

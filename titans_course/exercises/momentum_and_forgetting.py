@@ -94,15 +94,15 @@ check_two_loops = Exercise(
     (
         "First S, then M: M adds the S of this very token.",
         "S <- eta S - theta grad. M <- (1 - alpha) M + S.",
-        "`S = eta * S - theta * grad`, then `return (1 - alpha) * M + S, S`.",
+        "Both results need the new S: give it a name of its own. `S *= eta` would change the caller's.",
     ),
 )  # fmt: skip
 check_half_life = Exercise(
     "half_life", 2, "the half-life of a memory", (2, 2), 2, 8, _half_value, _half_property,
     (
         "After n tokens (1 - alpha)^n is left. For which n is that 1/2?",
-        "n = ln(1/2) / ln(1 - alpha). What happens at alpha = 0 and at alpha = 1?",
-        "`math.log1p(-alpha)` is ln(1 - alpha) without rounding; return math.inf at 0 and 0.0 at 1 before you divide.",
+        "Take the logarithm of both sides. What happens to it at alpha = 0, and what at alpha = 1?",
+        "`math.log1p(x)` is ln(1 + x) without rounding. The two ends come first, before you divide by anything.",
     ),
 )  # fmt: skip
 check_kept_share = Exercise(
@@ -110,7 +110,7 @@ check_kept_share = Exercise(
     (
         "Token t leaves the share 1 - alpha_t of what token t - 1 left.",
         "It is a running product. A sum of logarithms does not do: ln 0 is not finite.",
-        "`torch.cumprod(1 - alpha, dim=0)`.",
+        "Beside the running sum torch has a running product, whose gradient is finite where a factor is 0.",
     ),
 )  # fmt: skip
 

@@ -1,100 +1,98 @@
-"""Lesson 08: an alarm that waits, a snapshot that knows when it is damaged, and when to serve the shadow."""
+"""Lesson 08: an incident read off two curves, a rollback that keeps what was good, and when to serve the shadow."""
 
-import hashlib
-import math
-import numbers
+from collections.abc import Container
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
 
 from .check import Answer, Draw, Exercise
-from .values import agree, article, require
+from .values import agree, as_number, as_tensor, require
+
+KINDS = ("clean", "poison", "fault")
+FULL, NEARLY = 20, 3  # tokens while the memory fills; tokens by which an incident may be read off too early or late
 
 
-def _alarms(frequency: list[float], low: float, high: float, hold: int) -> list[int]:
-    fired, outside = [], 0
-    for token, value in enumerate(frequency):
-        outside = 0 if low <= value <= high else outside + 1
-        if outside == hold:
-            fired.append(token)
-    return fired
+def _write(M: Tensor, k: Tensor, v: Tensor, theta: float) -> Tensor:
+    return M - 2 * theta * torch.outer(M @ k - v, k)
 
 
-def _fired(answer: Answer, *args: object) -> list[int]:
-    said = answer(*args)
-    require(isinstance(said, (list, tuple)), f"the alarms must be a list of token numbers, not {article(said)}")
-    require(all(isinstance(token, numbers.Integral) for token in said), "the alarms must be whole token numbers")
-    return list(said)
+def _drill(draw: Draw, kind: str, at: int, growth: float = 1.0, ends: int = 15) -> tuple[Tensor, Tensor]:
+    """Norm and recall (120,) of a memory that rereads two pairs among others, with one incident at token `at`.
+
+    Poison writes the two keys with turned values for `ends` tokens, a fault multiplies the weights by 6.
+    """
+    keys, values = torch.linalg.qr(draw.normal(8, 2)).Q.T, draw.normal(2, 4) + 1
+    M, norm, recall = torch.zeros(4, 8, dtype=torch.float64), [], []
+    for token in range(120):
+        i, size = token % 2, growth ** (token / 120)
+        other = draw.normal(8)
+        other = other - keys.T @ (keys @ other)
+        if token < FULL - 4 or token % 10 < 2 or (kind == "poison" and at <= token < at + ends):
+            sign = -1 if kind == "poison" and at <= token < at + ends else 1
+            M = _write(M, keys[i], sign * values[i], 0.4)
+        else:
+            M = _write(M, other / other.norm(), size * draw.normal(4), 0.2)
+        M = 6 * M if kind == "fault" and token == at else M
+        norm.append(M.norm())
+        recall.append(1 - (keys @ M.T - values).square().sum() / values.square().sum())
+    return torch.stack(norm), torch.stack(recall)
 
 
-def _alarm_value(answer: Answer, draw: Draw) -> None:
-    frequency = (
-        [50.0] * 6 + [draw.number(90, 200) for _ in range(8)] + [60.0] * 5 + [draw.number(0, 20) for _ in range(6)]
-    )
-    said, wanted = _fired(answer, frequency, 30.0, 80.0, 4), _alarms(frequency, 30.0, 80.0, 4)
-    early = "it fires at the first token outside; it must wait for the 4th in a row"
-    require(said != _alarms(frequency, 30.0, 80.0, 1), early)
-    require(said != [token + 1 for token in wanted], "it fires a token late: the 4th token in a row sets it off")
-    require(len(said) <= 2, f"it fires {len(said)} times; once for each stay outside is enough")
-    require(said == wanted, f"alarms at tokens {said}, but should be at {wanted}: too many writes, and later too few")
+def _incident(answer: Answer, draw: Draw, kind: str, why: str, **settings: float) -> None:
+    at = draw.whole(40, 80)
+    said, token = answer.several(2, *_drill(draw, kind, at, **settings))
+    require(isinstance(said, str) and said in KINDS, f"the kind must be one of {', '.join(map(repr, KINDS))}")
+    require(said == kind, f"this is {kind!r}, not {said!r}: {why}")
+    token, wanted = as_number(token, "the token"), at if kind != "clean" else -1
+    near = abs(token - wanted) <= (NEARLY if kind != "clean" else 0)
+    require(near, f"the {kind} incident begins at token {wanted}, not {token:g}" if kind != "clean" else "clean has -1")
 
 
-def _alarm_property(answer: Answer, draw: Draw) -> None:
-    flicker = [draw.number(100, 200) if token % 3 else 50.0 for token in range(30)]
-    again = "a token inside the range starts the count again: here no alarm"
-    require(_fired(answer, flicker, 30.0, 80.0, 4) == [], again)
-    edges = [30.0, 80.0] * 5
-    require(_fired(answer, edges, 30.0, 80.0, 2) == [], "30 and 80 themselves are inside the range: here no alarm")
-    broken = [50.0] * 3 + [math.nan] * 5
-    said = _fired(answer, broken, 30.0, 80.0, 3)
-    require(len(said) <= 1, f"one stay outside fires {len(said)} times; once is enough: `==`, not `>=`")
-    require(said != [], "NaN is in no range: `not low <= x <= high` sees that")
-    require(said == [5], f"of NaN at tokens 3 to 7 the third is token 5, but it fires at {said[0]}")
-    sides = [50.0] * 3 + [100.0, 10.0] * 2
-    require(_fired(answer, sides, 30.0, 80.0, 4) == [6], "too many and too few are both outside: the count continues")
-    at_the_end = [50.0] * 3 + [draw.number(100, 200)] * 4
-    require(_fired(answer, at_the_end, 30.0, 80.0, 4) == [6], "a stay that lasts to the end fires like any other")
+def _incident_value(answer: Answer, draw: Draw) -> None:
+    _incident(answer, draw, "clean", "recall stays and no weight jumps")
+    _incident(answer, draw, "poison", "recall falls, and the norm shows nothing")
+    _incident(answer, draw, "fault", "the norm jumps from one token to the next")
 
 
-def _seal(payload: bytes) -> bytes:
-    return hashlib.sha256(payload).hexdigest().encode() + payload
+def _incident_property(answer: Answer, draw: Draw) -> None:
+    _incident(answer, draw, "clean", "a norm that grows slowly is no jump, however far it goes", growth=60.0)
+    _incident(answer, draw, "poison", "recall fell, even if rereading brought it back", ends=3)
+    _incident(answer, draw, "fault", "where values grow the jump counts against the token before", growth=10.0)
 
 
-def _payload(draw: Draw, size: int) -> bytes:
-    return bytes(draw.whole(0, 255) for _ in range(size))
+def _taught(keys: Tensor, values: Tensor, left_out: Container[int] = (), count: int = 30) -> Tensor:
+    """The memory after the first `count` tokens without those left out."""
+    M = torch.zeros(values.shape[1], keys.shape[1], dtype=keys.dtype)
+    for token in range(count):
+        M = M if token in left_out else _write(M, keys[token], values[token], 0.3)
+    return M
 
 
-def _opened(answer: Answer, data: bytes) -> bytes:
-    said = answer(data)
-    require(isinstance(said, bytes), f"unseal must return bytes, not {article(said)}")
-    return said
+def _rolled(answer: Answer, draw: Draw, first: int, end: int, at: list[int]) -> None:
+    keys, values = normalize(draw.normal(30, 5), dim=-1), draw.normal(30, 3)
+    snapshots = [(n, _taught(keys, values, count=n)) for n in at]  # poison was read like anything else
+    start = max(n for n in at if n <= first)
+    left_out = {
+        "the poison is in it: take a snapshot from before it, and step over it": (),
+        "what came between the snapshot and the poison was good, read it again": range(start, end),
+        "what came after the poison was good, read it again": range(first, 30),
+        "the last token of the poison was read": range(first, end - 1),
+        "the token after the poison is good": range(first, end + 1),
+        "a snapshot (n, M) has read tokens 0 to n - 1, so go on with token n": {start, *range(first, end)},
+    }
+    slips = {why: _taught(keys, values, out) for why, out in left_out.items()}
+    said = as_tensor(answer.untouched(snapshots, keys, values, 0.3, first, end), (3, 5), "the memory")
+    agree(said, _taught(keys, values, range(first, end)), "the memory", slips)
 
 
-def _refused(answer: Answer, data: bytes, what: str) -> None:
-    error = answer.raised(data)
-    require(error is not None, f"{what} must be refused with ValueError; yours is accepted")
-    kind = type(error).__name__
-    require(type(error) is ValueError, f"{what} must be refused with ValueError, not {kind}: compare bytes with bytes")
+def _rollback_value(answer: Answer, draw: Draw) -> None:
+    _rolled(answer, draw, draw.whole(14, 17), draw.whole(20, 24), [0, 10, 19, 28])
 
 
-def _unseal_value(answer: Answer, draw: Draw) -> None:
-    payload = _payload(draw, 100)
-    said = _opened(answer, _seal(payload))
-    require(said != _seal(payload), "the first 64 bytes are the digest: return what comes after them")
-    require(said == payload, f"what comes back has {len(said)} bytes and is not the payload of 100 bytes")
-    damaged = bytearray(_seal(payload))
-    damaged[64 + draw.whole(0, 99)] ^= 1
-    _refused(answer, bytes(damaged), "a payload in which one bit has changed")
-
-
-def _unseal_property(answer: Answer, draw: Draw) -> None:
-    require(_opened(answer, _seal(b"")) == b"", "an empty payload with its digest is whole")
-    sealed = _seal(_payload(draw, 5000))
-    places = {0: "a digest whose first byte has changed", -1: "a payload whose last byte has changed"}
-    places |= {place: f"a digest whose byte {place} has changed" for place in (20, 45, 63)}
-    for place, what in places.items():
-        damaged = bytearray(sealed)
-        damaged[place] ^= 0x80
-        _refused(answer, bytes(damaged), what)
-    for length in (len(sealed) - 1, 64, 10, 0):
-        _refused(answer, sealed[:length], f"a file cut off after {length} bytes")
+def _rollback_property(answer: Answer, draw: Draw) -> None:
+    _rolled(answer, draw, 10, 15, [20, 0, 10])  # taken just before the poison; in no order
+    _rolled(answer, draw, 5, 30, [0, 12, 24])  # poison to the end
 
 
 def _degraded(main: list[float], shadow: list[float], threshold: float, patience: int) -> int:
@@ -137,29 +135,29 @@ def _degrade_property(answer: Answer, draw: Draw) -> None:
     agree(answer.number([105.1] * 9, [100.0] * 9, 0.05, 2), 1, above)
 
 
-check_write_alarm = Exercise(
-    "write_alarm", 8, "an alarm on how often it writes", (2, 2), 2, 10, _alarm_value, _alarm_property,
+check_read_incident = Exercise(
+    "read_incident", 8, "what happened, and when", (2, 2), 3, 12, _incident_value, _incident_property,
     (
-        "Keep a counter: one more for each token outside low..high, back to 0 inside.",
-        "The alarm belongs to the token at which the counter reaches `hold`, and to no later one of that stay.",
-        "`outside = 0 if low <= x <= high else outside + 1`, then `if outside == hold: fired.append(token)`.",
+        "Plot both curves for a drill of each kind. Which of the two does poison move, and which does a fault?",
+        "A fault moves both, so look for it first: compare each norm with the one of the token before.",
+        "Leave out the first 20 tokens. Poison begins where recall first lies clearly below what it was before.",
     ),
 )  # fmt: skip
-check_unseal = Exercise(
-    "unseal", 8, "a snapshot that knows when it is damaged", (2, 2), 3, 10, _unseal_value, _unseal_property,
+check_rolled_back = Exercise(
+    "rolled_back", 8, "a memory without the poison", (2, 2), 3, 12, _rollback_value, _rollback_property,
     (
-        "Split the data: 64 bytes of digest, the rest is payload. Compute the payload's digest and compare.",
-        "`hashlib.sha256(payload).hexdigest()` is text; `.encode()` makes bytes of it, which compare with any bytes.",
-        "Do not decode what may be damaged. If the two differ: `raise ValueError('damaged')`.",
+        "Which snapshots have not read any poison? And what has a snapshot not read yet?",
+        "Take the newest one with n <= first. Then read on from token n, and step over the poison.",
+        "Start from `M` of the snapshot without changing it, and write token after token by the delta rule.",
     ),
 )  # fmt: skip
 check_degrade_step = Exercise(
     "degrade_step", 8, "when the shadow takes over", (2, 2), 2, 10, _degrade_value, _degrade_property,
     (
         "At each step: is main's perplexity more than `threshold` above the shadow's? Count such steps in a row.",
-        "main / shadow - 1 > threshold adds one to the streak, anything else sets it to 0.",
-        "Return the step at which the streak reaches `patience`, and -1 after the loop.",
+        "The share is one of the shadow's perplexity. What does a step that is not bad do to the count?",
+        "Try it by hand: bad, bad, good, bad, bad with a patience of 2. At which step, counted from 0, does it change?",
     ),
 )  # fmt: skip
 
-EXERCISES = (check_write_alarm, check_unseal, check_degrade_step)
+EXERCISES = (check_read_incident, check_rolled_back, check_degrade_step)

@@ -105,7 +105,7 @@ check_decay = Exercise(
     "decay", 4, "the decay matrix D", (2, 2), 3, 12, _decay_value, _decay_property,
     (
         "Row t, column j: which share of what was added at token j is left at token t? Token j itself: all of it.",
-        "Walk down a column: D[j, j] = 1, then D[t, j] = (1 - alpha_t) D[t-1, j]. Above the diagonal: 0.",
+        "Walk down a column: it starts with 1 on the diagonal. How does each entry follow from the one above it?",
         "Two loops are fine. Quotients of running products are not: at alpha = 1 they are 0 / 0.",
     ),
 )  # fmt: skip
@@ -114,7 +114,7 @@ check_coef = Exercise(
     (
         "Gradient i enters S at token i with theta_i, is carried on by eta; every S enters M, where it is forgotten.",
         "E is the decay matrix of eta, D that of 1 - alpha; a path goes first through E, then through D.",
-        "`decay_matrix(1 - alpha) @ decay_matrix(eta) * theta`: the last product scales columns.",
+        "The matrix of the path's first part stands on the right. theta_i goes with gradient i: a row, or a column?",
     ),
 )  # fmt: skip
 check_chunk_read = Exercise(
@@ -122,7 +122,7 @@ check_chunk_read = Exercise(
     (
         "M after write t is start[t] W minus the sum over i of coef[t, i] delta_i k_i^T. Multiply that by q_t.",
         "delta_i = 2 (W k_i - v_i), at the start weights. k_i^T q_t is a number: entry [t, i] of queries @ keys.T.",
-        "`start[:, None] * (queries @ W.T) - ((queries @ keys.T) * coef) @ delta`.",
+        "All k_i^T q_t are one product of two matrices. Weigh it entry by entry; one product with delta is left.",
     ),
 )  # fmt: skip
 

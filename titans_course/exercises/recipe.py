@@ -1,4 +1,4 @@
-"""Lesson 03: the recipe's normaliser, its gate, and how often it writes."""
+"""Lesson 03: the recipe's normaliser, its gate, and a tau read off a curve."""
 
 import math
 
@@ -101,34 +101,41 @@ def _gate_property(answer: Answer, draw: Draw) -> None:
         agree(alpha, lam * (1 - write), f"at S = {S:g} and a softness of 1e-4 alpha")
 
 
-def _writes_value(answer: Answer, draw: Draw) -> None:
-    gate = draw.between(0.0, 1.0, 97)  # a prime, so that no rate is a whole number
-    count = float((gate > 0.5).sum())
-    rate = 1000 * count / 97
-    slips = {
-        "it is a count; a rate does not grow with the stream": count,
-        "a gate of 0.4 writes a little but does not count: only those above 0.5 do": 1000 * gate.mean().item(),
-        "it is a share of all tokens, not per 1,000": count / 97,
-        "it counts the tokens at which the gate is closed": 1000 - rate,
-        "a rate need not be a whole number": round(rate),
-    }
-    agree(answer.number(gate), rate, "writes per 1,000 tokens", slips)
+TAU = ("tau", "the first token written")
 
 
-def _writes_property(answer: Answer, draw: Draw) -> None:
-    gate = draw.between(0.0, 1.0, 90)
-    once, twice = answer.number(gate), answer.number(torch.cat([gate, gate]))
-    agree(twice, once, "a stream read twice has the same rate; yours")
-    half = torch.tensor([0.5, 0.5, 0.75, 0.25], dtype=torch.float64)
-    agree(answer.number(half), 250.0, "a gate of exactly 0.5 does not count; the rate of 0.5, 0.5, 0.75, 0.25")
+def _read_off(answer: Answer, S: Tensor, rate: float) -> None:
+    """Tau must leave as many tokens above it as the rate says, and the first of them must be named."""
+    tau, first = answer.numbers(TAU, S, rate)
+    wanted, above, below = round(rate * len(S) / 1000), int(S.gt(tau).sum()), int(S.lt(tau).sum())
+    turned = "the gate opens where S lies above tau" if below == wanted != above else ""
+    share = "the rate is per 1,000 tokens" if above == min(round(rate), len(S)) != wanted else ""
+    found = f"above tau = {tau:.4g} lie {above} of {len(S)} tokens, which is {1000 * above / len(S):g} per 1,000"
+    require(above == wanted, f"{found}, not {rate:g}" + "".join(f": {why}" for why in (turned, share) if why))
+    opened = int(S.gt(tau).nonzero()[0])
+    slips = {"the first is asked for, not the highest": int(S.argmax()), "tokens are counted from 0": opened + 1}
+    agree(first, opened, "the first token written", slips)
+
+
+def _tau_value(answer: Answer, draw: Draw) -> None:
+    S = draw.between(0.0, 1.0, 200) ** 3
+    S[0], S[150] = 0.5 * S.median(), 1.01  # the first token is not written, the highest is not the first
+    _read_off(answer, S, 5 * draw.whole(6, 16))
+
+
+def _tau_property(answer: Answer, draw: Draw) -> None:
+    S = draw.between(0.0, 1.0, 400) ** 3
+    for rate in (2.5, 5 * draw.whole(6, 16), 1000):  # one token, the article's band, all tokens
+        _read_off(answer, S, rate)
+        _read_off(answer, S.flip(0), rate)
 
 
 check_excess = Exercise(
     "excess", 3, "surprise from 0 to 1, from the past only", (2, 2), 4, 15, _excess_value, _excess_property,
     (
         "Walk through the tokens: what do you know of token t before you read it? Only raw[:t].",
-        "past = raw[:t]; the score is (raw[t] - past.mean()) / (4 * spread), brought into 0..1; token 0 gets 1.",
-        "`spread = max(past.std(correction=0), 0.05 * past.mean())`: a constant past has no spread to divide by.",
+        "Token 0 has no past. All others have a mean and a deviation of raw[:t]; the result is brought into 0..1.",
+        "A past that never changes has the deviation 0. The larger of two numbers counts, one of them from its mean.",
     ),
 )  # fmt: skip
 check_recipe_gate = Exercise(
@@ -136,16 +143,16 @@ check_recipe_gate = Exercise(
     (
         "g_write is a sigmoid of how far S lies above tau, in units of softness.",
         "theta = eta * g_write and alpha = lam * (1 - g_write).",
-        "math.exp(5000) overflows. `0.5 + 0.5 * math.tanh(x / 2)` is the same sigmoid and never does.",
+        "math.exp(5000) overflows. Which function of math goes from -1 to 1 and never does? Shift it, and halve it.",
     ),
 )  # fmt: skip
-check_writes_per_1k = Exercise(
-    "writes_per_1k", 3, "writes per 1,000 tokens", (1, 1), 1, 4, _writes_value, _writes_property,
+check_tau_for_rate = Exercise(
+    "tau_for_rate", 3, "read tau off a curve", (1, 1), 2, 6, _tau_value, _tau_property,
     (
-        "Which tokens count as a write? Those at which the gate is more than half open.",
-        "Count them, divide by the number of tokens, times 1,000.",
-        "`1000 * (g_write > 0.5).double().mean().item()`.",
+        "Think of tau as a level line across the plotted curve: how many points must lie above the line?",
+        "Of t tokens n = rate * t / 1000 lie above it. So it runs between two heights: which, after sorting?",
+        "If all tokens are to be written there is no height below the line: any number under the lowest will do.",
     ),
 )  # fmt: skip
 
-EXERCISES = (check_excess, check_recipe_gate, check_writes_per_1k)
+EXERCISES = (check_excess, check_recipe_gate, check_tau_for_rate)

@@ -1,72 +1,88 @@
-"""Lesson 07: what two stages cost, when they save, and what a tie is."""
+"""Lesson 07: the step that recalls best, how many settings a short stage must keep, and what a tie is."""
 
 import math
 import statistics
 
-from titans_mini.tune.store import cost
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
 
-from ..studies.tuning import T_95, settings_needed
+from ..studies.tuning import T_95
 from .check import Answer, Draw, Exercise
 from .values import agree, require
 
-COSTS = ("the cost of two stages", "the cost of the full grid", "the share saved")
+
+def _best(keys: Tensor, values: Tensor, thetas: list[float], when: str = "end", carried: bool = False) -> float:
+    """The theta of the smallest error of all pairs: at the end, or each `before` or `after` its own write."""
+    errors, M = [], torch.zeros(values.shape[1], keys.shape[1], dtype=keys.dtype)
+    for theta in thetas:
+        M, seen = M if carried else torch.zeros_like(M), {"before": 0.0, "after": 0.0}
+        for k, v in zip(keys, values, strict=True):
+            seen["before"] += (M @ k - v).square().sum()
+            M = M - 2 * theta * torch.outer(M @ k - v, k)
+            seen["after"] += (M @ k - v).square().sum()
+        seen["end"] = (keys @ M.T - values).square().sum()
+        errors.append(torch.as_tensor(seen[when]).nan_to_num(math.inf).item())
+    return thetas[errors.index(min(errors))]
 
 
-def _cost_value(answer: Answer, draw: Draw) -> None:
-    settings, seeds, keep = draw.whole(20, 60), draw.whole(2, 5), draw.whole(2, 4)
-    args = (settings, 10_000, 100_000, keep, seeds)
-    two, full, saved = answer.numbers(COSTS, *args)
-    wanted = cost(*args)
-    first, second = settings * 10_000, keep * 100_000
-    slips = {
-        "every run is made once a seed": wanted.two_stage / seeds,
-        "seeds count in both stages": seeds * first + second,
-        "the second stage also costs: keep times final_tokens": seeds * first,
-        "a kept setting starts again on the long stream, it does not continue": seeds * (first + keep * 90_000),
-    }
-    agree(two, wanted.two_stage, "the cost of two stages", slips)
-    agree(full, wanted.full, "the cost of the full grid", {"every run is made once a seed": wanted.full / seeds})
-    slips = {"it is the share that is spent": 1 - wanted.saved, "it is a share, not per cent": 100 * wanted.saved}
-    agree(saved, wanted.saved, "the share saved", slips)
-
-
-def _cost_property(answer: Answer, draw: Draw) -> None:
-    settings = draw.whole(20, 40)
-    few, many = answer.numbers(COSTS, settings, 1000, 10_000, 3, 1), answer.numbers(COSTS, settings, 1000, 10_000, 3, 5)
-    agree(many[2], few[2], "seeds cost both ways alike, so the share saved")
-    two, full, _ = answer.numbers(COSTS, 2, 1000, 10_000, 3, 1)
-    agree(two, 2 * 1000 + 2 * 10_000, "of 2 settings 3 cannot be kept, so the cost of two stages")
-    agree(full, 20_000, "the full grid of 2 settings on 10,000 tokens costs 20,000; yours")
-
-
-def _needed_value(answer: Answer, draw: Draw) -> None:
-    for saved in (0.62, 0.53, 0.81):  # no quotient is whole, where rounding of floats would decide
-        keep = draw.whole(2, 5)
-        exact = keep / (1 - saved - 0.1)
-        wanted = settings_needed(saved, 10_000, 100_000, keep)
+def _tune_value(answer: Answer, draw: Draw) -> None:
+    wanted, slips, thetas = 0.0, {"": 0.0}, [0.02, 0.1, 0.2, 0.3, 0.5, 0.8]
+    while wanted in slips.values():  # until each plausible mistake gives something else
+        keys, values = normalize(draw.normal(12, 8), dim=-1), draw.normal(12, 4)
+        wanted = _best(keys, values, thetas)
         slips = {
-            "the first stage costs as well, a tenth here": math.ceil(keep / (1 - saved)),
-            "round up: with fewer settings it saves less": math.floor(exact),
-            "a grid has a whole number of settings": exact,
+            "it is best just after each write; later writes disturb what was written": _best(
+                keys, values, thetas, "after"
+            ),
+            "it is best just before each write, as the inner loss sees it": _best(keys, values, thetas, "before"),
+            "all pairs are asked for at the end, not only the last one": _best(keys[-1:], values[-1:], thetas),
+            "each theta must start with an empty memory": _best(keys, values, thetas, carried=True),
+            "the largest step is not the best": max(thetas),
         }
-        grid = f"the grid that saves {saved:.0%} with keep = {keep}"
-        agree(answer.number(saved, 10_000, 100_000, keep), wanted, grid, slips)
+    agree(answer.number(keys, values, thetas), wanted, "theta", slips)
 
 
-def _needed_property(answer: Answer, draw: Draw) -> None:
-    for saved, tokens in ((0.9, 10_000), (0.95, 10_000), (0.5, 60_000)):
-        said = answer.any(saved, tokens, 100_000, 3)
-        never = f"a first stage of {tokens / 100_000:.0%} never saves {saved:.0%}: return None, not {said!r}"
-        require(said is None, never)
-    why = "3 / 0.25 is 12, and 12 settings save exactly enough; yours"
-    agree(answer.number(0.5, 25_000, 100_000, 3), 12, why)
-    for saved, tokens in ((0.72, 10_000), (0.64, 25_000)):
-        keep = draw.whole(2, 6)
-        grid = answer.number(saved, tokens, 100_000, keep)
-        require(grid == int(grid), "a grid has a whole number of settings")
-        found, fewer = (cost(int(grid) - less, tokens, 100_000, keep).saved for less in (0, 1))
-        require(found >= saved - 1e-9, f"{grid:g} settings save {found:.4f}, less than {saved}")
-        require(fewer < saved - 1e-9, f"{grid - 1:g} settings are enough: they save {fewer:.4f}")
+def _tune_property(answer: Answer, draw: Draw) -> None:
+    keys, values = 9 * normalize(draw.normal(400, 8), dim=-1), draw.normal(400, 4)
+    thetas = [
+        0.9,
+        0.02,
+        0.0005,
+        0.005,
+    ]  # above 1 / |k|^2 = 0.012 a step diverges, the first so fast that it ends in NaN
+    answer.untouched(keys, values, thetas)
+    said = answer.number(keys, values, thetas)
+    require(said < 1 / 81, f"with theta = {said:g} the memory diverges: is NaN sorted out before errors are compared?")
+    agree(said, _best(keys, values, thetas), "among steps of which some diverge, theta")
+    right = torch.eye(8, dtype=torch.float64)[:3]
+    agree(answer.number(right, values[:3], [0.1, 0.5, 0.9]), 0.5, "keys at right angles disturb nothing: theta")
+
+
+def _kept(short: Tensor, long: Tensor) -> int:
+    return 1 + int((short > short[long.argmax()]).sum())
+
+
+def _keep_value(answer: Answer, draw: Draw) -> None:
+    wanted, slips = 0, {"": 0}
+    while wanted in slips.values():  # until each plausible mistake gives something else
+        short, long = draw.between(0.2, 0.8, 12, 3), draw.between(0.2, 0.8, 12, 3)
+        means = short.mean(1), long.mean(1)
+        wanted = _kept(*means)
+        slips = {
+            "how many are kept is asked, not a place counted from 0": wanted - 1,
+            "it ranks the early winner at the end, not the late winner early": _kept(*means[::-1]),
+            "high is good": _kept(-means[0], -means[1]),
+            "a setting's score is its mean over seeds, not its best seed": _kept(short.amax(1), long.amax(1)),
+            "a setting's score is its mean over seeds, not the first seed": _kept(short[:, 0], long[:, 0]),
+        }
+    agree(answer.number(short, long), wanted, "the number to keep", slips)
+
+
+def _keep_property(answer: Answer, draw: Draw) -> None:
+    short = draw.between(0.2, 0.8, 9, 4)
+    agree(answer.number(short, short), 1, "where both stages agree one is enough; yours")
+    agree(answer.number(short, -short), 9, "where the order is turned round all must be kept; yours")
 
 
 def _scores(draw: Draw, gap: float, noise: float, shared: float = 0.0) -> tuple[list[float], list[float]]:
@@ -115,20 +131,20 @@ def _tie_property(answer: Answer, draw: Draw) -> None:
     require(answer.truth(best, other, T_95[3]), "a gap just within the limit is a tie: a sample's deviation has n - 1")
 
 
-check_two_stage_cost = Exercise(
-    "two_stage_cost", 7, "the price of two stages", (2, 2), 2, 8, _cost_value, _cost_property,
+check_tune_theta = Exercise(
+    "tune_theta", 7, "tune for what you need", (2, 2), 3, 12, _tune_value, _tune_property,
     (
-        "Count token updates: runs times tokens of each run. A run is one setting with one seed.",
-        "First stage: all settings on `tokens`. Second: `keep` of them on `final_tokens`. Full: all on those.",
-        "No more can be kept than there are: `min(keep, settings)`. saved = 1 - two / full.",
+        "What you need is recall once all has been read. Which pairs do you ask for, and when?",
+        "For each theta start with an empty memory, write all pairs in turn, and only then compare all answers.",
+        "A theta that is too large gives infinity or NaN. `min` believes NaN if it comes first: sort those out.",
     ),
 )  # fmt: skip
-check_grid_needed = Exercise(
-    "grid_needed", 7, "the grid that makes two stages worth it", (2, 2), 3, 12, _needed_value, _needed_property,
+check_keep_needed = Exercise(
+    "keep_needed", 7, "read off how many to keep", (2, 1), 2, 8, _keep_value, _keep_property,
     (
-        "saved = 1 - tokens / final_tokens - keep / settings. Solve for settings.",
-        "settings = keep / (1 - saved - tokens / final_tokens), rounded up. What if the divisor is 0 or less?",
-        "Return None there. Before rounding up, round(x, 6): floats make 15.000000000000004 of 15.",
+        "Two columns of a figure: the order after the short stage, and the order after the long one.",
+        "Find the setting that wins in the end. At which place was it after the short stage?",
+        "Means over seeds first (dim 1); the place is one more than the number of settings that were ahead of it.",
     ),
 )  # fmt: skip
 check_is_tie = Exercise(
@@ -136,8 +152,8 @@ check_is_tie = Exercise(
     (
         "The same seed gives both settings the same text and start. Take the gap seed by seed.",
         "A tie: the mean gap is at most t times the standard deviation of the gaps over sqrt(n).",
-        "`statistics.fmean(gaps) <= t * statistics.stdev(gaps) / math.sqrt(len(gaps))`.",
+        "`statistics.stdev` divides by n - 1 and `pstdev` by n: which one tells the noise from a few seeds?",
     ),
 )  # fmt: skip
 
-EXERCISES = (check_two_stage_cost, check_grid_needed, check_is_tie)
+EXERCISES = (check_tune_theta, check_keep_needed, check_is_tie)

@@ -89,18 +89,25 @@ def shape_alone(read, t, d):
     return read(x, None)[0].shape != x.shape
 
 
-def in_logs(alpha):
-    return torch.log(1 - alpha).mean().mul(len(alpha)).exp().item()
+def leak(read, b, t, d, *, rows=None, cuts=None, future=True, state=True, atol=1e-8, shift=0, x=None, names=None):
+    x = batch(b, t, d) if x is None else x
+    names, whole = names or ("rows", "future", "state"), read(x, None)[0]
+    for n in range(b) if rows is None else rows:
+        alone = torch.zeros_like(x)
+        alone[n] = x[n]
+        if not torch.allclose(read(alone, None)[0][n], whole[n], atol=atol):
+            return names[0], x, n + shift
+    for n in range(1, t) if cuts is None else cuts(t):
+        early = torch.cat([x[:, :n], torch.zeros_like(x[:, n:])], dim=1)
+        if future and not torch.allclose(read(early, None)[0][:, :n], whole[:, :n], atol=atol):
+            return names[1], x, n + shift
+        first, m = read(x[:, :n], None)
+        if state and not torch.allclose(torch.cat([first, read(x[:, n:], m)[0]], dim=1), whole, atol=atol):
+            return names[2], x, n + shift
+    return None
 
 
 MUTANTS = {
-    "silence_left": [
-        Mutant(lambda alpha: torch.exp(-alpha.sum()).item(), BOTH, "only nearly"),
-        Mutant(lambda alpha: 1 - alpha.sum().item(), BOTH, "multiply"),
-        Mutant(lambda alpha: (1 - alpha[-1]).item(), BOTH, "not only the last"),
-        Mutant(lambda alpha: ((1 - alpha.mean()) ** len(alpha)).item(), BOTH, "their mean"),
-        Mutant(in_logs, PROPERTY, "NaN"),
-    ],
     "sees_future": [
         Mutant(lambda read, t, d: finds_future(read, t, d, atol=1e-3), PROPERTY, "missed: a ten-thousandth"),
         Mutant(last_token_alone, PROPERTY, "missed: each chunk is its own mean"),
@@ -127,5 +134,17 @@ MUTANTS = {
         Mutant(one_call, BOTH, "missed: the state of the first call"),
         Mutant(shape_alone, BOTH, "missed"),
         Mutant(lambda read, t, d: True, BOTH, "accused"),
+    ],
+    "find_leak": [
+        Mutant(lambda *args: leak(*args, rows=[]), BOTH, "missed: the mean of the batch"),
+        Mutant(lambda *args: leak(*args, future=False, state=False), BOTH, "missed: the (mean of all|state of)"),
+        Mutant(lambda *args: leak(*args, state=False), BOTH, "missed: the state of the call"),
+        Mutant(lambda *args: leak(*args, rows=[0]), PROPERTY, "missed: only the last row"),
+        Mutant(lambda *args: leak(*args, cuts=lambda t: [t // 2 - 1]), PROPERTY, "missed"),
+        Mutant(lambda *args: leak(*args, atol=0.1), PROPERTY, "missed: one token has a ten-thousandth"),
+        Mutant(lambda *args: leak(*args, names=("state", "rows", "future")), BOTH, "do not show|n must be"),
+        Mutant(lambda read, b, t, d: leak(read, b, t, d, x=torch.zeros(b, t, d)), BOTH, "missed"),
+        Mutant(lambda *args: leak(*args) or ("future", batch(*args[1:]), 1), BOTH, "is right, but was accused"),
+        Mutant(lambda *args: leak(*args) and leak(*args)[0], BOTH, "three things"),
     ],
 }

@@ -2,7 +2,6 @@
 
 import inspect
 import math
-import statistics
 
 from . import BOTH, PROPERTY, VALUE, Mutant
 
@@ -26,51 +25,33 @@ def fewer_weights(width, expansion, total, bits):
     return weights, weights / total, 4 * weights / 1e6
 
 
-def spread(values, worst, lost=lambda value: not math.isfinite(value)):
-    kept = [worst if lost(value) else value for value in values]
-    return statistics.fmean(kept), min(kept), max(kept)
+def life(norm, g_write, *, where=lambda g: g[1:] == 0, kept=lambda norm: norm[1:] / norm[:-1], least=1.0):
+    share = kept(norm)[where(g_write)].mean().item()
+    return math.log(0.5) / math.log(share) if share < least else math.inf
 
 
-def dropped(values, worst):
-    return spread([value for value in values if math.isfinite(value)], worst)
+def by_the_same_amount(norm, g_write):
+    drop = (norm[:-1] - norm[1:])[g_write[1:] == 0].mean().item()
+    return norm[0].item() / 2 / drop if drop else math.inf
 
 
-def deviation(values, worst):
-    mean, low, high = spread(values, worst)
-    off = statistics.stdev(values) if all(map(math.isfinite, values)) else high - low
-    return mean, mean - off, mean + off
-
-
-def in_place(values, worst):
-    values[:] = [value if math.isfinite(value) else worst for value in values]
-    return spread(values, worst)
-
-
-def verdict(parts, right=all, least=2):
-    if len(parts[0]) < least:
-        return "cannot be tested here"
-    found = [right(part) for part in parts]
-    return "holds" if all(found) else "holds in part" if any(found) else "does not hold"
-
-
-def all_or_nothing(parts):
-    found = verdict(parts)
-    return "does not hold" if found == "holds in part" else found
-
-
-def first_part(parts):
-    return verdict(parts[:1])
-
-
-def looks_at_callers(parts):
-    """Returns the first verdict that is a value in a frame below, as a check that is running would hold."""
+def looks_at_callers(gaps, memory, control):
+    """Returns the first number that is `wanted` in a frame below, as a check that is running would hold."""
     frame = inspect.currentframe()
     while frame:
-        for value in list(frame.f_locals.values()):
-            if value in ("holds in part", "does not hold", "cannot be tested here"):
-                return value
+        if "wanted" in frame.f_locals:
+            return frame.f_locals["wanted"]
         frame = frame.f_back
-    return "holds"
+    return 0
+
+
+def reach(gaps, memory, control, *, above=lambda m, c: m.amin(0) > c.amax(0), stop=True):
+    reached = 0
+    for gap, shown in zip(gaps, above(memory, control), strict=True):
+        if not shown and stop:
+            break
+        reached = gap if shown else reached
+    return reached
 
 
 MUTANTS = {
@@ -81,21 +62,22 @@ MUTANTS = {
         Mutant(with_biases, BOTH, "number of weights"),
         Mutant(fewer_weights, PROPERTY, "not the number of weights"),
     ],
-    "spread_of": [
-        Mutant(dropped, PROPERTY, "not dropped"),
-        Mutant(deviation, BOTH, "lowest seed"),
-        Mutant(lambda *args: spread(*args, lost=math.isnan), PROPERTY, "ended in inf"),
-        Mutant(in_place, PROPERTY, "in place"),
-        Mutant(lambda *args: spread(*args)[:2], BOTH, "3 things"),
+    "silent_half_life": [
+        Mutant(lambda *args: life(*args, where=lambda g: g[1:] >= 0), BOTH, "use silent tokens alone"),
+        Mutant(lambda *args: life(*args, where=lambda g: g[:-1] == 0), BOTH, "the gate of token t"),
+        Mutant(by_the_same_amount, BOTH, "a share of itself"),
+        Mutant(lambda *args: 1 - 0.5 ** (1 / life(*args)), BOTH, "the share lost in one token"),
+        Mutant(lambda *args: 1 / (1 - 0.5 ** (1 / life(*args))), BOTH, "37% is left"),
+        Mutant(lambda *args: life(*args, least=2.0), PROPERTY, "ZeroDivisionError"),
+        Mutant(lambda norm, g: int((norm > norm[0] / 2).sum()), BOTH, "half-life is"),
     ],
-    "verdict": [
-        Mutant(lambda parts: verdict(parts, any), BOTH, "every seed"),
-        Mutant(lambda parts: verdict(parts, lambda part: sum(part) > len(part) / 2), VALUE, "every seed"),
-        Mutant(lambda parts: verdict(parts, least=0), PROPERTY, "one seed says nothing"),
-        Mutant(all_or_nothing, BOTH, "one part does"),
-        Mutant(first_part, BOTH, "one part does"),
-        Mutant(lambda parts: verdict(parts if len(parts) > 1 else [[True]]), VALUE, "one part is enough"),
-        Mutant(looks_at_callers, BOTH, "is 'does not hold', not 'holds'|is 'holds', not|cannot"),
-        Mutant(lambda parts: verdict(parts) == "holds", BOTH, "a text, not a bool"),
+    "reach_of": [
+        Mutant(lambda *args: reach(*args, above=lambda m, c: m.mean(0) > c.mean(0)), VALUE, "worst seed of the memory"),
+        Mutant(lambda *args: reach(*args, above=lambda m, c: m.amin(0) > c.mean(0)), VALUE, "worst seed of the memory"),
+        Mutant(lambda *args: reach(*args, stop=False), BOTH, "ends where they first overlap"),
+        Mutant(lambda *args: reach(*args, above=lambda m, c: m.mean(0) > 0.5), BOTH, "worst seed of the memory"),
+        Mutant(lambda *args: reach(*args, above=lambda m, c: m.amin(0) >= c.amax(0)), PROPERTY, "equal is not above"),
+        Mutant(lambda *args: reach(*args, above=lambda m, c: (m > c).all(0)), BOTH, "worst seed of the memory"),
+        Mutant(looks_at_callers, BOTH, "should be"),
     ],
 }

@@ -33,28 +33,20 @@ def in_place(rewards):
     return ahead(rewards)
 
 
-def one_state(step, start, events):
-    state, answers = list(start), []
-    for _, token in events:
-        answer, state = step(state, token)
-        answers.append(answer)
-    return answers
-
-
-def aliased(step, start, events):
-    states, answers = {}, []
-    for user, token in events:
-        answer, states[user] = step(states.get(user, start), token)
-        answers.append(answer)
-    return answers
-
-
-def one_copy(step, start, events):
-    return aliased(step, list(start), events)
-
-
-def forgetful(step, start, events):
-    return [step(list(start), token)[0] for _, token in events]
+def learn(seen, reward, *, sign=1.0, baseline=True, which=(1.0, 1.0)):
+    torch.manual_seed(1)
+    w, b = torch.zeros(2, dtype=seen.dtype, requires_grad=True), torch.zeros((), dtype=seen.dtype, requires_grad=True)
+    optimizer = torch.optim.Adam([w, b], lr=0.1)
+    for _ in range(400):
+        chance = torch.sigmoid(seen * torch.tensor(which, dtype=seen.dtype) @ w + b)
+        write = torch.bernoulli(chance.detach())
+        earned = reward(write)
+        earned = sign * (earned - earned.mean() if baseline else earned)
+        likely = torch.where(write > 0, chance, 1 - chance).clamp_min(1e-9).log()
+        optimizer.zero_grad()
+        (-earned * likely).mean().backward()
+        optimizer.step()
+    return w.detach() * torch.tensor(which, dtype=seen.dtype), b.detach()
 
 
 MUTANTS = {
@@ -72,10 +64,12 @@ MUTANTS = {
         Mutant(lambda rewards: rewards - rewards.mean(0), BOTH, "later ones count"),
         Mutant(in_place, PROPERTY, "in place"),
     ],
-    "read_sessions": [
-        Mutant(one_state, BOTH, "share one memory"),
-        Mutant(aliased, PROPERTY, "`start` itself was written to"),
-        Mutant(one_copy, PROPERTY, "share one list"),
-        Mutant(forgetful, BOTH, "no memory is kept"),
+    "learn_gate": [
+        Mutant(lambda *args: learn(*args, sign=-1.0), BOTH, "go up the reward|of the noise"),
+        Mutant(lambda *args: learn(*args, baseline=False), PROPERTY, "take the mean off"),
+        Mutant(lambda *args: learn(*args, which=(1.0, 0.0)), BOTH, "of the noise|of the facts"),
+        Mutant(lambda *args: (torch.tensor([1.0, -1.0]), torch.tensor(-0.25)), PROPERTY, "learn to stay shut"),
+        Mutant(lambda *args: (torch.zeros(2), torch.tensor(1.0)), BOTH, "writes 100% of the noise"),
+        Mutant(lambda *args: learn(*args)[0], BOTH, "2 things"),
     ],
 }

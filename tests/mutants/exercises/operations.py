@@ -1,63 +1,11 @@
 """Lesson 08."""
 
-import hashlib
 import math
 import statistics
 
-from . import BOTH, PROPERTY, Mutant
+import torch
 
-
-def alarm(frequency, low, high, hold, *, outside=lambda x, low, high: not low <= x <= high, reset=True, again=False):
-    fired, count = [], 0
-    for token, value in enumerate(frequency):
-        count = count + 1 if outside(value, low, high) else 0 if reset else count
-        if count == hold or (again and count > hold):
-            fired.append(token)
-    return fired
-
-
-def blind_to_nan(*args):
-    return alarm(*args, outside=lambda x, low, high: x < low or x > high)
-
-
-def open_range(*args):
-    return alarm(*args, outside=lambda x, low, high: not low < x < high)
-
-
-def each_side_for_itself(frequency, low, high, hold):
-    fired, count, last = [], 0, 0
-    for token, value in enumerate(frequency):
-        side = 0 if low <= value <= high else 1 if value > high else -1
-        count = 0 if not side else count + 1 if side == last else 1
-        last = side
-        if count == hold:
-            fired.append(token)
-    return fired
-
-
-def when_the_stay_ends(frequency, low, high, hold):
-    fired, count = [], 0
-    for token, value in enumerate(frequency):
-        if not low <= value <= high:
-            count += 1
-            continue
-        if count >= hold:
-            fired.append(token - count + hold - 1)
-        count = 0
-    return fired
-
-
-def unseal(data, part=slice(None), error=ValueError):
-    digest, payload = data[:64], data[64:]
-    if hashlib.sha256(payload).hexdigest().encode()[part] != digest[part]:
-        raise error("damaged")
-    return payload
-
-
-def decodes(data):
-    if hashlib.sha256(data[64:]).hexdigest() != data[:64].decode():
-        raise ValueError("damaged")
-    return data[64:]
+from . import BOTH, PROPERTY, VALUE, Mutant
 
 
 def degrade(main, shadow, threshold, patience, *, reset=True, speaks=lambda a, b, threshold: a / b - 1 > threshold):
@@ -77,26 +25,46 @@ def on_average(main, shadow, threshold, patience):
     return -1
 
 
+def incident(norm, recall, *, fault=lambda norm: norm[20:] / norm[19:-1] > 2, low=lambda recall: recall[20:] < 0.8):
+    for kind, where in (("fault", fault(norm)), ("poison", low(recall))):
+        if where.any():
+            return kind, 20 + int(where.nonzero()[0])
+    return "clean", -1
+
+
+def in_the_end(norm, recall):
+    kind, token = incident(norm, recall)
+    return ("clean", -1) if kind == "poison" and recall[-1] > 0.8 else (kind, token)
+
+
+def at_its_lowest(norm, recall):
+    kind, token = incident(norm, recall)
+    return kind, 20 + int(recall[20:].argmin()) if kind == "poison" else token
+
+
+def never(x):
+    return x[20:] > math.inf
+
+
+def rolled(snapshots, keys, values, theta, first, end, *, start=None, out=None, choose=max, count=0):
+    known = {n: M for n, M in snapshots}
+    n = choose(n for n in known if start is not None or n <= first)
+    M = known[n]
+    for t in range(n + count, len(keys)):
+        if not (first <= t < end if out is None else out(t, n, first, end)):
+            M = M - 2 * theta * torch.outer(M @ keys[t] - values[t], keys[t])
+    return M
+
+
+def rolled_in_place(snapshots, keys, values, theta, first, end):
+    n, M = max((pair for pair in snapshots if pair[0] <= first), key=lambda pair: pair[0])
+    for t in range(n, len(keys)):
+        if not first <= t < end:
+            M -= 2 * theta * torch.outer(M @ keys[t] - values[t], keys[t])
+    return M
+
+
 MUTANTS = {
-    "write_alarm": [
-        Mutant(lambda f, low, high, hold: alarm(f, low, high, 1), BOTH, "first token outside"),
-        Mutant(lambda *args: alarm(*args, again=True), BOTH, "once for each stay"),
-        Mutant(lambda *args: alarm(*args, reset=False), BOTH, "but should be"),
-        Mutant(blind_to_nan, PROPERTY, "NaN is in no range"),
-        Mutant(open_range, PROPERTY, "inside the range"),
-        Mutant(lambda *args: alarm(*args, outside=lambda x, low, high: x > high), BOTH, "should be"),
-        Mutant(each_side_for_itself, PROPERTY, "both outside"),
-        Mutant(when_the_stay_ends, BOTH, "should be"),
-    ],
-    "unseal": [
-        Mutant(lambda data: data[64:], BOTH, "yours is accepted"),
-        Mutant(lambda data: unseal(data, error=RuntimeError), BOTH, "not RuntimeError"),
-        Mutant(decodes, PROPERTY, "not UnicodeDecodeError"),
-        Mutant(lambda data: unseal(data, slice(1, None)), PROPERTY, "first byte"),
-        Mutant(lambda data: unseal(data, slice(8)), PROPERTY, "byte 20"),
-        Mutant(lambda data: unseal(data, slice(63)), PROPERTY, "byte 63"),
-        Mutant(lambda data: (unseal(data), data)[1], BOTH, "what comes after"),
-    ],
     "degrade_step": [
         Mutant(lambda *args: degrade(*args, reset=False), BOTH, "in a row"),
         Mutant(lambda m, s, threshold, patience: degrade(m, s, threshold, 1), BOTH, "first bad step"),
@@ -107,5 +75,32 @@ MUTANTS = {
         Mutant(lambda *args: degrade(*args, speaks=lambda a, b, t: math.log(a / b) > t), BOTH, "one of the shadow's"),
         Mutant(on_average, BOTH, "should be"),
         Mutant(lambda m, s, t, n: degrade(m, s, t, n) + 1 if degrade(m, s, t, n) >= 0 else -1, BOTH, "a step late"),
+    ],
+    "read_incident": [
+        Mutant(lambda *args: incident(*args, fault=never), BOTH, "norm jumps from one token to the next"),
+        Mutant(lambda *args: incident(*args, low=never), BOTH, "recall falls, and the norm shows nothing"),
+        Mutant(lambda *args: incident(*args, fault=lambda norm: norm[20:] > 3 * norm[20]), PROPERTY, "grows slowly"),
+        Mutant(in_the_end, BOTH, "is 'poison', not 'clean'"),
+        Mutant(at_its_lowest, VALUE, "begins at token"),
+        Mutant(lambda *args: (incident(*args)[0], incident(*args)[1] - 20), BOTH, "clean has -1"),
+        Mutant(lambda *args: incident(*args)[0], BOTH, "must return 2 things"),
+    ],
+    "rolled_back": [
+        Mutant(lambda *args: rolled(*args, start=0), BOTH, "the poison is in it"),
+        Mutant(lambda *args: rolled(*args, out=lambda t, n, first, end: n <= t < end), BOTH, "was good, read it again"),
+        Mutant(lambda *args: rolled(*args, out=lambda t, n, first, end: t >= first), BOTH, "came after the poison"),
+        Mutant(
+            lambda *args: rolled(*args, out=lambda t, n, first, end: first <= t <= end),
+            BOTH,
+            "after the poison is good",
+        ),
+        Mutant(
+            lambda *args: rolled(*args, out=lambda t, n, first, end: first <= t < end - 1),
+            BOTH,
+            "last token of the poison",
+        ),
+        Mutant(lambda *args: rolled(*args, count=1), BOTH, "go on with token n"),
+        Mutant(lambda *args: rolled(*args, out=lambda t, n, first, end: False), BOTH, "the poison is in it"),
+        Mutant(rolled_in_place, BOTH, "argument number 1 in place"),
     ],
 }

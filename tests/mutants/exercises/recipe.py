@@ -52,6 +52,18 @@ def gate_falls(S, tau, softness, lam, eta):
     return gate_overflows(tau, S, softness, lam, eta)
 
 
+def read_tau(S, rate, *, off=0, turned=False, per=1000, first=lambda S, tau: int(S.gt(tau).nonzero()[0])):
+    heights = S.sort(descending=not turned).values
+    n = round(rate * len(S) / per) + off
+    tau = (heights[n - 1] + heights[n]) / 2 if n < len(S) else heights[-1] - 1
+    return tau.item(), first(S, tau)
+
+
+def quantile(S, rate):
+    tau = S.quantile(1 - rate / 1000)
+    return tau.item(), int(S.gt(tau).nonzero()[0])
+
+
 MUTANTS = {
     "excess": [
         Mutant(whole_stream, BOTH, "whole stream"),
@@ -71,12 +83,12 @@ MUTANTS = {
         Mutant(gate_falls, BOTH, "opens above tau"),
         Mutant(lambda S, tau, softness, lam, eta: (0.0, 0.0), BOTH, "theta is 0"),
     ],
-    "writes_per_1k": [
-        Mutant(lambda g: float((g > 0.5).sum()), BOTH, "count"),
-        Mutant(lambda g: 1000 * (g >= 0.5).double().mean().item(), PROPERTY, "exactly 0.5"),
-        Mutant(lambda g: 1000 / 97 * float((g > 0.5).sum()), PROPERTY, "same rate"),
-        Mutant(lambda g: round(1000 * (g > 0.5).double().mean().item()), VALUE, "need not be a whole"),
-        Mutant(lambda g: 1000 * int((g > 0.5).sum()) // len(g), VALUE, "should be|whole"),
-        Mutant(lambda g: 1000 * g.mean().item(), BOTH, "does not count"),
+    "tau_for_rate": [
+        Mutant(lambda S, rate: read_tau(S, rate, turned=True), BOTH, "opens where S lies above tau"),
+        Mutant(lambda S, rate: read_tau(S, rate, off=-1), BOTH, "per 1,000, not"),
+        Mutant(lambda S, rate: read_tau(S, rate, per=len(S)), BOTH, "the rate is per 1,000|IndexError"),
+        Mutant(quantile, PROPERTY, "lie 399 of 400 tokens"),
+        Mutant(lambda S, rate: read_tau(S, rate, first=lambda S, tau: int(S.argmax())), BOTH, "not the highest"),
+        Mutant(lambda S, rate: (*quantile(S, rate)[:1], quantile(S, rate)[1] + 1), BOTH, "counted from 0"),
     ],
 }

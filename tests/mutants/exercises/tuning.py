@@ -3,46 +3,9 @@
 import math
 import statistics
 
-from titans_mini.tune.store import cost
+import torch
 
 from . import BOTH, PROPERTY, VALUE, Mutant
-
-
-def _costs(two, full):
-    return two, full, 1 - two / full
-
-
-def never_capped(settings, tokens, final_tokens, keep, seeds):
-    return _costs(seeds * (settings * tokens + keep * final_tokens), seeds * settings * final_tokens)
-
-
-def one_seed_in_the_final(settings, tokens, final_tokens, keep, seeds):
-    two = seeds * settings * tokens + min(keep, settings) * final_tokens
-    return _costs(two, seeds * settings * final_tokens)
-
-
-def goes_on(settings, tokens, final_tokens, keep, seeds):
-    two = seeds * (settings * tokens + min(keep, settings) * (final_tokens - tokens))
-    return _costs(two, seeds * settings * final_tokens)
-
-
-def spent(*args):
-    two, full, saved = cost(*args)
-    return two, full, 1 - saved
-
-
-def grid(saved, tokens, final_tokens, keep, rounds=math.ceil):
-    room = 1 - saved - tokens / final_tokens
-    return None if room < 1e-9 else rounds(round(keep / room, 6))
-
-
-def grid_always(saved, tokens, final_tokens, keep):
-    room = max(1 - saved - tokens / final_tokens, 1e-9)
-    return math.ceil(round(keep / room, 6))
-
-
-def first_stage_free(saved, tokens, final_tokens, keep):
-    return math.ceil(round(keep / (1 - saved), 6))
 
 
 def tie(best, other, t, root=True, spread=statistics.stdev):
@@ -60,20 +23,30 @@ def median_gap(best, other, t):
     return statistics.median(gaps) <= t * statistics.stdev(gaps) / math.sqrt(len(gaps))
 
 
+def tune(keys, values, thetas, *, asked="end", carried=False, best=lambda e: min(range(len(e)), key=lambda i: e[i])):
+    """`asked`: for which error; before or after each write, of all pairs at the end, or of the last one."""
+    errors, M = [], torch.zeros(values.shape[1], keys.shape[1], dtype=keys.dtype)
+    for theta in thetas:
+        M, seen = M if carried else torch.zeros_like(M), {"before": 0.0, "own": 0.0}
+        for k, v in zip(keys, values, strict=True):
+            seen["before"] += (M @ k - v).square().sum()
+            M = M - 2 * theta * torch.outer(M @ k - v, k)
+            seen["own"] += (M @ k - v).square().sum()
+        seen["end"], seen["last"] = (keys @ M.T - values).square().sum(), (M @ keys[-1] - values[-1]).square().sum()
+        errors.append(seen[asked].item())
+    return thetas[best(errors)]
+
+
+def nan_last(errors):
+    return min(range(len(errors)), key=lambda i: (not math.isfinite(errors[i]), errors[i]))
+
+
+def keep(short, long, *, score=lambda x: x.mean(1), plus=1, sign=1):
+    early, late = sign * score(short), sign * score(long)
+    return plus + int((early > early[late.argmax()]).sum())
+
+
 MUTANTS = {
-    "two_stage_cost": [
-        Mutant(never_capped, PROPERTY, "cannot be kept"),
-        Mutant(one_seed_in_the_final, BOTH, "both stages"),
-        Mutant(goes_on, BOTH, "starts again"),
-        Mutant(spent, VALUE, "share that is spent"),
-    ],
-    "grid_needed": [
-        Mutant(grid_always, PROPERTY, "return None"),
-        Mutant(first_stage_free, BOTH, "first stage costs"),
-        Mutant(lambda *args: grid(*args, rounds=lambda x: math.floor(x) if x % 1 else int(x)), BOTH, "round up"),
-        Mutant(lambda *args: grid(*args) and grid(*args) + 1, BOTH, "should be"),
-        Mutant(lambda *args: grid(*args, rounds=lambda x: int(x) + 1), PROPERTY, "12 settings save exactly enough"),
-    ],
     "is_tie": [
         Mutant(lambda *args: tie(*args, root=False), VALUE, "no tie"),
         Mutant(unpaired, PROPERTY, "seed by seed"),
@@ -83,5 +56,21 @@ MUTANTS = {
         Mutant(lambda *args: True, BOTH, "no tie"),
         Mutant(lambda *args: False, BOTH, "a tie"),
         Mutant(lambda *args: "tie" if tie(*args) else "", BOTH, "True or False, not a str"),
+    ],
+    "tune_theta": [
+        Mutant(tune, PROPERTY, "diverges: is NaN sorted out"),
+        Mutant(lambda *args: tune(*args, asked="own", best=nan_last), BOTH, "just after each write"),
+        Mutant(lambda *args: tune(*args, asked="before", best=nan_last), BOTH, "inner loss"),
+        Mutant(lambda *args: tune(*args, asked="last", best=nan_last), BOTH, "not only the last one|just after"),
+        Mutant(lambda *args: tune(*args, carried=True, best=nan_last), BOTH, "an empty memory|is not right"),
+        Mutant(lambda keys, values, thetas: max(thetas), BOTH, "the largest step"),
+        Mutant(lambda *args: tune(*args, best=nan_last) + 1e-3, BOTH, "should be"),
+    ],
+    "keep_needed": [
+        Mutant(lambda *args: keep(*args, plus=0), BOTH, "not a place counted from 0"),
+        Mutant(lambda short, long: keep(long, short), VALUE, "not the late winner early"),
+        Mutant(lambda *args: keep(*args, score=lambda x: x.amax(1)), BOTH, "not its best seed|is not right"),
+        Mutant(lambda *args: keep(*args, score=lambda x: x[:, 0]), VALUE, "not the first seed|is not right"),
+        Mutant(lambda *args: keep(*args, sign=-1), VALUE, "high is good|is not right"),
     ],
 }

@@ -1,9 +1,7 @@
 """Lesson 05."""
 
-import math
-
 import torch
-from torch.nn.functional import layer_norm, rms_norm, silu
+from torch.nn.functional import cross_entropy, layer_norm, normalize, rms_norm, silu
 
 from . import BOTH, PROPERTY, VALUE, Mutant
 
@@ -53,8 +51,31 @@ def over_tokens(y, m, a, b):
     return product(y.T, m.T, *torch.ones(2, len(y)).double()).T * a
 
 
-def gain(on, off):
-    return ((off.mean() - on.mean()) / math.log(2)).item()
+def train(embed, batch, *, steps=60, detach=False, same=False, target=lambda ids, answers: answers):
+    d, dtype = embed.shape[1], embed.dtype
+    parts = [torch.eye(d, dtype=dtype), torch.eye(d, dtype=dtype), torch.zeros(2 * d, dtype=dtype), embed.new_zeros(())]
+    W_K, W_V, w, b = (part.requires_grad_() for part in parts)
+    optimizer, given = torch.optim.Adam(parts, lr=0.03), batch(8)
+    for _ in range(steps):
+        ids, answers = given if same else batch(32)
+        x = embed[ids]
+        k, v = normalize(x @ W_K.T, dim=-1), x @ W_V.T
+        theta = torch.sigmoid(torch.cat([x[:, :-1], x[:, 1:]], dim=-1) @ w + b)
+        M = x.new_zeros(len(x), d, d)
+        for s in range(1, x.shape[1]):
+            error = (M @ k[:, s - 1, :, None])[..., 0] - v[:, s]
+            M = M.detach() if detach else M
+            M = M - theta[:, s - 1, None, None] * error[:, :, None] * k[:, s - 1, None, :]
+        optimizer.zero_grad()
+        scores = (M @ k[:, -1, :, None])[..., 0] @ embed.T
+        cross_entropy(5 * scores, target(ids, answers)).backward()
+        optimizer.step()
+    return [part.detach() for part in parts]
+
+
+def swapped(embed, batch):
+    W_K, W_V, *gate = train(embed, batch)
+    return [W_V, W_K, *gate]
 
 
 MUTANTS = {
@@ -81,11 +102,14 @@ MUTANTS = {
         Mutant(centred, VALUE, "subtract the mean"),
         Mutant(over_tokens, BOTH, "product at"),
     ],
-    "memory_gain": [
-        Mutant(lambda on, off: gain(off, on), BOTH, "off minus on"),
-        Mutant(lambda on, off: (off.mean() - on.mean()).item(), BOTH, "in nats"),
-        Mutant(lambda on, off: ((off - on).mean() / math.log(2)).item(), PROPERTY, "RuntimeError"),
-        Mutant(lambda on, off: gain(on[: len(off)], off[: len(on)]), PROPERTY, "differ in length"),
-        Mutant(lambda on, off: gain(on, off) * len(on), BOTH, "per byte"),
+    "train_memory": [
+        Mutant(lambda *args: train(*args, steps=0), BOTH, "of new answers are right, not 90%"),
+        Mutant(lambda *args: train(*args, detach=True), BOTH, "through the writes"),
+        Mutant(lambda *args: train(*args, same=True), BOTH, "new sequences at every step"),
+        Mutant(
+            lambda *args: train(*args, target=lambda ids, answers: ids[:, -1]), BOTH, "values that belong to the keys"
+        ),
+        Mutant(swapped, BOTH, "of new answers are right"),
+        Mutant(lambda *args: train(*args, steps=0)[:3], BOTH, "must return 4 things"),
     ],
 }
