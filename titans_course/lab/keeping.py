@@ -12,6 +12,8 @@ PIECE = re.compile(r"^# my_memory\.py, piece (\d+): ")
 EACH = re.compile(r"^(?=# my_memory\.py, piece \d+: )", re.M)
 HEAD = '''"""My own memory, written in the lessons."""
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional as F
