@@ -1,7 +1,8 @@
 """Writes what the app's pages show at once, measured before: `python tools/kept.py` takes 5 s.
 
 Of the page Tuning the rows of its own search, `app/tuning/kept.jsonl`; of the page Operations its own drill from
-beginning to end, `app/operations/kept.json`. Tests measure a part of each again.
+beginning to end, `app/operations/kept.json`. With `--family`, of the page MIRAS, trainings of a minute each,
+`app/miras/kept.json`, which takes five minutes. Tests measure a part of each again.
 """
 
 import json
@@ -10,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from titans_course.studies.drill import Drill
+from titans_course.studies.minute import train_for
 from titans_mini.memory.fast.rows import compiled
 from titans_mini.operate import LanguageEngine
 from titans_mini.threads import one_thread
@@ -20,6 +22,7 @@ from titans_mini.tune.store import Store
 APP = Path(__file__).resolve().parents[1] / "app"
 sys.path.insert(0, str(APP))
 
+from miras import family as miras_family  # noqa: E402
 from operations import live as operations_live  # noqa: E402
 from operations.controls import DEFAULT  # noqa: E402
 from tuning import runs as tuning_runs  # noqa: E402
@@ -45,8 +48,17 @@ def drill() -> None:
     operations_live.KEPT_FILE.write_text(json.dumps(record) + "\n", "utf8")
 
 
+def family() -> None:
+    """A minute of each rule of the page's kept file."""
+    lines = [json.dumps(train_for(rule, 60)._asdict()) for rule in miras_family.KEPT_RULES]
+    miras_family.KEPT_FILE.write_text("[\n" + ",\n".join(lines) + "\n]\n", "utf8")
+
+
 if __name__ == "__main__":
     compiled(wait=None)
-    with one_thread():
-        search()
-        drill()
+    if sys.argv[1:] == ["--family"]:
+        family()
+    else:
+        with one_thread():
+            search()
+            drill()

@@ -1,4 +1,4 @@
-"""MIRAS: five choices make a memory; two rules read the same stream of pairs side by side."""
+"""MIRAS: five choices make a memory; two rules read one stream side by side; and the family that the choices span."""
 
 import contextlib
 from functools import partial
@@ -9,6 +9,7 @@ import parts
 import shelf
 import streamlit as st
 from miras import controls as own
+from miras import family as miras_family
 from miras import panels as miras_panels
 from miras import rules as miras_rules
 from miras import runs as miras_runs
@@ -26,6 +27,8 @@ def main() -> None:
     with st.sidebar:
         values = _sidebar(hidden)
     parts.title()
+    if "family" not in hidden:
+        st.markdown(say("family_below"))
     values |= _stream(hidden)
     rule = _rule(values)
     versus = _versus(rule, hidden)
@@ -34,6 +37,7 @@ def main() -> None:
     run = miras_runs.get_run(rule, stream)
     other = None if versus is None else miras_runs.get_run(versus, stream)
     miras_panels.show(run, other, hidden, stream)
+    miras_family.show(hidden)
 
 
 def _take_preset() -> None:

@@ -7,6 +7,8 @@ from controls import CONTROLS, Control, decades, steps
 from links import Page
 
 from miras import rules as miras_rules
+from titans_course.figures.family_tree import AXES
+from titans_course.studies.family_tree import TREE
 from titans_mini.miras import KNOBS, PRESETS, MirasConfig
 from titans_mini.miras.choice import Number
 
@@ -80,15 +82,22 @@ RUN = (
     Control("length", "number", 160, 1, MAX_LENGTH, 60),
     CONTROLS["seed"],
 )
+# Members of the family: which two are trained, for how many seconds each, and the axis of their curves.
+MEMBERS = tuple(
+    Control(name, "choice", own, options=tuple(TREE))
+    for name, own in (("member_a", "linear_attention"), ("member_b", "titans"))
+)
+SECONDS = steps("train_seconds", 60, (2, 5, 10, 20, 30, 60, 120))
+AXIS = Control("train_axis", "buttons", "seconds", options=tuple(AXES))
 VERSUS = RuleControl("versus", "rule", VERSUS_DEFAULT)
 MORE = (*SIZES, *RUN)
 # Drawn only if the choices need them; their values are kept while they are not drawn.
-COMING = (*NUMBERS.values(), *AMOUNTS.values(), PAIRS, SIZES[-1])
+COMING = (*NUMBERS.values(), *AMOUNTS.values(), PAIRS, *MEMBERS, SECONDS, AXIS, SIZES[-1])
 ALL = (PRESET, *PICKERS.values(), *STEPS, *MORE, KIND, VERSUS, *COMING[:-1])
 PAGE = Page(
     "miras",
     ALL,
-    ("more", "stream", "numbers", "recall", "curves", "formula", "code", "table", "pin"),
+    ("more", "stream", "numbers", "recall", "curves", "formula", "code", "table", "pin", "family", "members", "seeds"),
     {"more": MORE, "stream": (KIND, *AMOUNTS.values(), PAIRS)},
     forget=("miras_rule",),
     derived=("preset",),

@@ -16,7 +16,7 @@ from tuning import runs as tuning_runs  # noqa: E402
 
 from titans_course.claims import CLAIMS  # noqa: E402
 from titans_course.studies import duration as tune_time  # noqa: E402
-from titans_mini.miras import KNOBS  # noqa: E402
+from titans_mini.miras import KNOBS, PRESETS  # noqa: E402
 
 ALLOWED = """
 tau beta lambda theta eta alpha delta gamma sigma rho sqrt grad unit rms norm
@@ -24,11 +24,17 @@ Titans MIRAS RetNet DeltaNet Gated TTT Linear MLP LN Moneta Yaad Memora ATLAS Mu
 Mamba GLA RWKV DeltaProduct Mesa MesaNet OmegaNet TNT CMS Hope Nested Learning
 Abadi et al Kingma Ba Tieleman Hinton Bregman Huber Adam RMSProp RMSNorm Transformer Wikitext arXiv DNA English
 CSV JSON CLAIMS md Prometheus Python Linux torch cpu numpy fp32 int8 int4 bf16 kB MB NaN Ctrl workers out FOLDER again
-text conv mac mag mal lmm miras memory token by hand my
+text conv mac mag mal lmm miras memory token by hand my docs FAMILY family
 """  # names, units, code
 CHOICES = {name: choice for choices in KNOBS.values() for name, choice in choices.items()}
 PARTS = " ".join(CHOICES).replace("_", " ").split()  # of a name, where Markdown escapes its _
-KNOWN = {*ALLOWED.split(), *CHOICES, *PARTS, *(choice.number.name for choice in CHOICES.values() if choice.number)}
+KNOWN = {
+    *ALLOWED.split(),
+    *PRESETS,
+    *CHOICES,
+    *PARTS,
+    *(choice.number.name for choice in CHOICES.values() if choice.number),
+}
 NUMBER = re.compile(r"[\d.,%]*\d%?")
 GRID = {"taus": "0.1,0.5", "betas": "0.5", "lams": "0.0001,0.001", "depths": "1,2", "coarse_tokens": "100",
         "final_tokens": "200", "keep": "2", "seeds": "2"}  # fmt: skip

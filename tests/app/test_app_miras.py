@@ -20,7 +20,7 @@ from titans_mini.errors import ConfigError  # noqa: E402
 from titans_mini.miras import KNOBS, PRESETS, Combination, MirasConfig, allowed, refused  # noqa: E402
 from titans_mini.miras.registry import repairs  # noqa: E402
 
-QUICK = {"length": "60"}
+QUICK = {"length": "60", "hide": "family,members,seeds"}  # which test_app_family looks at
 
 
 def start(**link: str):
@@ -221,7 +221,7 @@ def test_the_code_is_runnable_and_repeats_the_run():
 
 
 def test_links_fill_hide_and_are_mended():
-    app = start(preset="yaad", bias="l2", hide="curves,table,gating,bias,nothing")
+    app = start(preset="yaad", bias="l2", hide="curves,table,gating,bias,nothing,family,members,seeds")
     assert "hide='nothing'" in lines(app)[0].replace("\\", "") and linked(app)["write"] == "0.05"
     assert app.selectbox(key="architecture").value == "residual" and len(app.get("plotly_chart")) == 1
     assert "bias" not in [box.key for box in app.selectbox] and "'residual', 'l2'" in app.code[0].value

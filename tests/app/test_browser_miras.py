@@ -1,5 +1,7 @@
 """The MIRAS page in a real Chromium against a real server."""
 
+import re
+
 import pytest
 
 pytest.importorskip("streamlit")
@@ -36,6 +38,24 @@ def test_picking_another_bias_changes_the_picture_the_number_and_the_link(server
     assert page.locator("[data-testid=stException]").count() == 0
     if viewport["width"] < 768:
         page.locator("[data-testid=stSidebarCollapseButton] button").click()  # nothing lies above it
+    page.close()
+    assert errors == []
+
+
+def test_a_training_says_its_steps_and_stops(server, chromium):
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    errors = watch(page)
+    page.goto(server.url + "miras?length=20&versus=nothing&train_seconds=120")
+    page.locator(".st-key-seeds_chart .scatterlayer path.point").first.wait_for(timeout=60_000)
+    settle(page)
+    page.locator(".st-key-train_members button").first.click()
+    said = page.get_by_text(re.compile(r"^Linear attention: step [1-9]"))
+    said.wait_for(timeout=60_000)
+    page.locator(".st-key-members_stop button").first.click()
+    said.wait_for(state="detached", timeout=60_000)
+    settle(page)
+    page.get_by_text("Kept: trained before").or_(page.get_by_text("has not trained")).wait_for()
+    assert page.locator("[data-testid=stException]").count() == 0
     page.close()
     assert errors == []
 

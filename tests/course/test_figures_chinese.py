@@ -20,6 +20,7 @@ from titans_course.figures import (
     evidence,
     export,
     family,
+    family_tree,
     frontiers,
     gauges,
     miras,
@@ -35,12 +36,13 @@ from titans_course.studies.asking import read_pairs
 from titans_course.studies.drill import Drill, DrillConfig
 from titans_course.studies.family import kept
 from titans_course.studies.frontiers import Outcome
+from titans_course.studies.minute import Minute
 from titans_course.studies.rules import SeedRange
 from titans_course.studies.streams import make_pairs
 from titans_course.studies.tuning import order
 from titans_course.studies.visibility import measure
 from titans_mini import SimulationConfig, simulate
-from titans_mini.miras import MirasConfig
+from titans_mini.miras import KNOBS, PRESETS, MirasConfig
 from titans_mini.operate import RecipeEngine
 
 ZH = speaker("zh")
@@ -53,6 +55,8 @@ CONTEXT = {"on": [{"context": n, "bits": 2.0, "error": 0.1} for n in (64, 128)]}
 AGAIN = {"same steps": [{"passage": n, "saved": 0.1, "error": None} for n in (64, 128)]}
 PLAIN = MirasConfig("matrix", "l2", "none", "gd", "constant")
 RULE = read_pairs(PLAIN, make_pairs("outliers", tokens=60, dim=8))[:2]
+MINUTE = Minute("titans", 1, 1, 0.1, (4.0,), ((0, 0.0, 0.1),), {})
+CHOICES = {*PRESETS, *(name for choices in KNOBS.values() for name in choices)}  # names of the package
 LINES = GRIDS[100].table("coarse")
 FINDING = load_results()["share"].finding
 
@@ -91,6 +95,8 @@ FIGURES = {
     "counts": lambda say: claims.counts_figure({"holds": 3}, say=say),
     "context": lambda say: evidence.context_figure(CONTEXT, say=say),
     "second_reading": lambda say: evidence.second_reading_figure(AGAIN, say=say),
+    "tree": lambda say: family_tree.tree_figure(say=say),
+    "minute": lambda say: family_tree.minute_figure({"A": MINUTE}, say=say),
     "family": lambda say: family.family_figure({rule: kept()[rule] for rule in ("off", "titans")}, say=say),
     "sweep": lambda say: frontiers.sweep_figure({"M": OUTCOMES}, (0.1, 0.2), chosen=0.1, silent=0.0, say=say),
     "gauges": lambda say: gauges.gauges_figure(gauges.make_gauges(drill()), say=say),
@@ -130,7 +136,7 @@ def test_a_figure_says_in_chinese_what_it_says_in_english_and_draws_the_same(nam
     plain, said = make(speaker()).to_json(), make(ZH).to_json()
     words = words_of(said)
     assert not any(map(HAN.search, words_of(plain))) and any(map(HAN.search, words))
-    assert english(words, SYMBOLS.split()) == set()
+    assert english(words, {*SYMBOLS.split(), *CHOICES}) == set()
     assert shape_of(said) == shape_of(plain)
 
 
