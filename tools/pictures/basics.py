@@ -7,10 +7,12 @@ import nbformat
 import numpy as np
 import plotly.graph_objects as go
 import torch
+from plotly.subplots import make_subplots
 
 from titans_course.figures import coloured_text, recall_figure, single_figure, time_figure
 from titans_course.figures.anatomy import curve_figure, step_figure
 from titans_course.figures.parallel import coefficient_figure, tradeoff_figure
+from titans_course.figures.trace import COLOURS, TAU
 from titans_course.studies.anatomy import dissect
 from titans_course.studies.capacity import best_matrix, best_two_layers, random_pairs, recall_by_age
 from titans_course.studies.parallel import chunk_cost, chunk_sizes, gate_matrices
@@ -36,6 +38,29 @@ def tour_why() -> go.Figure:
 
 def tour_recall() -> go.Figure:
     return recall_figure(_by("lam", (1e-4, 1e-3), tokens=2000))
+
+
+def memory_leak() -> go.Figure:
+    """Two keys at 60 degrees with the shadow of one on the other, and the answer to the first key."""
+    figure = make_subplots(cols=2, subplot_titles=("keys: b has a shadow on a", "answer to a: half of vb leaks in"))
+    vectors = (  # column, end, name, colour
+        (1, (1, 0), "a", COLOURS["g_write"]), (1, (0.5, 0.75**0.5), "b", COLOURS["surprise"]),
+        (2, (1, 0), "va", COLOURS["g_write"]), (2, (0, 1), "vb", COLOURS["surprise"]),
+        (2, (1, 0.5), "M a = va + 0.5 vb", COLOURS["pinned"]),
+    )  # fmt: skip
+    for column, (x, y), name, colour in vectors:
+        text, place = [None, f"<b>{name}</b>"], "top center" if y else "bottom center"
+        line, mark = {"color": colour, "width": 3}, {"symbol": "arrow", "angleref": "previous", "size": 15}
+        arrow = go.Scatter(x=[0, x], y=[0, y], mode="lines+markers+text", text=text, textposition=place, line=line)
+        figure.add_trace(arrow.update(marker=mark), row=1, col=column)
+    leaks = ((1, (0.5, 0.5), (0.75**0.5, 0), "a · b = 0.5", 0.5, -0.08), (2, (1, 1), (0, 0.5), "the leak", 1.2, 0.25))
+    for column, x, y, name, *place in leaks:
+        line = {"dash": "dot", "color": TAU, "width": 2}
+        figure.add_trace(go.Scatter(x=x, y=y, mode="lines", line=line), row=1, col=column)
+        figure.add_annotation(x=place[0], y=place[1], text=name, showarrow=False, row=1, col=column)
+    figure.update_xaxes(range=[-0.3, 1.5], zeroline=True)
+    figure.update_yaxes(range=[-0.25, 1.25])
+    return figure.update_layout(height=360, showlegend=False, margin={"l": 40, "r": 20, "t": 40, "b": 30})
 
 
 def memory_steps() -> go.Figure:
