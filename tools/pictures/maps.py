@@ -185,24 +185,6 @@ def map_tuning() -> str:
     return _svg(boxes, arrows, 265, more)
 
 
-def map_frontiers() -> str:
-    """A gate that is paid for what the memory answers; the memory in few bits, kept as a session."""
-    memory, gate, earned = COLOURS["memory_norm"], COLOURS["g_write"], COLOURS["momentum"]
-    boxes = {
-        "token": Box(85, 70, ("token", "its surprise", "词元与惊讶度"), COLOURS["surprise"], 130),
-        "gate": Box(275, 70, ("write gate", "fixed τ, or a policy", "固定阈值或策略"), gate, 165),
-        "memory": Box(490, 70, ("memory M", "32-bit floats", "记忆"), memory, 160),
-        "answer": Box(715, 70, ("questions", "what comes back", "提问与回忆"), COLOURS["loss"], 160),
-        "reward": Box(715, 220, ("reward", "recall − cost × writes", "奖励"), earned, 180),
-        "codes": Box(490, 220, ("8 or 4 bits", "code × scale", "量化"), memory, 150),
-        "session": Box(285, 220, ("session", "user, name: a file", "会话"), memory, 160),
-    }
-    arrows = [("token", "gate"), ("gate", "memory"), ("memory", "answer"), ("answer", "reward")]
-    arrows += [("memory", "codes"), ("codes", "session")]
-    paid = _lines("M715,258 V285 H165 V165 L205,112", dashes="5 4") + _words(440, 279, "trains the policy 训练策略")
-    return _svg(boxes, arrows, 300, paid)
-
-
 def map_bug_hunt() -> str:
     """A patient, seven checks, a diagnosis, a repaired line; and the test of the test."""
     memory, check, wrong = COLOURS["memory_norm"], COLOURS["g_write"], COLOURS["surprise"]
