@@ -37,10 +37,9 @@ def _share_property(answer: Answer, draw: Draw) -> None:
 
 def _fading(draw: Draw, lam: float, tokens: int) -> tuple[Tensor, Tensor]:
     """Norm of the memory after each token (t,), and the write gate (t,): 0 in silence, alpha = lam (1 - g_write)."""
-    gate = (
-        draw.between(0.2, 0.9, tokens) * (draw.between(0.0, 1.0, tokens // 10 + 1) < 0.4).repeat_interleave(10)[:tokens]
-    )
-    gate[:3], gate[-2:] = 0.5, 0.0
+    opened = draw.between(0.0, 1.0, tokens // 10) < 0.4
+    opened[0], opened[1], opened[2], opened[-1] = True, False, True, False
+    gate = draw.between(0.2, 0.9, tokens) * opened.repeat_interleave(10)
     M, norm = 0.1 * draw.normal(6, 6), []
     for g in gate.tolist():
         M = (1 - lam * (1 - g)) * M + 0.2 * g * draw.normal(6, 6)
@@ -58,8 +57,10 @@ def _silence_value(answer: Answer, draw: Draw) -> None:
     ratio, quiet = norm[1:] / norm[:-1], gate[1:] == 0
     drop = (norm[:-1] - norm[1:])[quiet].mean()
     slips = {
-        "where the gate is open the norm also moves by writes: use silent tokens alone": _life(ratio.mean()),
-        "norm[t] is taken after token t: the gate of token t says what moved it there": _life(
+        "use silent tokens alone: norm[t] / norm[t - 1] where g_write[t] is 0; elsewhere writes move the norm": _life(
+            ratio.mean()
+        ),
+        "norm[t] is taken after token t, so the gate of token t says what moved it there": _life(
             ratio[gate[:-1] == 0].mean()
         ),
         "the norm falls by a share of itself, not by the same amount each token": (norm[0] / 2 / drop).item(),
