@@ -1,0 +1,72 @@
+"""The teacher's pack: plans add up, every lesson has its session, the slides hold the lesson's questions."""
+
+import re
+
+import pytest
+from lessons import FILES, ROOT, cells, tool
+
+from titans_course.exercises import EXERCISES
+
+PACK = ROOT / "teaching"
+CLASSES, SESSIONS, TEST, CAPSTONE = (
+    (PACK / f"{name}.md").read_text("utf-8") for name in ("classes", "sessions", "test", "capstone")
+)
+NUMBERS = {path.stem.partition("_")[0] for path in FILES}
+
+
+def part(text: str, heading: str) -> str:
+    """What stands below the first heading that holds these words."""
+    return re.split(r"\n## ", text.partition(heading)[2])[0]
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of a table's rows, without its head."""
+    lines = [line.strip("| \n").split(" | ") for line in text.splitlines() if line.startswith("|")]
+    return lines[2:]
+
+
+@pytest.mark.parametrize(("heading", "minutes"), [("class of 45 minutes", 45), ("class of 90 minutes", 90)])
+def test_a_minute_plan_adds_up(heading, minutes):
+    assert sum(int(row[0]) for row in rows(part(CLASSES, heading))) == minutes
+
+
+@pytest.mark.parametrize(("heading", "weeks"), [("Six weeks", 6), ("Twelve weeks", 12)])
+def test_a_syllabus_adds_up_and_has_every_lesson(heading, weeks):
+    plan = part(CLASSES, heading)
+    assert [row[0] for row in rows(plan)] == [str(week + 1) for week in range(weeks)]
+    assert f"{sum(int(row[-1]) for row in rows(plan)):,} minutes" in part(CLASSES, "Six weeks")
+    named = set(re.findall(r"(?<!\d)\d\db?(?!\d)", re.sub(r"\| \d+ \|?$", "", plan, flags=re.M)))
+    assert {number for number in NUMBERS if number[:2] in {name[:2] for name in named}} == NUMBERS
+
+
+def test_exercises_that_a_plan_names_exist():
+    named = {name for name in re.findall(r"`(\w+)`", CLASSES)}
+    assert {"rank_one_gradient", "delta_step"} <= named & set(EXERCISES)
+
+
+def test_every_lesson_has_outcome_predictions_with_a_question_and_an_exit_ticket():
+    parts = re.split(r"\n## ", SESSIONS)[1:]
+    assert {name for text in parts for name in re.findall(r"\d\db?", text.splitlines()[0])} == NUMBERS
+    for text in parts:
+        assert "**Outcome**: " in text and "**Exit ticket**: " in text
+        assert len(rows(text)) == 3 and all(row[1].endswith("?") for row in rows(text)), text.splitlines()[0]
+
+
+def test_ten_questions_have_ten_answers_and_a_rubric_has_twenty_points():
+    questions, answers = TEST.split("## Answers")
+    for text in (questions, answers):
+        assert re.findall(r"^(\d+)\. ", text, re.M) == [str(number) for number in range(1, 11)]
+    head = next(line for line in CAPSTONE.splitlines() if line.startswith("| points"))
+    best = max(int(row[0]) for row in rows(part(CAPSTONE, "Rubric")))
+    assert best * (head.count("|") - 2) == 20 and "Twenty points" in CAPSTONE
+
+
+def test_slides_hold_the_questions_and_pictures_of_a_lesson_and_no_answers(tmp_path, capsys):
+    slides = tool("slides")
+    assert slides.main(["01_memory_that_learns", "--out", str(tmp_path)]) == 0
+    page = (tmp_path / "01_memory_that_learns.html").read_text("utf-8")
+    source = "\n".join(cell.source for cell in cells(ROOT / "notebooks" / "01_memory_that_learns.ipynb", "markdown"))
+    assert page.count("<img ") == source.count("](images/") >= 3
+    assert page.count("<section>") >= source.count("**Predict**") and "Explain" not in page
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert slides.main(["99_nothing"]) == 2 and "no lesson '99_nothing'" in capsys.readouterr().err
