@@ -89,10 +89,13 @@ def measure(rule: str, seed: int, *, steps: int | None = None, rows: int = 32) -
     return found | {"seconds": seconds, "state": 0 if rule == OFF else carried(lm)}
 
 
-def recalled(lm: TitansLM, memory: str, rows: int) -> dict[str, float]:
-    """The measures of recall, on `rows` sequences each."""
-    layouts = {"late": "recall_late", "overwritten": "recall_overwritten", "many": "recall_many"}
-    return {name: evaluate(lm, task, FAR, rows=rows, memory=memory)["accuracy"] for name, task in layouts.items()}
+def recalled(lm: TitansLM, memory: str, rows: int, before: Callable[[], None] = lambda: None) -> dict[str, float]:
+    """The measures of recall, on `rows` sequences each; `before` is called before each of them."""
+    found = {}
+    for name in ("late", "overwritten", "many"):
+        before()
+        found[name] = evaluate(lm, f"recall_{name}", FAR, rows=rows, memory=memory)["accuracy"]
+    return found
 
 
 def carried(lm: TitansLM) -> int:

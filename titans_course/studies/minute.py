@@ -52,9 +52,9 @@ def train_for(rule: str, seconds: float, seed: int = 0, beat: Beat = lambda *_: 
         return 0 if share >= 1 else max(1, round(BEAT / pace))
 
     lm, _ = trained(rule, seed, RECALL, planned, each)
-    beat("measuring", 1.0, runs[0].step)
     done, losses = runs[0], tuple(round(loss, 4) for loss in runs[0].losses)
-    found = {name: round(value, 4) for name, value in recalled(lm, memory, ROWS).items()}
+    found = recalled(lm, memory, ROWS, lambda: beat("measuring", 1.0, done.step))
+    found = {name: round(value, 4) for name, value in found.items()}
     return Minute(rule, planned, done.step, round(done.seconds, 2), losses, tuple(points), found)
 
 
