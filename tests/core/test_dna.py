@@ -1,5 +1,6 @@
 """The genome is the published one, and the Markov baseline counts as it should."""
 
+import hashlib
 import math
 import os
 from collections import Counter
@@ -9,7 +10,7 @@ import torch
 
 from titans_course.studies.next_base import markov_bits
 from titans_mini import ConfigError
-from titans_mini.data.dna import genome, read_fasta, to_bases
+from titans_mini.data.dna import REPEATS, genome, read_fasta, repeats, to_bases
 from titans_mini.training.tasks import dna_bases, make_batch
 
 
@@ -18,6 +19,34 @@ def test_the_genome_is_phage_lambda():
     assert len(bases) == 48_502  # its published length
     assert bases.startswith("GGGCGGCGACCT")  # the left end's cohesive twelve bases
     assert Counter(bases) == {"A": 12_334, "C": 11_362, "G": 12_820, "T": 11_986}
+
+
+def test_the_repeats_are_stretches_of_6p21_that_do_not_overlap():
+    digest = "df374ae0a7c5498923ab8a9b4d4b2903ce79b3cf2f4b35fc5c7f46397cf0a6b8"
+    assert hashlib.sha256(REPEATS.read_bytes()).hexdigest() == digest
+    places, stretches = list(repeats()), list(repeats().values())
+    assert len(stretches) == 64 and {len(bases) for bases in stretches} == {512}
+    assert all(after - before >= 512 for before, after in zip(places, places[1:], strict=False))
+    assert Counter("".join(stretches)) == {"G": 8_804, "T": 8_295, "C": 8_004, "A": 7_665}
+    assert repeats()[955_084].count("TGTGCTGG") == 15  # a minisatellite
+    assert repeats()[2_217_055].count("CTTCTTCTT") > 10  # a run of triplets
+
+
+def test_in_the_repeats_eleven_bases_foretell_the_next_and_in_the_phage_they_do_not():
+    stretches = [*repeats().values()]
+    assert min(map(foretold, stretches)) >= 50
+    assert max(foretold(genome()[first : first + 512]) for first in range(0, 48_000, 512)) < 30
+
+
+def foretold(bases: str) -> int:
+    """How many bases are those that came after the same eleven at their last visit, less those that are not."""
+    after, total = {}, 0
+    for place in range(11, len(bases)):
+        past = bases[place - 11 : place]
+        if past in after:
+            total += 1 if after[past] == bases[place] else -1
+        after[past] = bases[place]
+    return total
 
 
 def test_a_uniform_stream_costs_two_bits_and_a_regular_one_none():
