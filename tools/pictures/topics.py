@@ -209,7 +209,7 @@ def frontiers_bits() -> go.Figure:
     for name, per in itertools.product(("mag", "mal"), SHARED):
         readers = [rounded_model(load_model(f"recall-{name}"), one, per) for one in bits]
         curves[f"{name}, a scale per {per}"] = [evaluate(lm, "recall_once", 32, rows=16)["accuracy"] for lm in readers]
-    figure = curve_figure(curves, x=bits, x_title="bits of a number", y_title="recall")
+    figure = curve_figure(curves, x=bits, x_title="bits of a number", y_title="share right")
     return figure.update_xaxes(autorange="reversed", tickvals=bits)
 
 
