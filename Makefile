@@ -11,7 +11,7 @@ PIP = $(BIN)/python -m pip --require-virtualenv --disable-pip-version-check inst
 # Written last, so that an interrupted set-up does not count as finished.
 STAMP := $(VENV)/.installed
 
-CODE = $(wildcard titans_mini titans_course app tests notebooks tools benchmarks)
+CODE = $(wildcard titans_mini titans_course app examples tests notebooks tools benchmarks)
 # Notebooks of which every output is compared, not only cells marked NBVAL_CHECK_OUTPUT; a tag leaves out figures.
 STRICT := notebooks/02_momentum_and_forgetting.ipynb notebooks/11_bug_hunt.ipynb
 # For `make claims`: the folder of training runs text-VARIANT-SEED, which the claim about the order of the variants needs.

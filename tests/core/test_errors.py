@@ -81,7 +81,7 @@ def top_imports(path):
 def test_no_module_of_one_system_is_imported_at_the_top():
     paths = [
         path
-        for folder in ("titans_mini", "titans_course", "app", "benchmarks", "tools")
+        for folder in ("titans_mini", "titans_course", "app", "examples", "benchmarks", "tools")
         for path in (ROOT / folder).rglob("*.py")
     ]
     found = {str(path.relative_to(ROOT)): ONE_SYSTEM & set(top_imports(path)) for path in paths}

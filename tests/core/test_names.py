@@ -9,7 +9,7 @@ import pytest
 from titans_mini.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("titans_mini", "titans_course", "app", "tools", "benchmarks", "notebooks", "docs")
+FOLDERS = ("titans_mini", "titans_course", "app", "examples", "tools", "benchmarks", "notebooks", "docs")
 DOTTED = re.compile(r"`(titans_(?:mini|course)(?:\.\w+)+)")
 COMMAND = re.compile(r"titans-mini ([a-z]\w*)")
 TARGET = re.compile(r"`make ([\w-]+)")

@@ -5,9 +5,11 @@ import json
 import sys
 from importlib.metadata import entry_points
 
+from ..models.beside import fitted
 from ..models.config import TitansConfig
 from ..models.model import MODES
 from ..settings import comments
+from ..training.checkpoint import load_model
 from ..training.evaluate import evaluate
 from ..training.processes import joined
 from ..training.tasks import TASKS, check_size, source_of
@@ -47,6 +49,8 @@ def _train(options: argparse.Namespace) -> int:
     vocab_size = TASKS[training.task].vocab_size
     layers = None if options.memory_layers is None else tuple(options.memory_layers)
     chosen = given(options, (*SHAPE, "copy", "momentum"))
+    if training.body:
+        chosen = fitted(chosen, load_model(training.body).config)
     model = TitansConfig(vocab_size=vocab_size, memory_layers=layers, reach=tuple(options.reach), **chosen)
     trainer = Trainer(model, training, options.out, options.device)
     try:

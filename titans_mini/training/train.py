@@ -21,11 +21,12 @@ from ..errors import ConfigError, DivergenceError
 from ..files import clear_parts, owned, write_whole, writing_to
 from ..memory.chunk import Record
 from ..memory.tree import map_tree
+from ..models.beside import place_beside
 from ..models.config import TitansConfig
 from ..models.model import ModelState, TitansLM
 from ..settings import SEED, Settings, choice, number, whole
 from ..stopping import Stop, Terminated, postponed
-from .checkpoint import save_model
+from .checkpoint import DIGEST, load_model, read_card, save_model
 from .processes import average_gradients, combine, place
 from .progress import Progress, load_progress, save_progress
 from .tasks import TASKS, Batch, check_size, make_batch, source_of, text_bytes, with_returns
@@ -55,6 +56,7 @@ class TrainConfig(Settings):
     weight_decay: float = number(0.01, 0.0, 1.0)  # weight decay of AdamW
     truncate: int = whole(0, 0, 10_000_000)  # tokens per backward pass and optimizer step; 0: the whole sequence
     memory: str = choice("on", ("on", "off"))  # off: train the same model without its memory, as a control
+    body: str = ""  # checkpoint of a model without memory; it stays as it is, and only a memory beside it is trained
     save_every: int = whole(100, 1, 10_000_000)  # steps between two saved states
     seed: int = whole(0, *SEED)  # seed of weights and batches
 
@@ -66,6 +68,8 @@ class TrainConfig(Settings):
             raise ConfigError(text, task=repr(self.task))
         if self.returns and self.task != "text":
             raise ConfigError("returns can only be used with the task text, not with {task}", task=repr(self.task))
+        if self.body and self.memory == "off":
+            raise ConfigError("memory must be on with a body: nothing else is trained")
 
 
 def step_size(config: TrainConfig, step: int, generator: torch.Generator) -> int:
@@ -153,7 +157,9 @@ class Trainer:
         self.rank, _ = place()
         chosen = usable_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         torch.manual_seed(config.seed)
-        self.lm = TitansLM(model).to(chosen)
+        self._body = {"body_sha256": read_card(config.body)[DIGEST]} if config.body else {}
+        lm = place_beside(load_model(config.body), model) if config.body else TitansLM(model)
+        self.lm = lm.to(chosen)
         self.optimizer = torch.optim.AdamW(
             self.lm.parameters(), lr=config.lr, betas=(0.9, 0.95), weight_decay=config.weight_decay
         )
@@ -166,8 +172,8 @@ class Trainer:
         self._resume()
 
     def _describe(self) -> dict:
-        """What must be the same for a run to continue: its settings, and the text that it reads."""
-        described = {"model": asdict(self.lm.config), "training": asdict(self.config)}
+        """What must be the same for a run to continue: its settings, its body, and the text that it reads."""
+        described = {"model": asdict(self.lm.config), "training": asdict(self.config), **self._body}
         if TASKS[self.config.task].source is not text_bytes:
             return described
         return {**described, "text_sha256": hashlib.sha256(self.source.byte().numpy().tobytes()).hexdigest()}
