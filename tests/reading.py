@@ -12,7 +12,7 @@ from pages import unpack
 READ = {"body", "label", "help", "options", "content", "placeholder", "text", "alt", "delta"}  # fields of widgets
 WORDLESS = {"names", "curves", "role", "file"} | {"part", "mark", "value", "tables", "stream", "turn", "hide"}
 FIELD = re.compile(r"\{\w*\}")  # in the words of a component, which fills them in itself
-DRAWN = {"text", "name", "hovertemplate", "ticktext", "x", "y", "categoryarray"}  # fields of figures with words
+DRAWN = {"text", "name", "hovertemplate", "ticktext", "x", "y", "categoryarray", "label", "prefix"}  # words on figures
 
 
 def read(app) -> list[str]:

@@ -15,6 +15,7 @@ from titans_course.claims import load_results
 from titans_course.claims.view import label
 from titans_course.figures import (
     anatomy,
+    animate,
     bug_hunt,
     claims,
     evidence,
@@ -113,6 +114,14 @@ FIGURES = {
     "attention": lambda say: variants.attention_figure(SEEN["mac"], say=say),
     "writes": lambda say: variants.writes_figure(SEEN["mag"], say=say),
     "bits": lambda say: variants.bits_figure({"on": np.ones(9), "same time": np.ones(9)}, 2, trained=4, say=say),
+    "matrix_writes": lambda say: animate.matrix_writes(np.eye(2), np.eye(2), say=say),
+    "leak": lambda say: animate.leak(say=say),
+    "surprise_along": lambda say: animate.surprise_along(RUN, length=20, say=say),
+    "momentum_trail": lambda say: animate.momentum_trail([0, -1, 0, 0], say=say),
+    "chunk_and_loop": lambda say: animate.chunk_and_loop(np.eye(4), np.ones((4, 4)), 2, say=say),
+    "mask_grows": lambda say: animate.mask_grows(SEEN["mac"], say=say),
+    "poison_and_rollback": lambda say: animate.poison_and_rollback(*3 * [(np.eye(2), np.eye(2))], say=say),
+    "rounded_writes": lambda say: animate.rounded_writes(np.eye(2), (np.ones(2), np.zeros(2)), 0.1, say=say),
     "distance": lambda say: variants.distance_figure({"off": {8: 0.5}}, say=say),
 }
 SYMBOLS = "titans tau theta lambda beta eta alpha g_write g_forget cursor Coef MB"
