@@ -54,8 +54,8 @@ def test_every_code_cell_is_executed_and_clean(path):
 def test_cells_are_short(path):
     lengths = [len(cell.source.splitlines()) for cell in cells(path, "code")]
     assert 25 <= len(nbformat.read(path, as_version=4).cells) <= 66
-    builds = path.stem == "02b_build_a_titans"  # its cells hold whole classes
-    assert 2 <= statistics.median(lengths) <= (10 if builds else 6)  # a prediction takes a line
+    builds = path.stem in ("02b_build_a_titans", "05_three_variants")  # their cells hold whole layers
+    assert 2 <= statistics.median(lengths) <= (12 if builds else 6)  # a prediction takes a line
     assert max(lengths) <= 25
     for cell in cells(path, "markdown"):
         if not set(cell.metadata.get("tags", [])) & set(SECTIONS):

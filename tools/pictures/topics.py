@@ -3,12 +3,14 @@
 import functools
 import itertools
 import math
+import statistics
 import tempfile
 from dataclasses import replace
 
 import numpy as np
 import plotly.graph_objects as go
 import torch
+from plotly.subplots import make_subplots
 
 from titans_course.bug_hunt import PATIENTS, build, diagnose, moved
 from titans_course.claims import CLAIMS, SIZES
@@ -22,6 +24,7 @@ from titans_course.figures.family import family_figure
 from titans_course.figures.frontiers import sweep_figure
 from titans_course.figures.operate import timeline_figure
 from titans_course.figures.spread import spread_figure
+from titans_course.figures.trace import COLOURS, TAU
 from titans_course.figures.tune import heat_maps, noise_figure, saving_figure, stages_figure
 from titans_course.figures.variants import attention_figure, distance_figure
 from titans_course.lab.operations import make_engine
@@ -32,7 +35,7 @@ from titans_course.studies.drill import Drill, DrillConfig, clean_drill
 from titans_course.studies.evidence import recall_table, series_of
 from titans_course.studies.family import kept
 from titans_course.studies.frontiers import SHARED, TAUS, lifetime, rounded_model, sweep
-from titans_course.studies.tuning import best_by, order
+from titans_course.studies.tuning import T_95, best_by, means, order, part
 from titans_course.studies.visibility import measure
 from titans_mini import SimulationConfig, TitansConfig, simulate
 from titans_mini.models.model import MODES
@@ -129,6 +132,43 @@ def tuning_saving() -> go.Figure:
 
 def tuning_noise() -> go.Figure:
     return noise_figure(_grid("recall", 1000), short=True)
+
+
+def tuning_pairs() -> go.Figure:
+    """Invented scores of two settings on three seeds: two clouds that overlap, and gaps that do not."""
+    first, second = (0.3, 0.5, 0.7), (0.24, 0.45, 0.63)
+    figure = make_subplots(cols=2, subplot_titles=("scores: the clouds overlap", "paired: the gap on each seed"))
+    for seed, colour in enumerate(("g_write", "surprise", "momentum")):
+        pair, look = (first[seed], second[seed]), {"color": COLOURS[colour]}
+        line = {**look, "dash": "dot"}
+        figure.add_scatter(x=["A", "B"], y=pair, mode="lines+markers", line=line, marker={"size": 11}, row=1, col=1)
+        figure.add_bar(x=[f"seed {seed}"], y=[pair[0] - pair[1]], marker=look, width=0.4, row=1, col=2)
+    figure.update_yaxes(range=[0, 0.8], row=1, col=1)
+    figure.update_yaxes(range=[-0.02, 0.1], row=1, col=2)
+    return figure.update_layout(height=320, showlegend=False, margin={"l": 50, "r": 20, "t": 40, "b": 30})
+
+
+def tuning_gaps() -> go.Figure:
+    """The best setting beside lines 2 and 3, seed by seed, and the gaps with the noise of their mean."""
+    grid = _grid("recall", 1000)
+    by_seed = [means(part(grid, seeds=[seed])) for seed in range(3)]
+    best, *others = order(grid)[:3]
+    names = ["the best", "line 2", "line 3"]
+    titles = ("recall, a line for each seed", "gap to the best; its mean less noise")
+    figure = make_subplots(cols=2, subplot_titles=titles)
+    for scores, colour in zip(by_seed, ("g_write", "surprise", "momentum"), strict=True):
+        line, recalls = {"color": COLOURS[colour]}, [scores[setting] for setting in (best, *others)]
+        figure.add_scatter(x=names, y=recalls, mode="lines+markers", line=line, row=1, col=1)
+        gaps, mark = [recalls[0] - recall for recall in recalls[1:]], {"color": COLOURS[colour], "size": 9}
+        figure.add_scatter(x=names[1:], y=gaps, mode="markers", marker=mark, row=1, col=2)
+    for name, setting in zip(names[1:], others, strict=True):
+        gaps = [scores[best] - scores[setting] for scores in by_seed]
+        noise = T_95[1] * statistics.stdev(gaps) / math.sqrt(3)
+        bar = {"type": "data", "array": [0], "arrayminus": [noise], "symmetric": False, "width": 12, "thickness": 2}
+        mark = {"symbol": "line-ew-open", "size": 26, "color": COLOURS["pinned"]}
+        figure.add_scatter(x=[name], y=[statistics.fmean(gaps)], mode="markers", marker=mark, error_y=bar, row=1, col=2)
+    figure.add_hline(y=0, line={"dash": "dot", "color": TAU}, row=1, col=2)
+    return figure.update_layout(height=360, showlegend=False, margin={"l": 50, "r": 20, "t": 40, "b": 30})
 
 
 def tuning_maps() -> go.Figure:
