@@ -98,7 +98,7 @@ def test_the_leak_is_the_product_of_the_keys():
         angle = float(frame.name.rstrip("°"))
         assert np.allclose(frame.data[4].y, [1, np.cos(np.deg2rad(angle))], atol=1e-3)
         assert np.allclose(frame.data[2].x, [0, frame.data[4].y[1]])
-    assert figure.frames[-1].name == "60°" and figure.data[4].y == (1, 0.5)
+    assert figure.frames[-1].name == "60°" and list(figure.data[4].y) == [1, 0.5]
 
 
 def test_surprise_is_that_of_the_run_and_written_bytes_are_marked():

@@ -85,7 +85,9 @@ def momentum_trail(gradients: Sequence[float], eta=0.8, theta=0.1, *, say: Say =
     figure.add_bar(marker_color=COLOURS["surprise"], row=1, col=1)
     figure.add_bar(marker_color=COLOURS["momentum"], row=2, col=1)
     for dash in ("solid", "dash"):
-        figure.add_scatter(line={"color": COLOURS["memory_norm"], "dash": dash, "width": 2.5}, row=3, col=1)
+        figure.add_scatter(
+            mode="lines", line={"color": COLOURS["memory_norm"], "dash": dash, "width": 2.5}, row=3, col=1
+        )
     for row, name in enumerate((say("gradient"), "S", "M"), start=1):
         figure.update_yaxes(title_text=name, range=_span(*curves[row - 1 : row if row < 3 else None]), row=row, col=1)
     figure.update_xaxes(range=[-0.7, len(g) - 0.3])
@@ -95,10 +97,10 @@ def momentum_trail(gradients: Sequence[float], eta=0.8, theta=0.1, *, say: Say =
 def chunk_and_loop(loop: np.ndarray, by_chunks: np.ndarray, chunk: int, *, say: Say = Message) -> go.Figure:
     """Answers (t, d) token by token, and with gradients at each chunk's start: at which M, and how far apart."""
     x, loop = np.arange(len(loop)), np.asarray(loop)
-    apart = np.linalg.norm(by_chunks - loop, axis=1) / np.linalg.norm(loop, axis=1)
+    apart = np.linalg.norm(np.asarray(by_chunks) - loop, axis=1) / np.linalg.norm(loop, axis=1)
     figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.08)
     for name, colour in ((say("token by token"), "g_write"), (say("by chunks"), "surprise")):
-        figure.add_scatter(name=name, line={"color": COLOURS[colour], "shape": "hv"}, row=1, col=1)
+        figure.add_scatter(name=name, mode="lines", line={"color": COLOURS[colour], "shape": "hv"}, row=1, col=1)
     figure.add_bar(marker_color=COLOURS["loss"], showlegend=False, row=2, col=1)
     figure.update_xaxes(range=[-0.7, len(x) - 0.3], dtick=chunk)
     figure.update_yaxes(title_text=say("gradient at M<br>after writes"), range=[-1, len(x)], row=1, col=1)
@@ -109,7 +111,7 @@ def chunk_and_loop(loop: np.ndarray, by_chunks: np.ndarray, chunk: int, *, say: 
 def mask_grows(seen: Visibility, *, say: Say = Message) -> go.Figure:
     """What attention sees, as `attention_figure` draws it, with one token, which is a row, more in each frame."""
     masks, rows = seen.attention.values(), np.arange(len(seen.attention["tokens"]))[:, None]
-    states = {str(n + 1): [{"z": (mask & (rows <= n)) * 1} for mask in masks] for n in rows.flat}
+    states = {str(n + 1): [{"z": mask & (rows <= n)} for mask in masks] for n in rows.flat}
     return _animated(attention_figure(seen, say=say), states, say("tokens read"), say)
 
 
@@ -154,7 +156,7 @@ def rounded_writes(start: np.ndarray, pair: tuple, theta=0.01, bits=8, *, say: S
     _add_cells(figure, 2, say, colorscale=[[0, FAINT], [1, COLOURS["surprise"]]], zmin=0, zmax=1)
     figure.update_xaxes(range=[0, len(changed)], col=1)
     figure.update_yaxes(range=[0, 1.05], tickformat=".0%", title_text=say("error left"), col=1)
-    states = {str(int(n) - 1): [*two, {"z": changed[int(n) - 1] * 1}] for n, two in _grown(*left).items()}
+    states = {str(int(n) - 1): [*two, {"z": changed[int(n) - 1]}] for n, two in _grown(*left).items()}
     return _animated(figure, states, say("write"), say, showlegend=True)
 
 
@@ -190,8 +192,8 @@ def _animated(figure: go.Figure, states: dict[str, list[dict]], counted: str, sa
     """The figure with a frame for each state, named at the slider after `counted`, with what changes of each curve."""
 
     def changes(parts: list[dict]) -> list[dict]:
-        rounded = ({axis: np.round(numbers, 3).tolist() for axis, numbers in part.items()} for part in parts)
-        return [{"type": trace.type, **part} for trace, part in zip(figure.data, rounded, strict=True)]
+        small = [{axis: x.astype("i1" if x.dtype == bool else "f4") for axis, x in part.items()} for part in parts]
+        return [{"type": trace.type, **part} for trace, part in zip(figure.data, small, strict=True)]
 
     figure.frames = [{"name": name, "data": changes(parts)} for name, parts in states.items()]
     for trace, last in zip(figure.data, changes([*states.values()][-1]), strict=True):

@@ -18,12 +18,12 @@ function dressed(layout) {
 }
 
 function draw(plot) {
-  const { data, layout } = JSON.parse(plot.querySelector("script").textContent);
-  const options = { responsive: true, displaylogo: false, displayModeBar: false };
+  const { data, layout, frames } = JSON.parse(plot.querySelector("script").textContent);
+  const config = { responsive: true, displaylogo: false, displayModeBar: false };
   const place = plot.querySelector(".drawn") || plot.appendChild(document.createElement("div"));
   place.className = "drawn";
   place.style.height = "100%";
-  Plotly.react(place, data, dressed(layout), options);
+  Plotly.react(place, { data, layout: dressed(layout), frames, config });
   // The lesson shows the same figure as a picture, for readers of the notebook file: its description is the figure's.
   const next = plot.closest(".cell").nextElementSibling, picture = next && next.querySelector(":scope > img");
   if (!picture || next.textContent.trim()) return;
