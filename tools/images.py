@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import plotly.graph_objects as go
-from pictures import basics, build, family, maps, parallel, service, topics
+from pictures import basics, build, dna, family, maps, parallel, service, topics
 from playwright.sync_api import Page, sync_playwright
 from plotly.offline import get_plotlyjs
 
@@ -30,8 +30,9 @@ LESSONS = {
     "04b": (parallel.map_speed, parallel.speed_stale, basics.parallel_tradeoff, parallel.speed_length),
     "05": (maps.map_variants, topics.variants_mac, topics.variants_train, topics.variants_recall,
            topics.variants_gates, topics.variants_context),
-    "06": (maps.map_miras, topics.miras_outliers, topics.miras_coins, topics.miras_ages, topics.miras_privacy),
+    "06": (maps.map_miras, topics.miras_outliers, topics.miras_coins, topics.miras_ages),
     "06b": (family.family_tree, topics.miras_family, family.family_steps),
+    "06c": (dna.map_dna, dna.dna_orders, topics.miras_privacy),
     "07": (maps.map_tuning, topics.tuning_saving, topics.tuning_pairs, topics.tuning_gaps, topics.tuning_noise,
            topics.tuning_maps, topics.tuning_tau, topics.tuning_loss, topics.tuning_stages),
     "08": (maps.map_operations, service.operations_objects, topics.operations_writes, topics.operations_norm),
