@@ -126,13 +126,14 @@ def poison_and_rollback(clean: tuple, poison: tuple, more: tuple, theta=0.1, eta
     twin, span = [kept] * len(ill) + _read(kept, more, theta, eta), len(before) + len(ill) + len(more[0])
     ways = {say("no rollback"): ill[-1], say("back to M"): (kept[0], 0.0), say("back to M and S"): kept}
     figure, curves = go.Figure(), []
-    for way, colour, dash in zip(ways, ("surprise", "momentum", "right"), ("solid", "dash", "solid"), strict=True):
+    for way, colour, dash in zip(ways, ("surprise", "g_write", "right"), ("solid", "dash", "solid"), strict=True):
         path = zip(ill + _read(ways[way], more, theta, eta), twin, strict=True)
         apart = [np.linalg.norm(M - other) / np.linalg.norm(other) for (M, _), (other, _) in path]
         curves.append(np.array([0.0] * len(before) + apart))
         figure.add_scatter(name=way, mode="lines", line={"color": COLOURS[colour], "dash": dash, "width": 2.5})
-    shade = {"fillcolor": DIVERGED, "opacity": 0.12, "line_width": 0, "annotation_text": say("poison")}
-    figure.add_vrect(len(before) - 0.5, len(before) + len(ill) - 0.5, **shade)
+    shade = {"fillcolor": DIVERGED, "opacity": 0.12, "line_width": 0}
+    note = {"annotation_text": say("poison"), "annotation_position": "top left"}
+    figure.add_vrect(len(before) - 0.5, len(before) + len(ill) - 0.5, **shade, **note)
     figure.update_xaxes(range=[0, span])
     figure.update_yaxes(range=_span(*curves), tickformat=".0%", title_text=say("away from the twin"))
     return _animated(figure, _grown(*curves), say("pairs read"), say, showlegend=True)
