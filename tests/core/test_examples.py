@@ -1,5 +1,6 @@
 """Every file in examples/ runs as a program without a warning, prints what it promises, and stays short."""
 
+import os
 import re
 import subprocess
 import sys
@@ -26,7 +27,8 @@ def test_every_example_is_known_and_short():
 @pytest.mark.parametrize("name", PRINTED)
 def test_an_example_runs_and_prints_what_it_promises(name, tmp_path):
     command = [sys.executable, "-W", "error", str(FOLDER / f"{name}.py")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    alone = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=alone)
     assert (done.returncode, done.stderr) == (0, "")
     found = [int(number) for number in re.findall(r"(\d+)%", done.stdout)]
     assert len(found) == len(PRINTED[name]), done.stdout

@@ -13,8 +13,9 @@ from titans_mini.messages import Message
 from titans_mini.models.model import ModelState, TitansLM
 from titans_mini.models.variants import MAC
 from titans_mini.training.checkpoint import load_model
-from titans_mini.training.tasks import RECALL_KEYS, RECALL_PAIRS, RECALL_VALUES, recall_filler, recall_pairs, text_bytes
+from titans_mini.training.tasks import RECALL_PAIRS, text_bytes
 
+from ..studies.frozen_body import GROUPS, recall_after
 from .claim import TITANS, Claim, Judged, Way
 from .finding import Figures, Size, grade, spreads
 from .models import MARGIN, ORDER, VARIANTS, recall
@@ -22,7 +23,6 @@ from .models import MARGIN, ORDER, VARIANTS, recall
 OTHER = 2048  # unrelated tokens, read between two tests of what a memory held before
 PASSAGE = 128  # bytes whose bits are measured
 SKILL = 0.02  # bits per byte: a smaller difference does not count
-GROUPS = 3  # further groups of facts that a memory reads
 BETWEEN = ("nothing", "facts", "filler")  # what is read between the facts and the questions
 
 
@@ -38,7 +38,7 @@ def measure_frozen_body(size: Size) -> Figures:
         figures[f"memory_moved_{name}"] = _moved(lm, state)
         bits.append(_bits_after_noise(lm, size))
         lm = load_model(f"recall-{name}")
-        recalls[name] = {f"recall_after_{kind}": _recall_after(lm, kind, size) for kind in BETWEEN}
+        recalls[name] = {f"recall_after_{kind}": recall_after(lm, kind, 8 * size.rows) for kind in BETWEEN}
         figures |= {f"{kind}_{name}": share for kind, share in recalls[name].items()}
     return figures | spreads(recalls.values()) | spreads(bits)
 
@@ -63,30 +63,6 @@ def _moved(lm: TitansLM, state: ModelState) -> float:
         gone = math.sqrt(sum(float((a - b).square().sum()) for a, b in zip(now, starts, strict=True)))
         far.append(gone / math.sqrt(sum(float(start.square().sum()) for start in starts)))
     return max(far)
-
-
-@torch.inference_mode()
-def _recall_after(lm: TitansLM, other: str, size: Size) -> float:
-    """Share of eight facts recalled when nothing, other facts or filler lie between the facts and the questions.
-
-    Other facts and filler have the same number of tokens, that of three further groups of facts.
-    """
-    generator = torch.Generator().manual_seed(1234)
-    rows = 8 * size.rows
-    keys = torch.stack([torch.randperm(RECALL_KEYS, generator=generator) for _ in range(rows)]).split(
-        RECALL_PAIRS, dim=1
-    )
-    values = [torch.randint(0, RECALL_VALUES, part.shape, generator=generator) for part in keys]
-    first, *rest = (recall_pairs(*pair) for pair in zip(keys, values, strict=True))
-    between = {
-        "nothing": [],
-        "facts": rest[:GROUPS],
-        "filler": [recall_filler(rows, 2 * RECALL_PAIRS * GROUPS, generator)],
-    }[other]
-    ids = torch.cat([first, *between, recall_filler(rows, 16, generator), first], dim=1)
-    logits, _ = lm(ids[:, :-1])
-    asked = slice(ids.shape[1] - 2 * RECALL_PAIRS, None, 2)  # the keys of the questions; what follows is the answer
-    return (logits[:, asked].argmax(-1) == ids[:, asked.start + 1 :: 2]).float().mean().item()
 
 
 @torch.inference_mode()
@@ -156,6 +132,7 @@ FROZEN_BODY = Claim(
         "facts": Way("the content of the memory survives other facts", judge_facts),
         "skill": Way("the skill of the model survives other text", judge_skill),
     },
+    note="These models were trained with their memory; docs/FROZEN_BODY.md has a body that was trained without one.",
 )  # fmt: skip
 
 
