@@ -17,8 +17,8 @@ from ..training.train import TrainConfig, Trainer
 from .flags import add_command, add_flags, given
 
 SHAPE = (
-    "variant", "dim", "layers", "heads", "window", "chunk", "memory_rule", "memory_input", "memory_depth", "memory_heads",
-    "gate", "persistent", "key_width",
+    "variant", "dim", "layers", "heads", "window", "chunk", "memory_rule", "memory_input", "memory_depth",
+    "memory_heads", "gate", "persistent", "key_width",
 )  # fmt: skip
 
 
