@@ -64,6 +64,22 @@ def test_pages_open_from_the_disk_dark_and_on_a_phone(site, chromium):
 
 
 @pytest.mark.browser
+def test_an_animation_waits_for_its_button_and_then_plays(site, chromium):
+    page = chromium.new_page(reduced_motion="reduce")
+    page.goto(f"{site.as_uri()}/notebooks/{LESSON}.html")
+    page.evaluate("""for (const plot of document.querySelectorAll('.plot'))
+        if (plot.textContent.includes('updatemenus')) plot.scrollIntoView()""")
+    counted = page.locator(".plot .slider-group > .slider-label")
+    counted.wait_for()
+    page.wait_for_timeout(1500)
+    assert counted.text_content() == "bytes read: 64"  # the last frame
+    page.locator(".plot .updatemenu-button").first.click()
+    now = "document.querySelector('.plot .slider-group > .slider-label').textContent"
+    page.wait_for_function(f"{now} === 'bytes read: 8'")
+    page.close()
+
+
+@pytest.mark.browser
 def test_a_figure_follows_the_colours_and_stands_in_for_its_picture(site, chromium):
     page = chromium.new_page(color_scheme="light")
     page.goto(f"{site.as_uri()}/notebooks/{LESSON}.html")
