@@ -26,6 +26,7 @@ SETTINGS = {  # every cell is drawn, seen or not; no question about news
 # JupyterLab's own, where a notebook closes before its kernel has answered.
 EARLY = re.compile(r"Canceled future for \w+ message before replies were done")
 TROUBLE = ("Error displaying widget", "model not found", "Error creating widget", "JavaScript output is disabled")
+OPEN = "path => { window.jupyterapp.commands.execute('docmanager:open', { path }); }"
 CLOSE = """async () => {
     const panel = window.jupyterapp.shell.currentWidget;
     await panel.sessionContext.ready;
@@ -75,10 +76,14 @@ def fill(folder):
     shutil.copytree(ROOT / "notebooks" / "images", work / "images")
     for file in FILES:
         shutil.copy(file, work)
-    code = "from titans_course.lab import SimulatorLab\nSimulatorLab(tokens=300)"
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    tool("notebooks").normalise(notebook)
-    nbformat.write(notebook, work / "lab.ipynb")
+    ask = "from titans_course.lab import predict\nguess = predict('ab')", "guess.reveal('b')"
+    for name, sources in {
+        "lab": ("from titans_course.lab import SimulatorLab\nSimulatorLab(tokens=300)",),
+        "ask": ask,
+    }.items():
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+        tool("notebooks").normalise(notebook)
+        nbformat.write(notebook, work / f"{name}.ipynb")
     return work
 
 
@@ -120,12 +125,33 @@ def test_the_switch_of_the_language_keeps_slider_and_picture(page):
     assert page.errors == []
 
 
+def test_a_prediction_keeps_the_cells_below_it_closed_until_it_is_answered(page):
+    page.evaluate(OPEN, "ask.ipynb")
+    panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+    panel.locator(".jp-CodeCell").nth(1).wait_for()
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.ready")
+    cells, said = panel.locator(".jp-CodeCell"), panel.locator(".jp-OutputArea-output")
+    cells.nth(0).locator(".jp-InputArea-editor").click()
+    page.keyboard.press("Shift+Enter")
+    for entry, reply in {"x": "choose one of a, b", "a": "(a, b): a"}.items():
+        panel.locator(".jp-Stdin-input:focus").wait_for()
+        assert said.filter(has_text="measured").count() == 0
+        page.keyboard.type(entry)
+        page.keyboard.press("Enter")
+        said.filter(has_text=reply).wait_for()
+    cells.nth(1).locator(".jp-InputArea-editor").click()
+    page.keyboard.press("Shift+Enter")
+    said.filter(has_text="not yet: you predicted a, measured b").wait_for()
+    assert page.errors == []
+    page.evaluate(CLOSE)
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_lesson_opens_whole(page, path):
     """Its heading, its saved pictures and its saved figures are there, and nothing complains."""
     source = "\n".join(cell.source for cell in cells(path, "markdown"))
     plots = [output for cell in cells(path, "code") for output in cell.outputs if is_plot(output)]
-    page.evaluate("path => { window.jupyterapp.commands.execute('docmanager:open', { path }); }", path.name)
+    page.evaluate(OPEN, path.name)
     panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
     heading = next(line for line in source.splitlines() if line.startswith("# "))
     panel.locator("h1", has_text=heading.removeprefix("# ")).wait_for()

@@ -30,9 +30,10 @@ from .streams import Pairs, make_pairs
 
 KEPT = Path(__file__).with_name("family.json")
 OFF = "off"
+PREVIOUS = "titans_previous"  # Titans' rule, whose memory reads h_{t-1} + x_t. Recipe: 2.1
 RULES = (
     OFF, "linear_attention", "deltanet", "gated_deltanet", "mamba2", "gla", "rwkv7", "deltaproduct", "mesa", "titans",
-    "omeganet", "hope", "tnt", "yaad",
+    PREVIOUS, "omeganet", "hope", "tnt", "yaad",
 )  # fmt: skip
 SHAPE = dict(variant="mag", dim=32, layers=2, heads=2, window=16, chunk=8, memory_depth=1, memory_layers=(1,))
 RECALL = dict(task="recall", steps=800, rows=32, size=64, start_size=16, lr=5e-3)
@@ -67,7 +68,7 @@ def trained(
     """
     config = TrainConfig(**training, seed=seed, memory="off" if rule == OFF else "on")
     config = config if steps is None else replace(config, steps=steps)
-    named = {} if rule == OFF else {"memory_rule": rule}
+    named = {OFF: {}, PREVIOUS: {"memory_input": "previous"}}.get(rule, {"memory_rule": rule})
     shape = TitansConfig(**SHAPE, **named, vocab_size=TASKS[config.task].vocab_size)
     with TemporaryDirectory() as folder, one_thread():
         trainer = Trainer(shape, config, folder, "cpu")
@@ -109,7 +110,7 @@ def carried(lm: TitansLM) -> int:
 
 def plain(rule: str, theta: float) -> tuple[MirasConfig, MemoryConfig]:
     """The rule with this step, next to nothing forgotten, token by token; a matrix of 8 features if it can be one."""
-    preset = PRESETS[rule]
+    preset = PRESETS["titans" if rule == PREVIOUS else rule]
     config = replace(preset.config, theta=theta, alpha=1e-6)
     return config, preset.memory_config(dim=8, depth=1, chunk=1, scale="unit")
 

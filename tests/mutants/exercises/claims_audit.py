@@ -64,7 +64,7 @@ MUTANTS = {
     ],
     "silent_half_life": [
         Mutant(lambda *args: life(*args, where=lambda g: g[1:] >= 0), BOTH, "use silent tokens alone"),
-        Mutant(lambda *args: life(*args, where=lambda g: g[:-1] == 0), BOTH, "the gate of token t|where g_write.t. is 0"),
+        Mutant(lambda *args: life(*args, where=lambda g: g[:-1] == 0), BOTH, "the gate of token t|where g_write"),
         Mutant(by_the_same_amount, BOTH, "a share of itself"),
         Mutant(lambda *args: 1 - 0.5 ** (1 / life(*args)), BOTH, "the share lost in one token"),
         Mutant(lambda *args: 1 / (1 - 0.5 ** (1 / life(*args))), BOTH, "37% is left"),
