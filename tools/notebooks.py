@@ -66,13 +66,13 @@ def coalesce(outputs: list[NotebookNode]) -> list[NotebookNode]:
 
 
 def navigation(path: Path) -> str:
-    """The line of links: all lessons, this one in bold, then its classroom exercises, if any, and the glossary."""
+    """The line of links: all lessons, this one in bold, then its classroom exercises, if any, glossary and recipe."""
     lessons = sorted(path.parent.glob("[0-9][0-9]*_*.ipynb"))
     links = [f"**{_name(file)}**" if file == path else f"[{_name(file)}]({file.name})" for file in lessons]
     exercises = path.parent / "exercises" / "student" / path.stem / path.name
     if exercises.is_file():
         links.append(f"[exercises 练习]({exercises.relative_to(path.parent).as_posix()})")
-    return f"{TITLE} " + " · ".join([*links, "[glossary 术语表](GLOSSARY.md)"])
+    return f"{TITLE} " + " · ".join([*links, "[glossary 术语表](GLOSSARY.md)", "[recipe 配方](RECIPE.md)"])
 
 
 def repository(pyproject: Path = FOLDER.parent / "pyproject.toml") -> str | None:
