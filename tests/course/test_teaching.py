@@ -1,9 +1,11 @@
-"""The teacher's pack: plans add up, every lesson has its session, the slides hold the lesson's questions."""
+"""The teacher's pack: plans add up, every lesson has its session, slides hold its questions, Chinese twins agree."""
 
 import re
+from pathlib import Path
 
 import pytest
 from lessons import FILES, ROOT, cells, tool
+from test_chinese_lessons import CODE, LINK, TERMS
 
 from titans_course.exercises import EXERCISES
 
@@ -11,6 +13,8 @@ PACK = ROOT / "teaching"
 CLASSES, SESSIONS, TEST, CAPSTONE = (
     (PACK / f"{name}.md").read_text("utf-8") for name in ("classes", "sessions", "test", "capstone")
 )
+TWINS = {PACK / f"{name}.md": PACK / "zh" / f"{name}.md" for name in ("classes", "sessions", "test", "capstone")}
+TWINS[ROOT / "TEACHING.md"] = ROOT / "TEACHING.zh.md"
 NUMBERS = {path.stem.partition("_")[0] for path in FILES}
 
 
@@ -70,3 +74,29 @@ def test_slides_hold_the_questions_and_pictures_of_a_lesson_and_no_answers(tmp_p
     assert page.count("<section>") >= source.count("**Predict**") and "Explain" not in page
     assert not re.search(r'(src|href)="(?!data:)', page)
     assert slides.main(["99_nothing"]) == 2 and "no lesson '99_nothing'" in capsys.readouterr().err
+
+
+def outline(text: str) -> list[tuple]:
+    """Of each heading's part: its level, rows, code blocks without comments, inline code and numbers."""
+    blocks = re.compile(r"^    .*$", re.M)
+    return [
+        (
+            level,
+            len(re.findall(r"^\|", body, re.M)),
+            [re.sub(r"\s+# .*", "", line) for line in blocks.findall(body)],
+            sorted(CODE.findall(blocks.sub("", body))),
+            sorted(re.findall(r"\d+(?:[.,]\d+)*[a-z]?", LINK.sub("]", CODE.sub("", blocks.sub("", body))))),
+        )
+        for level, body in re.findall(r"^(#+) (.*?)(?=^#+ |\Z)", text, re.M | re.S)
+    ]
+
+
+@pytest.mark.parametrize("page", TWINS, ids=lambda page: page.stem)
+def test_a_chinese_twin_agrees(page):
+    twin = TWINS[page]
+    text, part = page.read_text("utf-8"), twin.read_text("utf-8")
+    assert outline(part) == outline(text)
+    links, found = ({(at.parent / to).resolve() for to in LINK.findall(it)} for at, it in ((page, text), (twin, part)))
+    assert found == {page} | {TWINS.get(link, link) for link in links - {twin}} and all(map(Path.exists, found))
+    prose = re.sub(r"“[^”]*”", "", part)
+    assert {wrong: right for wrong, right in TERMS.items() if wrong in prose} == {}
