@@ -12,9 +12,11 @@ from pathlib import Path
 import nbformat
 import pytest
 import torch
+from words import numbers
 
 from titans_course import exercises
 from titans_course.exercises import EXERCISES, LESSONS, PARTS, Wrong, hint, limits, table
+from titans_course.language import VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "notebooks" / "exercises"
@@ -97,6 +99,15 @@ def test_no_hint_is_the_answer(name):
             with contextlib.suppress(SyntaxError):
                 exec(f"{imports}\n{head}\n    return {piece.removeprefix('return ')}", names)
                 assert lost(name, names[name]), piece
+
+
+@each
+def test_every_hint_is_there_in_chinese(name, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "zh")
+    for strength, text in enumerate(EXERCISES[name].hints, 1):
+        chinese = hint(name, strength)
+        assert CHINESE.search(chinese) and numbers(chinese) == numbers(text)
+        assert set(re.findall(r"`[^`]+`", chinese)) == set(re.findall(r"`[^`]+`", text))
 
 
 @each

@@ -9,6 +9,9 @@ The exercises of a lesson are in `EXERCISES` of its module, the notebooks around
 
 import sys
 
+from titans_mini.messages import Message
+
+from ..language import choose, tell
 from . import (
     bug_hunt,
     claims_audit,
@@ -68,12 +71,15 @@ __all__ = [
 
 
 def hint(name: str, strength: int = 1) -> str:
-    """A hint: 1 says where to look, 3 how to go about it, none is the answer. ValueError for an unknown one."""
+    """A hint in the language of `choose()`: 1 says where to look, 3 how to go about it, none is the answer.
+
+    ValueError for an unknown one.
+    """
     if name not in EXERCISES:
         raise ValueError(f"name must be one of {', '.join(EXERCISES)}, not {name!r}")
     if strength not in (1, 2, 3):
         raise ValueError(f"strength must be 1, 2 or 3, not {strength!r}")
-    return EXERCISES[name].hints[strength - 1]
+    return tell(Message(EXERCISES[name].hints[strength - 1]), choose())
 
 
 def table() -> list[dict]:
