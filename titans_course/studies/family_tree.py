@@ -24,7 +24,7 @@ LOOP: dict[str, tuple[Message, str]] = {
     "architecture": (Message("memory"), "y = M(k)"),
     "bias": (Message("error"), "L = -<y, v>"),
     "chunk": (Message("gradient"), "grad = dL/dW"),
-    "gate": (Message("gate"), "theta, alpha"),
+    "gate": (Message("gates"), "theta, alpha"),
     "algorithm": (Message("step"), "u = -theta grad"),
     "retention": (Message("retention"), "W = W + u"),
 }

@@ -40,7 +40,7 @@ def map_tour() -> str:
 def map_recipe() -> str:
     """The five steps of the recipe, each with its setting."""
     boxes = {
-        "1": Box(95, 75, ("1 surprise", "‖grad‖ / √d → 0..1", "惊喜指标"), COLOURS["surprise"]),
+        "1": Box(95, 75, ("1 surprise", "‖grad‖ / √d → 0..1", "惊讶度"), COLOURS["surprise"]),
         "2": Box(265, 75, ("2 momentum β", "βS + (1−β)·surprise", "动量平滑"), COLOURS["momentum"], 160),
         "3": Box(440, 75, ("3 write gate τ", "σ((S − τ) / softness)", "写入门控"), COLOURS["g_write"], 160),
         "4": Box(610, 75, ("4 forget gate", "1 − g_write", "遗忘门控"), COLOURS["g_forget"], 140),
@@ -206,7 +206,7 @@ def map_claims() -> str:
     """A claim, the rule that is written first, four ways to figures, one of four verdicts."""
     ways, rule, verdict = COLOURS["g_write"], COLOURS["momentum"], COLOURS["memory_norm"]
     boxes = {
-        "claim": Box(90, 165, ("claim", "a sentence", "说法"), width=130),
+        "claim": Box(90, 165, ("claim", "a sentence", "主张"), width=130),
         "question": Box(265, 165, ("question", "can come out wrong", "可推翻的命题"), COLOURS["surprise"], 160),
         "paper": Box(475, 45, ("by paper 查论文", "what is printed"), ways, 160),
         "count": Box(475, 125, ("by count 计数", "weights, bytes"), ways, 160),
