@@ -39,7 +39,8 @@ lab: $(STAMP) ## open the course in JupyterLab
 test: lint ## check everything: style, tests, notebooks
 	$(PYTEST) tests
 	$(PYTEST) --nbval --nbval-current-env $(STRICT)
-	$(PYTEST) --nbval-lax --nbval-current-env notebooks $(addprefix --ignore=,$(STRICT))
+	$(PYTEST) --nbval-lax --nbval-current-env notebooks --ignore=notebooks/zh $(addprefix --ignore=,$(STRICT))
+	TITANS_MINI_LANGUAGE=zh $(PYTEST) --nbval-lax --nbval-current-env notebooks/zh
 
 bench: $(STAMP) ## measure speed and memory against a peer (an hour), and write BENCHMARKS.md
 	$(BIN)/python -m benchmarks

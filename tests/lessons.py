@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import nbformat
@@ -23,6 +24,8 @@ def tagged(path: Path, tag: str) -> list:
 
 def tool(name: str):
     """A script of `tools/` as a module."""
+    if str(ROOT / "tools") not in sys.path:  # some import each other
+        sys.path.append(str(ROOT / "tools"))
     spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

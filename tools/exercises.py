@@ -1,9 +1,10 @@
 """Makes the copies of the classroom exercises: `python tools/exercises.py`, which is `make exercises`.
 
 An instructor edits notebooks/exercises/source, one nbgrader notebook per lesson. From it this tool makes student/ (what
-`nbgrader generate_assignment` would release) and solution/ (for reading, without hidden tests and metadata).
+`nbgrader generate_assignment` would release) and solution/ (for reading, without hidden tests and metadata), and both
+again in zh/, with the Chinese prose of zh/LESSON.md (see tools/chinese.py).
 It also writes teaching/solutions.ipynb, the solutions of the small exercises inside the lessons, for the teacher.
-`--course DIR --seed N` lays out a new course, whose hidden tests draw other inputs than the published ones.
+`--course DIR --seed N --language zh` lays out a new course, whose hidden tests draw other inputs than the published.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import tomllib
 from pathlib import Path
 
 import nbformat
+from chinese import parts, translated
 from nbformat import NotebookNode, v4
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks" / "exercises"
@@ -68,30 +70,48 @@ def sources(folder: Path = FOLDER) -> list[Path]:
     return sorted((folder / "source").glob("*/*.ipynb"))
 
 
+def read(path: Path, language: str = "en") -> NotebookNode:
+    """An instructor's notebook, in Chinese with the prose of its store."""
+    source = nbformat.read(path, as_version=4)
+    store = path.parents[2] / "zh" / f"{path.stem}.md"
+    return source if language == "en" else translated(source, parts(store), path.stem)
+
+
 def copies(folder: Path = FOLDER) -> dict[Path, str]:
     """Path of each generated file -> the text that it must hold."""
     made = {}
     for path in sources(folder):
-        source = nbformat.read(path, as_version=4)
-        for kind, make in COPIES.items():
-            made[folder / kind / path.relative_to(folder / "source")] = nbformat.writes(make(source)) + "\n"
+        for language, place in _places(folder).items():
+            for kind, make in COPIES.items():
+                text = nbformat.writes(make(read(path, language))) + "\n"
+                made[place / kind / path.relative_to(folder / "source")] = text
     return made
+
+
+def _places(folder: Path) -> dict[str, Path]:
+    """Language -> the folder of its copies, for the languages that have some."""
+    return {"en": folder} | ({"zh": folder / "zh"} if [*(folder / "zh").glob("*.md")] else {})
 
 
 def stale(folder: Path = FOLDER) -> list[Path]:
     """Generated files that are missing, out of date, or left over from a deleted source."""
     made = copies(folder)
     old = [path for path, text in made.items() if not path.is_file() or path.read_text("utf-8") != text]
-    return old + [path for kind in COPIES for path in sorted((folder / kind).glob("*/*.ipynb")) if path not in made]
+    return old + [path for path in _copied(folder) if path not in made]
+
+
+def _copied(folder: Path) -> list[Path]:
+    """The generated files that are there."""
+    places = [place / kind for place in _places(folder).values() for kind in COPIES]
+    return [path for place in places for path in sorted(place.glob("*/*.ipynb"))]
 
 
 def write(folder: Path = FOLDER) -> int:
     """Updates every copy and returns how many there are."""
     made = copies(folder)
-    for kind in COPIES:
-        for path in (folder / kind).glob("*/*.ipynb"):
-            if path not in made:
-                path.unlink()
+    for path in _copied(folder):
+        if path not in made:
+            path.unlink()
     for path, text in made.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8", newline="\n")
@@ -132,14 +152,14 @@ def lesson_solutions() -> str:
     return nbformat.writes(v4.new_notebook(cells=cells, metadata=metadata)) + "\n"
 
 
-def course(target: Path, seed: int, lessons: list[str] | None = None) -> None:
+def course(target: Path, seed: int, lessons: list[str] | None = None, language: str = "en") -> None:
     """A new course directory for nbgrader; its hidden tests draw their inputs from `seed`. FileExistsError if there."""
     draw = random.Random(seed)
     target.mkdir(parents=True)
     shutil.copy(FOLDER / CONFIG, target / CONFIG)
     for path in sources():
         if lessons is None or path.stem in lessons:
-            notebook = nbformat.read(path, as_version=4)
+            notebook = read(path, language)
             for cell in notebook.cells:  # only hidden tests have a seed
                 cell.source = HIDDEN_SEED.sub(lambda _: f"seed={draw.randrange(10**5, 10**9)}", cell.source)
             place = target / path.relative_to(FOLDER)
@@ -152,10 +172,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--course", type=Path, metavar="DIR", help="lay out a course in a new folder")
     parser.add_argument("--seed", type=int, help="seed of the course's hidden tests (default: random and unknown)")
+    parser.add_argument("--language", choices=("en", "zh"), default="en", help="language of the course's texts")
     options = parser.parse_args()
     try:
         if options.course:
-            course(options.course, random.SystemRandom().getrandbits(32) if options.seed is None else options.seed)
+            seed = random.SystemRandom().getrandbits(32) if options.seed is None else options.seed
+            course(options.course, seed, language=options.language)
             print(f"course in {options.course}: nbgrader runs from there")
         else:
             print(f"{write()} copies of {len(sources())} sources")

@@ -16,6 +16,7 @@ from tuning import runs as tuning_runs  # noqa: E402
 
 from titans_course.claims import CLAIMS  # noqa: E402
 from titans_course.studies import duration as tune_time  # noqa: E402
+from titans_course.studies.family import RULES  # noqa: E402
 from titans_mini.miras import KNOBS, PRESETS  # noqa: E402
 
 ALLOWED = """
@@ -31,6 +32,7 @@ PARTS = " ".join(CHOICES).replace("_", " ").split()  # of a name, where Markdown
 KNOWN = {
     *ALLOWED.split(),
     *PRESETS,
+    *RULES,
     *CHOICES,
     *PARTS,
     *(choice.number.name for choice in CHOICES.values() if choice.number),

@@ -52,13 +52,17 @@ def test_the_app_answers_this_machine_only_unless_asked(arguments, wanted, monke
 def test_lab_opens_copies_without_outputs_and_never_overwrites_a_learners_work(tmp_path, monkeypatch, capsys):
     pytest.importorskip("jupyterlab")
     started = []
-    monkeypatch.setattr("titans_course.cli.serving.subprocess.call", lambda command, cwd: started.append(command) or 0)
+    monkeypatch.setattr(
+        "titans_course.cli.serving.subprocess.call", lambda command, **how: started.append((command, how["env"])) or 0
+    )
     folder = tmp_path / "mine"
     assert main(["lab", "--no-browser", "--folder", str(folder)]) == 0
-    published = sorted(path.name for path in (Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+    home = Path(__file__).parents[2] / "notebooks"
+    published = sorted(path.name for path in home.glob("*.ipynb"))
     assert sorted(path.name for path in folder.glob("*.ipynb")) == published
-    assert capsys.readouterr().out.startswith(f"{len(published)} lessons copied")
-    assert f"--ServerApp.root_dir={folder}" in started[0]
+    count = len(published) + len([*home.glob("zh/*.ipynb")])
+    assert capsys.readouterr().out.startswith(f"{count} lessons copied") and not [*folder.glob("zh/*.md")]
+    assert f"--ServerApp.root_dir={folder}" in started[0][0] and started[0][1]["TITANS_MINI_LANGUAGE"] == "en"
     cells = json.loads((folder / "00_tour.ipynb").read_text(encoding="utf8"))["cells"]
     assert all(cell["outputs"] == [] for cell in cells if cell["cell_type"] == "code")
     assert (folder / "images" / "map_tour.png").stat().st_size > 1000 and (folder / "GLOSSARY.md").exists()
@@ -68,5 +72,9 @@ def test_lab_opens_copies_without_outputs_and_never_overwrites_a_learners_work(t
     assert main(["lab", "--no-browser", "--folder", str(folder)]) == 0
     assert capsys.readouterr().out.startswith("1 lessons")
     assert (folder / "00_tour.ipynb").read_text() == "my work" and (folder / "03_the_recipe.ipynb").exists()
+    assert main(["lab", "--no-browser", "--folder", str(folder), "--language", "zh"]) == 0
+    assert any("zh/00_tour.ipynb" in part for part in started[-1][0]) and "zh" in started[-1][1].values()
+    capsys.readouterr()
+    assert "language must be one of en, zh" in refusal(capsys, "lab", "--language", "fr")
     (tmp_path / "file").write_text("")
     assert "folder must be one that can be written" in refusal(capsys, "lab", "--folder", str(tmp_path / "file"))

@@ -47,7 +47,9 @@ def strict() -> list[str]:
 def test_make_runs_each_notebook_once_and_the_strict_ones_strictly():
     assert len(strict()) >= 2 and {ROOT / name for name in strict()} <= set(FILES)
     assert "--nbval --nbval-current-env $(STRICT)" in MAKEFILE
-    assert "--nbval-lax --nbval-current-env notebooks $(addprefix --ignore=,$(STRICT))" in MAKEFILE
+    others = "notebooks --ignore=notebooks/zh $(addprefix --ignore=,$(STRICT))"
+    assert f"--nbval-lax --nbval-current-env {others}" in MAKEFILE
+    assert "TITANS_MINI_LANGUAGE=zh $(PYTEST) --nbval-lax --nbval-current-env notebooks/zh" in MAKEFILE
 
 
 @pytest.mark.parametrize("name", strict())

@@ -5,25 +5,32 @@ import shutil
 from pathlib import Path
 
 LEFT_OUT = shutil.ignore_patterns(".*", "*.lock", "*.py", "__pycache__", "gradebook.db*", "source", "solution")
+CHINESE = "zh"  # the folder of the Chinese lessons; its .md files are what they are made from
 
 
 def copy_lessons(notebooks: Path, folder: Path) -> list[Path]:
-    """Copies the lessons, their pictures and the students' exercises into `folder`, made if it is not there.
+    """Copies the lessons in both languages, their pictures and the students' exercises into `folder`.
 
-    A file that is there already is left as it is: it may hold a learner's work. Returns the lessons that were copied.
+    The folder is made if it is not there. A file that is there already is left as it is: it may hold a learner's work.
+    Returns the lessons that were copied.
     """
 
     def copy(source: str, target: str) -> None:
         if Path(target).exists():
             return
         shutil.copyfile(source, target)
-        if Path(source).parent == notebooks and target.endswith(".ipynb"):
+        if Path(source).parent in (notebooks, notebooks / CHINESE) and target.endswith(".ipynb"):
             copied.append(Path(target))
             Path(target).write_text(stripped(Path(source).read_text(encoding="utf8")), encoding="utf8")
 
     copied: list[Path] = []
-    shutil.copytree(notebooks, folder, ignore=LEFT_OUT, copy_function=copy, dirs_exist_ok=True)
+    shutil.copytree(notebooks, folder, ignore=_left_out, copy_function=copy, dirs_exist_ok=True)
     return sorted(copied)
+
+
+def _left_out(folder: str, names: list[str]) -> set[str]:
+    stores = {name for name in names if name.endswith(".md")} if Path(folder).name == CHINESE else set()
+    return LEFT_OUT(folder, names) | stores
 
 
 def stripped(notebook: str) -> str:

@@ -18,7 +18,8 @@ from pathlib import Path
 from titans_mini.cli.flags import add_command
 from titans_mini.errors import ConfigError, check_integer
 
-from .lessons import copy_lessons
+from ..language import VARIABLE, choose
+from .lessons import CHINESE, copy_lessons
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKING = "my_lessons"  # folder of a learner's copies
@@ -39,6 +40,8 @@ def add_lab(commands) -> None:
     )
     text = f"folder of your copies, default {WORKING}; files in it are not overwritten"
     command.add_argument("--folder", type=Path, default=Path(WORKING), help=text)
+    text = f"language of lessons and panels: en or zh; default {VARIABLE}, or en"
+    command.add_argument("--language", default=None, help=text)
 
 
 def _add(commands, name: str, run, text: str) -> argparse.ArgumentParser:
@@ -77,7 +80,7 @@ def _serve(command: list[str]) -> int:
 
 
 def _lab(options: argparse.Namespace) -> int:
-    port = _port(options)
+    port, language = _port(options), choose(options.language)
     _require("jupyterlab", "notebooks")
     command = [sys.executable, "-m", "jupyterlab"]
     command += ["--no-browser"] if options.no_browser else []
@@ -87,7 +90,10 @@ def _lab(options: argparse.Namespace) -> int:
         _check_free("127.0.0.1", port)
         command.append(f"--ServerApp.port={port}")
     folder = _working_copies(options.folder)
-    return subprocess.call([*command, f"--ServerApp.root_dir={folder}"], cwd=folder)
+    if language == CHINESE:
+        command.append(f"--LabApp.default_url=/lab/tree/{CHINESE}/00_tour.ipynb")
+    environment = {**os.environ, VARIABLE: language}  # which kernels inherit
+    return subprocess.call([*command, f"--ServerApp.root_dir={folder}"], cwd=folder, env=environment)
 
 
 def _working_copies(folder: Path) -> Path:

@@ -69,6 +69,8 @@ def lesson(path: Path, language: str, runs: Path) -> NotebookNode:
         first.source += "\n\n" + words["links"].format(exercises=exercises)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
+            if path.parent.name == "zh":  # whose links go one folder up
+                cell.source = cell.source.replace("](../", "](")
             cell.source = one_language(cell.source, language)
         cell.source = cell.source.removeprefix(CHECKED)
         for output in cell.get("outputs", []):
