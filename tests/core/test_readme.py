@@ -15,8 +15,8 @@ from titans_mini.training.tasks import RECALL_VALUES, TASKS
 README = (ROOT / "README.md").read_text(encoding="utf8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.S)
 PAGES = (
-    "README.md", "README.zh.md", "DEPLOY.md", "CONTRIBUTING.md", "TEACHING.md", "TEACHING.zh.md", "notebooks/GLOSSARY.md",
-    "notebooks/RECIPE.md",
+    "README.md", "README.zh.md", "DEPLOY.md", "CONTRIBUTING.md", "TEACHING.md", "TEACHING.zh.md",
+    "notebooks/GLOSSARY.md", "notebooks/RECIPE.md",
 )  # fmt: skip
 CODE = re.compile(r"`([^`]+)`")
 COMMAND = re.compile(r"(?:[A-Z_]+=\S+ )*(?:\S+/)?titans-mini (\S+\s.+)", re.S)

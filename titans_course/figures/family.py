@@ -50,4 +50,5 @@ def family_figure(table: Mapping[str, Mapping[str, list[float]]], *, height: int
     figure.update_yaxes(categoryorder="array", categoryarray=labels, showgrid=True)
     figure.update_xaxes(range=[-0.03, 1.03], tickformat=".0%", col=1)
     figure.update_xaxes(range=[-0.03, 1.03], col=2)
-    return figure.update_layout(frame(height or 110 + 24 * len(rules), left=120, top=76))
+    figure.update_layout(frame(height or 104 + 24 * len(rules), left=120, top=70))
+    return figure.update_layout(legend={"yref": "container", "y": 0.99, "yanchor": "top"})  # above the titles
