@@ -2,7 +2,7 @@
 
 A lesson's code is that of notebooks/. Its prose lies in notebooks/zh/LESSON.md, a part for each cell of prose, headed
 by the checksum of the English cell: a part whose English has changed fits no cell any more, and is named. `--missing`
-lists the cells that have no part, with their checksums; `--no-run` keeps the outputs of the English copy.
+lists the cells that have no part, with their checksums; `--no-run` keeps the outputs.
 """
 
 import argparse
@@ -73,16 +73,26 @@ def translated(english: NotebookNode, chinese: dict[str, str], stem: str) -> Not
     return made
 
 
+def keep_outputs(old: NotebookNode, notebook: NotebookNode) -> None:
+    """Gives the cells of code that are unchanged the outputs that they had in Chinese."""
+    had = {cell.source: cell.outputs for cell in old.cells if cell.cell_type == "code"}
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = had.get(cell.source, cell.outputs)
+
+
 def make(stem: str, *, execute: bool = True) -> Path:
     """Writes one Chinese lesson."""
     english = nbformat.read(FOLDER / f"{stem}.ipynb", as_version=4)
     notebook = translated(english, parts(ZH / f"{stem}.md"), stem)
+    target = ZH / f"{stem}.ipynb"
+    if not execute and target.exists():
+        keep_outputs(nbformat.read(target, as_version=4), notebook)
     if execute:
         os.environ["TITANS_MINI_LANGUAGE"] = "zh"
         run(notebook, ZH)
     normalise(notebook)
     nbformat.validate(notebook)
-    target = ZH / f"{stem}.ipynb"
     nbformat.write(notebook, target)
     return target
 
@@ -90,7 +100,7 @@ def make(stem: str, *, execute: bool = True) -> Path:
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("lessons", nargs="*", help="names such as 00_tour; by default all that have Chinese prose")
-    parser.add_argument("--no-run", action="store_true", help="keep the outputs of the English copy")
+    parser.add_argument("--no-run", action="store_true", help="do not run the notebooks, only renew their prose")
     parser.add_argument("--missing", action="store_true", help="print the cells without Chinese instead")
     parser.add_argument("--exercises", action="store_true", help="with --missing: the cells of a lesson's exercises")
     options = parser.parse_args(arguments)

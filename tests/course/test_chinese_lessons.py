@@ -106,3 +106,14 @@ def test_a_changed_english_cell_and_a_part_without_a_cell_are_named(chinese):
     assert [cell.source for cell in made.cells] == ["# 一", "1 + 1"]
     with pytest.raises(ValueError, match=r"no Chinese for .*; no cell for 00000000"):
         chinese.translated(whole, {"00000000": "# 一"}, "x")
+
+
+def test_renewed_prose_keeps_the_outputs_of_unchanged_code(chinese):
+    def notebook(*outputs):
+        cells = [nbformat.v4.new_code_cell(source, outputs=[nbformat.v4.new_output("stream", text=text)])
+                 for source, text in outputs]  # fmt: skip
+        return nbformat.v4.new_notebook(cells=cells)
+
+    made = notebook(("same()", "english"), ("new()", "english"))
+    chinese.keep_outputs(notebook(("same()", "中文"), ("old()", "中文")), made)
+    assert [cell.outputs[0].text for cell in made.cells] == ["中文", "english"]
