@@ -2,7 +2,6 @@
 
 import copy
 import csv
-import importlib.util
 import json
 import os
 import re
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from lessons import tool as load
 from nbformat import NotebookNode
 
 pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install 'titans-mini[classroom]'")
@@ -24,10 +24,7 @@ HIDDEN = re.compile(r"seed=(\d+)")
 @pytest.fixture(scope="module")
 def tool():
     """tools/exercises.py as a module."""
-    spec = importlib.util.spec_from_file_location("exercises_tool", ROOT / "tools" / "exercises.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("exercises")
 
 
 def read(path: Path) -> NotebookNode:
@@ -36,7 +33,17 @@ def read(path: Path) -> NotebookNode:
 
 def test_copies_are_fresh(tool):
     assert [str(path.relative_to(tool.FOLDER)) for path in tool.stale()] == [], "run `make exercises`"
-    assert len(tool.copies()) == 2 * len(tool.sources()) >= 18
+    assert len(tool.copies()) == 4 * len(tool.sources()) >= 36  # for students and to read, in two languages
+
+
+def test_a_course_in_chinese_has_the_same_code(tool, tmp_path):
+    for language in ("en", "zh"):
+        tool.course(tmp_path / language, 1, [LESSON], language)
+    english, chinese = (read(tmp_path / name / "source" / LESSON / f"{LESSON}.ipynb") for name in ("en", "zh"))
+    pairs = list(zip(english.cells, chinese.cells, strict=True))
+    assert all(a.metadata == b.metadata and a.cell_type == b.cell_type for a, b in pairs)
+    assert all(a.source == b.source for a, b in pairs if a.cell_type == "code")
+    assert all(a.source != b.source and "难度" in b.source for a, b in pairs[1:] if a.cell_type == "markdown")
 
 
 def test_a_changed_source_or_copy_is_noticed(tool, tmp_path):
