@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from notebooks import FOLDER, TITLE, normalise, run
+from notebooks import FOLDER, TITLE, run, store
 
 ZH = FOLDER / "zh"
 MARK = re.compile(r"^<!-- ([0-9a-f]{8}) -->\n", re.M)
@@ -91,10 +91,17 @@ def make(stem: str, *, execute: bool = True) -> Path:
     if execute:
         os.environ["TITANS_MINI_LANGUAGE"] = "zh"
         run(notebook, ZH)
-    normalise(notebook)
-    nbformat.validate(notebook)
-    nbformat.write(notebook, target)
+    store(notebook, target)
     return target
+
+
+def missing(stem: str, *, exercises: bool = False) -> str:
+    """The cells of a lesson, or of its exercises, that have no Chinese yet, in the form of the store."""
+    chinese = parts((FOLDER / "exercises" / "zh" if exercises else ZH) / f"{stem}.md")
+    place = FOLDER / "exercises" / "source" / stem if exercises else FOLDER
+    cells = nbformat.read(place / f"{stem}.ipynb", as_version=4).cells
+    lacking = [cell for cell in cells if cell.cell_type == "markdown" and mark(cell) not in chinese]
+    return "".join(f"<!-- {mark(cell)} -->\n{cell.source}\n\n" for cell in lacking)
 
 
 def main(arguments: list[str]) -> int:
@@ -106,12 +113,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     for stem in options.lessons or sorted(path.stem for path in ZH.glob("*.md")):
         if options.missing:
-            sheet = options.exercises
-            chinese = parts((FOLDER / "exercises" / "zh" if sheet else ZH) / f"{stem}.md")
-            place = FOLDER / "exercises" / "source" / stem if sheet else FOLDER
-            for cell in nbformat.read(place / f"{stem}.ipynb", as_version=4).cells:
-                if cell.cell_type == "markdown" and mark(cell) not in chinese:
-                    print(f"<!-- {mark(cell)} -->\n{cell.source}\n")
+            print(missing(stem, exercises=options.exercises), end="")
             continue
         try:
             print(make(stem, execute=not options.no_run))

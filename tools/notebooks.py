@@ -118,10 +118,15 @@ def refresh(path: Path, *, execute: bool = True) -> float:
     if execute:
         run(notebook, path.parent)
     seconds = time.perf_counter() - began
+    store(notebook, path)
+    return seconds
+
+
+def store(notebook: NotebookNode, path: Path) -> None:
+    """Writes a notebook in the form to commit."""
     normalise(notebook)
     nbformat.validate(notebook)
     nbformat.write(notebook, path)
-    return seconds
 
 
 def main(arguments: list[str]) -> int:

@@ -16,12 +16,14 @@ def copy_lessons(notebooks: Path, folder: Path) -> list[Path]:
     """
 
     def copy(source: str, target: str) -> None:
+        """Copies a file, a lesson without its outputs."""
         if Path(target).exists():
             return
-        shutil.copyfile(source, target)
         if Path(source).parent in (notebooks, notebooks / CHINESE) and target.endswith(".ipynb"):
             copied.append(Path(target))
             Path(target).write_text(stripped(Path(source).read_text(encoding="utf8")), encoding="utf8")
+        else:
+            shutil.copyfile(source, target)
 
     copied: list[Path] = []
     shutil.copytree(notebooks, folder, ignore=_left_out, copy_function=copy, dirs_exist_ok=True)

@@ -161,12 +161,11 @@ def compare(rule: str, seeds: int = 3, steps: int | None = None) -> dict[str, li
 
 def as_cells(row: dict[str, list[float]]) -> dict[str, str]:
     """Measure -> mean over seeds, and the lowest and highest of them where they differ."""
-    return {name: cell(name, row[name]) if name in row else "" for name in MEASURES}
+    return {name: cell(row[name], DIGITS[name]) if name in row else "" for name in MEASURES}
 
 
-def cell(name: str, values: Sequence[float]) -> str:
-    """Shares in percent, bits and ratios with two digits, counts whole."""
-    form = DIGITS[name]
+def cell(values: Sequence[float], form: str) -> str:
+    """Mean over seeds in a format, and the lowest and highest of them where they differ."""
     mean, low, high = (format(number, form) for number in (sum(values) / len(values), min(values), max(values)))
     return mean if low == high else f"{mean} ({low} to {high})"
 
@@ -185,6 +184,12 @@ def keep(table: dict[str, dict], path: Path) -> None:
 
 def as_markdown(table: dict[str, dict]) -> str:
     """The table with a row for each rule."""
-    lines = ["| rule | " + " | ".join(MEASURES) + " |", "|---" * (len(MEASURES) + 1) + "|"]
-    lines += [f"| {rule} | " + " | ".join(as_cells(row).values()) + " |" for rule, row in table.items()]
-    return "\n".join(lines)
+    return markdown("rule", {rule: as_cells(row) for rule, row in table.items()})
+
+
+def markdown(corner: str, rows: dict[str, dict[str, str]]) -> str:
+    """A table of rows with the same columns; `corner` stands above their names."""
+    columns = list(next(iter(rows.values())))
+    head = f"| {corner} |" if corner else "| |"
+    lines = [f"{head} {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    return "\n".join(lines + [f"| {' | '.join([name, *row.values()])} |" for name, row in rows.items()])

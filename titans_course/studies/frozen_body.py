@@ -26,6 +26,8 @@ from titans_mini.training.tasks import RECALL_KEYS, RECALL_PAIRS, RECALL_VALUES,
 from titans_mini.training.tasks import text_bytes as bytes_of_text
 from titans_mini.training.train import TrainConfig, Trainer
 
+from .family import cell, markdown
+
 KEPT = Path(__file__).with_name("frozen_body.json")
 SHAPE = dict(variant="mal", dim=32, layers=2, heads=2, window=16, chunk=8)
 MEMORIES: dict[str, dict] = {
@@ -193,18 +195,9 @@ def join(found: Sequence[dict]) -> dict[str, dict[str, dict[str, list[float]]]]:
     }
 
 
-def cell(name: str, values: Sequence[float]) -> str:
-    """Mean over seeds, and the lowest and highest of them where they differ."""
-    mean, low, high = (format(one, DIGITS[name]) for one in (sum(values) / len(values), min(values), max(values)))
-    return mean if low == high else f"{mean} ({low} to {high})"
-
-
 def as_markdown(table: dict[str, dict[str, list[float]]]) -> str:
     """A table with a row for each arm."""
-    names = list(next(iter(table.values())))
-    lines = ["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    lines += [f"| {arm} | " + " | ".join(cell(name, row[name]) for name in names) + " |" for arm, row in table.items()]
-    return "\n".join(lines)
+    return markdown("", {arm: {name: cell(row[name], DIGITS[name]) for name in row} for arm, row in table.items()})
 
 
 def kept(path: Path = KEPT) -> dict[str, dict[str, dict[str, list[float]]]]:
