@@ -46,6 +46,7 @@ Exceptions: in settings `eta` is the recipe's step size, while in `Gates` it is 
 
 import importlib
 
+__version__ = "0.2.0"
 # Where the public names live. Each is imported at its first use, so that `import titans_mini` and the start of a
 # command take no time, and a command can answer Ctrl-C while torch is loaded.
 _HOMES = {

@@ -208,7 +208,3 @@ def test_continuous_integration_runs_make_test_without_skips():
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
     assert script.read_text(encoding="utf8").splitlines()[-1] == "TITANS_REQUIRE_CHROMIUM=1 make test"
-
-
-def test_citation_names_the_version():
-    assert f"\nversion: {PROJECT['version']}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf8")

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from titans_mini.cli.flags import add_command
+from titans_mini.messages import Message
 
-from .serving import ROOT, find
+from .shipped import ROOT, find
 
 KINDS = ("speed", "memory", "profile", "decode", "busy", "settings", "earlier", "stream")
 
@@ -22,7 +23,7 @@ def add_bench_flags(command: argparse.ArgumentParser) -> None:
     """The flags of `titans-mini bench` and of `python -m benchmarks`."""
     command.add_argument("--quick", action="store_true", help="small sizes, to check that the runner works")
     command.add_argument("--out", type=Path, help="folder for the results; default: the project, and none with --quick")
-    only = "measure only these kinds, again: " + ", ".join(KINDS)
+    only = Message("measure only these kinds, again: {names}", names=", ".join(KINDS))
     command.add_argument("--only", nargs="+", choices=KINDS, metavar="KIND", help=only)
     command.add_argument("--missing", action="store_true", help="measure only what a stopped run did not reach")
 

@@ -2,17 +2,20 @@
 
 import argparse
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
 
 from titans_mini.cli.flags import add_command
+from titans_mini.cli.parsing import aligned
 from titans_mini.errors import ConfigError, check_choice
+from titans_mini.language import note, say
+from titans_mini.messages import Message
 from titans_mini.stopping import postponed
 
-ROOT = Path(__file__).resolve().parents[2]
+from .shipped import ROOT
+
 PAGE = "CLAIMS.md"
 
 
@@ -53,8 +56,10 @@ def _claims(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({key: result.to_dict(CLAIMS[key]) for key, result in results.items()}, ensure_ascii=False))
     else:
+        text = "{key} ({size}): {verdict}. {told}", "{key} ({size}, kept): {verdict}. {told}"
         for key, (finding, name, *_) in results.items():
-            print(f"{key} ({name}{'' if key in measured else ', kept'}): {finding.verdict}. {finding.told}")
+            words = {"verdict": Message(finding.verdict), "told": finding.told}
+            print(say(text[key not in measured], key=key, size=name, **words))
     return 0
 
 
@@ -74,7 +79,7 @@ def _measure(wanted: list[str], size, files: tuple[Path, Path] | None, quiet: bo
     from ..claims import report
 
     measured: dict = {}
-    with tqdm(total=len(wanted), disable=quiet, unit="claim") as bar:
+    with tqdm(total=len(wanted), disable=quiet, unit=say("claim")) as bar:
         try:
             for key in wanted:
                 bar.set_description(key)
@@ -85,20 +90,23 @@ def _measure(wanted: list[str], size, files: tuple[Path, Path] | None, quiet: bo
                         report.keep({key: found}, *files)
                 bar.update()
         except KeyboardInterrupt:
-            saved = _saved(files, len(measured))
-            print(f"titans-mini: stopped after {len(measured)} of {len(wanted)} claims; {saved}", file=sys.stderr)
+            text, saved = "stopped after {done} of {all} claims; {saved}", _saved(files, len(measured))
+            note(text, done=len(measured), all=len(wanted), saved=saved)
             raise
     return measured
 
 
-def _saved(files: tuple[Path, Path] | None, count: int) -> str:
+def _saved(files: tuple[Path, Path] | None, count: int) -> Message:
     """Reports what a stopped measurement has saved, and how to continue."""
     if files is None:
-        return "nothing is saved without --out"
-    return f"saved in {str(files[0])!r}: run the same command to continue" if count else "nothing is saved yet"
+        return Message("nothing is saved without --out")
+    if not count:
+        return Message("nothing is saved yet")
+    return Message("saved in {place}: run the same command to continue", place=repr(str(files[0])))
 
 
 def _list(keys: list[str], kept: dict, claims: dict) -> None:
+    chinese = say(Message("en")) == "zh"  # a claim has its words in both languages
     for key in keys:
-        verdict = kept[key].finding.verdict if key in kept else "not measured"
-        print(f"{key:16} {verdict:22} {claims[key].claim}")
+        verdict = say(kept[key].finding.verdict if key in kept else "not measured yet")
+        print(f"{key:16} {aligned(verdict, -22)} {claims[key].claim_zh if chinese else claims[key].claim}")

@@ -1,38 +1,49 @@
-"""Working copies of the lessons: without outputs, so that no result is seen before its prediction."""
+"""Working copies of the lessons: without outputs, so that no result is seen before its prediction.
+
+setup.py runs this file to learn what goes into a wheel, before anything is installed: it imports nothing of ours.
+"""
 
 import json
 import shutil
+from fnmatch import fnmatch
 from pathlib import Path
 
-LEFT_OUT = shutil.ignore_patterns(".*", "*.lock", "*.py", "__pycache__", "gradebook.db*", "source", "solution")
 CHINESE = "zh"  # the folder of the Chinese lessons; its .md files are what they are made from
+# Names of files and folders: of this machine, of a teacher and the teacher's class, and what holds answers.
+LEFT_OUT = (
+    ".*", "*.lock", "*.py", "__pycache__", "gradebook.db*", "submitted", "autograded", "feedback", "source", "solution",
+)  # fmt: skip
+
+
+def lesson_files(notebooks: Path) -> list[Path]:
+    """What a learner gets, as paths within the folder: lessons in both languages, pictures, students' exercises."""
+    names = [path.relative_to(notebooks) for path in sorted(notebooks.rglob("*")) if path.is_file()]
+    return [name for name in names if not _left_out(name)]
+
+
+def _left_out(name: Path) -> bool:
+    store = name.suffix == ".md" and name.parent.name == CHINESE
+    return store or any(fnmatch(part, pattern) for part in name.parts for pattern in LEFT_OUT)
 
 
 def copy_lessons(notebooks: Path, folder: Path) -> list[Path]:
-    """Copies the lessons in both languages, their pictures and the students' exercises into `folder`.
+    """Copies what a learner gets into `folder`, lessons without their outputs.
 
     The folder is made if it is not there. A file that is there already is left as it is: it may hold a learner's work.
     Returns the lessons that were copied.
     """
-
-    def copy(source: str, target: str) -> None:
-        """Copies a file, a lesson without its outputs."""
-        if Path(target).exists():
-            return
-        if Path(source).parent in (notebooks, notebooks / CHINESE) and target.endswith(".ipynb"):
-            copied.append(Path(target))
-            Path(target).write_text(stripped(Path(source).read_text(encoding="utf8")), encoding="utf8")
+    copied = []
+    for name in lesson_files(notebooks):
+        source, target = notebooks / name, folder / name
+        if target.exists():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if name.suffix == ".ipynb" and name.parent in (Path(), Path(CHINESE)):
+            target.write_text(stripped(source.read_text(encoding="utf8")), encoding="utf8", newline="\n")
+            copied.append(target)
         else:
             shutil.copyfile(source, target)
-
-    copied: list[Path] = []
-    shutil.copytree(notebooks, folder, ignore=_left_out, copy_function=copy, dirs_exist_ok=True)
-    return sorted(copied)
-
-
-def _left_out(folder: str, names: list[str]) -> set[str]:
-    stores = {name for name in names if name.endswith(".md")} if Path(folder).name == CHINESE else set()
-    return LEFT_OUT(folder, names) | stores
+    return copied
 
 
 def stripped(notebook: str) -> str:

@@ -17,11 +17,14 @@ from pathlib import Path
 
 from titans_mini.cli.flags import add_command
 from titans_mini.errors import ConfigError, check_integer
+from titans_mini.files import reason
+from titans_mini.language import say
+from titans_mini.messages import Message
 
 from ..language import VARIABLE, choose
 from .lessons import CHINESE, copy_lessons
+from .shipped import ROOT, find
 
-ROOT = Path(__file__).resolve().parents[2]
 WORKING = "my_lessons"  # folder of a learner's copies
 ALL_ADDRESSES, LOOPBACK = ("0.0.0.0", "::"), ("127.0.0.1", "::1")
 
@@ -38,9 +41,9 @@ def add_lab(commands) -> None:
     command = _add(
         commands, "lab", _lab, "copy the lessons into a folder, without outputs, and open them in JupyterLab"
     )
-    text = f"folder of your copies, default {WORKING}; files in it are not overwritten"
+    text = Message("folder of your copies, default {folder}; files in it are not overwritten", folder=WORKING)
     command.add_argument("--folder", type=Path, default=Path(WORKING), help=text)
-    text = f"language of lessons and panels: en or zh; default {VARIABLE}, or en"
+    text = Message("language of lessons and panels: en or zh; default {variable}, or en", variable=VARIABLE)
     command.add_argument("--language", default=None, help=text)
 
 
@@ -102,8 +105,8 @@ def _working_copies(folder: Path) -> Path:
         copied = copy_lessons(find("notebooks"), folder.absolute())
     except OSError as error:
         text = "folder must be one that can be written, not {folder}: {reason}"
-        raise ConfigError(text, folder=repr(str(folder)), reason=error.strerror or str(error)) from None
-    print(f"{len(copied)} lessons copied into {folder}", flush=True)
+        raise ConfigError(text, folder=repr(str(folder)), reason=reason(error)) from None
+    print(say("{count} lessons copied into {folder}", count=len(copied), folder=folder), flush=True)
     return folder.absolute()
 
 
@@ -143,10 +146,3 @@ def _refusal(address: str, port: int) -> int | None:
 def _require(module: str, extra: str) -> None:
     if importlib.util.find_spec(module) is None:
         raise ConfigError("{name} is not installed; run: pip install 'titans-mini[{extra}]'", name=module, extra=extra)
-
-
-def find(name: str) -> Path:
-    """A file or folder of the clone of the project. Raises ConfigError if it does not exist."""
-    if not (ROOT / name).exists():
-        raise ConfigError("{name} is not here; run this from a clone of the project", name=name)
-    return ROOT / name
