@@ -6,7 +6,8 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,11 +20,25 @@ PART = ".part"  # ending of a file that is still being written
 # What file systems answer that cannot flush (CIFS, sshfs and others cannot flush folders): nothing is lost by it.
 NO_FLUSH = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF}
 
+TRIES, PAUSE = (10, 0.05) if os.name == "nt" else (1, 0.0)  # how often `patiently` tries, and seconds between two tries
+
+
+def patiently(action: Callable[[], object]) -> object:
+    """Calls it again for half a second where that is refused. On Windows no file is renamed or deleted that another
+    program has open, such as a reader or a virus scanner, and none is opened while it is renamed."""
+    for _ in range(TRIES - 1):
+        try:
+            return action()
+        except PermissionError:
+            time.sleep(PAUSE)
+    return action()
+
 
 def open_regular(path: str | Path) -> BinaryIO:
     """Opens a file for reading. OSError for a folder, FIFO, socket or device: these may never answer or never end."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        descriptor = patiently(lambda: os.open(path, flags))
     except ValueError as error:  # a name with a NUL or a lone surrogate
         raise OSError(errno.EINVAL, str(error), str(path)) from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -71,7 +86,7 @@ def write_whole(path: str | Path, data: bytes | str) -> None:
             file.write(data.encode() if isinstance(data, str) else data)
             file.flush()
             _flush(file.fileno())
-        os.replace(temporary, path)
+        patiently(lambda: os.replace(temporary, path))
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

@@ -1,8 +1,9 @@
 """Stopping in good order: Ctrl-C, and SIGTERM, which `kill`, containers and clusters send.
 
-In commands SIGTERM becomes `Terminated`, a KeyboardInterrupt. A command that keeps work therefore catches
-KeyboardInterrupt, saves, says in one line on stderr how to continue, and raises it again; `main` turns it into the exit
-code 130 or 143. What must not be cut in half, such as a step of training, runs inside `postponed`.
+On Windows a closed terminal and Ctrl-Break send SIGBREAK, which counts as SIGTERM. In commands SIGTERM becomes
+`Terminated`, a KeyboardInterrupt. A command that keeps work therefore catches KeyboardInterrupt, saves, says in one
+line on stderr how to continue, and raises it again; `main` turns it into the exit code 130 or 143. What must not be cut
+in half, such as a step of training, runs inside `postponed`.
 """
 
 import contextlib
@@ -11,7 +12,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-STOPS = (signal.SIGINT, signal.SIGTERM)
+ENDS = (signal.SIGTERM, *filter(None, [getattr(signal, "SIGBREAK", None)]))
+STOPS = (signal.SIGINT, *ENDS)
 PATIENCE = 2.0  # seconds within which signals count as one: torchrun sends its own after the terminal's
 
 
@@ -31,7 +33,7 @@ def terminable() -> Iterator[None]:
     def terminate(*_: object) -> None:
         raise Terminated
 
-    with handled(terminate, signal.SIGTERM):
+    with handled(terminate, *ENDS):
         yield
 
 

@@ -233,7 +233,7 @@ def recall_fact(lm: TitansLM, state: ModelState, fact: Fact, *, is_text: bool = 
 def peak_memory() -> float | None:
     """Largest resident size of this process so far, in MB (2^20 bytes); None if the system does not say."""
     status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
+    lines = status.read_text("utf-8", "replace").splitlines() if status.exists() else []
     found = next((line for line in lines if line.startswith("VmHWM")), None)
     if found is not None:  # of this process only, whereas getrusage also counts the one that started it
         return int(found.split()[1]) / 1024

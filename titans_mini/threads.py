@@ -50,7 +50,7 @@ def _others() -> float | None:
     """Seconds that this process's cores have worked for other processes so far; None where the system does not say."""
     try:
         own = {f"cpu{core}" for core in os.sched_getaffinity(0)}
-        lines = [line.split() for line in Path("/proc/stat").read_text().splitlines()]
+        lines = [line.split() for line in Path("/proc/stat").read_text("ascii").splitlines()]
     except (OSError, AttributeError):
         return None
     times = [list(map(int, line[1:9])) for line in lines if line[0] in own]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import ConfigError, check_integer, show
-from ..files import clear_parts, entries, held, read_bytes, refusing, write_whole
+from ..files import clear_parts, entries, held, patiently, read_bytes, refusing, write_whole
 from ..kept import SnapshotError, decode_state, encode_state, fingerprint_of, tokens_seen
 from ..messages import Message
 from .engine import Engine
@@ -77,7 +77,7 @@ class Snapshots:
             alike = [snapshot for snapshot in old if snapshot.label == label]
             stay = self.keep - 1 if name is None else 0
             for extra in alike[: max(0, len(alike) - stay)]:
-                extra.path.unlink(missing_ok=True)
+                patiently(lambda path=extra.path: path.unlink(missing_ok=True))
         return made
 
     def list(self) -> list[Snapshot]:
