@@ -80,9 +80,9 @@ def cases(size: Size) -> list[dict]:
 
 def run(case: dict) -> dict:
     """{case, result}, or {case, error} where the process ran out of memory or time."""
-    command = [sys.executable, "-m", "benchmarks.cases", json.dumps(case)]
+    command = [sys.executable, "-X", "utf8", "-m", "benchmarks.cases", json.dumps(case)]
     try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT, check=False)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=LIMIT, check=False)
     except subprocess.TimeoutExpired:
         return {"case": case, "error": f"over {LIMIT} s"}
     if done.returncode:

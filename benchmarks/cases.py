@@ -150,14 +150,13 @@ def stream(*, checkpoint: str, tokens: int) -> dict:
 def bound_memory(share: float = 0.85) -> None:
     """Lets a case that needs more than that share of the machine's memory fail instead of slowing the machine.
 
-    Windows has no such limit.
+    Windows has no such limit, and macOS may refuse it.
     """
-    try:
+    with contextlib.suppress(ImportError, OSError, ValueError):
         import resource
-    except ImportError:
-        return
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (int(total_memory() * share), hard))
+
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (int(total_memory() * share), hard))
 
 
 KINDS: dict[str, Callable[..., dict]] = {

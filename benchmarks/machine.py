@@ -5,6 +5,7 @@ import os
 import platform
 from pathlib import Path
 
+import psutil
 import torch
 
 PACKAGES = ("torch", "numpy", "triton", "titans-mini", "titans-pytorch")
@@ -34,11 +35,11 @@ def _version(package: str) -> str | None:
 
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
+    lines = info.read_text("utf-8").splitlines() if info.exists() else []
     named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return named[0] if named else platform.processor() or platform.machine()
 
 
 def total_memory() -> int:
     """Bytes of the machine's memory."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return psutil.virtual_memory().total

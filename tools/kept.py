@@ -45,13 +45,13 @@ def drill() -> None:
         "samples": [list(sample) for sample in made.samples],
         "events": [[event.action, event.kind, event.token] for event in events],
     }
-    operations_live.KEPT_FILE.write_text(json.dumps(record) + "\n", "utf8")
+    operations_live.KEPT_FILE.write_text(json.dumps(record) + "\n", "utf8", newline="\n")
 
 
 def family() -> None:
     """A minute of each rule of the page's kept file."""
     lines = [json.dumps(train_for(rule, 60)._asdict()) for rule in miras_family.KEPT_RULES]
-    miras_family.KEPT_FILE.write_text("[\n" + ",\n".join(lines) + "\n]\n", "utf8")
+    miras_family.KEPT_FILE.write_text("[\n" + ",\n".join(lines) + "\n]\n", "utf8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ def main() -> None:
         kept[name] = {"weights": checkpoint.read_card(name)["weights_sha256"], **found}
         print(name, flush=True)
     lines = (f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in kept.items())
-    telling.KEPT.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
+    telling.KEPT.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8", newline="\n")
 
 
 if __name__ == "__main__":

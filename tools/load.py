@@ -33,7 +33,7 @@ WAIT = 10  # seconds for which the server keeps a session whose visitor is gone;
 def resident(server: Server) -> float:
     """The server's memory in MB; NaN where the system is not Linux."""
     status = Path(f"/proc/{server.pid}/status")
-    return int(re.search(r"VmRSS:\s+(\d+)", status.read_text())[1]) / 1024 if status.exists() else float("nan")
+    return int(re.search(r"VmRSS:\s+(\d+)", status.read_text("ascii"))[1]) / 1024 if status.exists() else float("nan")
 
 
 def worked(server: Server) -> float:
@@ -41,7 +41,7 @@ def worked(server: Server) -> float:
     status = Path(f"/proc/{server.pid}/stat")
     if not status.exists():
         return float("nan")
-    user, system = status.read_text().rpartition(")")[2].split()[11:13]
+    user, system = status.read_text("ascii").rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
@@ -63,7 +63,7 @@ async def load(server: Server, options: argparse.Namespace) -> list[str]:
         found = await asyncio.gather(*slides)
         after, work = resident(server), worked(server) - began
         errors = [error for person in people for error in person.errors]
-    errors += server.log.read_text().splitlines()
+    errors += server.log.read_text("utf-8").splitlines()
     kinds = {kind: [m for p, moves in zip(people, found, strict=True) if isinstance(p, kind) for m in moves]
              for kind in (Page, Caller)}  # fmt: skip
     moves = [move for part in found for move in part]
@@ -86,7 +86,7 @@ async def wander(server: Server, options: argparse.Namespace) -> list[str]:
     )
     errors = [error for found in visits for error in found.errors]
     count = sum(found.visits for found in visits)
-    logged = server.log.read_text().splitlines()
+    logged = server.log.read_text("utf-8").splitlines()
     return [
         f"{options.sessions} sessions, {count} visits of all pages in {time.monotonic() - begin:.0f} s",
         f"error pages: {len(errors)} of {count}" + "".join(f"\n  {error}" for error in errors[:5]),

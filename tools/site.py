@@ -119,7 +119,8 @@ def build(site: Path, work: Path, names: list[str], packages: list[str], each: C
     shutil.copy(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", site)
     for page in write_site(site / "playground"):
         home = "../index.html" if page.parent.name == "playground" else f"../../{page.parent.name}/index.html"
-        page.write_text(page.read_text("utf8").replace("<nav>", f'<nav><a href="{home}">titans_mini</a> · ', 1), "utf8")
+        text = page.read_text("utf8").replace("<nav>", f'<nav><a href="{home}">titans_mini</a> · ', 1)
+        page.write_text(text, "utf8", newline="\n")
     return 0
 
 

@@ -83,7 +83,7 @@ def main(arguments: list[str]) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     for path in paths:
         target = options.out / f"{path.stem}.html"
-        target.write_text(page(path), encoding="utf-8")
+        target.write_text(page(path), encoding="utf-8", newline="\n")
         print(target)
     return 0
 

@@ -201,4 +201,4 @@ def fill(text: str) -> str:
 
 if __name__ == "__main__":
     for page in (ROOT / "README.md", ROOT / "DEPLOY.md"):
-        page.write_text(fill(page.read_text("utf-8")), "utf-8")
+        page.write_text(fill(page.read_text("utf-8")), "utf-8", newline="\n")

@@ -32,7 +32,8 @@ def clear() -> int:
                 continue
             with FileLock(place / LOCK, timeout=0):
                 shutil.rmtree(place, ignore_errors=True)
-                gone += 1
+            shutil.rmtree(place, ignore_errors=True)  # Windows deletes no file that is open, as the lock was
+            gone += 1
     return gone
 
 
@@ -46,4 +47,5 @@ def _own() -> tuple[Path, FileLock]:
         if (place / LOCK).exists():  # else another server deleted it as a leftover before it was locked
             break
     atexit.register(shutil.rmtree, place, ignore_errors=True)
+    atexit.register(lock.release)  # called first: an open file cannot be deleted on Windows
     return place, lock

@@ -25,9 +25,10 @@ def measure_apart(key: str, size: str = "small", *, beat: Callable[[float], None
     """
     check_choice("key", key, CLAIMS)
     check_choice("size", size, SIZES)
-    command = [sys.executable, "-m", "titans_mini", "claims", "--only", key, "--size", size, "--json", "--quiet"]
+    command = [sys.executable, "-X", "utf8", "-m", "titans_mini", "claims", "--only", key, "--size", size]
+    command += ["--json", "--quiet"]
     began = time.monotonic()
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
     with subprocess.Popen(command, start_new_session=True, **pipes) as process:
         try:
             out, said = _wait(process, began, beat)

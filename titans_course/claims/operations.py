@@ -36,8 +36,8 @@ LINEAR, CONSTANT = 1.1, 1.1  # largest slope of log time over log tokens, and gr
 def in_fresh_process(name: str, *arguments):
     """Runs a function of this module in a process of its own; arguments and result are plain JSON."""
     code = f"import json, sys; from {__name__} import {name}; print(json.dumps({name}(*json.loads(sys.argv[1]))))"
-    command = [sys.executable, "-c", code, json.dumps(arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-X", "utf8", "-c", code, json.dumps(arguments)]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [Message("no message")])[-1]
         raise ConfigError("{name} failed: {reason}", name=name, reason=reason)

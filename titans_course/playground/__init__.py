@@ -161,5 +161,5 @@ def write_site(folder: Path) -> list[Path]:
         place = folder if language == DEFAULT else folder / language
         place.mkdir(parents=True, exist_ok=True)
         files.append(place / "index.html")
-        files[-1].write_text(page(language), "utf8")
+        files[-1].write_text(page(language), "utf8", newline="\n")
     return files

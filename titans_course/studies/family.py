@@ -179,7 +179,7 @@ def keep(table: dict[str, dict], path: Path) -> None:
     """Writes the rows in the order of RULES, with six digits."""
     rows = {rule: table[rule] for rule in sorted(table, key=RULES.index)}
     short = {rule: {name: [float(f"{x:.6g}") for x in row[name]] for name in row} for rule, row in rows.items()}
-    path.write_text(json.dumps(short, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(short, indent=1) + "\n", encoding="utf-8", newline="\n")
 
 
 def as_markdown(table: dict[str, dict]) -> str:

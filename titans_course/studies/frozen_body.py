@@ -207,4 +207,4 @@ def kept(path: Path = KEPT) -> dict[str, dict[str, dict[str, list[float]]]]:
 
 def keep(tables: dict, path: Path) -> None:
     """Writes the tables."""
-    path.write_text(json.dumps(tables, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(tables, indent=1) + "\n", encoding="utf-8", newline="\n")

@@ -156,7 +156,7 @@ def main() -> None:
         for name in SOURCES:
             table[name].append({key: round(value, 4) for key, value in measure(name, seed).items()})
             print(name, seed, table[name][-1], flush=True)
-            asked.file.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+            asked.file.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

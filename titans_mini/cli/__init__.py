@@ -78,7 +78,10 @@ codecs.register_error(ESCAPE, escape)
 
 @contextlib.contextmanager
 def printable() -> Iterator[None]:
-    """Within it any text can be printed, also to a terminal that knows only ASCII or cp1252."""
+    """Within it any text can be printed, also to a terminal that knows only ASCII or cp1252, or where there is none."""
+    nowhere = [name for name in ("stdout", "stderr") if getattr(sys, name) is None]  # pythonw
+    for name in nowhere:
+        setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - closed below
     streams = [stream for stream in (sys.stdout, sys.stderr) if hasattr(stream, "reconfigure")]
     before = [stream.errors for stream in streams]
     for stream in streams:
@@ -89,3 +92,6 @@ def printable() -> Iterator[None]:
         for stream, errors in zip(streams, before, strict=True):
             if not stream.closed:
                 stream.reconfigure(errors=errors)
+        for name in nowhere:
+            getattr(sys, name).close()
+            setattr(sys, name, None)

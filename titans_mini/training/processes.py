@@ -5,10 +5,12 @@ import os
 from collections.abc import Iterable, Iterator
 
 import torch
-import torch.distributed.nn  # before any group, since its functions keep the group that exists at the first import
 from torch import nn
 
 from ..errors import ConfigError, check_integer
+
+if torch.distributed.is_available():  # a build of torch may lack it
+    import torch.distributed.nn  # before any group, since its functions keep the group that exists at the first import
 
 NEEDED = ("RANK", "MASTER_ADDR", "MASTER_PORT")  # torchrun sets them, with WORLD_SIZE
 
@@ -48,6 +50,8 @@ def joined() -> Iterator[None]:
     if place()[1] == 1:
         yield
         return
+    if not torch.distributed.is_available():
+        raise ConfigError("this build of torch cannot train in several processes; start without torchrun")
     try:
         torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     except (ValueError, RuntimeError) as error:
