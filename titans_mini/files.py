@@ -122,9 +122,9 @@ def clear_parts(folder: Path) -> None:
 
 
 def reason(error: Exception) -> str:
-    """Why a file cannot be used: the system's own words, or the Message or text of any other error."""
+    """Why a file cannot be used: the system's own words as a Message, or the Message or text of any other error."""
     if isinstance(error, OSError):
-        return error.strerror or str(error)
+        return Message(error.strerror or str(error))
     return error.args[0] if error.args and isinstance(error.args[0], Message) else str(error)
 
 

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from .errors import ConfigError, DivergenceError, check_choice
 from .files import owned, parse, read_bytes, reason, write_whole, writing_to
 from .kept import decode_state, encode_state, fingerprint_of
+from .language import say
 from .messages import Message
 from .models.model import ModelState, TitansLM
 from .settings import SEED, Settings, number, whole
@@ -136,7 +137,7 @@ class Reader:
         with held, torch.inference_mode(), one_thread():
             self._resume()  # what another stream saved before this one held the folder
             saved = self.position
-            with tqdm(total=total, initial=saved, disable=quiet, unit=" tokens", unit_scale=True) as bar:
+            with tqdm(total=total, initial=saved, disable=quiet, unit=say(" tokens"), unit_scale=True) as bar:
                 try:
                     self.lm(self._piece(0))  # not measured: the first call
                     while self.position < total:

@@ -28,6 +28,14 @@ COLUMNS = {
     "raw": "||grad|| / sqrt(d), surprise before normalising",
     "loss_after": "the same loss for this token's pair under the memory at the end of the run",
 }
+SUMMARY = {  # what the numbers of a run's summary are
+    "tokens": Message("tokens"), "writes_per_1k": Message("writes per 1,000"),
+    "mean_surprise": Message("mean surprise"),
+    "norm_start": Message("memory norm at the start"), "norm_end": Message("memory norm at the end"),
+    "loss_start": Message("inner loss at the start"), "loss_end": Message("inner loss at the end"),
+    "state": Message("state of the memory"), "dead_at": Message("memory dead from token"),
+    "diverged_at": Message("diverged at token"), "seconds": Message("seconds"),
+}  # fmt: skip
 WRITE_LEVEL = 0.5  # a token counts as written where g_write is above this; recipe: 5.1
 RESOLUTION = float(np.finfo(np.float32).eps)  # the memory's numbers are float32
 

@@ -6,6 +6,7 @@ import json
 from titans_mini.cli.flags import add_command
 from titans_mini.data.scenarios import to_bytes
 from titans_mini.errors import ConfigError, check_choice, check_integer
+from titans_mini.messages import Message
 from titans_mini.models.model import MODES, TitansLM
 from titans_mini.training.checkpoint import bundled_names, load_model, read_card
 from titans_mini.training.evaluate import evaluate
@@ -24,26 +25,34 @@ def add_eval(commands) -> None:
     """The command `eval` and its flags."""
     text = "evaluate a checkpoint on a task, on text or on a file, and print one JSON object"
     command = add_command(commands, "eval", _eval, text, "device")
-    command.add_argument("--checkpoint", required=True, help="a path, or one of " + ", ".join(bundled_names()))
-    command.add_argument("--task", help=", ".join(TASKS) + " (default: the one that the model was trained on)")
+    names = Message("a path, or one of {names}", names=", ".join(bundled_names()))
+    command.add_argument("--checkpoint", required=True, help=names)
+    tasks = Message("{names} (default: the one that the model was trained on)", names=", ".join(TASKS))
+    command.add_argument("--task", help=tasks)
     size_help = "tokens between facts and questions, or bytes of text (default 256; of a text file, all)"
     command.add_argument("--size", type=int, help=size_help)
     command.add_argument(
         "--rows", type=int, help="sequences, or questions of a file (default 64; each --measure has its own)"
     )
-    memory_help = "on, frozen or off (default on; for a model trained without memory: off); for the measures of text "
-    command.add_argument("--memory", help=memory_help + "also cache: no memory, but counts of what followed before")
-    seed_help = f"seed of the random choices (default {measure.SEED})"
+    memory_help = (
+        "on, frozen or off (default on; for a model trained without memory: off); for the measures of text "
+        "also cache: no memory, but counts of what followed before"
+    )
+    command.add_argument("--memory", help=memory_help)
+    seed_help = Message("seed of the random choices (default {seed})", seed=measure.SEED)
     command.add_argument("--seed", type=int, default=measure.SEED, help=seed_help)
-    command.add_argument("--measure", default=None, help=", ".join(MEASURES) + " (all but the first read text)")
+    measures = Message("{names} (all but the first read text)", names=", ".join(MEASURES))
+    command.add_argument("--measure", default=None, help=measures)
     for flag, kind, lengths in (
         ("--context", "context", measure.CONTEXTS),
         ("--passage", "second-reading", measure.PASSAGES),
     ):
-        lengths_help = f"lengths for --measure {kind} (default {' '.join(map(str, lengths))})"
+        text = "lengths for --measure {kind} (default {lengths})"
+        lengths_help = Message(text, kind=kind, lengths=" ".join(map(str, lengths)))
         command.add_argument(flag, type=int, nargs="+", metavar="BYTES", help=lengths_help)
     command.add_argument("--file", help="read this text, bAbI file or BABILong file instead of a task")
-    command.add_argument("--format", help=", ".join(FORMATS) + " (default: recognised by the content of --file)")
+    formats = Message("{names} (default: recognised by the content of --file)", names=", ".join(FORMATS))
+    command.add_argument("--format", help=formats)
 
 
 def _eval(options: argparse.Namespace) -> int:

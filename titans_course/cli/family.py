@@ -5,6 +5,7 @@ from pathlib import Path
 
 from titans_mini.cli.flags import add_command
 from titans_mini.errors import check_choice, check_integer
+from titans_mini.messages import Message
 
 from ..studies import family
 
@@ -13,7 +14,8 @@ def add_family(commands) -> None:
     """Adds `titans-mini family`."""
     text = "compare the rules of a memory: recall, capacity, noise, bits of text, time and state, over seeds"
     command = add_command(commands, "family", _family, text)
-    some = f"rules to measure, again: all, or some of {', '.join(family.RULES)}; none given: show what is kept"
+    text = "rules to measure, again: all, or some of {names}; none given: show what is kept"
+    some = Message(text, names=", ".join(family.RULES))
     command.add_argument("--rules", nargs="+", default=[], metavar="RULE", help=some)
     command.add_argument("--seeds", type=int, default=3, help="seeds of each rule (default 3)")
     command.add_argument("--steps", type=int, help="training steps on recall (default 800; on text half of them)")

@@ -7,18 +7,10 @@ import numpy as np
 
 from titans_mini.config import MemoryConfig, SimulationConfig
 from titans_mini.messages import Message
-from titans_mini.trace import Trace
+from titans_mini.trace import SUMMARY, Trace
 
 from ..language import Say
-from .trace import LABELS, coloured_text, time_figure
-
-NAMES = {  # of a run's summary
-    "tokens": Message("tokens"), "writes_per_1k": LABELS["frequency"], "mean_surprise": Message("mean surprise"),
-    "norm_start": Message("memory norm at the start"), "norm_end": Message("memory norm at the end"),
-    "loss_start": Message("inner loss at the start"), "loss_end": Message("inner loss at the end"),
-    "dead_at": Message("memory dead from token"), "diverged_at": Message("diverged at token"),
-    "seconds": Message("seconds"),
-}  # fmt: skip
+from .trace import coloured_text, time_figure
 
 PAGE = """<!doctype html>
 <html lang="{lang}">
@@ -71,7 +63,8 @@ def to_code(settings: SimulationConfig, text: str | None = None, file: str | Non
 def to_html(trace: Trace, pinned: Trace | None = None, code: str = "", *, say: Say = Message) -> str:
     """One HTML page with the numbers, the curves, the coloured text and the code; plotly.js is inside it."""
     told, none = trace.summary(), {"dead_at": say("never"), "diverged_at": say("never")}
-    cells = {say(name): none.get(key, "–") if told[key] is None else _spell(told[key]) for key, name in NAMES.items()}
+    names = {key: name for key, name in SUMMARY.items() if key != "state"}  # dead_at and diverged_at say as much
+    cells = {say(name): none.get(key, "–") if told[key] is None else _spell(told[key]) for key, name in names.items()}
     numbers = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in cells.items())
     figure = time_figure(trace, pinned, say=say).to_html(full_html=False, include_plotlyjs=True)
     text = coloured_text(trace, length=len(trace), say=say)

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 
 from ..errors import ConfigError, DivergenceError
+from ..language import answering, note, wanted
+from ..messages import Message
 from ..stopping import STOPS, exit_code, handled, terminable
 
 __all__ = ["main"]
@@ -26,7 +28,12 @@ def main(arguments: list[str] | None = None) -> int:
         with handled(lambda number, _: os._exit(128 + number), *(STOPS if arguments is None else ())):
             from .commands import parse
         with printable(), terminable():
-            return _run(parse, arguments)
+            try:
+                language = wanted()
+            except ConfigError as error:
+                return _refuse(error.message)
+            with answering(language):
+                return _run(parse, arguments)
     except KeyboardInterrupt as stop:
         return exit_code(stop)
 
@@ -38,21 +45,22 @@ def _run(parse, arguments: list[str] | None) -> int:
         print(end="", flush=True)
         return code
     except (ConfigError, DivergenceError) as error:
-        return _refuse(error)
+        return _refuse(error.args[0])
     except BrokenPipeError:  # the reader of the output has closed it, as `head` does
         _drop_output()
         return 0
     except OSError as error:
         _drop_output()
-        return _refuse(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+        reason = Message(error.strerror or str(error))
+        return _refuse(Message("{file}: {reason}", file=error.filename, reason=reason) if error.filename else reason)
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and not any(sign in str(error) for sign in OUT_OF_MEMORY):
             raise
         return _refuse("this machine has not enough memory for that; choose smaller sizes")
 
 
-def _refuse(reason: object) -> int:
-    print(f"titans-mini: {reason}", file=sys.stderr)
+def _refuse(reason: str) -> int:
+    note(reason)
     return 2
 
 

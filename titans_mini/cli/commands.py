@@ -9,9 +9,12 @@ from ..config import MemoryConfig, SimulationConfig
 from ..data import read_text
 from ..errors import ConfigError
 from ..files import write_whole, writing_to
+from ..language import say
 from ..simulation import simulate
+from ..trace import SUMMARY
 from .flags import add_command, add_flags, given
 from .miras import miras_table
+from .parsing import Parser, own_words
 from .stream import add_stream
 from .train import add_train
 from .tune import add_tune
@@ -20,15 +23,16 @@ RUN = ("scenario", "tokens", "tau", "beta", "lam", "eta", "softness", "normalise
 SHAPE = ("dim", "depth", "chunk", "scale", "decay")
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # argparse's own would print the usage as well
-        raise ConfigError(message)
-
-
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The settings of one command, whose function is under `run`. Raises ConfigError."""
-    parser = _Parser(prog="titans-mini", description="A neural memory that learns while it reads.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+    with own_words():
+        return make_parser().parse_args(arguments)
+
+
+def make_parser() -> Parser:
+    """All commands with their flags, in the language of the command."""
+    parser = Parser(prog="titans-mini", description=say("A neural memory that learns while it reads."))
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     _add_simulate(commands)
     add_train(commands)
     add_tune(commands)
@@ -36,7 +40,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add_command(commands, "miras", _miras, "print the design space: every choice for each of the four parts")
     for joined in sorted(entry_points(group="titans_mini.commands"), key=lambda one: one.name):  # of titans_course
         joined.load()(commands)
-    return parser.parse_args(arguments)
+    return parser
 
 
 def _add_simulate(commands) -> None:
@@ -68,6 +72,13 @@ def _simulate(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({**trace.summary(), "settings": config.to_dict()}))
     else:
-        for name, value in trace.summary().items():
-            print(f"{name:14} {value:.4g}" if isinstance(value, float) else f"{name:14} {value}")
+        print_summary(trace.summary())
     return 0
+
+
+def print_summary(summary: dict) -> None:
+    """A line for each number. The names are those of the JSON; in another language, their meaning stands behind."""
+    for name, value in summary.items():
+        shown = f"{value:.4g}" if isinstance(value, float) else str(value)
+        meaning = SUMMARY[name]
+        print(f"{name:14} {shown}" if say(meaning) == meaning else f"{name:14} {shown:12} {say(meaning)}")

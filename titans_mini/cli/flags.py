@@ -3,6 +3,8 @@
 import argparse
 from collections.abc import Callable, Iterable
 
+from ..language import say
+from ..messages import Message
 from ..settings import comments, limits
 
 # Flags that mean the same in every command that has them.
@@ -18,7 +20,7 @@ def add_command(
     commands, name: str, run: Callable[[argparse.Namespace], int], text: str, *shared: str
 ) -> argparse.ArgumentParser:
     """A command, what runs it, its help, and these flags of SHARED."""
-    command = commands.add_parser(name, help=text, description=text)
+    command = commands.add_parser(name, help=say(text), description=say(text))
     command.set_defaults(run=run)
     for flag in shared:
         command.add_argument(f"--{flag}", **SHARED[flag])
@@ -46,7 +48,7 @@ def add_flags(command, settings: object, names: Iterable[str] | None = None, **r
             type=str if value is None else type(values[0]),
             nargs="+" if isinstance(value, tuple) else None,
             default=value,
-            help=meanings[name] + _allowed(limits(type(settings), name), values),
+            help=say(meanings[name]) + _allowed(limits(type(settings), name), values),
         )
 
 
@@ -55,12 +57,14 @@ def _allowed(bounds: tuple, default: tuple) -> str:
     parts = []
     if len(bounds) == 2:
         low, high = (f"{bound:,}" if isinstance(bound, int) else f"{bound:g}" for bound in bounds)
-        parts.append(f"{low} to {high}")
+        parts.append(Message("{low} to {high}", low=low, high=high))
     elif bounds:
         parts.append(", ".join(bounds[0]))
     shown = " ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in default)
-    parts += [f"default {shown}"] if shown not in ("", "None") else []
-    return f" ({'; '.join(parts)})" if parts else ""
+    parts += [Message("default {value}", value=shown)] if shown not in ("", "None") else []
+    if len(parts) == 2:
+        return say(" ({range}; {default})", range=parts[0], default=parts[1])
+    return say(" ({part})", part=parts[0]) if parts else ""
 
 
 def given(options: argparse.Namespace, names: Iterable[str]) -> dict:

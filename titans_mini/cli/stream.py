@@ -2,11 +2,13 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
+from ..language import note, say
+from ..messages import Message
 from ..stream import SNAPSHOT, Reader, StreamConfig
 from .flags import add_command, add_flags, given
+from .parsing import aligned
 
 
 def add_stream(commands) -> None:
@@ -23,25 +25,27 @@ def _stream(options: argparse.Namespace) -> int:
     try:
         results = reader.run(quiet=options.quiet)
     except KeyboardInterrupt:
-        saved = "nothing is saved without --out"
+        saved = Message("nothing is saved without --out")
         if options.out is not None:
-            saved = f"saved in {str(Path(options.out) / SNAPSHOT)!r}: run the same command to continue"
-        print(f"titans-mini: stopped at token {reader.position}; {saved}", file=sys.stderr)
+            place = repr(str(Path(options.out) / SNAPSHOT))
+            saved = Message("saved in {place}: run the same command to continue", place=place)
+        note("stopped at token {token}; {saved}", token=reader.position, saved=saved)
         raise
     print(json.dumps(results) if options.json else describe(results))
     return 0
 
 
 def describe(results: dict) -> str:
-    """The results as a few lines of text."""
-    lines = [f"{'tokens':>12} {'seconds':>10} {'peak MB':>9}"]
+    """The results as a few lines of text, in the language of the command."""
+    lines = [" ".join(aligned(say(name), width) for name, width in (("tokens", 12), ("seconds", 10), ("peak MB", 9)))]
     for mark in results["marks"]:
-        peak = "unknown" if mark["peak_mb"] is None else f"{mark['peak_mb']:.1f}"
-        lines.append(f"{mark['tokens']:12,} {mark['seconds']:10.2f} {peak:>9}")
+        peak = say("unknown") if mark["peak_mb"] is None else f"{mark['peak_mb']:.1f}"
+        lines.append(f"{mark['tokens']:12,} {mark['seconds']:10.2f} {aligned(peak, 9)}")
     if results["slope"] is not None:
-        lines.append(f"log time rises by {results['slope']:.3f} for each 1 of log tokens (1: linear)")
+        lines.append(say("log time rises by {slope:.3f} for each 1 of log tokens (1: linear)", slope=results["slope"]))
     if results["memory_ratio"] is not None:
-        lines.append(f"peak memory at the end / at the first mark: {results['memory_ratio']:.3f}")
-    lines.append(f"{results['tokens_per_second']:,.0f} tokens/s")
-    verdict = "recalled" if results["recalled"] else f"{results['share_recalled']:.0%} recalled"
-    return "\n".join([*lines, f"wanted   {results['wanted']}", f"answered {results['said']}: {verdict}"])
+        lines.append(say("peak memory at the end / at the first mark: {ratio:.3f}", ratio=results["memory_ratio"]))
+    lines.append(say("{speed:,.0f} tokens/s", speed=results["tokens_per_second"]))
+    verdict = Message("recalled" if results["recalled"] else "{share:.0%} recalled", share=results["share_recalled"])
+    lines.append(say("wanted   {fact}", fact=results["wanted"]))
+    return "\n".join([*lines, say("answered {fact}: {verdict}", fact=results["said"], verdict=verdict)])

@@ -2,9 +2,9 @@
 
 import argparse
 import json
-import sys
 from importlib.metadata import entry_points
 
+from ..language import note
 from ..models.beside import fitted
 from ..models.config import TitansConfig
 from ..models.model import MODES
@@ -61,8 +61,8 @@ def _train(options: argparse.Namespace) -> int:
                 _finish(trainer, options.sizes)
     except KeyboardInterrupt:
         if trainer.rank == 0:
-            saved = f"{trainer.kept} of {training.steps} steps are saved in {options.out}"
-            print(f"titans-mini: stopped; {saved}; run the same command again to continue", file=sys.stderr)
+            text = "stopped; {kept} of {steps} steps are saved in {folder}; run the same command again to continue"
+            note(text, kept=trainer.kept, steps=training.steps, folder=options.out)
         raise
     return 0
 

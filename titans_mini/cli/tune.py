@@ -3,7 +3,6 @@
 import argparse
 import importlib.util
 import json
-import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -13,10 +12,13 @@ from ..data import read_text
 from ..devices import usable_device
 from ..errors import ConfigError
 from ..files import write_whole, writing_to
+from ..language import note, say
+from ..messages import Message
 from ..tune import TuneConfig, Tuning, tune
 from ..tune.search import ROWS_FILE
 from ..tune.store import Setting, setting_of, to_csv
 from .flags import add_command, add_flags, given
+from .parsing import aligned
 
 SHOWN = ("mean", "spread", "behind", "writes_per_1k")
 
@@ -53,21 +55,22 @@ def _tune(options: argparse.Namespace) -> int:
 def _search(config: TuneConfig, options: argparse.Namespace, text: str | None) -> Tuning:
     """Searches with a progress bar. If stopped, prints what is saved and how to continue."""
     reached = 0
-    with tqdm(total=config.cost().two_stage, disable=options.quiet, unit="token", unit_scale=True) as bar:
+    with tqdm(total=config.cost().two_stage, disable=options.quiet, unit=say("token"), unit_scale=True) as bar:
 
         def show(done: int, total: int, stage: str) -> None:
             nonlocal reached
             reached = done
-            bar.set_description(stage, refresh=False)
+            bar.set_description(say(stage), refresh=False)
             bar.update(done - bar.n)
 
         try:
             return tune(config, text=text, folder=options.out, progress=show, **given(options, ("workers", "device")))
         except KeyboardInterrupt:
-            saved = "nothing is saved" + (" yet" if options.out else " without --out")
+            saved = Message("nothing is saved yet" if options.out else "nothing is saved without --out")
             if options.out and reached:
-                saved = f"saved in {str(Path(options.out) / ROWS_FILE)!r}: run the same command to continue"
-            print(f"titans-mini: stopped after {reached} of {bar.total} updates; {saved}", file=sys.stderr)
+                place = repr(str(Path(options.out) / ROWS_FILE))
+                saved = Message("saved in {place}: run the same command to continue", place=place)
+            note("stopped after {done} of {all} updates; {saved}", done=reached, all=bar.total, saved=saved)
             raise
 
 
@@ -85,15 +88,16 @@ def summary(found: Tuning) -> dict:
 
 
 def describe(found: Tuning) -> str:
-    """The last stage, the price and the verdict as a few lines of text."""
-    lines = ["".join(f"{name:>14}" for name in (*Setting._fields, *SHOWN, "tie"))]
+    """The last stage, the price and the verdict as a few lines of text, in the language of the command."""
+    lines = ["".join(aligned(name, 14) for name in (*Setting._fields, *map(say, (*SHOWN, "tie"))))]
     for line in found.table("final"):
         cells = [*setting_of(line), *(line[name] for name in SHOWN)]
-        tie = {True: "yes", False: "no", None: "unknown"}[line["tie"]]
-        lines.append("".join(f"{'-' if cell is None else format(cell, '.4g'):>14}" for cell in cells) + f"{tie:>14}")
-    price = found.config.cost()
-    lines.append(f"{price.two_stage:,} token updates instead of {price.full:,}: {price.saved:.0%} saved")
-    return "\n".join([*lines, found.verdict()])
+        tie = say({True: "yes", False: "no", None: "unknown"}[line["tie"]])
+        numbers = "".join(f"{'-' if cell is None else format(cell, '.4g'):>14}" for cell in cells)
+        lines.append(numbers + aligned(tie, 14))
+    text = "{two_stage:,} token updates instead of {full:,}: {saved:.0%} saved"
+    lines.append(say(text, **found.config.cost()._asdict()))
+    return "\n".join([*lines, say(found.verdict())])
 
 
 def write(found: Tuning, folder: Path, *, maps: bool = False) -> None:

@@ -19,8 +19,10 @@ from tqdm import tqdm
 from ..devices import usable_device
 from ..errors import ConfigError, DivergenceError
 from ..files import clear_parts, owned, write_whole, writing_to
+from ..language import say
 from ..memory.chunk import Record
 from ..memory.tree import map_tree
+from ..messages import Message
 from ..models.beside import place_beside
 from ..models.config import TitansConfig
 from ..models.model import ModelState, TitansLM
@@ -221,7 +223,7 @@ class Trainer:
             if combine(self.step, "max", device) != -combine(-self.step, "max", device):
                 raise ConfigError("out must be a folder that all processes share: they stand at different steps")
             stopped = False
-            with tqdm(total=self.config.steps, initial=self.step, disable=hidden, unit="step") as bar:
+            with tqdm(total=self.config.steps, initial=self.step, disable=hidden, unit=say("step")) as bar:
                 while self.step < end and not stopped:
                     try:
                         stopped = self._one_step(stop)
@@ -253,7 +255,7 @@ class Trainer:
                 loss += part
             stopped = average_gradients(self.lm.parameters(), stop.asked)
             if not nn.utils.clip_grad_norm_(self.lm.parameters(), 1.0).isfinite():
-                raise DivergenceError("a gradient is not finite", turn * config.truncate)
+                raise DivergenceError(Message("a gradient is not finite"), turn * config.truncate)
             self.optimizer.step()
             self.optimizer.zero_grad()
         self.tokens += combine(batch.ids.numel(), "sum", device)
