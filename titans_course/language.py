@@ -93,3 +93,8 @@ def speaker(language: str = DEFAULT) -> Say:
         return _filled(template, fields, language)
 
     return speak
+
+
+def spoken(template: str, /, **fields: object) -> str:
+    """What `speaker` says in the environment's language: the `say` of figures that are given none."""
+    return speaker(choose())(template, **fields)

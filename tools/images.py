@@ -1,6 +1,7 @@
 """Draws the lessons' pictures, notebooks/images/*.png, for pages that run no JavaScript.
 
-    python tools/images.py [NAME ...]      # all of them, or those named
+    python tools/images.py [NAME ...]                           # all of them, or those named
+    TITANS_MINI_LANGUAGE=zh python tools/images.py [NAME ...]   # those of the Chinese lessons, in images/zh
 
 Chromium draws them, driven by Playwright. The pictures of the README come from `tools/screenshots.py`.
 """
@@ -15,6 +16,8 @@ import plotly.graph_objects as go
 from pictures import basics, build, dna, family, maps, parallel, service, topics
 from playwright.sync_api import Page, sync_playwright
 from plotly.offline import get_plotlyjs
+
+from titans_course.language import DEFAULT, choose
 
 IMAGES = Path(__file__).resolve().parents[1] / "notebooks" / "images"
 WIDTH = 860  # pixels; the height is the picture's own
@@ -59,7 +62,12 @@ def page_of(picture: go.Figure | str) -> str:
     return f'<!doctype html><meta charset="utf-8">{script}<body><div id="picture" style="{style}">{inner}</div>'
 
 
-def draw(page: Page, names: list[str], folder: Path = IMAGES) -> Iterator[Path]:
+def place() -> Path:
+    """The folder of the pictures in the language of the environment."""
+    return IMAGES if choose() == DEFAULT else IMAGES / choose()
+
+
+def draw(page: Page, names: list[str], folder: Path) -> Iterator[Path]:
     """Writes the named pictures into `folder` and yields each file."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
@@ -83,7 +91,7 @@ def main(names: list[str]) -> int:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": WIDTH, "height": 800})
-        for file in draw(page, names or list(PICTURES)):
+        for file in draw(page, names or list(PICTURES), place()):
             print(f"{file.relative_to(IMAGES.parent)}  {file.stat().st_size // 1000} kB")
         browser.close()
     return 0

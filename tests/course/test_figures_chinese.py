@@ -27,11 +27,12 @@ from titans_course.figures import (
     miras,
     operate,
     parallel,
+    spread,
     trace,
     tune,
     variants,
 )
-from titans_course.language import speaker
+from titans_course.language import LANGUAGES, VARIABLE, speaker, spoken
 from titans_course.studies.anatomy import dissect
 from titans_course.studies.asking import read_pairs
 from titans_course.studies.drill import Drill, DrillConfig
@@ -72,6 +73,9 @@ def zh_label(row: str, key: str) -> str:
     return label(row, key, "zh")
 
 
+LABELS = {ZH: {"labels": zh_label}, speaker(): {"labels": label}}
+
+
 def miras_stream(say) -> object:
     figure = miras.stream_figure({say("this rule"): RULE}, marked=np.arange(60) % 9 == 0, say=say)
     miras.mark_blow_up(figure, 7, say("this rule"), say=say)
@@ -91,7 +95,7 @@ FIGURES = {
     "write": lambda say: anatomy.write_figure(STEP, say=say),
     "moved": lambda say: bug_hunt.moved_figure([0.0, 0.1], "parts", 1, say=say),
     "table": lambda say: bug_hunt.table_figure({"A": {"x": True}, "B": {"x": False}}, say=say),
-    "finding": lambda say: claims.finding_figure(FINDING, "share", labels=zh_label if say is ZH else label, say=say),
+    "finding": lambda say: claims.finding_figure(FINDING, "share", **LABELS.get(say, {}), say=say),
     "rule": lambda say: claims.rule_figure([1], ["holds"], [2], x_title="x", y_title="y", say=say),
     "counts": lambda say: claims.counts_figure({"holds": 3}, say=say),
     "context": lambda say: evidence.context_figure(CONTEXT, say=say),
@@ -122,6 +126,7 @@ FIGURES = {
     "mask_grows": lambda say: animate.mask_grows(SEEN["mac"], say=say),
     "poison_and_rollback": lambda say: animate.poison_and_rollback(*3 * [(np.eye(2), np.eye(2))], say=say),
     "rounded_writes": lambda say: animate.rounded_writes(np.eye(2), (np.ones(2), np.zeros(2)), 0.1, say=say),
+    "spread": lambda say: spread.spread_figure(ROWS, "recall", x="chunk", x_title="chunk size C", say=say),
     "distance": lambda say: variants.distance_figure({"off": {8: 0.5}}, say=say),
 }
 SYMBOLS = "titans tau theta lambda beta eta alpha g_write g_forget cursor Coef MB"
@@ -147,6 +152,23 @@ def test_a_figure_says_in_chinese_what_it_says_in_english_and_draws_the_same(nam
     assert not any(map(HAN.search, words_of(plain))) and any(map(HAN.search, words))
     assert english(words, {*SYMBOLS.split(), *CHOICES}) == set()
     assert shape_of(said) == shape_of(plain)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_that_is_given_no_words_speaks_the_language_of_the_environment(name, monkeypatch):
+    """Also where it spoke another before, which a cache must not keep."""
+    for language in LANGUAGES:
+        monkeypatch.setenv(VARIABLE, language)
+        assert words_of(FIGURES[name](spoken).to_json()) == words_of(FIGURES[name](speaker(language)).to_json())
+
+
+def test_no_figure_has_a_language_of_its_own():
+    """`say` is `spoken` unless given, so that lessons in Chinese need no code of their own."""
+    for path in Path(room.__file__).parent.glob("*.py"):
+        module = __import__(f"{room.__name__}.{path.stem}", fromlist=["x"])
+        for name, made in inspect.getmembers(module, inspect.isfunction):
+            default = (inspect.signature(made).parameters.get("say") or inspect.Parameter("say", 4)).default
+            assert default in (inspect.Parameter.empty, spoken), (path.stem, name)
 
 
 def test_a_page_of_a_run_says_so_in_both_languages():

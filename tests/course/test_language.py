@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import nbformat
 import pytest
 import torch
 from babel.messages.pofile import read_po
@@ -109,6 +110,14 @@ def modules() -> dict[str, ast.Module]:
     return {path.relative_to(COURSE.parent).as_posix(): ast.parse(path.read_text("utf8")) for path in paths}
 
 
+def lessons() -> Iterator[ast.Module]:
+    """The code of the lessons, which gives figures their names."""
+    for path in (COURSE.parent / "notebooks").glob("*.ipynb"):
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "code" and "%%" not in cell.source[:20]:
+                yield ast.parse(re.sub(r"(?m)^\s*[%!].*$", "pass", cell.source))
+
+
 def literals(tree: ast.AST, *names: str) -> Iterator[str | None]:
     """The first argument of each call of these names, where the code spells it out; None for an f-string."""
     known = {target.id: node.value for node in ast.walk(tree) if isinstance(node, ast.Assign)
@@ -152,7 +161,7 @@ def test_every_room_whose_messages_stay_english_has_one():
 
 def test_no_template_is_left_over():
     """Each stands in the code as it is, or is made from a name: of an alarm, an incident, a joint of sentences."""
-    said = {node.value for tree in modules().values() for node in ast.walk(tree)
+    said = {node.value for tree in (*modules().values(), *lessons()) for node in ast.walk(tree)
             if isinstance(node, ast.Constant) and isinstance(node.value, str)}  # fmt: skip
     made = {named(name) for name in (*ALARMS, *INCIDENTS)} | {"next<br>segment"}
     joined = re.compile(r"\{part0\}([;,] \{part\d\})+|\{mean\} \((one|every) (seed|model)\)")

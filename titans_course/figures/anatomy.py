@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 from titans_mini.config import SimulationConfig
 from titans_mini.messages import Message
 
-from ..language import Say
+from ..language import Say, spoken
 from ..studies.anatomy import Step, losses
 from .trace import COLOURS, NO_NAME, frame
 
@@ -24,7 +24,7 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 CELL = Message("output %{y}, input %{x}: %{z:.4f}")  # what a cell of a layer says
 
 
-def matrix_figure(matrices: Mapping[str, np.ndarray], *, height: int = 260, say: Say = Message) -> go.Figure:
+def matrix_figure(matrices: Mapping[str, np.ndarray], *, height: int = 260, say: Say = spoken) -> go.Figure:
     """Matrices (outputs, inputs) as heat maps below each other, each under its name.
 
     Zero is white, positive red, negative blue. Each matrix has its own scale, whose end is in the title.
@@ -41,7 +41,7 @@ def matrix_figure(matrices: Mapping[str, np.ndarray], *, height: int = 260, say:
     return figure.update_layout(frame(height * len(ends), left=60, top=40))
 
 
-def step_figure(step: Step, layer: int = -1, *, height: int = 190, say: Say = Message) -> go.Figure:
+def step_figure(step: Step, layer: int = -1, *, height: int = 190, say: Say = spoken) -> go.Figure:
     """One layer in one token's write: weights before, gradient, change, weights after. Recipe: 2.2."""
     before, after = step.before[layer], step.after[layer]
     parts = {
@@ -57,25 +57,30 @@ def curve_figure(
     curves: Mapping[str, Sequence[float]],
     *,
     x: Sequence[float] | None = None,
-    x_title: str | None = None,
+    x_title: str = "token",
     y_title: str = "",
     log: bool = False,
     height: int = 320,
-    say: Say = Message,
+    say: Say = spoken,
 ) -> go.Figure:
-    """Curves under their names, against `x` or 0, 1, 2 ... (tokens); `log` makes the y axis logarithmic."""
+    """Curves under their names, against `x` or 0, 1, 2 ... (tokens); `log` makes the y axis logarithmic.
+
+    Names and titles are templates of `say`: those that the catalogue knows are translated.
+    """
     figure = go.Figure()
     for index, (name, values) in enumerate(curves.items()):
         line = {"color": COLOURS[LINES[index % len(LINES)]], "dash": DASHES[index % len(DASHES)], "width": 2}
         y = np.asarray(values, dtype=np.float32)
         mode = "lines+markers" if len(y) <= 12 else "lines"
-        figure.add_trace(go.Scatter(x=list(range(len(y)) if x is None else x), y=y, name=name, mode=mode, line=line))
-    figure.update_xaxes(title_text=say("token") if x_title is None else x_title)
-    figure.update_yaxes(title_text=y_title, type="log" if log else "linear")
+        figure.add_trace(
+            go.Scatter(x=list(range(len(y)) if x is None else x), y=y, name=say(name), mode=mode, line=line)
+        )
+    figure.update_xaxes(title_text=say(x_title))
+    figure.update_yaxes(title_text=say(y_title), type="log" if log else "linear")
     return figure.update_layout(frame(height, showlegend=True))
 
 
-def vector_figure(step: Step, *, height: int = 210, say: Say = Message) -> go.Figure:
+def vector_figure(step: Step, *, height: int = 210, say: Say = spoken) -> go.Figure:
     """k, v, M(k) and the error M(k) - v as strips, a column a feature, on one scale around zero."""
     strips = {"k": step.key, "v": step.value, "M(k)": step.prediction, say("error"): step.error}
     end = _end(*strips.values())
@@ -89,7 +94,7 @@ def vector_figure(step: Step, *, height: int = 210, say: Say = Message) -> go.Fi
     return _plain(figure, title, height, left=48, bottom=44)
 
 
-def gradient_figure(step: Step, layer: int, *, height: int = 320, say: Say = Message) -> go.Figure:
+def gradient_figure(step: Step, layer: int, *, height: int = 320, say: Say = spoken) -> go.Figure:
     """One layer's gradient; delta runs down its left edge and a along the top, and each cell is their product."""
     gradient, delta, a = step.gradients[layer], step.deltas[layer], step.inputs[layer]
     end = _end(gradient)
@@ -118,7 +123,7 @@ def gradient_figure(step: Step, layer: int, *, height: int = 320, say: Say = Mes
     return _plain(figure, say("gradient δ aᵀ · ±{end:.2g}", end=end), height)
 
 
-def weights_figures(step: Step, layer: int, *, height: int = 320, say: Say = Message) -> dict[str, go.Figure]:
+def weights_figures(step: Step, layer: int, *, height: int = 320, say: Say = spoken) -> dict[str, go.Figure]:
     """One layer's weights before, their change and the weights after, on one scale.
 
     The change is usually far smaller than the weights, so it is drawn larger by a factor given in its title.
@@ -142,7 +147,7 @@ def weights_figures(step: Step, layer: int, *, height: int = 320, say: Say = Mes
     return figures
 
 
-def write_figure(step: Step, *, height: int = 210, say: Say = Message) -> go.Figure:
+def write_figure(step: Step, *, height: int = 210, say: Say = spoken) -> go.Figure:
     """The pair's loss after the write against the size of the write, with this step's theta marked."""
     thetas = np.geomspace(1e-5, 1.0, 121)
     curve = losses(step, thetas)

@@ -10,10 +10,9 @@ import plotly.graph_objects as go
 import torch
 from plotly.subplots import make_subplots
 
-from titans_mini.messages import Message
 from titans_mini.trace import WRITE_LEVEL, Trace
 
-from ..language import Say
+from ..language import Say, spoken
 from ..studies.frontiers import round_weights
 from ..studies.visibility import Visibility
 from .anatomy import BARE, CLEAR
@@ -24,7 +23,7 @@ MOST, PAD = 16, 84  # frames along a stream; pixels below the axes, for the butt
 FAINT = "rgba(138,146,154,0.16)"  # for light and dark pages
 
 
-def matrix_writes(keys: np.ndarray, values: np.ndarray, theta=0.5, *, say: Say = Message) -> go.Figure:
+def matrix_writes(keys: np.ndarray, values: np.ndarray, theta=0.5, *, say: Say = spoken) -> go.Figure:
     """The delta rule writes keys (n, i) and values (n, o) into M = 0: left, what a write adds; right, M after it."""
     after = [np.zeros((len(values[0]), len(keys[0])))]
     for k, v in zip(np.asarray(keys), np.asarray(values), strict=True):
@@ -38,7 +37,7 @@ def matrix_writes(keys: np.ndarray, values: np.ndarray, theta=0.5, *, say: Say =
     return _animated(figure, states, say("write"), say)
 
 
-def leak(degrees: Sequence[float] = range(90, 59, -3), *, say: Say = Message) -> go.Figure:
+def leak(degrees: Sequence[float] = range(90, 59, -3), *, say: Say = spoken) -> go.Figure:
     """Key b turns towards key a: the shadow of b on a, and what M answers a, the sum of both outer products v k^T."""
     figure = make_subplots(cols=2, column_widths=[0.6, 0.4])
     looks = {"a": ("g_write", 3), "b": ("g_forget", 3), say("shadow of b on a"): ("surprise", 8), "": ("frequency", 1)}
@@ -59,7 +58,7 @@ def leak(degrees: Sequence[float] = range(90, 59, -3), *, say: Say = Message) ->
     return _animated(figure, states, say("angle"), say, height=340, showlegend=True)
 
 
-def surprise_along(trace: Trace, start: int = 0, length: int = 64, *, say: Say = Message) -> go.Figure:
+def surprise_along(trace: Trace, start: int = 0, length: int = 64, *, say: Say = spoken) -> go.Figure:
     """A run reads `length` bytes from `start` on: the surprise, S that follows it, tau, and what is written."""
     part = slice(start, start + length)
     letters = [chr(byte) if 33 <= byte < 127 else "·" for byte in trace.tokens[part]]
@@ -75,7 +74,7 @@ def surprise_along(trace: Trace, start: int = 0, length: int = 64, *, say: Say =
     return _animated(figure, states, say("bytes read"), say, showlegend=True)
 
 
-def momentum_trail(gradients: Sequence[float], eta=0.8, theta=0.1, *, say: Say = Message) -> go.Figure:
+def momentum_trail(gradients: Sequence[float], eta=0.8, theta=0.1, *, say: Say = spoken) -> go.Figure:
     """One weight reads gradients: S <- eta S - theta g carries them on, and M <- M + S. Dashed: M without momentum."""
     g, S = np.asarray(gradients), [0.0]
     for one in g:
@@ -94,7 +93,7 @@ def momentum_trail(gradients: Sequence[float], eta=0.8, theta=0.1, *, say: Say =
     return _animated(figure, _grown(*curves), say("tokens read"), say, showlegend=False)
 
 
-def chunk_and_loop(loop: np.ndarray, by_chunks: np.ndarray, chunk: int, *, say: Say = Message) -> go.Figure:
+def chunk_and_loop(loop: np.ndarray, by_chunks: np.ndarray, chunk: int, *, say: Say = spoken) -> go.Figure:
     """Answers (t, d) token by token, and with gradients at each chunk's start: at which M, and how far apart."""
     x, loop = np.arange(len(loop)), np.asarray(loop)
     apart = np.linalg.norm(np.asarray(by_chunks) - loop, axis=1) / np.linalg.norm(loop, axis=1)
@@ -108,14 +107,14 @@ def chunk_and_loop(loop: np.ndarray, by_chunks: np.ndarray, chunk: int, *, say: 
     return _animated(figure, _grown(x, x // chunk * chunk, apart), say("tokens read"), say, showlegend=True)
 
 
-def mask_grows(seen: Visibility, *, say: Say = Message) -> go.Figure:
+def mask_grows(seen: Visibility, *, say: Say = spoken) -> go.Figure:
     """What attention sees, as `attention_figure` draws it, with one token, which is a row, more in each frame."""
     masks, rows = seen.attention.values(), np.arange(len(seen.attention["tokens"]))[:, None]
     states = {str(n + 1): [{"z": mask & (rows <= n)} for mask in masks] for n in rows.flat}
     return _animated(attention_figure(seen, say=say), states, say("tokens read"), say)
 
 
-def poison_and_rollback(clean: tuple, poison: tuple, more: tuple, theta=0.1, eta=0.9, say: Say = Message) -> go.Figure:
+def poison_and_rollback(clean: tuple, poison: tuple, more: tuple, theta=0.1, eta=0.9, say: Say = spoken) -> go.Figure:
     """How far a matrix with momentum is from a twin that reads no poison, as a share; parts: (keys (n, d), values).
 
     After `poison` one memory goes on, one returns to M as it was after `clean`, with S = 0, and one to M and S.
@@ -139,7 +138,7 @@ def poison_and_rollback(clean: tuple, poison: tuple, more: tuple, theta=0.1, eta
     return _animated(figure, _grown(*curves), say("pairs read"), say, showlegend=True)
 
 
-def rounded_writes(start: np.ndarray, pair: tuple, theta=0.01, bits=8, *, say: Say = Message) -> go.Figure:
+def rounded_writes(start: np.ndarray, pair: tuple, theta=0.01, bits=8, *, say: Say = spoken) -> go.Figure:
     """`start` (o, i) learns a pair (key, value) in 2 / theta writes, in floats and rounded after each one."""
     start, (k, v), left = torch.as_tensor(start), map(np.asarray, pair), []
     for width in (32, bits):

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from titans_mini.messages import Message
 
 from ..bug_hunt.checks import CLOSE
-from ..language import Say
+from ..language import Say, spoken
 from .trace import COLOURS, NO_NAME, TAU, frame
 
 DONE = {
@@ -18,7 +18,7 @@ DONE = {
 }
 
 
-def moved_figure(moved: Sequence[float], look: str, token: int, *, height: int = 320, say: Say = Message) -> go.Figure:
+def moved_figure(moved: Sequence[float], look: str, token: int, *, height: int = 320, say: Say = spoken) -> go.Figure:
     """A bar per token: how far its read moved. Red tokens must not move; see `bug_hunt.moved` for `look`.
 
     With "future" tokens from `token` on may move, and are blue.
@@ -42,7 +42,7 @@ def moved_figure(moved: Sequence[float], look: str, token: int, *, height: int =
     return figure.update_layout(frame(height, top=50, bottom=48, showlegend=False))
 
 
-def table_figure(table: Mapping[str, Mapping[str, bool]], *, height: int = 380, say: Say = Message) -> go.Figure:
+def table_figure(table: Mapping[str, Mapping[str, bool]], *, height: int = 380, say: Say = spoken) -> go.Figure:
     """A row per memory, a column per check: green where it passes, red where it fails."""
     checks = list(next(iter(table.values())))
     passes = np.array([[table[name][check] for check in checks] for name in table])

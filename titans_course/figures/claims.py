@@ -8,7 +8,7 @@ from titans_mini.messages import Message
 
 from ..claims.finding import FAILS, HOLDS, PART, UNTESTED, Finding
 from ..claims.view import MISSING, figure_rows, label
-from ..language import Say
+from ..language import Say, choose, spoken
 from .trace import COLOURS, TAU, WARN, frame
 
 VERDICT_COLOURS = {
@@ -23,8 +23,13 @@ ROW = 24  # pixels
 INK = "#22303C"  # reads on a pale verdict
 
 
+def spoken_label(row: str, key: str) -> str:
+    """The label of a row's figure in the language of the environment."""
+    return label(row, key, choose())
+
+
 def finding_figure(
-    finding: Finding, row: str, *, labels: Callable[[str, str], str] = label, say: Say = Message
+    finding: Finding, row: str, *, labels: Callable[[str, str], str] = spoken_label, say: Say = spoken
 ) -> go.Figure:
     """A table of the figures of a row: value and, if there are several seeds, their lowest, highest and number.
 
@@ -63,9 +68,12 @@ def rule_figure(
     y_title: str,
     log: bool = False,
     height: int = 340,
-    say: Say = Message,
+    say: Say = spoken,
 ) -> go.Figure:
-    """Points (x, y), each in the colour of the verdict that a rule gives there; a legend of the verdicts met."""
+    """Points (x, y), each in the colour of the verdict that a rule gives there; a legend of the verdicts met.
+
+    The titles are templates of `say`.
+    """
     figure = go.Figure(
         go.Scatter(x=list(x), y=list(y), mode="lines", line={"color": TAU, "width": 1}, showlegend=False)
     )
@@ -75,12 +83,12 @@ def rule_figure(
             place, value = zip(*points, strict=True)
             marker = {"color": colour, "size": 11}
             figure.add_trace(go.Scatter(x=place, y=value, mode="markers", name=say(verdict), marker=marker))
-    figure.update_xaxes(title_text=x_title, type="log" if log else "linear", exponentformat="power")
-    figure.update_yaxes(title_text=y_title)
+    figure.update_xaxes(title_text=say(x_title), type="log" if log else "linear", exponentformat="power")
+    figure.update_yaxes(title_text=say(y_title))
     return figure.update_layout(frame(height, top=40, bottom=50))
 
 
-def counts_figure(counts: Mapping[str, int], *, height: int = 240, say: Say = Message) -> go.Figure:
+def counts_figure(counts: Mapping[str, int], *, height: int = 240, say: Say = spoken) -> go.Figure:
     """A bar for each verdict."""
     bars = go.Bar(
         x=list(counts.values()), y=[say(name) for name in counts], orientation="h", text=list(counts.values()),

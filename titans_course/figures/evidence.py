@@ -5,16 +5,15 @@ from collections.abc import Mapping
 import plotly.graph_objects as go
 
 from titans_mini.errors import check_choice
-from titans_mini.messages import Message
 
-from ..language import Say
+from ..language import Say, spoken
 from .trace import NO_NAME
 from .variants import LINE, MODE_COLOURS, MODE_DASHES, NAMES, curves
 
 Rows = list[dict]
 
 
-def context_figure(series: Mapping[str, Rows], *, height: int = 320, say: Say = Message) -> go.Figure:
+def context_figure(series: Mapping[str, Rows], *, height: int = 320, say: Say = spoken) -> go.Figure:
     """Series -> rows of a card's `context`: bits of the same bytes against the length of their context.
 
     Bars are two standard errors of the difference to the longest context. A model whose memory is off lacks what it
@@ -25,7 +24,7 @@ def context_figure(series: Mapping[str, Rows], *, height: int = 320, say: Say = 
     return _sizes(curves(figure, say("bytes of context"), say("bits per byte"), height), series, "context")
 
 
-def second_reading_figure(series: Mapping[str, Rows], *, height: int = 320, say: Say = Message) -> go.Figure:
+def second_reading_figure(series: Mapping[str, Rows], *, height: int = 320, say: Say = spoken) -> go.Figure:
     """Series -> rows of a card's `second_reading`: bits saved by it against the length of the passage.
 
     Bars are two standard errors. A line at 0 marks a second reading that is no easier than the first.

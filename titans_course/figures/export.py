@@ -6,10 +6,9 @@ from dataclasses import fields
 import numpy as np
 
 from titans_mini.config import MemoryConfig, SimulationConfig
-from titans_mini.messages import Message
 from titans_mini.trace import SUMMARY, Trace
 
-from ..language import Say
+from ..language import Say, spoken
 from .trace import coloured_text, time_figure
 
 PAGE = """<!doctype html>
@@ -60,7 +59,7 @@ def to_code(settings: SimulationConfig, text: str | None = None, file: str | Non
     return "\n".join(lines) + "\n"
 
 
-def to_html(trace: Trace, pinned: Trace | None = None, code: str = "", *, say: Say = Message) -> str:
+def to_html(trace: Trace, pinned: Trace | None = None, code: str = "", *, say: Say = spoken) -> str:
     """One HTML page with the numbers, the curves, the coloured text and the code; plotly.js is inside it."""
     told, none = trace.summary(), {"dead_at": say("never"), "diverged_at": say("never")}
     names = {key: name for key, name in SUMMARY.items() if key != "state"}  # dead_at and diverged_at say as much

@@ -7,7 +7,7 @@ from plotly.subplots import make_subplots
 
 from titans_mini.messages import Message
 
-from ..language import Say
+from ..language import Say, spoken
 from ..studies.family import OFF
 from .trace import COLOURS, NO_NAME, frame
 
@@ -27,7 +27,7 @@ PANELS = (  # title, and measure -> its name, colour and mark
 )
 
 
-def family_figure(table: Mapping[str, Mapping[str, list[float]]], *, height: int = 0, say: Say = Message) -> go.Figure:
+def family_figure(table: Mapping[str, Mapping[str, list[float]]], *, height: int = 0, say: Say = spoken) -> go.Figure:
     """`table` is that of `studies.family.kept()`, rule -> measure -> one number a seed; higher rules recall more."""
     rules = sorted(table, key=lambda rule: sum(map(sum, (table[rule][name] for name in PANELS[0][1]))))
     titles = [str(say(title)) for title, _ in PANELS]

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from titans_mini.messages import Message
 
-from ..language import Say
+from ..language import Say, spoken
 from ..studies.family_tree import LOOP, Member, members, spelled
 from ..studies.minute import Minute
 from ..studies.reading import CHANCE, smooth
@@ -21,7 +21,7 @@ AXES = {"seconds": (1, Message("seconds of training")), "steps": (0, Message("st
 SMOOTH = 20  # steps over which a loss is a mean
 
 
-def tree_figure(label: Callable[[str], str] = str, *, height: int = 640, say: Say = Message) -> go.Figure:
+def tree_figure(label: Callable[[str], str] = str, *, height: int = 640, say: Say = spoken) -> go.Figure:
     """The loop above; below it a row for each member, under its parent, with the lines in which the two differ.
 
     A full cell is the line that makes the member; a dotted one differs as well. `label` makes a name for people.
@@ -112,7 +112,7 @@ def _texts(x: list[float], y: list[float], words: list[str], told: list[str], si
 
 
 def minute_figure(
-    runs: Mapping[str, Minute], against: str = "seconds", *, height: int = 420, say: Say = Message
+    runs: Mapping[str, Minute], against: str = "seconds", *, height: int = 420, say: Say = spoken
 ) -> go.Figure:
     """Recall of eight facts above and the loss below, along the training, against a name of AXES.
 

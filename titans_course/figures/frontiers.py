@@ -8,7 +8,7 @@ from plotly.subplots import make_subplots
 
 from titans_mini.messages import Message
 
-from ..language import Say
+from ..language import Say, spoken
 from ..studies.frontiers import Outcome
 from .anatomy import DASHES, LINES
 from .trace import COLOURS, TAU, frame
@@ -27,9 +27,10 @@ def sweep_figure(
     chosen: float | None = None,
     silent: float | None = None,
     height: int = 440,
-    say: Say = Message,
+    say: Say = spoken,
 ) -> go.Figure:
-    """Recall above and reward below over tau, a curve each; `curves` hold an outcome for each of `taus`.
+    """Recall above and reward below over tau, a curve each; `curves` hold an outcome for each of `taus`, under templates
+    of `say`.
 
     A ring marks the `chosen` tau on the first curve, a dotted line the reward `silent` of a gate that never writes.
     Raises ValueError if `chosen` is not one of `taus`.
@@ -40,7 +41,7 @@ def sweep_figure(
             colour = COLOURS[LINES[index % len(LINES)]]
             line = go.Scatter(
                 x=list(taus), y=np.array([getattr(outcome, measure) for outcome in outcomes], dtype=np.float32),
-                name=name, legendgroup=str(index), showlegend=row == 1, mode="lines",
+                name=say(name), legendgroup=str(index), showlegend=row == 1, mode="lines",
                 line={"color": colour, "dash": DASHES[index % len(DASHES)], "width": 2},
                 customdata=[outcome.writes for outcome in outcomes],
                 hovertemplate=say(TOLD[measure]),

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from titans_mini.messages import Message
 from titans_mini.operate.shadow import ShadowConfig
 
-from ..language import Say
+from ..language import Say, spoken
 from ..studies.drill import Drill, Sample
 from .trace import COLOURS, DIVERGED, LABELS, NO_NAME, TAU, WARN
 
@@ -90,7 +90,7 @@ def _shadow_gauges(sample: Sample, rule: ShadowConfig) -> list[Gauge]:
     ]
 
 
-def gauges_figure(gauges: Sequence[Gauge], *, height: int | None = None, say: Say = Message) -> go.Figure:
+def gauges_figure(gauges: Sequence[Gauge], *, height: int | None = None, say: Say = spoken) -> go.Figure:
     """A bar per gauge from the top down, each on a scale of its own, its range shaded and its limits marked."""
     bars = [_bar(gauge) for gauge in gauges]
     places = [-float(row) for row in range(len(gauges))]

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from titans_mini.messages import Message
 from titans_mini.miras.running import MirasTrace
 
-from ..language import Say
+from ..language import Say, spoken
 from ..studies.asking import Answers, by_age
 from ..studies.reading import smooth
 from .trace import COLOURS, DASHES, DIVERGED, KEEP, LABELS, NO_NAME, TAU, frame
@@ -25,7 +25,7 @@ SMALLEST = 1e-5  # of a gate on its logarithmic axis
 Runs = Mapping[str, tuple[MirasTrace, Answers]]  # label -> one rule's run; at most as many as there are DASHES
 
 
-def age_figure(runs: Runs, *, height: int = 400, say: Say = Message) -> go.Figure:
+def age_figure(runs: Runs, *, height: int = 400, say: Say = spoken) -> go.Figure:
     """Recall by age: a line for the mean over the whole run, a mark for each pair after the last token.
 
     A run that ended early recalls nothing at its end and is left out.
@@ -54,7 +54,7 @@ def age_figure(runs: Runs, *, height: int = 400, say: Say = Message) -> go.Figur
     return figure.update_layout(_looks(height))
 
 
-def stream_figure(runs: Runs, *, marked: np.ndarray | None = None, height: int = 560, say: Say = Message) -> go.Figure:
+def stream_figure(runs: Runs, *, marked: np.ndarray | None = None, height: int = 560, say: Say = spoken) -> go.Figure:
     """Recall, inner loss, memory norm and gates along the stream; the second rule is dotted.
 
     `marked` (t,) bool: tokens with an outlier, which are crossed above the curves. The axis of the loss leaves out
@@ -79,7 +79,7 @@ def stream_figure(runs: Runs, *, marked: np.ndarray | None = None, height: int =
     return go.Figure(lines, layout)
 
 
-def mark_blow_up(figure: go.Figure, token: int, label: str, *, say: Say = Message) -> None:
+def mark_blow_up(figure: go.Figure, token: int, label: str, *, say: Say = spoken) -> None:
     """A vertical red line where a run of a `stream_figure` ends."""
     upright = {"xref": "x", "x0": token, "x1": token, "yref": "paper", "y0": 0, "y1": 1}
     figure.add_shape(type="line", **upright, line={"color": DIVERGED, "width": 1.5})

@@ -11,7 +11,7 @@ from titans_mini.messages import Message
 from titans_mini.operate.monitor import Event, Limits, named
 from titans_mini.operate.shadow import ShadowConfig
 
-from ..language import Say
+from ..language import Say, spoken
 from ..studies.drill import NONE, Drill, DrillConfig, Sample, regimes
 from .gauges import BAND, Gauge, percent
 from .trace import COLOURS, DIVERGED, NO_NAME, TAU, first_named
@@ -43,7 +43,7 @@ CLIP = (-1.0, 1.5)  # shown part of the perplexity difference
 WIDE = 30.0  # largest over smallest inner loss from which its scale is logarithmic
 
 
-def timeline_figure(drill: Drill, *, height: int = 620, say: Say = Message) -> go.Figure:
+def timeline_figure(drill: Drill, *, height: int = 620, say: Say = spoken) -> go.Figure:
     """Writes, norm and inner loss over the stream, main against shadow if there is one, and the events.
 
     The incident is shaded, and so is the time in which the shadow was served. Norms are on a logarithmic scale.
@@ -56,7 +56,7 @@ def timeline_figure(drill: Drill, *, height: int = 620, say: Say = Message) -> g
 
 def draw_timeline(
     samples: Sequence[Sample], events: Sequence[Event], config: DrillConfig, bounds: dict[str, float], *,
-    end: int, height: int = 620, say: Say = Message,
+    end: int, height: int = 620, say: Say = spoken,
 ) -> go.Figure:  # fmt: skip
     """As `timeline_figure`, from its parts; `end` is the length of the stream."""
     compared = any(sample.difference is not None for sample in samples)

@@ -8,7 +8,7 @@ from plotly.subplots import make_subplots
 
 from titans_mini.messages import Message
 
-from ..language import Say
+from ..language import Say, spoken
 from .anatomy import DASHES, LINES
 from .spread import spread_figure
 from .trace import COLOURS, NO_NAME, frame
@@ -22,7 +22,7 @@ ASPECT = {  # matrix -> what its rows and columns are
 
 
 def coefficient_figure(
-    matrix: np.ndarray, row: int, name: str = "Coef", *, height: int = 520, say: Say = Message
+    matrix: np.ndarray, row: int, name: str = "Coef", *, height: int = 520, say: Say = spoken
 ) -> go.Figure:
     """A lower triangular (c, c) matrix of the chunk form as a heat map, and its `row` as bars below.
 
@@ -51,19 +51,19 @@ def coefficient_figure(
 
 
 def tradeoff_figure(
-    rows: Sequence[dict], costs: Mapping[str, Mapping[int, float]], *, height: int = 520, say: Say = Message
+    rows: Sequence[dict], costs: Mapping[str, Mapping[int, float]], *, height: int = 520, say: Say = spoken
 ) -> go.Figure:
     """Above, recall over the chunk size with its spread over seeds; below, costs as a multiple of those of chunk 1.
 
-    rows: of `parallel.chunk_sizes`. costs: name -> {chunk: cost of a token}, chunk 1 among them.
+    rows: of `parallel.chunk_sizes`. costs: name, a template of `say` -> {chunk: cost of a token}, chunk 1 among them.
     """
     figure = make_subplots(rows=2, shared_xaxes=True, row_heights=[0.55, 0.45], vertical_spacing=0.07)
-    quality = spread_figure(rows, "recall", x="chunk", name="memory")
+    quality = spread_figure(rows, "recall", x="chunk", name="memory", say=say)
     figure.add_traces(list(quality.data), rows=1, cols=1)
     for index, (name, cost) in enumerate(costs.items(), start=len(quality.data)):
         line = {"color": COLOURS[LINES[index % len(LINES)]], "dash": DASHES[index % len(DASHES)], "width": 2}
         share = np.array([value / cost[1] for value in cost.values()], dtype=np.float32)
-        drawn = go.Scatter(x=list(cost), y=share, name=name, mode="lines+markers", line=line)
+        drawn = go.Scatter(x=list(cost), y=share, name=say(name), mode="lines+markers", line=line)
         figure.add_trace(drawn, row=2, col=1)
     marks = sorted({row["chunk"] for row in rows}.union(*costs.values()))
     figure.update_xaxes(type="log", tickvals=marks)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from ..language import Say, spoken
 from .anatomy import curve_figure
 
 
@@ -16,13 +17,14 @@ def spread_figure(
     x_title: str = "",
     y_title: str = "",
     height: int = 320,
+    say: Say = spoken,
 ) -> go.Figure:
     """`column` holds a `SeedRange`, `x` the place of each row; rows that share `name` make a line (none: one line)."""
     groups: dict[str, list[dict]] = {}
     for row in rows:
         groups.setdefault(str(row[name]) if name else column, []).append(row)
     curves = {label: [row[column].mean for row in group] for label, group in groups.items()}
-    figure = curve_figure(curves, x_title=x_title, y_title=y_title, height=height)
+    figure = curve_figure(curves, x_title=x_title, y_title=y_title, height=height, say=say)
     for curve, group in zip(figure.data, groups.values(), strict=True):
         spreads = [row[column] for row in group]
         up, down = (

@@ -1,6 +1,7 @@
 """Trace -> plotly Figure. Pure functions, used by the app and the notebooks alike; one colour per symbol.
 
-Every figure takes its words from `say`, a function of a template and its fields: English unless one is given.
+Every figure takes its words from `say`, a function of a template and its fields; without one, it speaks the language
+of TITANS_MINI_LANGUAGE, English by default.
 """
 
 import copy
@@ -16,7 +17,7 @@ from titans_mini.data import Event
 from titans_mini.messages import Message
 from titans_mini.trace import WRITE_LEVEL, Trace
 
-from ..language import Say
+from ..language import Say, spoken
 from ..studies.measures import write_frequency
 
 COLOURS = {
@@ -57,10 +58,10 @@ def frame(height: int, *, left: int = 70, right: int = 20, top: int = 36, bottom
 
 
 def time_figure(
-    trace: Trace, pinned: Trace | None = None, *, cursor: int | None = None, height: int = 720, say: Say = Message
+    trace: Trace, pinned: Trace | None = None, *, cursor: int | None = None, height: int = 720, say: Say = spoken
 ) -> go.Figure:
     """All curves of a run on one time axis; a `pinned` run A lies on them, dashed; `cursor` marks a token."""
-    lines, layout = [], copy.deepcopy(_axes(say))
+    lines, layout = [], copy.deepcopy(_axes(say, say("en")))
     longest = max(len(run) for run in (trace, pinned or trace))
     layout["xaxis"]["range"] = [-0.5, longest - 0.5]  # fixed, so that no mark and no gap shifts it
     runs = [trace] if pinned is None else [trace, pinned]
@@ -77,8 +78,11 @@ def time_figure(
 
 
 @functools.cache
-def _axes(say: Say) -> dict:
-    """The y axes stacked over one x axis, which a browser draws faster than one x axis each."""
+def _axes(say: Say, language: str) -> dict:
+    """The y axes stacked over one x axis, which a browser draws faster than one x axis each.
+
+    `language` is a part of the cache's key: that of `spoken` may change.
+    """
     heights = [0.28, 0.2, 0.17, 0.17, 0.18]
     figure = make_subplots(rows=len(ROWS), vertical_spacing=0.035, row_heights=heights)
     plain = {"automargin": False, "ticklabeloverflow": "allow"}  # so that the browser need not measure labels
@@ -92,7 +96,7 @@ def _axes(say: Say) -> dict:
     return made
 
 
-def single_figure(traces: dict[str, Trace], name: str, *, height: int = 320, say: Say = Message) -> go.Figure:
+def single_figure(traces: dict[str, Trace], name: str, *, height: int = 320, say: Say = spoken) -> go.Figure:
     """One column of several runs, each under its label, for comparing predictions with results."""
     figure = go.Figure()
     for index, (label, trace) in enumerate(traces.items()):
@@ -103,7 +107,7 @@ def single_figure(traces: dict[str, Trace], name: str, *, height: int = 320, say
     return figure.update_layout(_finish(height))
 
 
-def recall_figure(traces: dict[str, Trace], *, bins: int = 20, height: int = 320, say: Say = Message) -> go.Figure:
+def recall_figure(traces: dict[str, Trace], *, bins: int = 20, height: int = 320, say: Say = spoken) -> go.Figure:
     """Recall at the end of each run, by where its pairs were read: 1 is perfect, 0 no better than no answer."""
     figure = go.Figure()
     for index, (label, trace) in enumerate(traces.items()):
@@ -138,7 +142,7 @@ def formula(trace: Trace, token: int) -> str:
 
 
 def coloured_text(
-    trace: Trace, *, start: int = 0, length: int = 600, cursor: int | None = None, say: Say = Message
+    trace: Trace, *, start: int = 0, length: int = 600, cursor: int | None = None, say: Say = spoken
 ) -> str:
     """HTML of the text read, each character shaded by its surprise; a written one is underlined.
 

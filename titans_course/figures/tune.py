@@ -12,7 +12,7 @@ from titans_mini.tune import Tuning
 from titans_mini.tune.objectives import OBJECTIVES
 from titans_mini.tune.store import Setting, cost, setting_of
 
-from ..language import Say
+from ..language import Say, spoken
 from ..studies.tuning import means, order, settings_needed
 from .trace import COLOURS, DIVERGED, KEEP, NO_NAME, TAU, frame
 
@@ -40,7 +40,7 @@ def varied(lines: list[dict]) -> list[str]:
 
 def heat_maps(
     lines: list[dict], objective: str, *, pairs: list[tuple[str, str]] | None = None, height: int = 300,
-    say: Say = Message,
+    say: Say = spoken,
 ) -> go.Figure:  # fmt: skip
     """A map for each pair of parameters that vary in a table's lines; `height` is that of one row of maps.
 
@@ -67,7 +67,7 @@ def heat_maps(
 
 
 def noise_figure(
-    found: Tuning, stage: str = "final", *, most: int = 12, short: bool = False, height: int = 320, say: Say = Message
+    found: Tuning, stage: str = "final", *, most: int = 12, short: bool = False, height: int = 320, say: Say = spoken
 ) -> go.Figure:  # fmt: skip
     """The best settings of a stage, at most `most`: mean, spread and each seed; ties with the best in blue.
 
@@ -105,7 +105,7 @@ def noise_figure(
 
 def saving_figure(
     tokens: int, final_tokens: int, keep: int, *, saved: float = 0.8, own: int | None = None, most: int = 120,
-    height: int = 300, say: Say = Message,
+    height: int = 300, say: Say = spoken,
 ) -> go.Figure:  # fmt: skip
     """Share of token updates saved against the number of settings; the point where it reaches `saved` is marked.
 
@@ -134,7 +134,7 @@ def saving_figure(
 
 
 def stages_figure(
-    short: Tuning, long: Tuning, keep: int, *, pick: Setting | None = None, height: int = 360, say: Say = Message
+    short: Tuning, long: Tuning, keep: int, *, pick: Setting | None = None, height: int = 360, say: Say = spoken
 ) -> go.Figure:
     """A full grid's settings by their mean on a short stream (x) and on a long one (y).
 

@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 from titans_mini.errors import check_choice
 from titans_mini.messages import Message
 
-from ..language import Say
+from ..language import Say, spoken
 from ..studies.reading import CHANCE, smooth
 from ..studies.visibility import Visibility
 from .trace import COLOURS, KEEP, NO_NAME, frame
@@ -80,7 +80,7 @@ DIAGRAMS: dict[str, tuple[dict[str, tuple[int, int, str]], tuple[str, ...]]] = {
 }  # fmt: skip
 
 
-def block_figure(variant: str, *, height: int = 330, say: Say = Message) -> go.Figure:
+def block_figure(variant: str, *, height: int = 330, say: Say = spoken) -> go.Figure:
     """How a layer of that variant is wired, from its input x at the top to its output y. Paper: section 4."""
     check_choice("variant", variant, DIAGRAMS)
     boxes, arrows = DIAGRAMS[variant]
@@ -125,12 +125,12 @@ def _faint(colour: str) -> str:
     return f"rgba({red},{green},{blue},0.14)"
 
 
-def attention_figure(seen: Visibility, *, height: int = 330, say: Say = Message) -> go.Figure:
+def attention_figure(seen: Visibility, *, height: int = 330, say: Say = spoken) -> go.Figure:
     """What attention's output at each token sees directly; not for lmm, which has no attention."""
     return _masks(seen.attention, SEEN, seen.window, height, say)
 
 
-def writes_figure(seen: Visibility, *, height: int = 330, say: Say = Message) -> go.Figure:
+def writes_figure(seen: Visibility, *, height: int = 330, say: Say = spoken) -> go.Figure:
     """Whose writes reach each token through the memory."""
     return _masks(seen.memory, WRITTEN, seen.window, height, say)
 
@@ -166,7 +166,7 @@ def _masks(groups: Mapping[str, np.ndarray], looks: Mapping, window: int, height
 
 
 def bits_figure(
-    bits: Mapping[str, np.ndarray], window: int, *, trained: int | None = None, height: int = 320, say: Say = Message
+    bits: Mapping[str, np.ndarray], window: int, *, trained: int | None = None, height: int = 320, say: Say = spoken
 ) -> go.Figure:
     """Mode or control -> (t,) bits per token, each as the mean of the last `window`, the overall mean in the legend.
 
@@ -189,7 +189,7 @@ def bits_figure(
     return curves(figure, say("byte"), say("bits per byte"), height)
 
 
-def distance_figure(results: Mapping[str, Mapping[int, float]], *, height: int = 320, say: Say = Message) -> go.Figure:
+def distance_figure(results: Mapping[str, Mapping[int, float]], *, height: int = 320, say: Say = spoken) -> go.Figure:
     """Mode or control -> gap -> accuracy of recall, with the line of a guess; gaps on a logarithmic axis."""
     figure = go.Figure()
     for mode, found in results.items():

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from titans_mini.errors import check_choice
 
 from .. import language as languages
-from ..language import LANGUAGES, Say, choose, speaker, tell
+from ..language import LANGUAGES, Say, choose, speaker, spoken, tell
 from .controls import INSTALL, Control, build, display, w, word
 
 DELAY = 0.08  # seconds of rest after the last change before a run starts
@@ -22,7 +22,7 @@ Make = Callable[[Say], go.Figure]  # draws a figure with its words
 
 def show(figure: go.Figure, text: str = "An interactive figure: run this cell in Jupyter to see it.") -> None:
     """Displays a figure as data only, about 100 kB; plotly's own display would add 5 MB of plotly.js."""
-    display(bundle(figure, text), raw=True)
+    display(bundle(figure, spoken(text)), raw=True)
 
 
 def bundle(figure: go.Figure, text: str) -> dict:

@@ -4,7 +4,7 @@ import anywidget
 import traitlets
 
 from .. import playground
-from ..language import choose
+from ..language import choose, spoken
 
 HOST = "\nexport default { render: ({ model, el }) => mount(el, model.get('data')).end };"
 
@@ -25,4 +25,4 @@ class Playground(anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         """Stands in a notebook's file, where no widget can."""
-        return "Playground: run this cell in Jupyter to watch a memory read."
+        return spoken("Playground: run this cell in Jupyter to watch a memory read.")

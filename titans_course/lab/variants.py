@@ -7,7 +7,6 @@ import plotly.graph_objects as go
 import torch
 
 from titans_mini.errors import check_choice, check_integer
-from titans_mini.messages import Message
 from titans_mini.models.config import VARIANT_NAMES
 from titans_mini.models.model import MODES, TitansLM
 from titans_mini.training.checkpoint import bundled_names, load_model
@@ -17,7 +16,7 @@ from titans_mini.training.tasks import RECALL_PAIRS as PAIRS
 
 from ..figures import COLOURS
 from ..figures.trace import frame
-from ..language import Say, option
+from ..language import Say, option, spoken
 from ..studies.reading import CHANCE
 from .controls import entry, marks, pick
 from .prediction import Prediction, PredictionPanel, asked
@@ -60,7 +59,7 @@ def ask_pairs(lm: TitansLM, gap: int, *, memory: str = "on", seed: int = 1234) -
     return Recalled(*(part.numpy() for part in (keys, wanted - RECALL_KEYS, said - RECALL_KEYS, chance)))
 
 
-def pairs_figure(found: Recalled, *, height: int = 320, say: Say = Message) -> go.Figure:
+def pairs_figure(found: Recalled, *, height: int = 320, say: Say = spoken) -> go.Figure:
     """A bar per pair: the probability given to the value stated, coloured by whether the answer is right."""
     colours = [COLOURS["g_write"] if right else COLOURS["surprise"] for right in found.right]
     names = [

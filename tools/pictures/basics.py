@@ -1,7 +1,6 @@
 """The figures of lessons 00 to 04. A picture is named after its function."""
 
 from functools import partial
-from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 from plotly.subplots import make_subplots
 
 from titans_course.figures import coloured_text, recall_figure, single_figure, time_figure
-from titans_course.figures.anatomy import curve_figure, step_figure
+from titans_course.figures.anatomy import step_figure
 from titans_course.figures.parallel import coefficient_figure, tradeoff_figure
 from titans_course.figures.trace import COLOURS, TAU
 from titans_course.studies.anatomy import dissect
@@ -20,7 +19,9 @@ from titans_course.studies.timing import medians
 from titans_mini import MemoryConfig, NeuralMemory, SimulationConfig, simulate, simulate_many
 from titans_mini.threads import one_thread
 
-LESSONS, PLOTLY = Path(__file__).parents[2] / "notebooks", "application/vnd.plotly.v1+json"
+from .words import curve_figure, lessons, say
+
+PLOTLY = "application/vnd.plotly.v1+json"
 
 
 def tour_trace() -> go.Figure:
@@ -42,7 +43,8 @@ def tour_recall() -> go.Figure:
 
 def memory_leak() -> go.Figure:
     """Two keys at 60 degrees with the shadow of one on the other, and the answer to the first key."""
-    figure = make_subplots(cols=2, subplot_titles=("keys: b has a shadow on a", "answer to a: half of vb leaks in"))
+    titles = say("keys: b has a shadow on a"), say("answer to a: half of vb leaks in")
+    figure = make_subplots(cols=2, subplot_titles=titles)
     vectors = (  # column, end, name, colour
         (1, (1, 0), "a", COLOURS["g_write"]), (1, (0.5, 0.75**0.5), "b", COLOURS["surprise"]),
         (2, (1, 0), "va", COLOURS["g_write"]), (2, (0, 1), "vb", COLOURS["surprise"]),
@@ -53,7 +55,10 @@ def memory_leak() -> go.Figure:
         line, mark = {"color": colour, "width": 3}, {"symbol": "arrow", "angleref": "previous", "size": 15}
         arrow = go.Scatter(x=[0, x], y=[0, y], mode="lines+markers+text", text=text, textposition=place, line=line)
         figure.add_trace(arrow.update(marker=mark), row=1, col=column)
-    leaks = ((1, (0.5, 0.5), (0.75**0.5, 0), "a · b = 0.5", 0.5, -0.08), (2, (1, 1), (0, 0.5), "the leak", 1.2, 0.25))
+    leaks = (
+        (1, (0.5, 0.5), (0.75**0.5, 0), "a · b = 0.5", 0.5, -0.08),
+        (2, (1, 1), (0, 0.5), say("the leak"), 1.2, 0.25),
+    )
     for column, x, y, name, *place in leaks:
         line = {"dash": "dot", "color": TAU, "width": 2}
         figure.add_trace(go.Scatter(x=x, y=y, mode="lines", line=line), row=1, col=column)
@@ -64,7 +69,7 @@ def memory_leak() -> go.Figure:
 
 
 def memory_steps() -> go.Figure:
-    curves = {f"step {step}": [(1 - 2 * step) ** n for n in range(9)] for step in (0.1, 0.5, 0.9, 1.1)}
+    curves = {f"theta {step}": [(1 - 2 * step) ** n for n in range(9)] for step in (0.1, 0.5, 0.9, 1.1)}
     return curve_figure(curves, x_title="writes of the same pair", y_title="error left")
 
 
@@ -86,7 +91,7 @@ def memory_step() -> go.Figure:
 
 def memory_loss() -> go.Figure:
     always = {"gate": "constant", "beta": 0.0, "lam": 0.0, "memory": MemoryConfig.preset("recipe", depth=1)}
-    runs = {f"step {eta:g}": simulate(SimulationConfig(tokens=500, eta=eta, **always)) for eta in (1e-4, 1e-3, 8e-3)}
+    runs = {f"theta {eta:g}": simulate(SimulationConfig(tokens=500, eta=eta, **always)) for eta in (1e-4, 1e-3, 8e-3)}
     curves = {name: np.convolve(run.loss, np.full(50, 1 / 50), "valid") for name, run in runs.items()}
     return curve_figure(curves, x=range(49, 500), y_title="mean loss of 50 bytes")
 
@@ -125,7 +130,7 @@ def recipe_lambda() -> go.Figure:
 
 def recipe_rules() -> go.Figure:
     runs = [simulate(SimulationConfig(gate=gate)) for gate in ("surprise", "constant")]
-    return recall_figure({"the recipe": runs[0], "the paper's rule, held constant": runs[1]})
+    return recall_figure({say("the recipe"): runs[0], say("the paper's rule, held constant"): runs[1]})
 
 
 def parallel_coef() -> go.Figure:
@@ -150,7 +155,7 @@ def parallel_tradeoff() -> go.Figure:
 
 def stored(lesson: str, number: int = 0) -> go.Figure:
     """A figure that a lesson stores as an output, counted from 0."""
-    cells = nbformat.read(LESSONS / f"{lesson}.ipynb", as_version=4).cells
+    cells = nbformat.read(lessons() / f"{lesson}.ipynb", as_version=4).cells
     outputs = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
     return go.Figure([data[PLOTLY] for data in outputs if PLOTLY in data][number])
 

@@ -1,15 +1,12 @@
 """The figures of lesson 02b. A picture is named after its function."""
 
-import json
-from pathlib import Path
-
 import plotly.graph_objects as go
 
 from titans_course.figures import COLOURS
 
+from .basics import stored
 from .maps import INK, Box, _lines, _svg, _words
 
-LESSON = Path(__file__).resolve().parents[2] / "notebooks" / "02b_build_a_titans.ipynb"
 MEMORY, WRITE, ERROR, MOMENTUM = (COLOURS[name] for name in ("memory_norm", "g_write", "loss", "momentum"))
 
 
@@ -61,12 +58,7 @@ def build_loops() -> str:
 
 def build_recall() -> go.Figure:
     """The lesson's own figure, as its last run stored it."""
-    outputs = [o for cell in json.loads(LESSON.read_text("utf8"))["cells"] for o in cell.get("outputs", [])]
-    (stored,) = [o["data"][MIME] for o in outputs if MIME in o.get("data", {})]
-    return go.Figure(stored)
-
-
-MIME = "application/vnd.plotly.v1+json"
+    return stored("02b_build_a_titans")
 
 
 def _colour(token: str) -> str:

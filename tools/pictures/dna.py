@@ -3,11 +3,11 @@
 import plotly.graph_objects as go
 
 from titans_course.figures import COLOURS
-from titans_course.figures.anatomy import curve_figure
 from titans_course.studies.next_base import markov_bits
 from titans_mini.training.tasks import dna_bases
 
 from .maps import Box, _lines, _svg, _words
+from .words import curve_figure
 
 
 def map_dna() -> str:

@@ -3,11 +3,12 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from titans_course.figures.anatomy import curve_figure
 from titans_course.figures.family_tree import tree_figure
 from titans_course.studies.rules import SEEDS, recall
 from titans_course.studies.streams import make_pairs
 from titans_mini.miras import MirasConfig, run
+
+from .words import curve_figure
 
 STEPS = (1, 2, 4, 8, 16, 32, 64, 128)
 

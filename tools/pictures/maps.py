@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 from titans_course.figures import COLOURS
 
+from .words import say
+
 INK, PAPER = "#22303C", "#F4F6F8"
 
 
@@ -247,16 +249,22 @@ def _lines(*paths: str, dashes: str = "none") -> str:
 def _words(x: int, y: int, text: str, size: int = 12, *, anchor: str = "middle", weight: int = 400) -> str:
     return (
         f'<text x="{x}" y="{y}" text-anchor="{anchor}" fill="{INK}" font-size="{size}" '
-        f'font-weight="{weight}">{text}</text>'
+        f'font-weight="{weight}">{say(text)}</text>'
     )
 
 
 def _box(box: Box) -> str:
-    """The box and its lines; the first line is larger and bold."""
+    """The box and its lines; the first line is larger and bold.
+
+    Where a line is said in Chinese, the line that repeats it in Chinese is left out and the others move down.
+    """
     top = box.y - box.high // 2
     first, *rest = box.lines
-    rows = [_words(box.x, top + 22, first, 14, weight=600)]
-    rows += [_words(box.x, top + 43 + 21 * i, line) for i, line in enumerate(rest)]
+    if any(say(line) != line for line in box.lines):
+        rest = [line for line in rest if not line[0] > "\u4e00"]
+    begin = top + 22 + 21 * (len(box.lines) - 1 - len(rest)) // 2
+    rows = [_words(box.x, begin, first, 14, weight=600)]
+    rows += [_words(box.x, begin + 21 * i, line) for i, line in enumerate(rest, start=1)]
     return (
         f'<rect x="{box.x - box.width // 2}" y="{top}" width="{box.width}" height="{box.high}" rx="8" '
         f'fill="{PAPER}" stroke="{box.colour}" stroke-width="3"/>' + "".join(rows)

@@ -3,11 +3,11 @@
 import plotly.graph_objects as go
 
 from titans_course.figures import COLOURS
-from titans_course.figures.anatomy import curve_figure
 from titans_course.studies.flops import memory_flops, projection_flops
 from titans_mini import MemoryConfig
 
 from .maps import Box, _lines, _svg, _words
+from .words import curve_figure
 
 
 def parallel_paths() -> str:

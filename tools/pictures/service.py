@@ -5,11 +5,11 @@ import torch
 from torch.nn.functional import normalize
 
 from titans_course.figures import COLOURS
-from titans_course.figures.anatomy import curve_figure
 from titans_course.reward import RewardConfig, train_policy
 from titans_course.studies.frontiers import round_weights
 
 from .maps import Box, _lines, _svg, _words
+from .words import curve_figure, say
 
 MEMORY, WRITE, FADE = COLOURS["memory_norm"], COLOURS["g_write"], COLOURS["g_forget"]
 SURPRISE, KEPT, SAID = COLOURS["surprise"], COLOURS["momentum"], COLOURS["loss"]
@@ -107,7 +107,7 @@ def frontiers_writes() -> go.Figure:
             for _ in range(round(2 / theta)):
                 M = round_weights(M - theta * 2 * torch.outer(M @ k - v, k), bits)
             left.append(((M @ k - v).norm() / (start @ k - v).norm()).item())
-        curves[f"{bits} bits"] = left
+        curves[say("{count} bits", count=bits)] = left
     figure = curve_figure(curves, x=steps, x_title="step θ; θ × writes = 2", y_title="error left")
     return figure.update_xaxes(type="log", autorange="reversed", tickvals=steps)
 
@@ -118,7 +118,7 @@ def reward_training() -> go.Figure:
     for cost, colour in zip((0.0, 0.02, 0.05), colours, strict=True):
         for seed in range(3):
             _, returns = train_policy(RewardConfig(cost=cost), rounds=60, seed=seed)
-            line = go.Scatter(y=returns, mode="lines", name=f"cost {cost:g}", showlegend=seed == 0)
+            line = go.Scatter(y=returns, mode="lines", name=say("cost {cost:g}", cost=cost), showlegend=seed == 0)
             figure.add_trace(line.update(line={"color": colour, "width": 1.8}, legendgroup=f"{cost}"))
-    figure.update_xaxes(title_text="round of 64 episodes").update_yaxes(title_text="mean return")
+    figure.update_xaxes(title_text=say("round of 64 episodes")).update_yaxes(title_text=say("mean return"))
     return figure.update_layout(height=360, margin={"l": 70, "r": 20, "t": 36, "b": 44})

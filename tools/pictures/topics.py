@@ -16,14 +16,12 @@ from titans_course.bug_hunt import PATIENTS, build, diagnose, moved
 from titans_course.claims import CLAIMS, SIZES
 from titans_course.claims.finding import LONG
 from titans_course.claims.tuning import BETAS
-from titans_course.figures.anatomy import curve_figure
 from titans_course.figures.bug_hunt import moved_figure, table_figure
 from titans_course.figures.claims import finding_figure, rule_figure
 from titans_course.figures.evidence import context_figure
 from titans_course.figures.family import family_figure
 from titans_course.figures.frontiers import sweep_figure
 from titans_course.figures.operate import timeline_figure
-from titans_course.figures.spread import spread_figure
 from titans_course.figures.trace import COLOURS, TAU
 from titans_course.figures.tune import heat_maps, noise_figure, saving_figure, stages_figure
 from titans_course.figures.variants import attention_figure, distance_figure
@@ -44,6 +42,8 @@ from titans_mini.training.evaluate import evaluate
 from titans_mini.training.tasks import make_batch
 from titans_mini.training.train import TrainConfig, Trainer
 from titans_mini.tune import TuneConfig, Tuning, tune
+
+from .words import curve_figure, say, spread_figure
 
 # The grid of lesson 07.
 GRID = TuneConfig(
@@ -104,7 +104,7 @@ def miras_coins() -> go.Figure:
     figure = spread_figure(rows, "answer", x="p", x_title="p", y_title="answer")
     line = {"dash": "dot", "color": "#22303C"}
     return figure.add_scatter(
-        x=[row["p"] for row in rows], y=[row["limit"] for row in rows], name="closed form", line=line
+        x=[row["p"] for row in rows], y=[row["limit"] for row in rows], name=say("closed form"), line=line
     )
 
 
@@ -116,7 +116,7 @@ def miras_ages() -> go.Figure:
     rows = experiments.ages(("none", "decay 0.05", "lq 4"), thetas=(0.2, 0.5))
     curves = {f"{row['retention']}, theta {row['theta']}": [part.mean for part in row["quarters"]] for row in rows}
     del curves["lq 4, theta 0.2"]  # its own step is the larger one
-    quarters = ("1, the oldest", "2", "3", "4, the newest")
+    quarters = (say("1, the oldest"), "2", "3", say("4, the newest"))
     return curve_figure(curves, x=quarters, x_title="quarter of the stream", y_title="recall")
 
 
@@ -137,12 +137,13 @@ def tuning_noise() -> go.Figure:
 def tuning_pairs() -> go.Figure:
     """Invented scores of two settings on three seeds: two clouds that overlap, and gaps that do not."""
     first, second = (0.3, 0.5, 0.7), (0.24, 0.45, 0.63)
-    figure = make_subplots(cols=2, subplot_titles=("scores: the clouds overlap", "paired: the gap on each seed"))
+    titles = say("scores: the clouds overlap"), say("paired: the gap on each seed")
+    figure = make_subplots(cols=2, subplot_titles=titles)
     for seed, colour in enumerate(("g_write", "surprise", "momentum")):
         pair, look = (first[seed], second[seed]), {"color": COLOURS[colour]}
         line = {**look, "dash": "dot"}
         figure.add_scatter(x=["A", "B"], y=pair, mode="lines+markers", line=line, marker={"size": 11}, row=1, col=1)
-        figure.add_bar(x=[f"seed {seed}"], y=[pair[0] - pair[1]], marker=look, width=0.4, row=1, col=2)
+        figure.add_bar(x=[say("seed {seed}", seed=seed)], y=[pair[0] - pair[1]], marker=look, width=0.4, row=1, col=2)
     figure.update_yaxes(range=[0, 0.8], row=1, col=1)
     figure.update_yaxes(range=[-0.02, 0.1], row=1, col=2)
     return figure.update_layout(height=320, showlegend=False, margin={"l": 50, "r": 20, "t": 40, "b": 30})
@@ -153,8 +154,8 @@ def tuning_gaps() -> go.Figure:
     grid = _grid("recall", 1000)
     by_seed = [means(part(grid, seeds=[seed])) for seed in range(3)]
     best, *others = order(grid)[:3]
-    names = ["the best", "line 2", "line 3"]
-    titles = ("recall, a line for each seed", "gap to the best; its mean less noise")
+    names = [say("the best"), *(say("line {line}", line=line) for line in (2, 3))]
+    titles = say("recall, a line for each seed"), say("gap to the best; its mean less noise")
     figure = make_subplots(cols=2, subplot_titles=titles)
     for scores, colour in zip(by_seed, ("g_write", "surprise", "momentum"), strict=True):
         line, recalls = {"color": COLOURS[colour]}, [scores[setting] for setting in (best, *others)]
@@ -186,8 +187,7 @@ def tuning_stages() -> go.Figure:
 
 def tuning_tau() -> go.Figure:
     curves = {
-        f"{tokens:,} tokens": list(best_by(_grid("recall", tokens), "tau").values())
-        for tokens in (200, 500, 1000, 2000)
+        f"t = {tokens:,}": list(best_by(_grid("recall", tokens), "tau").values()) for tokens in (200, 500, 1000, 2000)
     }
     return curve_figure(curves, x=GRID.tau, x_title="tau", y_title="best recall")
 
@@ -207,7 +207,7 @@ def operations_writes() -> go.Figure:
 def operations_norm() -> go.Figure:
     model = _clean("language")
     faults = {f: model.play(DrillConfig("scaled_weight", factor=f, tokens=4500)) for f in (1.5, 3.0, 6.0, 20.0)}
-    norms = {f"factor {factor:g}": [sample.norm for sample in drill.samples] for factor, drill in faults.items()}
+    norms = {f"× {factor:g}": [sample.norm for sample in drill.samples] for factor, drill in faults.items()}
     for name, words in (("norm", "100 d"), ("norm_rise", "calibrated")):
         norms[words] = [model.runner.monitor.bounds[name]] * 45
     return curve_figure(norms, x=range(100, 4501, 100), y_title="memory norm", log=True)
@@ -221,7 +221,7 @@ def claims_life() -> go.Figure:
     trace = simulate(SimulationConfig(tokens=2000, eta=0.0))
     at = np.arange(0, 2000, 20)
     curves = {"gate at work": (trace.memory_norm / trace.norm_start)[at], "formula": (1 - 1e-4) ** (at + 1)}
-    curves |= {f"formula, lambda {other:g}": (1 - other) ** (at + 1) for other in (1e-3, 1e-5)}
+    curves |= {f"lambda = {other:g}": (1 - other) ** (at + 1) for other in (1e-3, 1e-5)}
     return curve_figure(curves, x=at, y_title="share left")
 
 
@@ -248,7 +248,9 @@ def frontiers_bits() -> go.Figure:
     bits, curves = (8, 6, 5, 4, 3, 2), {}
     for name, per in itertools.product(("mag", "mal"), SHARED):
         readers = [rounded_model(load_model(f"recall-{name}"), one, per) for one in bits]
-        curves[f"{name}, a scale per {per}"] = [evaluate(lm, "recall_once", 32, rows=16)["accuracy"] for lm in readers]
+        curves[say("{name}, a scale per {per}", name=name, per=say(per))] = [
+            evaluate(lm, "recall_once", 32, rows=16)["accuracy"] for lm in readers
+        ]
     figure = curve_figure(curves, x=bits, x_title="bits of a number", y_title="share right")
     return figure.update_xaxes(autorange="reversed", tickvals=bits)
 
@@ -261,7 +263,10 @@ def frontiers_life() -> go.Figure:
 
 def frontiers_tau() -> go.Figure:
     settings = itertools.product((0.3, 2.0), ("surprise", "smoothed"))
-    curves = {f"noise {noise}, {name}": sweep(RewardConfig(noise_norm=noise), TAUS, name) for noise, name in settings}
+    curves = {
+        say("noise {noise}, {name}", noise=noise, name=say(name)): sweep(RewardConfig(noise_norm=noise), TAUS, name)
+        for noise, name in settings
+    }
     return sweep_figure(curves, TAUS, silent=sweep(RewardConfig(), (1.0,))[0].reward)
 
 
