@@ -2,8 +2,8 @@
 
 An instructor edits notebooks/exercises/source, one nbgrader notebook per lesson. From it this tool makes student/ (what
 `nbgrader generate_assignment` would release) and solution/ (for reading, without hidden tests and metadata), and both
-again in zh/, with the Chinese prose of zh/LESSON.md (see tools/chinese.py).
-It also writes teaching/solutions.ipynb, the solutions of the small exercises inside the lessons, for the teacher.
+again in zh/, with the Chinese prose of zh/LESSON.md (see tools/chinese.py) and checks that speak Chinese.
+It also writes teaching/solutions.ipynb and its Chinese twin, the solutions of the small exercises inside the lessons.
 `--course DIR --seed N --language zh` lays out a new course, whose hidden tests draw other inputs than the published.
 """
 
@@ -12,28 +12,41 @@ import ast
 import copy
 import random
 import re
-import shutil
 import sys
 import tomllib
 from pathlib import Path
 
 import nbformat
-from chinese import parts, translated
+from chinese import ZH, parts, translated
 from nbformat import NotebookNode, v4
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks" / "exercises"
+LESSONS = FOLDER.parent
 TEACHING = FOLDER.parents[1] / "teaching"
 SOLUTIONS = TEACHING / "lesson_solutions.toml"
-INTRODUCTION = """# Solutions of the exercises inside the lessons · 课内练习答案
+ANSWERS = {"en": TEACHING / "solutions.ipynb", "zh": TEACHING / "zh" / "solutions.ipynb"}
+INTRODUCTION = {
+    "en": """[中文](zh/solutions.ipynb)
+
+# Solutions of the exercises inside the lessons
 
 For teachers. `make exercises` writes this notebook from the lessons and from `lesson_solutions.toml`, and the tests try
-each solution and each of the usual wrong answers. It runs from top to bottom.
+each solution and each of the usual wrong answers. It runs from top to bottom.""",
+    "zh": """[English](../solutions.ipynb)
 
-教师用。由 `make exercises` 根据各课与 `lesson_solutions.toml` 生成；测试会逐一验证。可从头运行到尾。"""
+# 课内练习的答案
+
+教师用。这个 notebook 由 `make exercises` 根据各课和 `lesson_solutions.toml` 生成，可以从头运行到尾。
+每个答案和每个常见的错误答案，都有测试验证。代码与英文版相同，所以运行时的提示是英文。""",
+}
+USUAL = {"en": "A usual wrong answer: ", "zh": "常见的错误答案："}
 TASK = re.compile(r"^\d+\. .*$", flags=re.MULTILINE)
 CONFIG = "nbgrader_config.py"
 HIDDEN_SEED = re.compile(r"\bseed=\d+")
 MARK = re.compile(r"^\s*# (BEGIN|END) SOLUTION\n?", flags=re.MULTILINE)
+FIRST = "imports"  # grade_id of the first cell of code
+# Sets the language of checks and hints, whatever the environment of the learner or the teacher says.
+SPEAK = 'import os\n\nos.environ["TITANS_MINI_LANGUAGE"] = "{}"\n'
 
 
 def student(source: NotebookNode) -> NotebookNode:
@@ -71,10 +84,14 @@ def sources(folder: Path = FOLDER) -> list[Path]:
 
 
 def read(path: Path, language: str = "en") -> NotebookNode:
-    """An instructor's notebook, in Chinese with the prose of its store."""
+    """An instructor's notebook, in Chinese with the prose of its store and checks that speak Chinese."""
     source = nbformat.read(path, as_version=4)
-    store = path.parents[2] / "zh" / f"{path.stem}.md"
-    return source if language == "en" else translated(source, parts(store), path.stem)
+    if language == "en":
+        return source
+    made = translated(source, parts(path.parents[2] / "zh" / f"{path.stem}.md"), path.stem)
+    (first,) = (cell for cell in made.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == FIRST)
+    first.source = f"{SPEAK.format(language)}\n{first.source}"
+    return made
 
 
 def copies(folder: Path = FOLDER) -> dict[Path, str]:
@@ -127,13 +144,15 @@ def imports(notebook: NotebookNode) -> str:
     return "\n\n\n".join(["\n".join(dict.fromkeys(found)), *pieces])
 
 
-def lesson_solutions() -> str:
-    """The text of teaching/solutions.ipynb: of each lesson the tasks, each with its solution in place of None."""
+def lesson_solutions(language: str = "en") -> str:
+    """The text of teaching/solutions.ipynb or of its Chinese twin: each lesson's tasks, solved in place of None."""
     kept = tomllib.loads(SOLUTIONS.read_text("utf-8"))
     prepare = kept.pop("prepare")
-    cells = [v4.new_markdown_cell(INTRODUCTION)]
+    cells = [v4.new_markdown_cell(INTRODUCTION[language])]
     for lesson, answers in sorted(kept.items()):
-        notebook = nbformat.read(FOLDER.parent / f"{lesson}.ipynb", as_version=4)
+        notebook = nbformat.read(LESSONS / f"{lesson}.ipynb", as_version=4)
+        if language == "zh":
+            notebook = translated(notebook, parts(ZH / f"{lesson}.md"), lesson)
         tags = [cell.metadata.get("tags", []) for cell in notebook.cells]
         asked = [cell for cell, names in zip(notebook.cells, tags, strict=True) if "exercise" in names]
         (text,) = (cell.source for cell, names in zip(notebook.cells, tags, strict=True) if "exercises" in names)
@@ -144,7 +163,7 @@ def lesson_solutions() -> str:
             solved = re.sub(
                 rf"^{name} = None.*$", lambda _, now=f"{name} = {right}": now, cell.source, flags=re.MULTILINE
             )
-            cells += [v4.new_markdown_cell(f"{task}\n\nA usual wrong answer: `{wrong}`"), v4.new_code_cell(solved)]
+            cells += [v4.new_markdown_cell(f"{task}\n\n{USUAL[language]}`{wrong}`"), v4.new_code_cell(solved)]
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number:03}"
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -156,7 +175,8 @@ def course(target: Path, seed: int, lessons: list[str] | None = None, language: 
     """A new course directory for nbgrader; its hidden tests draw their inputs from `seed`. FileExistsError if there."""
     draw = random.Random(seed)
     target.mkdir(parents=True)
-    shutil.copy(FOLDER / CONFIG, target / CONFIG)
+    settings = (FOLDER / CONFIG).read_text("utf-8")  # and the language of what nbgrader itself adds to the feedback
+    (target / CONFIG).write_text(f"{settings}\n{SPEAK.format(language)}", "utf-8", newline="\n")
     for path in sources():
         if lessons is None or path.stem in lessons:
             notebook = read(path, language)
@@ -181,7 +201,8 @@ def main() -> int:
             print(f"course in {options.course}: nbgrader runs from there")
         else:
             print(f"{write()} copies of {len(sources())} sources")
-            (TEACHING / "solutions.ipynb").write_text(lesson_solutions(), "utf-8", newline="\n")
+            for language, path in ANSWERS.items():
+                path.write_text(lesson_solutions(language), "utf-8", newline="\n")
     except FileExistsError:
         return _refuse(f"course must be a folder that does not exist yet, not {str(options.course)!r}")
     except ImportError:

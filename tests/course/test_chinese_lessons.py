@@ -49,6 +49,14 @@ def twins(chinese, store):
             yield source, parts[chinese.mark(cell)]
 
 
+def numbers(text):
+    """The numbers of a text outside formulas, code and links."""
+    bare = LINK.sub("]", CODE.sub("", FORMULA.sub("", text)))
+    for unit, times in ((" million", 10**6), (" 万", 10**4)):
+        bare = re.sub(rf"(\d[\d.]*){unit}", lambda found, by=times: f"{float(found[1]) * by:.0f} ", bare)
+    return {number.replace(",", "").rstrip(".") for number in NUMBER.findall(bare)}
+
+
 def test_every_lesson_is_there_in_chinese():
     assert [path.stem for path in STORES] == [path.stem for path in FILES]
     assert [path.stem for path in sorted(ZH.glob("*.ipynb"))] == [path.stem for path in FILES]
@@ -74,12 +82,6 @@ def test_formulas_code_and_links_agree(chinese, store):
 
 @both
 def test_numbers_agree(chinese, store):
-    def numbers(text):
-        bare = LINK.sub("]", CODE.sub("", FORMULA.sub("", text)))
-        for unit, times in ((" million", 10**6), (" 万", 10**4)):
-            bare = re.sub(rf"(\d[\d.]*){unit}", lambda found, by=times: f"{float(found[1]) * by:.0f} ", bare)
-        return {number.replace(",", "").rstrip(".") for number in NUMBER.findall(bare)}
-
     for text, part in twins(chinese, store):
         assert numbers(part) == numbers(text), (part[:80], numbers(part) ^ numbers(text))
 

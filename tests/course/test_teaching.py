@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
+import nbformat
 import pytest
 from lessons import FILES, ROOT, cells, tool
-from test_chinese_lessons import CODE, LINK, TERMS
+from test_chinese_lessons import CODE, HAN, LINK, TERMS, numbers
 
 from titans_course.exercises import EXERCISES
 
@@ -100,3 +101,14 @@ def test_a_chinese_twin_agrees(page):
     assert found == {page} | {TWINS.get(link, link) for link in links - {twin}} and all(map(Path.exists, found))
     prose = re.sub(r"“[^”]*”", "", part)
     assert {wrong: right for wrong, right in TERMS.items() if wrong in prose} == {}
+
+
+def test_the_chinese_solutions_have_the_same_tasks_and_code():
+    pair = (nbformat.read(path, as_version=4).cells for path in tool("exercises").ANSWERS.values())
+    for ours, theirs in zip(*pair, strict=True):
+        assert ours.cell_type == theirs.cell_type
+        if ours.cell_type == "code":
+            assert ours.source == theirs.source
+        else:
+            assert HAN.search(theirs.source) and numbers(theirs.source) == numbers(ours.source), theirs.source
+            assert CODE.findall(theirs.source) == CODE.findall(ours.source)
