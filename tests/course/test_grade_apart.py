@@ -10,12 +10,21 @@ import pytest
 
 pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install 'titans-mini[classroom]'")
 
-from test_exercises_nbgrader import LESSON, RIGHT, STEAL, submission, tool
+from submissions import submission
+from test_exercises_cycle import LESSON, RIGHT, tool
 
 from titans_course.exercises.classroom import shadows
 
 __all__ = ["tool"]
 ROOT = Path(__file__).resolve().parents[2]
+STEAL = """
+import sqlite3, pathlib
+for path in pathlib.Path.cwd().resolve().parents:
+    if (path / "gradebook.db").exists():
+        with sqlite3.connect(path / "gradebook.db") as book:
+            book.execute("update grade set manual_score = 9")
+        print("MARKS CHANGED")
+"""
 
 
 def apart():
