@@ -1,14 +1,17 @@
 """What several test files share: assertions of the property checks report their values, and one app in a browser."""
 
+import os
 import signal
 import sys
 
 import pytest
 from browsing import browser, require_chromium, serve
 
+from titans_mini.language import VARIABLE
 from titans_mini.memory.fast.rows import compiled
 
 pytest.register_assert_rewrite("builders", "properties")
+os.environ[VARIABLE] = "en"  # the tests read what commands and labs say, whatever the machine's locale
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell makes what it runs in the background deaf to Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
 compiled(wait=None)  # else the first tests would meet the chunk form, whose numbers differ in their last digits
