@@ -1,12 +1,16 @@
 """The grid search: what it picks, what it costs, how sure it is, and that a stop loses nothing."""
 
 import argparse
+import contextlib
 import csv
 import errno
 import json
 import os
 import random
 import re
+import signal
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +23,13 @@ from titans_mini import ConfigError, MemoryConfig, SimulationConfig, simulate
 from titans_mini.cli import main
 from titans_mini.cli.tune import add_tune
 from titans_mini.data import bundled_text, make_stream
+from titans_mini.memory.fast.rows import compiled
 from titans_mini.stopping import Terminated
 from titans_mini.tune import TuneConfig, run_job, tune
 from titans_mini.tune import search as tuning
 from titans_mini.tune.objectives import ANSWER, CUE, plant_facts
 from titans_mini.tune.search import Key, Setting
-from titans_mini.tune.store import Store, cost, table, to_csv
+from titans_mini.tune.store import Store, cost, key_of, table, to_csv
 
 SMALL = TuneConfig(
     tokens=100, final_tokens=200, keep=2, seeds=2, tau=(0.1, 0.9), beta=(0.5,), lam=(1e-4, 0.5), depth=(1, 2), width=4
@@ -337,6 +342,75 @@ def test_the_command_prints_a_table_and_the_verdict(capsys):
     assert command(*QUICK, "--quiet") == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 1 + 2 + 2 and "token updates" in lines[-2] and lines[-1].startswith("tau ")
+
+
+@contextlib.contextmanager
+def dask_workers(count):
+    """A Dask cluster with that many workers in processes of their own, and a client of it."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=0, dashboard_address=None) as cluster:
+        start = [sys.executable, "-m", "distributed.cli.dask_worker", cluster.scheduler_address]
+        start += ["--no-nanny", "--no-dashboard", "--nthreads", "1"]
+        workers = [subprocess.Popen(start, stderr=subprocess.DEVNULL) for _ in range(count)]
+        try:
+            with distributed.Client(cluster) as client:
+                client.wait_for_workers(count, timeout=60)
+                yield cluster, client
+        finally:
+            for worker in workers:
+                worker.kill()
+                worker.wait()
+
+
+class Killer(threading.Thread):
+    """Kills the first worker that has a batch; it is stopped before, so that it cannot finish what it loses."""
+
+    def __init__(self, client):
+        super().__init__(daemon=True)
+        self.client, self.pids, self.lost = client, client.run(os.getpid), ()
+        self.start()
+
+    def run(self):
+        while not self.lost:
+            worker = next((worker for worker, batches in self.client.processing().items() if batches), None)
+            if worker is not None:
+                os.kill(self.pids[worker], signal.SIGSTOP)
+                self.lost = self.client.processing()[worker]
+                os.kill(self.pids[worker], signal.SIGKILL if self.lost else signal.SIGCONT)
+
+
+def test_one_of_two_dask_workers_is_killed_and_nothing_is_lost_or_counted_twice(tmp_path, capsys):
+    compiled(wait=None)  # as workers do, so that all rows are the same to the last bit
+    assert main(["tune", *QUICK, "--quiet", "--out", str(tmp_path / "here")]) == 0
+    with dask_workers(2) as (cluster, client):
+        there, killer = ["--dask", cluster.scheduler_address, "--out", str(tmp_path / "dask")], Killer(client)
+        assert main(["tune", *QUICK, "--quiet", *there]) == 0
+        assert killer.lost and len(client.run(os.getpid)) == 1
+        cluster.scheduler.allowed_failures, killer = 0, Killer(client)  # and Dask gives up: joblib waits for ever
+        assert main(["tune", *QUICK, "--quiet", *there, "--seeds", "3"]) == 2
+    assert capsys.readouterr().err.startswith("titans-mini: workers were killed, as happens when memory runs out")
+    kept = [(tmp_path / place / "rows.jsonl").read_text().splitlines()[1:] for place in ("here", "dask")]
+    here, dask = ([{**json.loads(line), "seconds": 0} for line in lines] for lines in kept)
+    assert len(dask) == 8 and sorted(dask, key=key_of) == sorted(here, key=key_of)
+
+
+@pytest.mark.parametrize("address", ["nowhere", "tcp://localhost:1"])
+def test_an_address_without_a_scheduler_is_one_line(address, capsys):
+    config = pytest.importorskip("dask").config
+    with config.set({"distributed.comm.timeouts.connect": "0.2s"}):
+        assert main(["tune", *QUICK, "--quiet", "--dask", address]) == 2
+    told = rf"titans-mini: dask must be the address of a scheduler that answers, not '{address}': .+\n"
+    assert re.fullmatch(told, capsys.readouterr().err)
+
+
+def test_a_killed_process_of_this_machine_is_one_line_and_its_search_continues(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("joblib")
+    arguments = ["tune", *QUICK, "--quiet", "--out", str(tmp_path)]
+    with monkeypatch.context() as patch:
+        patch.setattr(tuning, "_run_elsewhere", lambda job: os.kill(os.getpid(), signal.SIGKILL))
+        assert main([*arguments, "--workers", "2"]) == 2
+    assert capsys.readouterr().err.startswith("titans-mini: workers were killed, as happens when memory runs out")
+    assert main(arguments) == 0
 
 
 @pytest.mark.parametrize(("stop", "code"), [(KeyboardInterrupt, 130), (Terminated, 143)])

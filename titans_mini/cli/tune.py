@@ -15,6 +15,7 @@ from ..files import write_whole, writing_to
 from ..language import note, say
 from ..messages import Message
 from ..tune import TuneConfig, Tuning, tune
+from ..tune.cluster import on_dask
 from ..tune.search import ROWS_FILE
 from ..tune.store import Setting, setting_of, to_csv
 from .flags import add_command, add_flags, given
@@ -31,6 +32,7 @@ def add_tune(commands) -> None:
     command.add_argument(
         "--workers", type=int, default=1, help="processes; more than 1 needs joblib (1 to 1,024; default 1)"
     )
+    command.add_argument("--dask", help="Dask scheduler whose workers do the work, such as tcp://localhost:8786")
     command.add_argument("--out", help="folder of rows and tables; run the same command again to continue")
     command.add_argument("--maps", action="store_true", help="also write maps.html to the folder (needs plotly)")
 
@@ -45,7 +47,10 @@ def _tune(options: argparse.Namespace) -> int:
         raise ConfigError("plotly is not installed; run: pip install 'titans-mini[app]'")
     usable_device(options.device)  # before there is a progress bar
     text = None if options.file is None else read_text(options.file)
-    found = _search(config, options, text)
+    if options.dask is not None:
+        options.workers = max(options.workers, 2)  # not in this process; how many there are is Dask's affair
+    with on_dask(options.dask):
+        found = _search(config, options, text)
     if options.out is not None:
         write(found, Path(options.out), maps=options.maps)
     print(json.dumps(summary(found)) if options.json else describe(found))

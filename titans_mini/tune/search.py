@@ -22,6 +22,7 @@ from ..memory.mlp import layer_shapes
 from ..messages import Message
 from ..settings import Settings, choice, whole
 from ..simulation import simulate_many
+from .cluster import finished, workers_live
 from .objectives import OBJECTIVES
 from .store import Cost, Key, Setting, Store, cost, setting_of, table
 
@@ -246,7 +247,7 @@ def steps(
     for stage, tokens in stages.items():
         jobs = [job._replace(device=device) for job in plan_jobs(config, settings, tokens, store.rows, text)]
         wanted += [Key(setting, seed, tokens) for setting in settings for seed in range(config.seeds)]
-        with contextlib.closing(_work(jobs, workers, beat)) as batches:
+        with workers_live(), contextlib.closing(_work(jobs, workers, beat)) as batches:
             for left in reversed(range(len(jobs) + 1)):
                 if left < len(jobs):
                     store.add(next(batches))
@@ -265,6 +266,10 @@ def _work(jobs: list[Job], workers: int, beat: Beat | None) -> Iterator[list[dic
         import joblib
     except ImportError:
         raise ConfigError("joblib is not installed; run: pip install 'titans-mini[cluster]'") from None
+    client = getattr(joblib.parallel.get_active_backend()[0], "client", None)
+    if client is not None:
+        yield from finished(client, _run_elsewhere, jobs)
+        return
     calls = [joblib.delayed(_run_elsewhere)(job) for job in jobs]
     try:
         parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
