@@ -8,8 +8,14 @@ TORCH_INDEX ?=
 
 BIN := $(VENV)/bin
 PIP = $(BIN)/python -m pip --require-virtualenv --disable-pip-version-check install -c constraints.txt
-# Written last, so that an interrupted set-up does not count as finished.
-STAMP := $(VENV)/.installed
+# One for each set-up, named after the extra that it installs. Written last, so that an interrupted one does not count.
+APP := $(VENV)/.installed-app
+LAB := $(VENV)/.installed-notebooks
+ALL := $(VENV)/.installed-all
+# What a set-up says before it starts.
+ABOUT_app := the app (torch, Streamlit): about 1 minute and 1 MB
+ABOUT_notebooks := the course (torch, JupyterLab): about 1 minute and 1 MB
+ABOUT_all := everything, tests and tools included: about 1 minute and 1 MB
 
 CODE = $(wildcard titans_mini titans_course app examples tests notebooks tools benchmarks)
 # Notebooks of which every output is compared, not only cells marked NBVAL_CHECK_OUTPUT; a tag leaves out figures.
@@ -23,17 +29,17 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --no
 found = $(shell $(SHELL) tools/check_python.sh "$(PYTHON)" 2>&1)
 usable = $(if $(filter titans_mini:,$(firstword $1)),$(error $1),$1)
 
-.PHONY: help setup app lab test bench claims lint exercises site
+.PHONY: help setup app lab test bench claims lint exercises site wheel
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' Makefile
 
-setup: $(STAMP) ## set up the environment in VENV (.venv) with the tested versions
+setup: $(ALL) ## set up the environment in VENV (.venv) with everything; the others take what they need
 
-app: $(STAMP) ## open the simulator in the browser
+app: $(APP) ## open the simulator in the browser
 	$(BIN)/titans-mini app
 
-lab: $(STAMP) ## open the course in JupyterLab
+lab: $(LAB) ## open the course in JupyterLab
 	$(BIN)/titans-mini lab
 
 test: lint ## check everything: style, tests, notebooks
@@ -42,27 +48,32 @@ test: lint ## check everything: style, tests, notebooks
 	$(PYTEST) --nbval-lax --nbval-current-env notebooks --ignore=notebooks/zh $(addprefix --ignore=,$(STRICT))
 	TITANS_MINI_LANGUAGE=zh $(PYTEST) --nbval-lax --nbval-current-env notebooks/zh
 
-bench: $(STAMP) ## measure speed and memory against a peer (an hour), and write BENCHMARKS.md
+bench: $(ALL) ## measure speed and memory against a peer (an hour), and write BENCHMARKS.md
 	$(BIN)/python -m benchmarks
 
-exercises: $(STAMP) ## generate the student and solution copies of the exercises from their sources
+exercises: $(ALL) ## generate the student and solution copies of the exercises from their sources
 	$(BIN)/python tools/exercises.py
 
-site: $(STAMP) ## write the pages for a static host into site/: lessons, API, playground
+site: $(ALL) ## write the pages for a static host into site/: lessons, API, playground
 	$(BIN)/python tools/site.py
 
-claims: $(STAMP) ## measure the claims that have no full-size result yet (an hour), and write CLAIMS.md
+wheel: $(ALL) ## build sdist and wheel into dist/, and try the wheel in an empty environment
+	$(BIN)/python tools/try_wheel.py --torch-index '$(TORCH_INDEX)'
+
+claims: $(ALL) ## measure the claims that have no full-size result yet (an hour), and write CLAIMS.md
 	$(BIN)/titans-mini claims --size full $(if $(RUNS),--runs $(RUNS))
 
-lint: $(STAMP) ## check the style and the import contracts
+lint: $(ALL) ## check the style and the import contracts
 	$(BIN)/python -m ruff check $(CODE)
 	$(BIN)/python -m ruff format --check $(CODE)
 	$(BIN)/lint-imports --no-cache --no-logo
 
-$(STAMP): pyproject.toml constraints.txt
+# An interrupted set-up leaves $(VENV).unfinished, which is newer than every stamp of the set-ups before it.
+$(VENV)/.installed-%: pyproject.toml constraints.txt $(wildcard $(VENV).unfinished)
+	@echo "titans_mini: sets up $(VENV) for $(ABOUT_$*), with the CPU build of torch; later starts are immediate"
 	@$(SHELL) tools/make_venv.sh "$(call usable,$(found))" "$(VENV)"
 	$(if $(TORCH_INDEX),$(PIP) --no-deps --index-url $(TORCH_INDEX) torch)
-	$(PIP) -e '.[all]'
+	$(PIP) -e '.[$*]'
 	$(BIN)/python -c 'from titans_mini.memory.fast.rows import compiled; compiled(wait=None)'
-	@touch $@
+	@touch $(if $(filter all,$*),$(APP) $(LAB)) $@
 	@rm $(VENV).unfinished

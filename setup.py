@@ -1,6 +1,6 @@
 """Puts the app and the lessons into a wheel, where `titans_course.cli.shipped.find` looks for them.
 
-In the repository they are folders of their own, and an editable install leaves them there. All else is in pyproject.toml.
+In the repository they are folders of their own, and an editable install leaves them there.
 """
 
 import runpy

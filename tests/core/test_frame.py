@@ -145,6 +145,65 @@ def test_an_unfinished_environment_is_rebuilt(tmp_path):
     assert (venv / "pyvenv.cfg").exists()
 
 
+# A Python that makes an environment of itself, and notes what it is asked for; `pip` fails where a file `stop` is.
+RECORDER = """#!/bin/sh
+here=$(dirname "$0")
+case "$*" in
+*"-m venv"*) for venv; do :; done; rm -rf "$venv"; mkdir -p "$venv/bin"; cp "$0" "$venv/bin/python" ;;
+*"-m pip"*) echo "$*" >> "$here/../../asked"; [ ! -e "$here/../../stop" ] ;;
+esac
+"""
+
+
+@pytest.fixture
+def set_up(tmp_path):
+    """`make` with targets in a folder of its own, where Python is RECORDER: the result, and what pip was asked for."""
+    program = shutil.which("make") or pytest.skip("make is not installed")
+    python, asked = tmp_path / "recorder", tmp_path / "asked"
+    python.write_text(RECORDER, encoding="utf8")
+    python.chmod(0o755)
+
+    def call(*targets: str) -> tuple[subprocess.CompletedProcess, list[str]]:
+        asked.write_text("", encoding="utf8")
+        settings = (f"VENV={tmp_path / 'venv'}", f"PYTHON={python}")
+        result = run(program, *targets, *settings, path=Path("/usr/bin:/bin"))
+        return result, re.findall(r"-e (\S+)", asked.read_text(encoding="utf8"))
+
+    return call
+
+
+@pytest.mark.parametrize(("first", "extra"), [("app", "app"), ("notebooks", "notebooks"), ("all", "all")])
+def test_each_set_up_installs_only_its_extra_and_says_so_first(set_up, tmp_path, first, extra):
+    stamp = str(tmp_path / "venv" / f".installed-{first}")
+    result, installed = set_up(stamp)
+    assert result.returncode == 0 and installed == [f".[{extra}]"]
+    assert re.match(r"titans_mini: sets up .+: about [\d.]+ (minutes?|seconds) and [\d,]+ MB, ", result.stdout)
+    assert set_up(stamp)[1] == []
+
+
+def test_app_and_lab_need_their_own_set_up_and_test_the_whole(set_up):
+    for target, extra in (("app", "app"), ("lab", "notebooks"), ("test", "all"), ("wheel", "all")):
+        assert f"-e '.[{extra}]'" in set_up("-n", target)[0].stdout, target
+
+
+def test_after_everything_nothing_more_is_installed(set_up):
+    assert set_up("setup")[1] == [".[all]"]
+    for target in ("app", "lab", "test"):
+        assert "pip" not in set_up("-n", target)[0].stdout, target
+
+
+def test_a_set_up_that_was_interrupted_is_made_again_whatever_was_there_before(set_up, tmp_path):
+    app, lab = (str(tmp_path / "venv" / f".installed-{extra}") for extra in ("app", "notebooks"))
+    assert set_up(app)[0].returncode == 0
+    (tmp_path / "stop").touch()
+    assert set_up(lab)[0].returncode != 0
+    (tmp_path / "stop").unlink()
+    (tmp_path / "venv" / "mark").touch()
+    assert set_up(app)[1] == [".[app]"]  # it may hold half of a package
+    assert not (tmp_path / "venv" / "mark").exists() and not (tmp_path / "venv.unfinished").exists()
+    assert set_up(lab)[1] == [".[notebooks]"] and set_up(app)[1] == []
+
+
 def test_a_python_that_is_the_machines_own_is_no_environment(tmp_path):
     venv = bare_venv(tmp_path / "venv")
     (venv / "pyvenv.cfg").unlink()
