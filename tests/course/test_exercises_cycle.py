@@ -15,6 +15,8 @@ from submissions import grade_id, submission
 from test_exercises_nbgrader import HIDDEN, LESSON, ROOT, read, tool
 from words import HAN
 
+from titans_course.exercises.check import SIGN
+
 __all__ = ["tool"]
 RIGHT = {
     "rank_one_gradient": "return 2 * torch.outer(M @ k - v, k)",
@@ -75,7 +77,7 @@ display(HTML("<script>alert('html')</script><img src=x onerror=alert(1)>"), Java
 display(Markdown("<script>alert('markdown')</script>"))
 """
 # What a folder beside the notebook would have to hold to be imported in place of the package.
-SHADOW = "def __getattr__(name):\n    return lambda *args, **kwargs: print('✓ all')\n"
+SHADOW = f"def __getattr__(name):\n    return lambda *args, **kwargs: print('{SIGN} all')\n"
 
 
 def submissions(tool, source: Path) -> dict[str, NotebookNode]:
