@@ -142,6 +142,8 @@ def test_a_help_page_has_no_english_frame_and_fits_the_terminal(name, chinese, m
         main([name, "--help"])
     page = capsys.readouterr().out
     assert page.startswith(f"用法：titans-mini {name} ") and "\n选项" in page
+    for line in page.partition("\n\n")[0].splitlines()[1:]:  # of the usage
+        assert len(line) - len(line.lstrip()) == columns(f"用法：titans-mini {name} ")
     assert re.findall(r"\b(usage|options|default|show|message|none|given)\b", page) == []
     assert [line for line in page.splitlines() if columns(line) > 80] == []
 

@@ -19,6 +19,14 @@ class Formatter(argparse.HelpFormatter):
     def _split_lines(self, text: str, width: int) -> list[str]:
         return super()._split_lines(text, width) if columns(text) == len(text) else broken(text, width)
 
+    def _format_usage(self, *parts: object) -> str:
+        wide = columns(say("usage: ")) - len(say("usage: "))  # by which argparse would indent too little
+        self._width -= wide
+        try:
+            return super()._format_usage(*parts).replace("\n ", "\n " + " " * wide)
+        finally:
+            self._width += wide
+
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return "\n".join(indent + line for line in self._split_lines(text, width - len(indent)))
 
