@@ -237,7 +237,7 @@ def test_noise_on_stderr_goes_to_stdout(capsys):
 
 def test_a_check_prints_and_returns_nothing(capsys):
     assert exercises.check_half_life(answer("half_life")) is None  # a number would become the mark
-    assert capsys.readouterr().out.splitlines() == [f"right: the half-life of a memory, {part}" for part in PARTS]
+    assert capsys.readouterr().out.splitlines() == [f"[ok] right: the half-life of a memory, {part}" for part in PARTS]
 
 
 def test_a_notebook_shows_the_sentence_alone():

@@ -14,6 +14,7 @@ import torch
 from test_exercises import EXERCISES, answer, lost
 
 from titans_course.exercises.seal import SEAL, Seal
+from titans_course.language import VARIABLE
 
 each = pytest.mark.parametrize("name", EXERCISES)
 COUNTED = {"quantize_rows"}  # its codes are int8 by the text, and rounding at the border is not one code's affair
@@ -145,13 +146,16 @@ for name, new in patches.items():  # each in a process of its own, which has the
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the patches are tried in forked processes")
+@pytest.mark.parametrize("language, word", [("en", "replaced"), ("zh", "换掉了")])
 @pytest.mark.parametrize("inside", [False, True], ids=["in a cell", "while it is called"])
-def test_a_replaced_function_of_a_library_is_named(inside):
-    given = json.dumps([inside, PATCHES])
-    done = subprocess.run([sys.executable, "-c", SCRIPT, given], capture_output=True, text=True, check=False)
+def test_a_replaced_function_of_a_library_is_named(inside, language, word):
+    command = [sys.executable, "-c", SCRIPT, json.dumps([inside, PATCHES])]
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf8", check=False, env={**os.environ, VARIABLE: language}
+    )
     lines = [line for line in done.stdout.splitlines() if line.startswith("refused:")]
     assert len(lines) == len(PATCHES), (done.stdout, done.stderr[-500:])
-    assert all("replaced" in line for line in lines), lines
+    assert all(word in line and line.count(line.split(": ")[1].rpartition(".")[2]) > 1 for line in lines), lines
 
 
 def test_a_new_method_that_hides_an_inherited_one_is_found():

@@ -7,11 +7,13 @@
 The exercises of a lesson are in `EXERCISES` of its module, the notebooks around them in notebooks/exercises.
 """
 
+import os
 import sys
 
+from titans_mini.errors import ConfigError, check_choice
 from titans_mini.messages import Message
 
-from ..language import choose, tell
+from ..language import LANGUAGES, VARIABLE, catalogue, choose, tell
 from . import (
     bug_hunt,
     claims_audit,
@@ -75,23 +77,28 @@ def hint(name: str, strength: int = 1) -> str:
 
     ValueError for an unknown one.
     """
-    if name not in EXERCISES:
-        raise ValueError(f"name must be one of {', '.join(EXERCISES)}, not {name!r}")
+    language = choose()
+    try:
+        made = EXERCISES[check_choice("name", name, EXERCISES)]
+    except ConfigError as error:
+        raise ValueError(tell(error, language)) from None
     if strength not in (1, 2, 3):
-        raise ValueError(f"strength must be 1, 2 or 3, not {strength!r}")
-    return tell(Message(EXERCISES[name].hints[strength - 1]), choose())
+        raise ValueError(tell(Message("strength must be 1, 2 or 3, not {given}", given=repr(strength)), language))
+    return tell(Message(made.hints[strength - 1]), language)
 
 
 def table() -> list[dict]:
-    """A line per exercise: lesson, name, title, points, difficulty (1 to 5) and minutes."""
-    columns = ("lesson", "name", "title", "points", "difficulty", "minutes")
+    """A line per exercise: lesson, name, title in the language of `choose()`, points, difficulty (1 to 5), minutes."""
+    columns, language = ("lesson", "name", "title", "points", "difficulty", "minutes"), choose()
     lines = [{column: getattr(made, column) for column in columns} for made in EXERCISES.values()]
-    return [{**line, "points": sum(line["points"])} for line in lines]
+    return [{**line, "title": tell(Message(line["title"]), language), "points": sum(line["points"])} for line in lines]
 
 
 own = [name for name, module in sys.modules.items() if name.startswith(("titans_mini", "titans_course")) and module]
 spaces = [sys.modules[name] for name in own]
 for space in (*EXERCISES.values(), *spaces, Exercise, Answer, Draw, Student):
     SEAL.add(space)
+if os.environ.get(VARIABLE) in LANGUAGES:
+    catalogue(os.environ[VARIABLE])  # read now, since a cell may replace a function that reading needs
 if grading():
     cap_memory()

@@ -20,6 +20,7 @@ from torch import Tensor
 import titans_course
 import titans_mini
 from titans_mini.defaults import plain_defaults
+from titans_mini.messages import Message
 
 from . import limits
 from .limits import TooSlow, time_limit
@@ -77,8 +78,8 @@ class Answer:
     def untouched(self, *args: object, why: str | None = None) -> object:
         """The function's result; Wrong if it changed one of its arguments. `why` replaces the sentence."""
         said = self._ask(Call(args))
-        default = f"{self.name} changed its argument number {said.changed} in place: make a new one and return that"
-        require(said.changed is None, why or default)
+        default = "{name} changed its argument number {number} in place: make a new one and return that"
+        require(said.changed is None, why or default, name=self.name, number=said.changed)
         return self._some(said.result)
 
     def slope(self, *args: object) -> Tensor | None:
@@ -100,27 +101,31 @@ class Answer:
     def several(self, count: int, *args: object) -> tuple:
         """The result as a tuple of `count` things."""
         said = self(*args)
-        wanted = f"{self.name} must return {count} things, as in `return {', '.join('abcd'[:count])}`"
-        require(isinstance(said, (tuple, list)), f"{wanted}, not {article(said)}")
-        require(len(said) == count, f"{wanted}, not {len(said)}")
-        require(all(part is not None for part in said), f"{wanted}, but one of them is None")
+        wanted = {"name": self.name, "count": count, "letters": ", ".join("abcd"[:count])}
+        text = "{name} must return {count} things, as in `return {letters}`, not {given}"
+        require(isinstance(said, (tuple, list)), text, given=article(said), **wanted)
+        text = "{name} must return {count} things, as in `return {letters}`, not {number}"
+        require(len(said) == count, text, number=len(said), **wanted)
+        text = "{name} must return {count} things, as in `return {letters}`, but one of them is None"
+        require(all(part is not None for part in said), text, **wanted)
         return tuple(said)
 
     def numbers(self, names: Sequence[str], *args: object) -> tuple[float, ...]:
-        """The result as one float for each of the names."""
+        """The result as one float for each of the names, which are templates."""
         said = self.several(len(names), *args)
-        return tuple(as_number(part, name) for part, name in zip(said, names, strict=True))
+        return tuple(as_number(part, Message(name)) for part, name in zip(said, names, strict=True))
 
     def truth(self, *args: object, tensor: bool = False) -> bool:
         """The result as True or False; with `tensor` also a tensor that holds one of them."""
         said = self(*args)
         if tensor and isinstance(said, Tensor) and said.dtype == torch.bool and said.numel() == 1:
             said = bool(said)
-        require(isinstance(said, (bool, np.bool_)), f"{self.name} must return True or False, not {article(said)}")
+        text, given = "{name} must return True or False, not {given}", article(said)
+        require(isinstance(said, (bool, np.bool_)), text, name=self.name, given=given)
         return bool(said)
 
     def _some(self, said: object) -> object:
-        require(said is not None, f"{self.name} returned None: does every way through it end in `return`?")
+        require(said is not None, "{name} returned None: does every way through it end in `return`?", name=self.name)
         return said
 
 
@@ -137,13 +142,16 @@ class Student:
         """Calls the function once; raises Wrong if it fails or replaced a function of the libraries."""
         args = [_copy(arg) for arg in call.args]
         result, error = self._guarded(args, call.kind == "slope")
-        if (name := SEAL.broken()) is not None:
-            raise Wrong(f"{self.name} replaced {name} of the libraries: restart the kernel and leave them as they are")
+        if (broken := SEAL.broken()) is not None:
+            text = "{name} replaced {broken} of the libraries: restart the kernel and leave them as they are"
+            raise Wrong(text, name=self.name, broken=broken)
         if call.kind == "error":
             return Outcome(error)
         if error is not None:
-            where = _line_of(error, self.function)
-            raise Wrong(f"{self.name} stopped with {type(error).__name__}{where}: {one_line(error)}") from None
+            line, text = _line_of(error, self.function), "{name} stopped with {kind}: {error}"
+            if line is not None:
+                text = "{name} stopped with {kind} in line {line} of its cell: {error}"
+            raise Wrong(text, name=self.name, kind=type(error).__name__, line=line, error=one_line(error)) from None
         changed = (i for i, pair in enumerate(zip(args, call.args, strict=True), 1) if not _same(*pair))
         return Outcome(_copy(result), next(changed, None) if call.kind == "result" else None)
 
@@ -154,12 +162,12 @@ class Student:
             with time_limit(self.seconds), contextlib.redirect_stderr(noise), _by_hand(self.by_hand) as used:
                 result = _gradient(self.function, args) if slope else self.function(*args)
         except NotImplementedError:
-            raise Wrong(f"{self.name} is not written yet: replace `raise NotImplementedError()` by your code") from None
+            text = "{name} is not written yet: replace `raise NotImplementedError()` by your code"
+            raise Wrong(text, name=self.name) from None
         except TooSlow:
             self._refuse(used)  # an import of torch's autograd may well take that long
-            raise Wrong(
-                f"{self.name} was not done after {self.seconds or limits.SECONDS:g} s: does a loop never end?"
-            ) from None
+            text, seconds = "{name} was not done after {seconds:g} s: does a loop never end?", self.seconds
+            raise Wrong(text, name=self.name, seconds=seconds or limits.SECONDS) from None
         except (Exception, SystemExit) as error:
             self._refuse(used)
             return None, error
@@ -171,7 +179,8 @@ class Student:
 
     def _refuse(self, used: list[str]) -> None:
         if used:
-            raise Wrong(f"{self.name} calls {used[0]}: write the gradient by hand here, in products and sums")
+            text = "{name} calls {used}: write the gradient by hand here, in products and sums"
+            raise Wrong(text, name=self.name, used=used[0])
 
 
 def results(part: Callable, student: Student, prepare: Callable[[], object]) -> None:
@@ -229,7 +238,7 @@ def _forbidden(code: object) -> str | None:
     """The name of a function that differentiates or that belongs to this project; None for any other code."""
     file = code.co_filename.replace("\\", "/")
     if file.startswith(PACKAGES):
-        return f"`{code.co_name}` of titans_mini" if "/exercises/" not in file else None
+        return Message("`{function}` of titans_mini", function=code.co_name) if "/exercises/" not in file else None
     root = torch.__path__[0].replace("\\", "/")
     if file.startswith(tuple(f"{root}/{place}" for place in AUTOGRAD)):
         return "autograd"
@@ -245,14 +254,14 @@ def _gradient(function: Callable, args: list) -> Tensor | None:
         return torch.autograd.grad(out.sum(), leaf, allow_unused=True)[0]
 
 
-def _line_of(error: BaseException, function: Callable) -> str:
-    """The line of the student's own code in which an error was raised, for a sentence."""
+def _line_of(error: BaseException, function: Callable) -> int | None:
+    """The line of the student's own code in which an error was raised; None if it was raised elsewhere."""
     file = getattr(getattr(function, "__code__", None), "co_filename", None)
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    return f" in line {lines[-1]} of its cell" if lines else ""
+    return lines[-1] if lines else None
 
 
-def one_line(error: BaseException) -> str:
+def one_line(error: BaseException | str) -> str:
     """The text of an error, on one line of at most 200 characters."""
     text = " ".join(str(error).split())
     return text[:200] or "no message"

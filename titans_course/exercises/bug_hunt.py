@@ -5,6 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from titans_mini.messages import Message
+
 from .check import Answer, Draw, Exercise
 from .values import as_number, as_tensor, require
 
@@ -14,9 +16,10 @@ Read = Callable[..., object]
 def _judge(answer: Answer, right: dict[str, Read], wrong: dict[str, Read], *args: int) -> None:
     """A check must find every wrong one and accuse no right one."""
     for what, read in wrong.items():
-        require(answer.truth(read, *args, tensor=True), f"this fault was missed: {what}")
+        require(answer.truth(read, *args, tensor=True), "this fault was missed: {what}", what=Message(what))
     for what, read in right.items():
-        require(not answer.truth(read, *args, tensor=True), f"this one is right, but was accused: {what}")
+        text = "this one is right, but was accused: {what}"
+        require(not answer.truth(read, *args, tensor=True), text, what=Message(what))
 
 
 def _chunk_mean(x: Tensor, chunk: int) -> Tensor:
@@ -190,21 +193,22 @@ def _shows(read: Memory, name: str, x: Tensor, n: int) -> bool:
 
 
 def _found(answer: Answer, read: Memory, what: str, leaks: bool, sizes: tuple[int, int, int]) -> None:
-    said = answer.any(read, *sizes)
+    said, what = answer.any(read, *sizes), Message(what)
     if not leaks:
-        require(said is None, f"this memory is right, but was accused: {what}")
+        require(said is None, "this memory is right, but was accused: {what}", what=what)
         return
-    require(said is not None, f"this leak was missed: {what}")
+    require(said is not None, "this leak was missed: {what}", what=what)
     require(isinstance(said, (tuple, list)) and len(said) == 3, "return None or three things: name, x and n")
     name, x, n = said
-    require(isinstance(name, str) and name in LEAKS, f"the name must be one of {', '.join(map(repr, LEAKS))}")
-    x, n = as_tensor(x, sizes, "the witness x"), as_number(n, "n")
+    known = isinstance(name, str) and name in LEAKS
+    require(known, "the name must be one of {names}", names=", ".join(map(repr, LEAKS)))
+    x, n = as_tensor(x, sizes, Message("the witness x")), as_number(n, "n")
     require(bool(x.abs().max() < 1e3), "the witness must hold numbers below 1,000")
     low, high = (0, sizes[0]) if name == "rows" else (1, sizes[1])
-    require(
-        n == int(n) and low <= n < high, f"n must be a whole number from {low} to {high - 1} for {name!r}, not {n:g}"
-    )
-    require(_shows(read, name, x, int(n)), f"your x and n = {n:g} do not show {name!r}. The leak: {what}")
+    text = "n must be a whole number from {low} to {high} for '{name}', not {n:g}"
+    require(n == int(n) and low <= n < high, text, low=low, high=high - 1, name=name, n=n)
+    text = "your x and n = {n:g} do not show '{name}'. The leak: {what}"
+    require(_shows(read, name, x, int(n)), text, n=n, name=name, what=what)
 
 
 def _per_row(read: Read) -> Memory:

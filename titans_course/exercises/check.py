@@ -11,11 +11,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from titans_mini.messages import Message
+
+from ..language import choose, tell
 from .answer import Answer, Student, one_line, results
 from .seal import SEAL
 from .values import Wrong, article
 
-PARTS = ("value", "property")
+PARTS = {"value": "right: {title}, value", "property": "right: {title}, property"}  # name -> what a right one is told
+SIGN = "[ok]"  # begins that line in every language: grading counts signs and reads no sentence
 
 
 class Draw:
@@ -58,24 +62,33 @@ class Exercise:
     seconds: float | None = None  # that one call may take, if not limits.SECONDS
 
     def __call__(self, function: object, part: str | None = None, *, seed: int = 0) -> None:
-        """Prints that the function is right, or raises Wrong. `seed` draws the inputs; ValueError for a wrong part."""
+        """Prints that the function is right, or raises Wrong, in the language of `choose()`.
+
+        `seed` draws the inputs; ValueError for a wrong part.
+        """
         if part is not None and part not in PARTS:
             raise ValueError(f"part must be one of {', '.join(PARTS)}, not {part!r}")
+        language = choose()
         for name in PARTS if part is None else (part,):
             try:
                 self._check(function, getattr(self, name), seed)
-            except Wrong as wrong:  # without the checker's own frames
-                raise Wrong(f'{one_line(wrong)} (a hint: print(hint("{self.name}", 1)))') from None
+            except Wrong as wrong:
+                said, call = one_line(tell(wrong, language)), f'print(hint("{self.name}", 1))'
+                told = Message("{said} (a hint: {call})", said=said, call=call)
             except Exception as error:
-                raise Wrong(f"what {self.name} returned cannot be used: {one_line(error)}") from None
-            print(f"right: {self.title}, {name}")
+                told = Message("what {name} returned cannot be used: {error}", name=self.name, error=one_line(error))
+            else:
+                print(SIGN, tell(Message(PARTS[name], title=Message(self.title)), language))
+                continue
+            raise Wrong(tell(told, language))  # here, so that it is without the checker's own frames
 
     def _check(self, function: object, part: Callable[[Answer, Draw], None], seed: int) -> None:
         if not callable(function):
-            given = "it is None" if function is None else f"it is {article(function)}"
-            raise Wrong(f"{self.name} must be a function, but {given}")
+            given = "None" if function is None else article(function)
+            raise Wrong("{name} must be a function, but it is {given}", name=self.name, given=given)
         if (replaced := SEAL.broken()) is not None:
-            raise Wrong(f"{replaced} was replaced in this notebook: restart the kernel and do not change libraries")
+            text = "{replaced} was replaced in this notebook: restart the kernel and do not change libraries"
+            raise Wrong(text, replaced=replaced)
         if self.seconds is not None:  # torch.optim imports this when it is first used; that is not the student's time
             importlib.import_module("torch._dynamo")
         results(part, Student(function, self.name, self.by_hand, self.seconds), lambda: Draw(seed))

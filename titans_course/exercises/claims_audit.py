@@ -65,7 +65,7 @@ def _silence_value(answer: Answer, draw: Draw) -> None:
         ),
         "the norm falls by a share of itself, not by the same amount each token": (norm[0] / 2 / drop).item(),
         "it is the share lost in one token; asked is after how many half is left": lam,
-        "1 / lambda is the time after which 37% is left": 1 / lam,
+        "1 / lambda is the time after which the share left is 37%": 1 / lam,
     }
     agree(answer.number(norm, gate), _life(1 - lam), "the half-life", slips, tolerance=1e-3)
 

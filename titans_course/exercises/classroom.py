@@ -11,11 +11,16 @@ from nbformat.v4 import new_output
 from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
 from nbgrader.utils import is_grade
 
+from titans_mini.messages import Message
+
+from ..language import choose, tell
+from .check import SIGN
+
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 SHORT = 8  # characters; a shorter line of a hidden test is no secret
-WIDTH = 100  # characters of a line of feedback
+WIDTH = 100  # columns of a line of feedback, of which a Chinese character takes two
 CHECK = re.compile(r"^check_\w+\(", flags=re.MULTILINE)  # a call in a test cell
-RIGHT = re.compile(r"^right: ", flags=re.MULTILINE)  # what each call prints when the answer is right
+RIGHT = re.compile(rf"^{re.escape(SIGN)} ", flags=re.MULTILINE)  # what each call prints when the answer is right
 CODE = {".py", ".pyc", ".so", ".pyd"}
 
 
@@ -83,7 +88,7 @@ class NeedVerdict(NbGraderPreprocessor):
                 text = "".join(out.text for out in cell.outputs if out.output_type == "stream" and out.name == "stdout")
                 failed = any(out.output_type == "error" for out in cell.outputs)
                 if not failed and len(RIGHT.findall(text)) < len(CHECK.findall(cell.source)):
-                    said = "the check did not say that the answer is right: was it replaced?"
+                    said = tell(Message("the check did not say that the answer is right: was it replaced?"), choose())
                     cell.outputs.append(new_output("error", ename="NotChecked", evalue=said, traceback=[said]))
         return nb, resources
 
@@ -115,7 +120,7 @@ class HideTests(NbGraderPreprocessor):
 def verdict(error: NotebookNode) -> NotebookNode:
     """An error without its traceback, in lines that fit a page."""
     said = f"{error.ename}: {error.evalue}" if error.evalue else error.ename
-    error.traceback = textwrap.wrap(said, WIDTH) or [error.ename]
+    error.traceback = textwrap.wrap(said, WIDTH if said.isascii() else WIDTH // 2) or [error.ename]
     return error
 
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from titans_mini.messages import Message
 from titans_mini.quantize import dequantize, quantize
 
 from .check import Answer, Draw, Exercise
@@ -12,7 +13,8 @@ from .values import CLOSE, agree, as_tensor, require
 def _rounded(answer: Answer, W: Tensor) -> tuple[Tensor, Tensor]:
     codes, scale = answer.several(2, W)
     require(isinstance(codes, Tensor) and codes.dtype == torch.int8, "the codes must be a tensor of dtype torch.int8")
-    return as_tensor(codes, W.shape, "the codes"), as_tensor(scale, (len(W), 1), "the scale, one a row,")
+    codes = as_tensor(codes, W.shape, Message("the codes"))
+    return codes, as_tensor(scale, (len(W), 1), Message("the scale, one a row,"))
 
 
 def _quantize_value(answer: Answer, draw: Draw) -> None:
@@ -66,7 +68,7 @@ def _advantage_value(answer: Answer, draw: Draw) -> None:
 def _advantage_property(answer: Answer, draw: Draw) -> None:
     rewards = draw.normal(5, 7)
     said = answer.untouched(rewards)
-    said = as_tensor(said, (5, 7), "advantage")
+    said = as_tensor(said, (5, 7), answer.name)
     agree(said.mean(0), torch.zeros(7), "over all episodes the advantages of a step must average to 0; step")
     bonus = answer.tensor((5, 7), rewards + draw.normal(7))
     agree(bonus, said, "a bonus that every episode gets changes no decision, so the advantage")
@@ -105,18 +107,21 @@ def _earned(draw: Draw, answer: Answer, cost: float, always: float = 0.0) -> tup
 def _gate_value(answer: Answer, draw: Draw) -> None:
     earned, best, write, kind = _earned(draw, answer, draw.number(0.2, 0.4))
     noisy = write[kind == NOISE].double().mean().item()
-    require(noisy < 0.5, f"it writes {noisy:.0%} of the noise, which is surprising and brings nothing")
+    text = "it writes {share:.0%} of the noise, which is surprising and brings nothing"
+    require(noisy < 0.5, text, share=noisy)
     facts = write[kind == FACT].double().mean().item()
-    require(facts > 0.5, f"it writes {facts:.0%} of the facts: does it go up the reward?")
-    require(earned > 0.9 * best, f"on new tokens it earns {earned:.3f} each, where {best:.3f} can be had")
+    require(facts > 0.5, "it writes {share:.0%} of the facts: does it go up the reward?", share=facts)
+    text = "on new tokens it earns {earned:.3f} each, where {best:.3f} can be had"
+    require(earned > 0.9 * best, text, earned=earned, best=best)
 
 
 def _gate_property(answer: Answer, draw: Draw) -> None:
     _, _, write, _ = _earned(draw, answer, 1.5)
     require(not write.any(), "where a write costs more than a fact brings the gate must learn to stay shut")
     earned, best, *_ = _earned(draw, answer, 0.3, always=50.0)
-    why = "what every decision earns alike says nothing about any: take the mean off"
-    require(earned > 0.9 * best, f"with 50 more for each token it earns {earned:.3f}, not {best:.3f}: {why}")
+    why = Message("what every decision earns alike says nothing about any: take the mean off")
+    text = "with 50 more for each token it earns {earned:.3f}, not {best:.3f}: {why}"
+    require(earned > 0.9 * best, text, earned=earned, best=best, why=why)
 
 
 check_quantize_rows = Exercise(

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from titans_mini.messages import Message
 from titans_mini.miras.bias import BIASES
 from titans_mini.miras.retention import RETENTIONS
 
@@ -51,24 +52,27 @@ def _lp_value(answer: Answer, draw: Draw) -> None:
             "it has lost the sign of r": wanted.abs(),
             "the power goes down by one: |r|^(p - 1)": p * r.sign() * r.abs() ** p,
         }
-        agree(answer.tensor((16,), r, p), wanted, f"the slope at p = {p}", slips, tolerance=1e-3)
+        agree(answer.tensor((16,), r, p), wanted, Message("the slope at p = {p}", p=p), slips, tolerance=1e-3)
 
 
 def _lp_property(answer: Answer, draw: Draw) -> None:
     r = torch.tensor([-1e-4, 0.0, 1e-4], dtype=torch.float64)
     for p in (1.0, 1.5, 3.0):
         said = answer.tensor((3,), r, p)
-        require(abs(said[1].item()) < CLOSE, f"without an error nothing is written: at p = {p} the slope at 0 is 0")
+        text = "without an error nothing is written: at p = {p} the slope at 0 is 0"
+        require(abs(said[1].item()) < CLOSE, text, p=p)
         bend = answer.slope(torch.zeros(1, dtype=torch.float64), p)
         if bend is None:
-            raise Wrong(f"at p = {p} no gradient flows through the slope: `sign` has none, `tanh(1000 r)` does")
-        require(bool(bend.isfinite().all()), f"at p = {p} the slope has no finite slope at 0: |r| is sqrt(r^2 + 1e-6)")
-        require(bool((bend > 0).all()), f"at p = {p} the slope must rise through 0, or the outer model learns nothing")
+            raise Wrong("at p = {p} no gradient flows through the slope: `sign` has none, `tanh(1000 r)` does", p=p)
+        text = "at p = {p} the slope has no finite slope at 0: |r| is sqrt(r^2 + 1e-6)"
+        require(bool(bend.isfinite().all()), text, p=p)
+        text = "at p = {p} the slope must rise through 0, or the outer model learns nothing"
+        require(bool((bend > 0).all()), text, p=p)
     r = torch.tensor([-3e-3, -1e-3, -2e-4, 5e-4, 2e-3], dtype=torch.float64)
     for p in (1.0, 1.5, 3.0):
         wanted = p * torch.tanh(1000 * r) * torch.sqrt(r * r + 1e-6) ** (p - 1)
-        smooth = "near 0 |r| is sqrt(r^2 + 1e-6) and the sign is tanh(1000 r)"
-        agree(answer.tensor((5,), r, p), wanted, f"{smooth}: at p = {p} the slope", tolerance=1e-3)
+        smooth = Message("near 0 |r| is sqrt(r^2 + 1e-6) and the sign is tanh(1000 r): at p = {p} the slope", p=p)
+        agree(answer.tensor((5,), r, p), wanted, smooth, tolerance=1e-3)
 
 
 def _kl_value(answer: Answer, draw: Draw) -> None:

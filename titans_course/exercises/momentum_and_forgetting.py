@@ -4,13 +4,15 @@ import math
 
 import torch
 
+from titans_mini.messages import Message
+
 from .check import Answer, Draw, Exercise
 from .values import Wrong, agree, as_tensor, require
 
 
 def _both(answer: Answer, shape: tuple[int, int], *args: object):
     M, S = answer.several(2, *args)
-    return as_tensor(M, shape, "the new M"), as_tensor(S, shape, "the new S")
+    return as_tensor(M, shape, Message("the new M")), as_tensor(S, shape, Message("the new S"))
 
 
 def _loops_value(answer: Answer, draw: Draw) -> None:
@@ -50,16 +52,18 @@ def _half_value(answer: Answer, draw: Draw) -> None:
         slips = {
             "it need not be whole: solve (1 - alpha)^n = 1/2 for n in place of counting tokens": math.ceil(wanted),
             "ln 2 / alpha holds only for small alpha; solve (1 - alpha)^n = 1/2": math.log(2) / alpha,
-            "1 / alpha is the time after which 37% is left; a half is left earlier": 1 / alpha,
+            "1 / alpha is the time after which the share left is 37%; a half is left earlier": 1 / alpha,
             "a number of tokens is positive": -wanted,
             "it is the half-life of a share kept, not forgotten": math.log(0.5) / math.log(alpha),
         }
-        agree(answer.number(alpha), wanted, f"the half-life at alpha = {alpha:.4g}", slips)
+        what = Message("the half-life at alpha = {alpha:.4g}", alpha=alpha)
+        agree(answer.number(alpha), wanted, what, slips)
 
 
 def _half_property(answer: Answer, draw: Draw) -> None:
     never = answer.number(0.0)
-    require(never == math.inf, f"at alpha = 0 nothing is ever forgotten: the half-life is math.inf, not {never:g}")
+    text = "at alpha = 0 nothing is ever forgotten: the half-life is math.inf, not {never:g}"
+    require(never == math.inf, text, never=never)
     agree(answer.number(1.0), 0.0, "at alpha = 1 all is gone at once, so the half-life")
     tiny = answer.number(1e-18)
     why = "1 - alpha rounds a tiny alpha away, math.log1p(-alpha) does not: at alpha = 1e-18 the half-life / 1e18"

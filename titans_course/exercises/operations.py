@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from titans_mini.messages import Message
+
 from .check import Answer, Draw, Exercise
 from .values import agree, as_number, as_tensor, require
 
@@ -42,11 +44,14 @@ def _drill(draw: Draw, kind: str, at: int, growth: float = 1.0, ends: int = 15) 
 def _incident(answer: Answer, draw: Draw, kind: str, why: str, **settings: float) -> None:
     at = draw.whole(40, 80)
     said, token = answer.several(2, *_drill(draw, kind, at, **settings))
-    require(isinstance(said, str) and said in KINDS, f"the kind must be one of {', '.join(map(repr, KINDS))}")
-    require(said == kind, f"this is {kind!r}, not {said!r}: {why}")
-    token, wanted = as_number(token, "the token"), at if kind != "clean" else -1
-    near = abs(token - wanted) <= (NEARLY if kind != "clean" else 0)
-    require(near, f"the {kind} incident begins at token {wanted}, not {token:g}" if kind != "clean" else "clean has -1")
+    known = isinstance(said, str) and said in KINDS
+    require(known, "the kind must be one of {kinds}", kinds=", ".join(map(repr, KINDS)))
+    require(said == kind, "this is '{kind}', not '{said}': {why}", kind=kind, said=said, why=Message(why))
+    token = as_number(token, Message("the token"))
+    if kind == "clean":
+        require(token == -1, "clean has -1 in place of a token, not {token:g}", token=token)
+    text = "the {kind} incident begins at token {at}, not {token:g}"
+    require(kind == "clean" or abs(token - at) <= NEARLY, text, kind=kind, at=at, token=token)
 
 
 def _incident_value(answer: Answer, draw: Draw) -> None:
@@ -82,7 +87,7 @@ def _rolled(answer: Answer, draw: Draw, first: int, end: int, at: list[int]) -> 
         "a snapshot (n, M) has read tokens 0 to n - 1, so go on with token n": {start, *range(first, end)},
     }
     slips = {why: _taught(keys, values, out) for why, out in left_out.items()}
-    said = as_tensor(answer.untouched(snapshots, keys, values, 0.3, first, end), (3, 5), "the memory")
+    said = as_tensor(answer.untouched(snapshots, keys, values, 0.3, first, end), (3, 5), Message("the memory"))
     agree(said, _taught(keys, values, range(first, end)), "the memory", slips)
 
 

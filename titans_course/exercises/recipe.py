@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from titans_mini.memory.gates import SurpriseGate, initial_gate_state
+from titans_mini.messages import Message
 
 from .check import Answer, Draw, Exercise
 from .values import agree, require, unmoved
@@ -43,12 +44,15 @@ def _excess_value(answer: Answer, draw: Draw) -> None:
     floor = 0.05 * before
     said = answer.tensor((40,), raw)
     agree(said[0], 1.0, "the first token has nothing before it and is wholly surprising; its surprise")
-    rest = "mean and spread must come from the tokens before; yours"
     slips = {
-        f"{rest} see the whole stream": _score(raw, raw.mean(), raw.std(correction=0)),
-        f"{rest} count the token itself": _score(raw, seen, torch.maximum(spread, 0.05 * seen)),
-        "a past that is nearly flat has a deviation of at least 5% of its mean": _score(raw, before, bare),
-        "the least deviation is 5% of the mean, not 0.05": _score(raw, before, bare.clamp_min(0.05)),
+        "mean and spread must come from the tokens before; yours see the whole stream": _score(
+            raw, raw.mean(), raw.std(correction=0)
+        ),
+        "mean and spread must come from the tokens before; yours count the token itself": _score(
+            raw, seen, torch.maximum(spread, 0.05 * seen)
+        ),
+        "a past that is nearly flat has a deviation of at least its mean times 5%": _score(raw, before, bare),
+        "the least deviation is the mean times 5%, not 0.05": _score(raw, before, bare.clamp_min(0.05)),
         "the larger of the two counts, not their sum": _score(raw, before, bare + floor),
         "it is four deviations that make 1, not one": _score(raw, before, torch.maximum(bare, floor) / 4),
     }
@@ -66,7 +70,7 @@ def _excess_property(answer: Answer, draw: Draw) -> None:
     for series in (said, changed):
         require(bool(((series >= 0) & (series <= 1)).all()), "surprise must lie between 0 and 1: clip it")
     nearly = _nearly_flat(draw)
-    why = "5% of the mean is the least spread that a nearly flat past has, so the surprise"
+    why = "the least spread that a nearly flat past has is its mean times 5%, so the surprise"
     agree(answer.tensor((9,), nearly), _excess(nearly), why)
     flat = answer.tensor((6,), torch.full((6,), 2.0, dtype=torch.float64))
     agree(flat[1:], torch.zeros(5), "a stream that never changes surprises nobody, so later surprise")
@@ -97,8 +101,8 @@ def _gate_property(answer: Answer, draw: Draw) -> None:
     agree(alpha, lam / 2, "at S = tau the forget gate is half open, so alpha")
     for S, write in ((0.0, 0.0), (1.0, 1.0)):
         theta, alpha = answer.numbers(GATES, S, tau, 1e-4, lam, eta)
-        agree(theta, eta * write, f"at S = {S:g} and a softness of 1e-4 theta")
-        agree(alpha, lam * (1 - write), f"at S = {S:g} and a softness of 1e-4 alpha")
+        agree(theta, eta * write, Message("at S = {S:g} and a softness of 1e-4 theta", S=S))
+        agree(alpha, lam * (1 - write), Message("at S = {S:g} and a softness of 1e-4 alpha", S=S))
 
 
 TAU = ("tau", "the first token written")
@@ -108,10 +112,13 @@ def _read_off(answer: Answer, S: Tensor, rate: float) -> None:
     """Tau must leave as many tokens above it as the rate says, and the first of them must be named."""
     tau, first = answer.numbers(TAU, S, rate)
     wanted, above, below = round(rate * len(S) / 1000), int(S.gt(tau).sum()), int(S.lt(tau).sum())
-    turned = "the gate opens where S lies above tau" if below == wanted != above else ""
-    share = "the rate is per 1,000 tokens" if above == min(round(rate), len(S)) != wanted else ""
-    found = f"above tau = {tau:.4g} lie {above} of {len(S)} tokens, which is {1000 * above / len(S):g} per 1,000"
-    require(above == wanted, f"{found}, not {rate:g}" + "".join(f": {why}" for why in (turned, share) if why))
+    text = "above tau = {tau:.4g} lie {above} of {tokens} tokens, which is {found:g} per 1,000, not {rate:g}"
+    said = Message(text, tau=tau, above=above, tokens=len(S), found=1000 * above / len(S), rate=rate)
+    if below == wanted != above:
+        said = Message("{said}: {why}", said=said, why=Message("the gate opens where S lies above tau"))
+    if above == min(round(rate), len(S)) != wanted:
+        said = Message("{said}: {why}", said=said, why=Message("the rate is per 1,000 tokens"))
+    require(above == wanted, "{said}", said=said)
     opened = int(S.gt(tau).nonzero()[0])
     slips = {"the first is asked for, not the highest": int(S.argmax()), "tokens are counted from 0": opened + 1}
     agree(first, opened, "the first token written", slips)

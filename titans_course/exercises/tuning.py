@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from titans_mini.messages import Message
+
 from ..studies.tuning import T_95
 from .check import Answer, Draw, Exercise
 from .values import agree, require
@@ -53,7 +55,8 @@ def _tune_property(answer: Answer, draw: Draw) -> None:
     ]  # above 1 / |k|^2 = 0.012 a step diverges, the first so fast that it ends in NaN
     answer.untouched(keys, values, thetas)
     said = answer.number(keys, values, thetas)
-    require(said < 1 / 81, f"with theta = {said:g} the memory diverges: is NaN sorted out before errors are compared?")
+    text = "with theta = {theta:g} the memory diverges: is NaN sorted out before errors are compared?"
+    require(said < 1 / 81, text, theta=said)
     agree(said, _best(keys, values, thetas), "among steps of which some diverge, theta")
     right = torch.eye(8, dtype=torch.float64)[:3]
     agree(answer.number(right, values[:3], [0.1, 0.5, 0.9]), 0.5, "keys at right angles disturb nothing: theta")
@@ -110,14 +113,14 @@ def _tie_value(answer: Answer, draw: Draw) -> None:
     cases = [_scores(draw, gap, 0.1) for gap in (0.0, 0.05, 0.2)]
     for best, other in cases + [_near_the_limit(draw, share) for share in (0.85, 0.95, 1.05)]:
         gaps = [a - b for a, b in zip(best, other, strict=True)]
-        limit = t * statistics.stdev(gaps) / math.sqrt(5)
-        wanted = statistics.fmean(gaps) <= limit
-        relation = "within" if wanted else "above"
-        sentence = f"the mean gap {statistics.fmean(gaps):.3f} is {relation} t sd / sqrt(n) = {limit:.3f}"
-        said = answer.truth(best, other, t)
-        if wanted and not said and statistics.fmean(gaps) > t * statistics.pstdev(gaps) / math.sqrt(5):
-            sentence = f"{sentence} (the deviation of a sample, with n - 1)"
-        require(said == wanted, f"{sentence}: that is {'a' if wanted else 'no'} tie")
+        mean, limit = statistics.fmean(gaps), t * statistics.stdev(gaps) / math.sqrt(5)
+        text = "the mean gap {mean:.3f} is above t sd / sqrt(n) = {limit:.3f}: that is no tie"
+        if mean <= limit:
+            text = "the mean gap {mean:.3f} is within t sd / sqrt(n) = {limit:.3f}: that is a tie"
+        said = Message(text, mean=mean, limit=limit)
+        if t * statistics.pstdev(gaps) / math.sqrt(5) < mean <= limit:
+            said = Message("{said}: {why}", said=said, why=Message("the deviation of a sample has n - 1"))
+        require(answer.truth(best, other, t) == (mean <= limit), "{said}", said=said)
 
 
 def _tie_property(answer: Answer, draw: Draw) -> None:

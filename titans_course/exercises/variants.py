@@ -4,15 +4,18 @@ import torch
 from torch import Tensor
 from torch.nn.functional import layer_norm, normalize, rms_norm, silu
 
+from titans_mini.messages import Message
+
 from .check import Answer, Draw, Exercise
 from .values import CLOSE, agree, article, as_tensor, require
 
 
 def _mask(answer: Answer, shape: tuple[int, int], *args: int) -> Tensor:
     said = answer(*args)
-    require(isinstance(said, Tensor), f"the mask must be a tensor, not {article(said)}")
-    kind = f"the mask must be of dtype torch.bool, true where a token may look, not {said.dtype}"
-    require(said.dtype == torch.bool, kind)
+    text = "{what} must be a tensor, not {given}"
+    require(isinstance(said, Tensor), text, what=Message("the mask"), given=article(said))
+    text = "the mask must be of dtype torch.bool, true where a token may look, not {dtype}"
+    require(said.dtype == torch.bool, text, dtype=said.dtype)
     answer.tensor(shape, *args)
     return said
 
@@ -45,11 +48,13 @@ def _window_property(answer: Answer, draw: Draw) -> None:
     for w in (1, 2, t, t + 3):
         said = _mask(answer, (t, t), t, w)
         ahead = said.triu(1)
-        require(not ahead.any(), f"with t = {t} and w = {w} token {_first(ahead)} looks at a later token")
+        text = "with t = {t} and w = {w} token {token} looks at a later token"
+        require(not ahead.any(), text, t=t, w=w, token=_first(ahead))
         counts, wanted = said.sum(1), torch.arange(1, t + 1).clamp(max=w)
         off = counts != wanted
         row = _first(off)
-        require(not off.any(), f"with w = {w} token {row} sees {int(counts[row])} tokens, not {int(wanted[row])}")
+        text = "with w = {w} token {token} sees {count} tokens, not {wanted}"
+        require(not off.any(), text, w=w, token=row, count=int(counts[row]), wanted=int(wanted[row]))
 
 
 def _first(mask: Tensor) -> int:
@@ -81,8 +86,9 @@ def _mac_property(answer: Answer, draw: Draw) -> None:
     for start, name in ((p, "h"), (p + t, "x")):
         ahead = said[:, start : start + t].triu(1)
         where = ahead.nonzero()
-        seen = where[0].tolist() if len(where) else [0, 0]
-        require(not ahead.any(), f"token {seen[0]} sees {name}_{seen[1]}: it would change when token {seen[1]} does")
+        token, later = where[0].tolist() if len(where) else [0, 0]
+        text = "token {token} sees {name}_{later}: it would change when token {later} does"
+        require(not ahead.any(), text, token=token, name=name, later=later)
     counts = said.sum(1)
     wanted = p + 2 * torch.arange(1, t + 1)
     require(bool((counts == wanted).all()), "token i must see p persistent tokens, i + 1 of h and i + 1 of x")
@@ -118,7 +124,8 @@ def _product_property(answer: Answer, draw: Draw) -> None:
     changed[4] = 3 * changed[4] + 1
     after = answer.tensor((5, 4), changed, m, one, one)
     moved = ((said - after).abs().amax(1) > CLOSE)[:4]
-    require(not moved.any(), f"token {_first(moved)} changed when token 4 did: norm each token over dim=-1")
+    text = "token {token} changed when token 4 did: norm each token over dim=-1"
+    require(not moved.any(), text, token=_first(moved))
     silent = answer.tensor((5, 4), y, torch.zeros_like(m), one, one)
     agree(silent, torch.zeros(5, 4), "a memory that says 0 shuts the gate, so the product")
 
@@ -160,7 +167,8 @@ def _train(answer: Answer, draw: Draw, gap: int, least: float) -> None:
     ids, values = _sequences(random, 300, gap)
     share = (_recall(trained, embed.double(), ids) == values).double().mean().item()
     asked = "was it trained on the values that belong to the keys, on new sequences at every step, through the writes?"
-    require(share > least, f"after {gap} fillers {share:.0%} of new answers are right, not {least:.0%}: {asked}")
+    text = "after {gap} fillers {share:.0%} of new answers are right, not {least:.0%}: {asked}"
+    require(share > least, text, gap=gap, share=share, least=least, asked=Message(asked))
 
 
 def _train_value(answer: Answer, draw: Draw) -> None:

@@ -67,7 +67,7 @@ MUTANTS = {
         Mutant(lambda *args: life(*args, where=lambda g: g[:-1] == 0), BOTH, "the gate of token t|where g_write"),
         Mutant(by_the_same_amount, BOTH, "a share of itself"),
         Mutant(lambda *args: 1 - 0.5 ** (1 / life(*args)), BOTH, "the share lost in one token"),
-        Mutant(lambda *args: 1 / (1 - 0.5 ** (1 / life(*args))), BOTH, "37% is left"),
+        Mutant(lambda *args: 1 / (1 - 0.5 ** (1 / life(*args))), BOTH, "the share left is 37%"),
         Mutant(lambda *args: life(*args, least=2.0), PROPERTY, "ZeroDivisionError"),
         Mutant(lambda norm, g: int((norm > norm[0] / 2).sum()), BOTH, "half-life is"),
     ],

@@ -71,7 +71,7 @@ MUTANTS = {
         Mutant(lambda raw: _token_by_token(raw, both=lambda deviation, _: deviation), BOTH, "nearly flat|NaN"),
         Mutant(lambda raw: _token_by_token(raw, floor=0.0), BOTH, "nearly flat has a deviation of at least 5%"),
         Mutant(floor_where_flat, BOTH, "nearly flat has a deviation of at least 5%"),
-        Mutant(absolute_floor, BOTH, "5% of the mean, not 0.05"),
+        Mutant(absolute_floor, BOTH, "the mean times 5%, not 0.05"),
         Mutant(lambda raw: _token_by_token(raw, both=torch.add), BOTH, "not their sum"),
         Mutant(lambda raw: _token_by_token(raw, correction=1), VALUE, "should be"),
         Mutant(no_clip, BOTH, "should be"),
