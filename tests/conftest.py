@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from browsing import browser, require_chromium, serve
+from windows import skip_posix
 
 from titans_mini.language import VARIABLE
 from titans_mini.memory.fast.rows import compiled
@@ -40,7 +41,8 @@ def chromium(server):
 
 def pytest_collection_modifyitems(items):
     """A test in a real browser may meet a machine that stands still for seconds: it may fail once, and the report says
-    so. One that fails twice has failed."""
+    so. One that fails twice has failed. What only POSIX has is not tested elsewhere."""
+    skip_posix(items, os.name)
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.flaky(reruns=1))

@@ -58,7 +58,9 @@ def build(out: Path, *kinds: str) -> list[Path]:
 
 def run(command: list[str], folder: Path, **more: str) -> subprocess.CompletedProcess:
     """Runs a command in `folder`; what it printed and the code 0, or SystemExit with its output."""
-    done = subprocess.run(command, cwd=folder, env={**clean(), **more}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env={**clean(), **more}, capture_output=True, encoding="utf-8", check=False
+    )
     if done.returncode:
         raise SystemExit(f"{shlex.join(command)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
     return done
@@ -76,7 +78,7 @@ class Trial:
     def __init__(self, folder: Path, python: str) -> None:
         self.bin, self.home = folder / "venv" / ("Scripts" if os.name == "nt" else "bin"), folder / "home"
         self.home.mkdir()
-        (self.home / "own.txt").write_text("one two three four five\n" * 200, encoding="utf8")
+        (self.home / "own.txt").write_text("one two three four five\n" * 200, encoding="utf8", newline="\n")
         run([python, "-m", "venv", str(folder / "venv")], folder)
 
     def pip(self, *wanted: str) -> None:
@@ -105,7 +107,9 @@ class Trial:
     def refused(self, arguments: str) -> str:
         """The one line with which a command ends that cannot run here."""
         command = [str(self.bin / "titans-mini"), *arguments.split()]
-        done = subprocess.run(command, cwd=self.home, env={**clean(), **self.own}, capture_output=True, text=True)
+        done = subprocess.run(
+            command, cwd=self.home, env={**clean(), **self.own}, capture_output=True, encoding="utf-8"
+        )
         if done.returncode != 2 or done.stderr.count("\n") != 1:
             raise SystemExit(f"titans-mini {arguments}: code {done.returncode}, not one line:\n{done.stderr}")
         print(f"          titans-mini {arguments}: {done.stderr.strip()}", flush=True)
@@ -119,7 +123,7 @@ class Trial:
         port, log, began = free_port(), self.home / f"{arguments.split()[0]}.log", time.monotonic()
         command = [str(self.bin / "titans-mini"), *arguments.split(), "--no-browser", "--port", str(port)]
         with (
-            log.open("w") as stderr,
+            log.open("w", encoding="utf-8") as stderr,
             subprocess.Popen(
                 command, cwd=self.home, env={**clean(), **self.own}, stdout=subprocess.DEVNULL, stderr=stderr
             ) as process,
@@ -142,7 +146,7 @@ def answered(url: str, process: subprocess.Popen, log: Path) -> None:
                 return
         except OSError:
             time.sleep(0.2)
-    raise SystemExit(f"{url} does not answer:\n{log.read_text()}")
+    raise SystemExit(f"{url} does not answer:\n{log.read_text('utf-8')}")
 
 
 async def first_page(address: str, log: Path) -> None:
@@ -154,8 +158,8 @@ async def first_page(address: str, log: Path) -> None:
         caller = Caller(socket, tokens=2000)
         await caller.open()
         await caller.visit("claims")
-    if caller.errors or not caller.curves or log.read_text():
-        raise SystemExit(f"the app's first page: {caller.errors or log.read_text() or 'no curves'}")
+    if caller.errors or not caller.curves or log.read_text("utf-8"):
+        raise SystemExit(f"the app's first page: {caller.errors or log.read_text('utf-8') or 'no curves'}")
 
 
 def walk(trial: Trial, wheel: Path, torch_index: str) -> None:

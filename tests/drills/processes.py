@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
-import resource
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -18,8 +17,10 @@ from titans_mini.operate import LanguageEngine, MemoryEngine, Runner, Sessions, 
 from titans_mini.training.checkpoint import load_model
 from titans_mini.training.tasks import make_batch
 
-CONTEXT = multiprocessing.get_context("forkserver")  # children of a server that has imported torch once
-CONTEXT.set_forkserver_preload(["titans_mini.operate"])
+SERVED = "forkserver" in multiprocessing.get_all_start_methods()  # not on Windows
+CONTEXT = multiprocessing.get_context("forkserver" if SERVED else "spawn")
+if SERVED:  # children of a server that has imported torch once
+    CONTEXT.set_forkserver_preload(["titans_mini.operate"])
 TOLD = 16  # tokens that tell the recall task's pairs
 
 
@@ -75,6 +76,8 @@ def save_forever(pipe: Connection, folder: Path, in_place: bool) -> None:
 
 def run_with_file_limit(pipe: Connection, folder: Path, limit: int) -> None:
     """Runs a stream where no file may grow above `limit` bytes, as on a full disk."""
+    import resource  # not on Windows
+
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     engine = small_engine()
     runner = Runner(engine, folder)
