@@ -205,6 +205,8 @@ def main() -> int:
                 path.write_text(lesson_solutions(language), "utf-8", newline="\n")
     except FileExistsError:
         return _refuse(f"course must be a folder that does not exist yet, not {str(options.course)!r}")
+    except ValueError as error:  # prose without its Chinese
+        return _refuse(f"{error}; see: python tools/chinese.py --missing --exercises LESSON")
     except ImportError:
         return _refuse("nbgrader is not installed; run: pip install 'titans-mini[classroom]'")
     return 0

@@ -1,4 +1,4 @@
-"""Makes slides of the lessons: `python tools/slides.py [LESSON ...] [--out FOLDER]`, one HTML file each.
+"""Makes slides of the lessons: `python tools/slides.py [LESSON ...] [--language zh] [--out FOLDER]`, an HTML file each.
 
 A slide holds what a class looks at together: the title and promise, each question of a *Predict* under its section's
 heading, and each picture with its text below it. Answers stay in the notebook. A file needs nothing else: arrow keys
@@ -17,8 +17,9 @@ import nbformat
 from markdown_it import MarkdownIt
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+LESSONS = {"en": NOTEBOOKS, "zh": NOTEBOOKS / "zh"}
 PICTURE = re.compile(r"!\[([^\]]+)\]\(([^)]+)\)")
-ASKED = re.compile(r"\*\*Predict\*\*(?: \([^)]*\))?:?\s*(.+?)(?:\n\n|$)", re.DOTALL)
+ASKED = re.compile(r"\*\*(?:Predict|预测)\*\*(?: \([^)]*\)|（[^）]*）)?[:：]?\s*(.+?)(?:\n\n|$)", re.DOTALL)
 STYLE = """
 body { margin: 0; font: 28px/1.4 system-ui, "Noto Sans CJK SC", sans-serif; color: #1b2430; background: #fff }
 section { box-sizing: border-box; min-height: 100vh; padding: 6vh 8vw; page-break-after: always; display: flex;
@@ -62,20 +63,23 @@ def slides(path: Path) -> Iterator[str]:
             yield f"{headed}<figure>{image}<figcaption>{html.escape(alt)}</figcaption></figure>"
 
 
-def page(path: Path) -> str:
+def page(path: Path, language: str = "en") -> str:
     """A lesson's slides as one page."""
     sections = "\n".join(f"<section>{slide}</section>" for slide in slides(path))
     head = f'<meta charset="utf-8"><title>{html.escape(path.stem)}</title><style>{STYLE}</style>'
-    return f'<!doctype html><html lang="en"><head>{head}</head><body>{sections}<script>{MOVE}</script></body></html>\n'
+    body = f"<body>{sections}<script>{MOVE}</script></body>"
+    return f'<!doctype html><html lang="{language}"><head>{head}</head>{body}</html>\n'
 
 
 def main(arguments: list[str]) -> int:
     """Writes the files; 2 and one line for a lesson that does not exist."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("lessons", nargs="*", help="names such as 02b_build_a_titans; by default all")
+    parser.add_argument("--language", choices=LESSONS, default="en", help="language of the slides")
     parser.add_argument("--out", type=Path, default=Path("slides"), help="folder, default slides")
     options = parser.parse_args(arguments)
-    paths = [NOTEBOOKS / f"{name}.ipynb" for name in options.lessons] or sorted(NOTEBOOKS.glob("*.ipynb"))
+    folder = LESSONS[options.language]
+    paths = [folder / f"{name}.ipynb" for name in options.lessons] or sorted(folder.glob("*.ipynb"))
     missing = [path.stem for path in paths if not path.exists()]
     if missing:
         print(f"no lesson {missing[0]!r}", file=sys.stderr)
@@ -83,7 +87,7 @@ def main(arguments: list[str]) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     for path in paths:
         target = options.out / f"{path.stem}.html"
-        target.write_text(page(path), encoding="utf-8", newline="\n")
+        target.write_text(page(path, options.language), encoding="utf-8", newline="\n")
         print(target)
     return 0
 

@@ -1,6 +1,8 @@
 """The classroom exercises in nbgrader: copies are fresh and give no hidden test away."""
 
 import re
+import sys
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -78,6 +80,19 @@ def test_no_copy_tells_what_it_must_not(tool):
         assert "HIDDEN" not in text and "seed=" not in text and "SOLUTION" not in text
         solved = "raise NotImplementedError" not in "".join(c.source for c in read(path).cells if c.cell_type == "code")
         assert solved == ("solution" in path.parts) == ('"nbgrader"' not in text)
+
+
+def test_prose_without_its_chinese_is_one_line(tool, tmp_path, monkeypatch, capsys):
+    place = tmp_path / "source" / LESSON / f"{LESSON}.ipynb"
+    place.parent.mkdir(parents=True)
+    text = (tool.FOLDER / "source" / LESSON / place.name).read_text("utf-8")
+    place.write_text(text.replace("Difficulty 2", "Difficulty 3"), "utf-8")
+    (tmp_path / "zh").mkdir()
+    (tmp_path / "zh" / f"{LESSON}.md").write_bytes((tool.FOLDER / "zh" / f"{LESSON}.md").read_bytes())
+    monkeypatch.setattr(tool, "write", partial(tool.write, tmp_path))
+    monkeypatch.setattr(sys, "argv", ["exercises.py"])
+    assert tool.main() == 2
+    assert re.fullmatch(rf"titans_mini: {LESSON}: no Chinese for .*--missing.*\n", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("mark", ["END SOLUTION", "END HIDDEN TESTS"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from lessons import FILES, ROOT, cells, tool
-from test_chinese_lessons import CODE, HAN, LINK, TERMS, numbers
+from test_chinese_lessons import CODE, HAN, LINK, numbers
 
 from titans_course.exercises import EXERCISES
 
@@ -16,6 +16,8 @@ CLASSES, SESSIONS, TEST, CAPSTONE = (
 )
 TWINS = {PACK / f"{name}.md": PACK / "zh" / f"{name}.md" for name in ("classes", "sessions", "test", "capstone")}
 TWINS[ROOT / "TEACHING.md"] = ROOT / "TEACHING.zh.md"
+OWN = TWINS | {PACK / "solutions.ipynb": PACK / "zh" / "solutions.ipynb"}  # what a Chinese page links to
+CHINESE = re.compile(r" --language zh|\bzh/(?=student|solution)")  # what its commands and paths have besides
 NUMBERS = {path.stem.partition("_")[0] for path in FILES}
 
 
@@ -66,15 +68,23 @@ def test_ten_questions_have_ten_answers_and_a_rubric_has_twenty_points():
     assert best * (head.count("|") - 2) == 20 and "Twenty points" in CAPSTONE
 
 
-def test_slides_hold_the_questions_and_pictures_of_a_lesson_and_no_answers(tmp_path, capsys):
-    slides = tool("slides")
-    assert slides.main(["01_memory_that_learns", "--out", str(tmp_path)]) == 0
-    page = (tmp_path / "01_memory_that_learns.html").read_text("utf-8")
-    source = "\n".join(cell.source for cell in cells(ROOT / "notebooks" / "01_memory_that_learns.ipynb", "markdown"))
-    assert page.count("<img ") == source.count("](images/") >= 3
-    assert page.count("<section>") >= source.count("**Predict**") and "Explain" not in page
-    assert not re.search(r'(src|href)="(?!data:)', page)
-    assert slides.main(["99_nothing"]) == 2 and "no lesson '99_nothing'" in capsys.readouterr().err
+@pytest.mark.parametrize(("language", "folder", "ask", "explain"),
+                         [("en", "", "**Predict**", "Explain"), ("zh", "zh", "**预测**", "解释")])  # fmt: skip
+def test_slides_hold_the_questions_and_pictures_of_a_lesson_and_no_answers(tmp_path, language, folder, ask, explain):
+    lesson = "01_memory_that_learns"
+    assert tool("slides").main([lesson, "--language", language, "--out", str(tmp_path)]) == 0
+    page = (tmp_path / f"{lesson}.html").read_text("utf-8")
+    texts = [cell.source for cell in cells(ROOT / "notebooks" / folder / f"{lesson}.ipynb", "markdown")]
+    questions, pictures = (sum(text.count(part) for text in texts) for part in (ask, "images/"))
+    titles = sum(text.startswith("# ") or "\n# " in text for text in texts)
+    assert page.count("<img ") == pictures >= 3
+    assert page.count("<section>") == titles + questions + pictures and questions > 5
+    assert any(explain in text for text in texts) and explain not in page
+    assert f'<html lang="{language}">' in page and not re.search(r'(src|href)="(?!data:)', page)
+
+
+def test_slides_of_no_lesson_are_one_line(capsys):
+    assert tool("slides").main(["99_nothing"]) == 2 and "no lesson '99_nothing'" in capsys.readouterr().err
 
 
 def outline(text: str) -> list[tuple]:
@@ -96,11 +106,17 @@ def outline(text: str) -> list[tuple]:
 def test_a_chinese_twin_agrees(page):
     twin = TWINS[page]
     text, part = page.read_text("utf-8"), twin.read_text("utf-8")
-    assert outline(part) == outline(text)
+    assert outline(CHINESE.sub("", part)) == outline(CHINESE.sub("", text))
     links, found = ({(at.parent / to).resolve() for to in LINK.findall(it)} for at, it in ((page, text), (twin, part)))
-    assert found == {page} | {TWINS.get(link, link) for link in links - {twin}} and all(map(Path.exists, found))
-    prose = re.sub(r"“[^”]*”", "", part)
-    assert {wrong: right for wrong, right in TERMS.items() if wrong in prose} == {}
+    assert found == {page} | {OWN.get(link, link) for link in links - {twin}} and all(map(Path.exists, found))
+
+
+def test_the_chinese_page_for_teachers_hands_out_what_is_chinese():
+    text = TWINS[ROOT / "TEACHING.md"].read_text("utf-8")
+    commands = [line for line in text.splitlines() if re.search(r"tools/(exercises\.py --course|slides\.py)", line)]
+    assert len(commands) == 2 and all("--language zh" in line for line in commands)
+    named = re.findall(r"([\w/]*(?:student/|solution/|solutions\.ipynb))[`)]", text)
+    assert len(named) > 4 and all("zh/" in path for path in named)
 
 
 def test_the_chinese_solutions_have_the_same_tasks_and_code():
