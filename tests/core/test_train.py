@@ -1,17 +1,10 @@
 """Training: it learns, resumes without loss, runs on two processes, and its checkpoints load."""
 
 import csv
-import json
-import os
-import subprocess
-import sys
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 import torch
-from browsing import free_port
-from safetensors.torch import load_file
 
 from titans_mini import ConfigError, NeuralMemory, TitansConfig, TitansLM
 from titans_mini.cli import main
@@ -25,7 +18,6 @@ from titans_mini.training.train import (
     cut,
     learning_rate,
     step_size,
-    training_batch,
 )
 
 MODEL = TitansConfig(variant="mag", vocab_size=TASKS["recall"].vocab_size, dim=16, heads=2, window=4, chunk=4)
@@ -164,119 +156,6 @@ def test_evaluation_reads_any_length_as_it_would_at_once():
     bits = torch.nn.functional.cross_entropy(logits, ids[:, 1:][ask[:, 1:]]).item() / torch.tensor(2.0).log().item()
     assert result["bits"] == pytest.approx(bits, rel=1e-4)
     assert 0 <= result["exact"] <= result["accuracy"] <= 1
-
-
-def _torchrun(*arguments):
-    """What two processes make that share their gradients."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={free_port()}"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, env=environment)
-
-
-def test_two_processes_train_one_model(tmp_path):
-    arguments = ["-m", "titans_mini", "train", "--task", "recall", "--variant", "mag", "--dim", "16", "--heads", "2"]
-    arguments += ["--steps", "3", "--rows", "2", "--size", "8", "--start-size", "4", "--quiet", "--out", str(tmp_path)]
-    done = _torchrun(*arguments)
-    assert done.returncode == 0, done.stderr
-    card = read_card(tmp_path / "model")
-    config = TrainConfig(**card["training"])
-    batches = [training_batch(config, step, rank) for step in range(config.steps) for rank in range(2)]
-    assert card["tokens"] == sum(batch.ids.numel() for batch in batches)
-    assert json.loads(done.stdout.strip().splitlines()[-1])["checkpoint"].endswith("model.safetensors")
-
-
-CASES = {
-    "without memory": dict(task="recall", steps=3, size=8, start_size=8, memory="off"),
-    "in pieces": dict(task="text", steps=2, size=24, start_size=24, truncate=8),
-    "of other lengths": dict(task="recall", steps=3, size=8, truncate=16),
-    "with a price on gates": dict(task="recall", steps=2, size=8, gate_cost=0.3),
-}
-TOGETHER = """
-import json
-import sys
-from pathlib import Path
-from titans_mini import TitansConfig
-from titans_mini.training.processes import joined
-from titans_mini.training.train import TrainConfig, Trainer
-
-with joined():
-    for folder, model, config in json.loads(Path(sys.argv[1]).read_text()):
-        Trainer(TitansConfig(**model), TrainConfig(**config), folder).run(quiet=True)
-"""
-
-
-def learn_from_both(model, config):
-    """What one process learns from the batches of two, by the mean of their gradients."""
-    torch.manual_seed(config.seed)
-    lm = TitansLM(model)
-    optimizer = torch.optim.AdamW(lm.parameters(), lr=config.lr, betas=(0.9, 0.95), weight_decay=config.weight_decay)
-    for step in range(config.steps):
-        batches = [training_batch(config, step, rank) for rank in range(2)]
-        price = config.gate_cost if step >= config.steps / 2 else 0.0
-        pieces = [cut(batch, config.truncate) for batch in batches]
-        states = [None, None]
-        optimizer.param_groups[0]["lr"] = learning_rate(config, step)
-        for turn in range(max(map(len, pieces))):
-            for rank in range(2):
-                if turn < len(pieces[rank]):
-                    part = pieces[rank][turn]
-                    states[rank] = backward(lm, part, states[rank], memory=config.memory, gate_cost=price)[1]
-            for parameter in lm.parameters():
-                parameter.grad = None if parameter.grad is None else parameter.grad / 2
-            torch.nn.utils.clip_grad_norm_(lm.parameters(), 1.0)
-            optimizer.step()
-            optimizer.zero_grad()
-    return lm
-
-
-def test_two_processes_learn_what_one_learns_from_both_batches(tmp_path):
-    plans = []
-    for name, settings in CASES.items():
-        config = TrainConfig(rows=2, **settings)
-        model = replace(MODEL, vocab_size=TASKS[config.task].vocab_size)
-        plans.append((str(tmp_path / name), asdict(model), asdict(config)))
-    lengths = [
-        training_batch(TrainConfig(**plans[2][2]), step, rank).ids.shape[1] for step in range(3) for rank in (0, 1)
-    ]
-    assert len(set(lengths)) > 1  # so that one process has more pieces than the other
-    (tmp_path / "plans.json").write_text(json.dumps(plans))
-    (tmp_path / "together.py").write_text(TOGETHER)
-    done = _torchrun(str(tmp_path / "together.py"), str(tmp_path / "plans.json"))
-    assert done.returncode == 0, done.stderr
-    for folder, model, config in plans:
-        config = TrainConfig(**config)
-        wanted = learn_from_both(TitansConfig(**model), config).state_dict()
-        found = load_file(Path(folder) / "progress.safetensors")
-        for name, tensor in wanted.items():
-            torch.testing.assert_close(found[f"model.{name}"], tensor, rtol=1e-5, atol=1e-7, msg=f"{folder}: {name}")
-
-
-LEAVING = """
-import json
-import sys
-from pathlib import Path
-from titans_mini import TitansConfig
-from titans_mini.training.processes import joined, place
-from titans_mini.training.tasks import TASKS
-from titans_mini.training.train import TrainConfig, Trainer
-
-model = TitansConfig(vocab_size=TASKS["recall"].vocab_size, dim=16, heads=2)
-with joined():
-    Trainer(model, TrainConfig(steps=1, rows=2, size=8), sys.argv[1]).run(quiet=True)
-    inside = {path.read_text() for path in Path("/proc/self/task").glob("*/comm")}
-after = {path.read_text() for path in Path("/proc/self/task").glob("*/comm")}
-found = [any("gloo" in name for name in names) for names in (inside, after)]
-Path(sys.argv[1], f"{place()[0]}.json").write_text(json.dumps(found))
-"""
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="the names of threads are read from /proc")
-def test_a_process_that_leaves_keeps_no_thread_of_its_group(tmp_path):
-    """A thread that is still at work while the interpreter shuts down aborts the whole run, one time in ten."""
-    (tmp_path / "leaving.py").write_text(LEAVING)
-    done = _torchrun(str(tmp_path / "leaving.py"), str(tmp_path))
-    assert done.returncode == 0, done.stderr
-    assert [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)] == [[True, False]] * 2
 
 
 def test_damaged_and_missing_checkpoints_end_in_one_line(tmp_path):

@@ -23,7 +23,6 @@ from titans_mini import ConfigError, MemoryConfig, SimulationConfig, simulate
 from titans_mini.cli import main
 from titans_mini.cli.tune import add_tune
 from titans_mini.data import bundled_text, make_stream
-from titans_mini.memory.fast.rows import compiled
 from titans_mini.stopping import Terminated
 from titans_mini.tune import TuneConfig, run_job, tune
 from titans_mini.tune import search as tuning
@@ -380,7 +379,6 @@ class Killer(threading.Thread):
 
 
 def test_one_of_two_dask_workers_is_killed_and_nothing_is_lost_or_counted_twice(tmp_path, capsys):
-    compiled(wait=None)  # as workers do, so that all rows are the same to the last bit
     assert main(["tune", *QUICK, "--quiet", "--out", str(tmp_path / "here")]) == 0
     with dask_workers(2) as (cluster, client):
         there, killer = ["--dask", cluster.scheduler_address, "--out", str(tmp_path / "dask")], Killer(client)
@@ -407,7 +405,7 @@ def test_a_killed_process_of_this_machine_is_one_line_and_its_search_continues(t
     pytest.importorskip("joblib")
     arguments = ["tune", *QUICK, "--quiet", "--out", str(tmp_path)]
     with monkeypatch.context() as patch:
-        patch.setattr(tuning, "_run_elsewhere", lambda job: os.kill(os.getpid(), signal.SIGKILL))
+        patch.setattr(tuning, "_run_compiled", lambda job: os.kill(os.getpid(), signal.SIGKILL))
         assert main([*arguments, "--workers", "2"]) == 2
     assert capsys.readouterr().err.startswith("titans-mini: workers were killed, as happens when memory runs out")
     assert main(arguments) == 0

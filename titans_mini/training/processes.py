@@ -65,32 +65,37 @@ def joined() -> Iterator[None]:
     torch.distributed.destroy_process_group()
 
 
-def average_gradients(parameters: Iterable[nn.Parameter], flag: bool = False) -> bool:
-    """Makes each gradient the mean over all processes; returns whether `flag` is set in any of them.
+def add_up(parameters: Iterable[nn.Parameter], loss: float, flag: bool) -> tuple[float, bool]:
+    """Makes each gradient the sum over all processes; returns the sum of `loss`, and whether any `flag` is set.
 
     A parameter that gets no gradient in any process keeps none, so that the optimizer skips it as it does in a single
     process: a memory's without a memory, say, or those of its start when a sequence continues. DistributedDataParallel
-    expects gradients of all parameters, so it is not used. One sum carries everything.
+    expects gradients of all parameters, so it is not used. One sum carries everything. Raises ConfigError if a process
+    of the group is gone.
     """
     if place()[1] == 1:
-        return flag
+        return loss, flag
     parameters = list(parameters)
     given = [parameter.grad is not None for parameter in parameters]
     parts = [torch.zeros_like(part) if part.grad is None else part.grad for part in parameters]
-    flags = torch.tensor([flag, *given], dtype=parts[0].dtype, device=parts[0].device)
-    total = torch.cat([flags, *(part.flatten() for part in parts)])
-    torch.distributed.all_reduce(total)
-    flags, *sums = total.split([len(flags), *(part.numel() for part in parts)])
-    asked, *given = flags.tolist()
+    numbers = torch.tensor([loss, flag, *given], dtype=parts[0].dtype, device=parts[0].device)
+    total = torch.cat([numbers, *(part.flatten() for part in parts)])
+    try:
+        torch.distributed.all_reduce(total)
+    except RuntimeError:
+        text = "another process of this training is gone; run the same command again to continue from what is saved"
+        raise ConfigError(text) from None
+    numbers, *sums = total.split([len(numbers), *(part.numel() for part in parts)])
+    loss, asked, *given = numbers.tolist()
     for parameter, has, of_all in zip(parameters, given, sums, strict=True):
-        parameter.grad = of_all.view_as(parameter) / place()[1] if has else None
-    return bool(asked)
+        parameter.grad = of_all.view_as(parameter) if has else None
+    return loss, bool(asked)
 
 
-def combine(number: int, how: str, device: torch.device) -> int:
-    """The sum or the greatest (`how`: "sum", "max") of the numbers of all processes."""
+def greatest(number: int, device: torch.device) -> int:
+    """The greatest of the numbers of all processes."""
     if place()[1] == 1:
         return number
     total = torch.tensor(number, device=device)
-    torch.distributed.all_reduce(total, getattr(torch.distributed.ReduceOp, how.upper()))
+    torch.distributed.all_reduce(total, torch.distributed.ReduceOp.MAX)
     return int(total)

@@ -29,7 +29,7 @@ from ..models.model import ModelState, TitansLM
 from ..settings import SEED, Settings, choice, number, whole
 from ..stopping import Stop, Terminated, postponed
 from .checkpoint import DIGEST, load_model, read_card, save_model
-from .processes import average_gradients, combine, place
+from .processes import add_up, greatest, place
 from .progress import Progress, load_progress, save_progress
 from .tasks import TASKS, Batch, check_size, make_batch, source_of, text_bytes, with_returns
 
@@ -48,7 +48,7 @@ class TrainConfig(Settings):
     task: str = choice("recall", TASKS)  # task to learn; with --file, text
     file: str = ""  # train on this UTF-8 text instead of the bundled one; its last tenth is held out
     steps: int = whole(600, 1, 10_000_000)  # batches to learn from
-    rows: int = whole(32, 1, 10_000_000)  # sequences per step, in each process
+    rows: int = whole(32, 1, 10_000_000)  # sequences per step, shared among the processes
     size: int = 128  # most tokens from facts to questions (recall), bases (dna) or bytes; at most 10,000,000
     start_size: int = whole(64, 0, 10_000_000)  # largest size in the first half of the steps
     lr: float = number(3e-3, 1e-8, 1.0)  # peak learning rate of AdamW
@@ -88,11 +88,14 @@ def step_size(config: TrainConfig, step: int, generator: torch.Generator) -> int
     return round(top * (share if done < 0.5 else share**0.5))
 
 
-def training_batch(config: TrainConfig, step: int, rank: int = 0, source: Tensor | None = None) -> Batch:
-    """What one process learns from in one step, whether the run was stopped before or not; `source` as in tasks."""
+def training_batch(config: TrainConfig, step: int, source: Tensor | None = None) -> Batch:
+    """What is learned in one step, by however many processes, whether the run was stopped before or not.
+
+    `source` as in tasks.
+    """
     generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
-    size = step_size(config, step, generator)  # the same in all processes
-    generator.manual_seed((config.seed * 1_000_003 + step) * 1_009 + rank + 1)
+    size = step_size(config, step, generator)
+    generator.manual_seed((config.seed * 1_000_003 + step) * 1_009 + 1)
     easy = config.task == "recall" and step < config.easy * config.steps
     batch = make_batch("recall_once" if easy else config.task, config.rows, size, generator, source=source)
     return batch._replace(ids=with_returns(batch.ids, config.returns, generator)) if config.returns else batch
@@ -110,18 +113,19 @@ class Piece(NamedTuple):
     ids: Tensor  # (b, n + 1)
     ask: Tensor  # (b, n + 1) bool: the tokens whose predictions count
     asked: int  # tokens whose predictions count in the whole batch
-    share: float  # n over the tokens that are read in the whole sequence
+    share: float  # tokens read here, b n, over those read in the whole batch
 
 
-def cut(batch: Batch, truncate: int) -> list[Piece]:
-    """A batch in pieces of `truncate` tokens, the last of which may be shorter; 0: in one piece."""
-    ids, ask = batch
-    length, asked = ids.shape[1] - 1, max(1, int(ask[:, 1:].sum()))
+def cut(batch: Batch, truncate: int, rank: int = 0, processes: int = 1) -> list[Piece]:
+    """A process's rows of a batch in pieces of `truncate` tokens, the last of which may be shorter; 0: in one piece."""
+    length, asked = batch.ids.shape[1] - 1, max(1, int(batch.ask[:, 1:].sum()))
+    ids, ask = batch.ids[rank::processes], batch.ask[rank::processes]
     step = truncate or length
     pieces = []
     for start in range(0, length, step):
         end = min(start + step, length)
-        pieces.append(Piece(ids[:, start : end + 1], ask[:, start : end + 1], asked, (end - start) / length))
+        share = (end - start) / length * (len(ids) / len(batch.ids))
+        pieces.append(Piece(ids[:, start : end + 1], ask[:, start : end + 1], asked, share))
     return pieces
 
 
@@ -150,13 +154,18 @@ class Trainer:
     """A model, its optimizer and how far its run is, kept in `folder`: a new run, or one that continues.
 
     `device` None is CUDA where there is any, else the CPU. A run may continue on another device.
-    Under torchrun it runs inside `processes.joined()`. Raises ConfigError for a folder that cannot be written, that
-    another training uses, or that holds a run which cannot continue.
+    Under torchrun it runs inside `processes.joined()`. Each process learns some rows of the same batches, so a run may
+    also continue on another number of processes, with the same losses up to rounding. Raises ConfigError for more
+    processes than rows, and for a folder that cannot be written, that another training uses, or that holds a run which
+    cannot continue.
     """
 
     def __init__(self, model: TitansConfig, config: TrainConfig, folder: str | Path, device: str | None = None) -> None:
         self.config, self.folder = config, Path(folder)
-        self.rank, _ = place()
+        self.rank, self.processes = place()
+        if config.rows < self.processes:
+            text = "rows must be at least {count}, the number of processes, not {rows}"
+            raise ConfigError(text, count=self.processes, rows=config.rows)
         chosen = usable_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         torch.manual_seed(config.seed)
         self._body = {"body_sha256": read_card(config.body)[DIGEST]} if config.body else {}
@@ -220,7 +229,7 @@ class Trainer:
         end = min(until or self.config.steps, self.config.steps)
         hidden, device = quiet or self.rank > 0, self.lm.head.weight.device
         with self.held(), postponed() as stop:
-            if combine(self.step, "max", device) != -combine(-self.step, "max", device):
+            if greatest(self.step, device) != -greatest(-self.step, device):
                 raise ConfigError("out must be a folder that all processes share: they stand at different steps")
             stopped = False
             with tqdm(total=self.config.steps, initial=self.step, disable=hidden, unit=say("step")) as bar:
@@ -242,23 +251,21 @@ class Trainer:
     def _one_step(self, stop: Stop) -> bool:
         """Learns one batch; returns whether any process was asked to stop."""
         config, device, began = self.config, self.lm.head.weight.device, time.perf_counter()
-        batch = training_batch(config, self.step, self.rank, self.source)
+        batch = training_batch(config, self.step, self.source)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(config, self.step)
         gate_cost = config.gate_cost if self.step >= config.steps / 2 else 0.0
-        pieces = cut(Batch(*(tensor.to(device) for tensor in batch)), config.truncate)
         loss, state, stopped = 0.0, None, False
-        # Sequences may differ in length between processes: one that has no piece left adds no gradient.
-        for turn in range(combine(len(pieces), "max", device)):
-            if turn < len(pieces):
-                part, state = backward(self.lm, pieces[turn], state, memory=config.memory, gate_cost=gate_cost)
-                loss += part
-            stopped = average_gradients(self.lm.parameters(), stop.asked)
+        own = cut(Batch(*(tensor.to(device) for tensor in batch)), config.truncate, self.rank, self.processes)
+        for turn, piece in enumerate(own):
+            part, state = backward(self.lm, piece, state, memory=config.memory, gate_cost=gate_cost)
+            part, stopped = add_up(self.lm.parameters(), part, stop.asked)
+            loss += part
             if not nn.utils.clip_grad_norm_(self.lm.parameters(), 1.0).isfinite():
                 raise DivergenceError(Message("a gradient is not finite"), turn * config.truncate)
             self.optimizer.step()
             self.optimizer.zero_grad()
-        self.tokens += combine(batch.ids.numel(), "sum", device)
+        self.tokens += batch.ids.numel()
         self.seconds += time.perf_counter() - began
         self.losses.append(round(loss, 5))
         self.step += 1

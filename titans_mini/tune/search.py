@@ -113,8 +113,8 @@ def run_job(job: Job, beat: Beat | None = None) -> list[dict]:
     return rows
 
 
-def _run_elsewhere(job: Job) -> list[dict]:
-    """A batch in a worker, which waits for the compiled loop: all workers' rows are to be the same to the last bit."""
+def _run_compiled(job: Job) -> list[dict]:
+    """A batch that waits for the compiled loop: its rows are the same to the last bit here and in any worker."""
     compiled(wait=None)
     return run_job(job)
 
@@ -260,7 +260,7 @@ def steps(
 def _work(jobs: list[Job], workers: int, beat: Beat | None) -> Iterator[list[dict]]:
     """The rows of each job, in the order in which they are done."""
     if workers == 1:
-        yield from (run_job(job) if beat is None else run_job(job, beat) for job in jobs)
+        yield from (_run_compiled(job) if beat is None else run_job(job, beat) for job in jobs)
         return
     try:
         import joblib
@@ -268,9 +268,9 @@ def _work(jobs: list[Job], workers: int, beat: Beat | None) -> Iterator[list[dic
         raise ConfigError("joblib is not installed; run: pip install 'titans-mini[cluster]'") from None
     client = getattr(joblib.parallel.get_active_backend()[0], "client", None)
     if client is not None:
-        yield from finished(client, _run_elsewhere, jobs)
+        yield from finished(client, _run_compiled, jobs)
         return
-    calls = [joblib.delayed(_run_elsewhere)(job) for job in jobs]
+    calls = [joblib.delayed(_run_compiled)(job) for job in jobs]
     try:
         parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
     except ValueError:  # a backend that gives no results before the last: as many jobs at once as there are workers
