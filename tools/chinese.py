@@ -16,12 +16,15 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from notebooks import FOLDER, TITLE, run, store
+from notebooks import FOLDER, TITLE, badges, repository, run, store
 
 ZH = FOLDER / "zh"
 MARK = re.compile(r"^<!-- ([0-9a-f]{8}) -->\n", re.M)
 LINK = re.compile(r"(\]\()(images/|exercises/|GLOSSARY\.md|RECIPE\.md|\.\./)")
-OWN = ("](../exercises/student/", "](../exercises/zh/student/")  # the exercises are there in Chinese, too
+OWN = {  # what is there in Chinese, too
+    "](../exercises/student/": "](../exercises/zh/student/",
+    "](../images/": "](../images/zh/",
+}
 NAVIGATION = "课程："
 
 
@@ -51,7 +54,7 @@ def navigation(stem: str) -> str:
     if (FOLDER / "exercises" / "student" / exercises).is_file():
         links.append(f"[练习](../exercises/zh/student/{exercises})")
     more = f"[术语表](../GLOSSARY.md) · [配方一页通](../RECIPE.md) · [English](../{stem}.ipynb)"
-    return f"{NAVIGATION}{' · '.join(links)} · {more}"
+    return f"{NAVIGATION}{' · '.join(links)} · {more}{badges(ZH / f'{stem}.ipynb', repository())}"
 
 
 def translated(english: NotebookNode, chinese: dict[str, str], stem: str) -> NotebookNode:
@@ -68,7 +71,9 @@ def translated(english: NotebookNode, chinese: dict[str, str], stem: str) -> Not
         )
     for cell in made.cells:
         if cell.cell_type == "markdown":
-            text = LINK.sub(r"\1../\2", chinese[mark(cell)]).replace(*OWN)
+            text = LINK.sub(r"\1../\2", chinese[mark(cell)])
+            for place, own in OWN.items():
+                text = text.replace(place, own)
             cell.source = f"{navigation(stem)}\n\n{text}" if cell.source.startswith(TITLE) else text
     return made
 

@@ -1,12 +1,17 @@
 """The Chinese lessons: every cell has its twin, and numbers, formulas, code and links agree with the English ones."""
 
+import json
 import re
 
 import nbformat
 import pytest
 from lessons import FILES, ROOT, tool
+from reading import words_of
+from words import english as english_words
 
-from titans_course.language import catalogue
+from titans_course.bug_hunt import CHECKS, PATIENTS
+from titans_course.studies.drill import INCIDENTS
+from titans_mini.miras import KNOBS, PRESETS
 
 ZH = ROOT / "notebooks" / "zh"
 EXERCISES = ROOT / "notebooks" / "exercises"
@@ -16,13 +21,9 @@ HAN = re.compile(r"[\u4e00-\u9fff]")
 FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$\n]+\$", re.S)
 CODE = re.compile(r"`[^`\n]+`")
 LINK = re.compile(r"\]\(([^)]+)\)")
-NUMBER = re.compile(r"(?<![\w.,])\d[\d,]*(?:\.\d+)?(?![\w])")
-# What the course does not call a thing, and what it calls it; the article's own words stand in quotation marks.
-TERMS = {
-    "惊喜": "惊讶度", "空心": "空洞", "回忆": "召回", "说法": "主张", "平局": "并列", "离散程度": "波动",
-    "delta 规则": "增量规则", "注意力偏置": "注意偏置", "注意力偏差": "注意偏置", "陈旧": "过期的梯度",
-    "令牌": "词元", "代币": "词元", "复述": "召回", "随机猜": "随机水平", "瞎猜": "随机水平", "对照组": "对照",
-}  # fmt: skip
+NUMBER = re.compile(r"(?<![A-Za-z_.,\d])\d[\d,]*(?:\.\d+)?(?:e-?\d+)?")
+SYMBOL = re.compile(r"[−+×/=←→≤≥<>≈±∈ΣΠ∏√‖∇∂⊙⊗∞α-ωᵀ²½]")
+TWICE = re.compile(r" · [^|\n<]*[\u4e00-\u9fff][^|\n<]*")  # what an English cell says in Chinese, too
 
 each = pytest.mark.parametrize("store", STORES, ids=lambda path: path.stem)
 both = pytest.mark.parametrize("store", STORES + SHEETS, ids=lambda path: f"{path.parents[1].name}-{path.stem}")
@@ -75,26 +76,27 @@ def test_no_cell_lacks_its_twin_and_the_copy_is_fresh(chinese, store):
 @both
 def test_formulas_code_and_links_agree(chinese, store):
     for text, part in twins(chinese, store):
-        for pattern in (FORMULA, CODE, LINK):
+        assert sorted(FORMULA.findall(part)) == sorted(FORMULA.findall(text)), part[:80]
+        for pattern in (CODE, LINK):
             found, wanted = set(pattern.findall(part)), set(pattern.findall(text))
             assert found == wanted, (part[:80], found ^ wanted)
+
+
+@both
+def test_each_row_of_a_table_holds_the_same_symbols(chinese, store):
+    """Formulas in tables are plain text."""
+
+    def rows(text):
+        return [sorted(SYMBOL.findall(line)) for line in text.split("\n") if line.startswith("|")]
+
+    for text, part in twins(chinese, store):
+        assert rows(part) == rows(TWICE.sub("", text)), part[:80]
 
 
 @both
 def test_numbers_agree(chinese, store):
     for text, part in twins(chinese, store):
         assert numbers(part) == numbers(text), (part[:80], numbers(part) ^ numbers(text))
-
-
-@both
-def test_one_term_has_one_translation(chinese, store):
-    prose = re.sub(r"“[^”]*”|「[^」]*」", "", "\n".join(part for _, part in twins(chinese, store)))
-    assert {wrong: right for wrong, right in TERMS.items() if wrong in prose} == {}
-
-
-def test_the_catalogue_uses_the_same_terms():
-    texts = [re.sub(r"“[^”]*”", "", text) for text in catalogue("zh").values()]
-    assert {wrong: text for wrong in TERMS for text in texts if wrong in text} == {}
 
 
 def test_the_exercises_of_every_lesson_are_there_in_chinese():
@@ -119,3 +121,65 @@ def test_renewed_prose_keeps_the_outputs_of_unchanged_code(chinese):
     made = notebook(("same()", "english"), ("new()", "english"))
     chinese.keep_outputs(notebook(("same()", "中文"), ("old()", "中文")), made)
     assert [cell.outputs[0].text for cell in made.cells] == ["中文", "english"]
+
+
+# What a Chinese lesson shows
+
+PLOTLY = "application/vnd.plotly.v1+json"
+SYMBOLS = "gram titans tau theta lambda beta eta alpha g_write g_forget cursor Coef MB MAC MAG MAL LMM ln va vb control"
+NAMES = {
+    *SYMBOLS.split(),
+    *PRESETS,
+    *INCIDENTS,
+    *PATIENTS,
+    *CHECKS,
+    *(choice for knob in KNOBS.values() for choice in knob),
+}
+CHECKPOINT = re.compile(r"\b(recall|text)-(mag|mac|mal|lmm)\b")
+
+
+def shown(path, kind):
+    """(number of the cell, output of this kind) of a notebook."""
+    for number, cell in enumerate(nbformat.read(path, as_version=4).cells):
+        for output in cell.get("outputs", []):
+            if kind in output.get("data", {}):
+                yield number, output.data[kind]
+
+
+def words(figure):
+    return english_words([CHECKPOINT.sub("", text) for text in words_of(json.dumps(figure))], NAMES)
+
+
+@each
+def test_a_figure_says_in_a_chinese_lesson_in_chinese_what_it_says_in_english(store):
+    ours, theirs = (dict(shown(folder / f"{store.stem}.ipynb", PLOTLY)) for folder in (ZH, ZH.parent))
+    assert ours.keys() == theirs.keys()
+    for number, figure in theirs.items():
+        assert words(ours[number]) == set(), (number, words(ours[number]))
+        assert not words(figure) or any(map(HAN.search, words_of(json.dumps(ours[number])))), number
+
+
+@each
+def test_what_stands_for_a_figure_or_a_panel_is_chinese(store):
+    said = [text for _, text in shown(ZH / f"{store.stem}.ipynb", "text/plain") if not text.startswith("<IPython")]
+    assert [text for text in said if not HAN.search(text)] == []
+
+
+@each
+def test_a_chinese_lesson_shows_chinese_pictures(store):
+    found = nbformat.read(ZH / f"{store.stem}.ipynb", as_version=4)
+    names = re.findall(r"!\[[^\]]*\]\((.*?)(\w+\.png)\)", "\n".join(cell.source for cell in found.cells))
+    assert len(names) >= 3 and {folder for folder, _ in names} == {"../images/zh/"}
+    for _, name in names:
+        picture = ROOT / "notebooks" / "images" / "zh" / name
+        assert 1000 < picture.stat().st_size < 150_000
+
+
+def test_each_picture_is_there_in_both_languages_and_says_other_words():
+    """But for the text that the memory read."""
+    pictures = {path.name: path for path in (ROOT / "notebooks" / "images").glob("*.png")}
+    chinese = {path.name: path for path in (ROOT / "notebooks" / "images" / "zh").glob("*.png")}
+    assert pictures.keys() == chinese.keys()
+    assert [name for name, path in pictures.items() if path.read_bytes() == chinese[name].read_bytes()] == [
+        "tour_text.png"
+    ]

@@ -42,15 +42,5 @@ def test_a_word_occurs_in_its_lesson(row):
     assert word.lower() in text, word
 
 
-# Translations of terms that are no longer used; the recipe's 惊喜 may appear only in quotations.
-RETIRED = ("惊喜", "空心", "平局", "离散程度", "有酬", "delta 规则", "瞎猜")
-
-
-def test_a_term_has_one_translation():
-    for path in sorted(NOTEBOOKS.rglob("*.ipynb")):
-        text = re.sub(r"“[^”]*”", "", path.read_text("utf8"))
-        assert not [word for word in RETIRED if word in text], path
-
-
 def test_each_kind_of_recall_has_a_name_of_its_own():
     assert {"recall", "cosine", "share right"} <= {row[0] for row in ROWS}

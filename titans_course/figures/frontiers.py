@@ -29,8 +29,7 @@ def sweep_figure(
     height: int = 440,
     say: Say = spoken,
 ) -> go.Figure:
-    """Recall above and reward below over tau, a curve each; `curves` hold an outcome for each of `taus`, under templates
-    of `say`.
+    """Recall above and reward below over tau, a curve each; `curves`: template of `say` -> an outcome for each tau.
 
     A ring marks the `chosen` tau on the first curve, a dotted line the reward `silent` of a gate that never writes.
     Raises ValueError if `chosen` is not one of `taus`.

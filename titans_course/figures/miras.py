@@ -38,7 +38,7 @@ def age_figure(runs: Runs, *, height: int = 400, say: Say = spoken) -> go.Figure
         ages, means = by_age(answers.age, answers.recall)
         look = {"color": RECALL, "dash": DASHES[2 * (index % 2)], "width": 2}
         told = say("{label}: %{y:.2f} at age %{x:.1f}, mean of the run", label=label) + NO_NAME
-        figure.add_trace(go.Scatter(x=ages, y=means, name=label, mode="lines", line=look, hovertemplate=told))
+        figure.add_trace(go.Scatter(x=ages, y=means, name=say(label), mode="lines", line=look, hovertemplate=told))
         marks = {"symbol": SYMBOLS[index % 2], "size": 8, "color": RECALL}
         told = say("{label}: pair %{text}, shown %{x} tokens ago, recall %{y:.2f}", label=label) + NO_NAME
         figure.add_trace(

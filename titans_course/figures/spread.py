@@ -19,10 +19,14 @@ def spread_figure(
     height: int = 320,
     say: Say = spoken,
 ) -> go.Figure:
-    """`column` holds a `SeedRange`, `x` the place of each row; rows that share `name` make a line (none: one line)."""
+    """`column` holds a `SeedRange`, `x` the place of each row; rows that share `name` make a line (none: one line).
+
+    Names and titles are templates of `say`, or messages.
+    """
     groups: dict[str, list[dict]] = {}
     for row in rows:
-        groups.setdefault(str(row[name]) if name else column, []).append(row)
+        label = row[name] if name else column
+        groups.setdefault(label if isinstance(label, str) else str(label), []).append(row)
     curves = {label: [row[column].mean for row in group] for label, group in groups.items()}
     figure = curve_figure(curves, x_title=x_title, y_title=y_title, height=height, say=say)
     for curve, group in zip(figure.data, groups.values(), strict=True):

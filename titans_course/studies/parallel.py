@@ -19,6 +19,7 @@ from titans_mini.memory.chunk import Fast, TitansRule, Tokens, coefficients, run
 from titans_mini.memory.gates import ConstantGate, Gates, SurpriseGate, initial_gate_state
 from titans_mini.memory.mlp import ACTIVATIONS, count_weights, initial_weights, layer_shapes
 from titans_mini.memory.scan import decay_matrix
+from titans_mini.messages import Message
 from titans_mini.models.model import TitansLM
 
 from .flops import chunk_flops
@@ -154,6 +155,6 @@ def chunk_sizes(
             runs = {theta: read_in_chunks(chunk, theta, depth=depth, drift=drift) for theta in thetas}
             best = max(runs, key=lambda theta: SeedRange.of(runs[theta].recall).mean)
             recall, loss = map(SeedRange.of, runs[best])
-            name = "one matrix" if depth == 1 else f"{depth} layers"
+            name = Message("one matrix") if depth == 1 else Message("{depth} layers", depth=depth)
             rows.append(dict(memory=name, chunk=chunk, theta=best, recall=recall, loss=loss))
     return rows

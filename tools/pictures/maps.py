@@ -261,7 +261,7 @@ def _box(box: Box) -> str:
     top = box.y - box.high // 2
     first, *rest = box.lines
     if any(say(line) != line for line in box.lines):
-        rest = [line for line in rest if not line[0] > "\u4e00"]
+        rest = [line for line in rest if not line[0] >= "\u4e00"]
     begin = top + 22 + 21 * (len(box.lines) - 1 - len(rest)) // 2
     rows = [_words(box.x, begin, first, 14, weight=600)]
     rows += [_words(box.x, begin + 21 * i, line) for i, line in enumerate(rest, start=1)]
