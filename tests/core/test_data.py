@@ -55,6 +55,11 @@ def test_bundled_text_does_not_depend_on_the_python_that_reads_it(python):
     assert told == hashlib.sha256(bundled_text().encode()).hexdigest()
 
 
+def test_a_file_that_an_older_numpy_lacks_is_left_out(monkeypatch):
+    monkeypatch.setattr(text_module, "SOURCES", ("lib/of_another_numpy.py", *text_module.SOURCES))
+    assert bundled_text.__wrapped__() == bundled_text()
+
+
 def test_without_numpys_source_the_docstrings_of_builtins_stand_in(monkeypatch, tmp_path):
     monkeypatch.setattr(text_module.numpy, "__file__", str(tmp_path / "__init__.py"))
     assert bundled_text.__wrapped__() == builtin_docstrings()
