@@ -4,6 +4,7 @@ A submission's code runs in the process that grades it and can write whatever th
 gets a new folder with the lesson's source, the settings, one submission and an empty gradebook. nbgrader runs there
 under the command given with `--with`, which must keep it away from everything else: another account, or a container.
 Marks go to COURSE/marks-LESSON.csv and pages to COURSE/feedback; COURSE/gradebook.db is neither read nor written.
+`--jobs 2` grades two students at a time, which nbgrader itself cannot do.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 CONFIG = "nbgrader_config.py"
@@ -67,18 +69,24 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("course", type=Path)
     parser.add_argument("lesson")
     parser.add_argument("--with", dest="prefix", default="", help="a command that runs another one confined")
+    parser.add_argument("--jobs", type=int, default=1, help="students graded at the same time, each on about one core")
     options = parser.parse_args(arguments)
+    if options.jobs < 1:
+        print(f"titans_mini: jobs must be at least 1, not {options.jobs}", file=sys.stderr)
+        return 2
     course = options.course.resolve()
     handed_in = sorted(path.parent.name for path in course.glob(f"submitted/*/{options.lesson}"))
     if not handed_in or not (course / "source" / options.lesson).is_dir():
         print(f"titans_mini: no submission of {options.lesson!r} in {str(course)!r}", file=sys.stderr)
         return 2
     failed = 0
-    with (course / f"marks-{options.lesson}.csv").open("w", encoding="utf8", newline="") as file:
+    marks = course / f"marks-{options.lesson}.csv"
+    with marks.open("w", encoding="utf8", newline="") as file, ThreadPoolExecutor(options.jobs) as pool:
         table = csv.writer(file)
         table.writerow(["student_id", "score", "max_score"])
-        for student in handed_in:
-            row = grade(course, options.lesson, student, options.prefix) or {}
+        rows = pool.map(lambda student: grade(course, options.lesson, student, options.prefix), handed_in)
+        for student, found in zip(handed_in, rows, strict=True):
+            row = found or {}
             score, most = row.get("score") or "0.0", row.get("max_score") or ""
             sound = bool(most) and 0 <= float(score) <= float(most)
             failed += not sound
