@@ -12,11 +12,11 @@ from functools import cache
 from pathlib import Path
 
 from titans_mini.errors import check_choice
+from titans_mini.language import VARIABLE
 from titans_mini.messages import Message, fill
 
 LANGUAGES = {"en": "English", "zh": "中文"}
 DEFAULT = "en"
-VARIABLE = "TITANS_MINI_LANGUAGE"  # environment variable: the default language of labs
 LOCALE = Path(__file__).with_name("locale")
 SHARED = "shared"
 

@@ -1,8 +1,8 @@
 """In which language commands answer a person: in Chinese or in English. JSON, files and names are the same in both.
 
-The Chinese stands in a package on top of this one. It names its module as the entry point `zh` of
-`titans_mini.languages`; the module has `tell(message, language)` and `about(group, name, english, language)`. Without
-such a package, or without what that needs, everything is English.
+The Chinese stands in a package on top of this one. It names its module as the entry point `zh` of the group GROUP; the
+module has `tell(message, language)` and `about(group, name, english, language)`. Without such a package, or without
+what that needs, everything is English.
 """
 
 import contextlib
@@ -17,6 +17,7 @@ from importlib.metadata import entry_points
 from .errors import check_choice
 from .messages import Message
 
+GROUP = "titans_mini.languages"
 VARIABLE = "TITANS_MINI_LANGUAGE"  # environment variable: the language of commands, and the default of labs
 ENGLISH, LANGUAGES = "en", ("en", "zh")
 CHINESE = ("zh", "chinese")  # how names of locales begin, the second on Windows
@@ -43,7 +44,7 @@ def answering(language: str) -> Iterator[None]:
     words = None
     if language != ENGLISH and all(_shows(stream) for stream in (sys.stdout, sys.stderr)):
         with contextlib.suppress(ImportError):  # such as that of Babel, which reads the catalogue
-            for joined in entry_points(group="titans_mini.languages", name=language):  # of titans_course
+            for joined in entry_points(group=GROUP, name=language):  # of titans_course
                 words = joined.load(), language
                 words[0].tell(Message("usage: "), language)
     before = _words.set(words)

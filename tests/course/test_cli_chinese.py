@@ -1,6 +1,7 @@
 """`titans-mini` in Chinese: when it is asked for, what is translated, and what stays the same in both languages."""
 
 import argparse
+import gettext
 import inspect
 import io
 import itertools
@@ -119,9 +120,19 @@ def test_without_what_speaks_chinese_all_is_english(error, chinese, monkeypatch,
     assert told(["simulate", "--tau", "7"], capsys) == "tau must be a number from 0 to 1, not 7.0"
 
 
+@pytest.mark.parametrize(("given", "opened"), [([], "zh"), (["--language", "en"], "en")])
+def test_the_lessons_open_in_the_language_of_the_command(given, opened, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv(VARIABLE)
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    started = []
+    monkeypatch.setattr("subprocess.call", lambda command, **how: started.append(how["env"]) or 0)
+    assert main(["lab", "--no-browser", "--folder", str(tmp_path), *given]) == 0
+    assert started[0][VARIABLE] == opened and "节课复制到" in capsys.readouterr().out
+
+
 def test_a_command_leaves_no_language_behind(chinese, capsys):
     main(["simulate", "--tau", "7"])
-    assert say("step") == "step" and argparse._("usage: ") == "usage: "
+    assert say("step") == "step" and argparse._ is gettext.gettext and argparse.ngettext is gettext.ngettext
 
 
 # What

@@ -18,10 +18,10 @@ from pathlib import Path
 from titans_mini.cli.flags import add_command
 from titans_mini.errors import ConfigError, check_integer
 from titans_mini.files import reason
-from titans_mini.language import say
+from titans_mini.language import VARIABLE, say, wanted
 from titans_mini.messages import Message
 
-from ..language import VARIABLE, choose
+from ..language import choose
 from .lessons import CHINESE, copy_lessons
 from .shipped import ROOT, find
 
@@ -43,8 +43,7 @@ def add_lab(commands) -> None:
     )
     text = Message("folder of your copies, default {folder}; files in it are not overwritten", folder=WORKING)
     command.add_argument("--folder", type=Path, default=Path(WORKING), help=text)
-    text = Message("language of lessons and panels: en or zh; default {variable}, or en", variable=VARIABLE)
-    command.add_argument("--language", default=None, help=text)
+    command.add_argument("--language", help="language of lessons and panels: en or zh (default: that of this help)")
 
 
 def _add(commands, name: str, run, text: str) -> argparse.ArgumentParser:
@@ -83,7 +82,7 @@ def _serve(command: list[str]) -> int:
 
 
 def _lab(options: argparse.Namespace) -> int:
-    port, language = _port(options), choose(options.language)
+    port, language = _port(options), choose(options.language or wanted())
     _require("jupyterlab", "notebooks")
     command = [sys.executable, "-m", "jupyterlab"]
     command += ["--no-browser"] if options.no_browser else []
