@@ -83,6 +83,15 @@ def test_slides_hold_the_questions_and_pictures_of_a_lesson_and_no_answers(tmp_p
     assert f'<html lang="{language}">' in page and not re.search(r'(src|href)="(?!data:)', page)
 
 
+def test_each_lesson_has_as_many_slides_in_both_languages():
+    slides = tool("slides")
+    english, chinese = (
+        {path.stem: len(list(slides.slides(path))) for path in folder.glob("*.ipynb")}
+        for folder in slides.LESSONS.values()
+    )
+    assert english == chinese and len(english) == len(FILES)
+
+
 def test_slides_of_no_lesson_are_one_line(capsys):
     assert tool("slides").main(["99_nothing"]) == 2 and "no lesson '99_nothing'" in capsys.readouterr().err
 
