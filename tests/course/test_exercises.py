@@ -4,9 +4,11 @@ import contextlib
 import importlib
 import importlib.util
 import re
+import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import nbformat
@@ -188,14 +190,22 @@ def test_a_later_token_is_named():
     assert told.startswith("token 0 changed when token 9 did: your read sees later writes")
 
 
-def test_an_endless_loop_ends(monkeypatch):
+@pytest.mark.parametrize("timer", [True, False], ids=["system", "windows"])
+def test_an_endless_loop_ends(monkeypatch, timer):
+    end = time.monotonic() + 60  # if nothing stops it, the test fails and does not hang
+
     def endless(alpha):
-        while True:
+        while time.monotonic() < end:
             with contextlib.suppress(Exception):
                 pass
 
+    if not timer:
+        monkeypatch.delattr(signal, "setitimer", raising=False)
+        monkeypatch.delattr(signal, "SIGALRM", raising=False)
+    before = signal.getsignal(signal.SIGINT)
     monkeypatch.setattr(limits, "SECONDS", 0.1)
     assert "does a loop never end?" in lost("half_life", endless)["value"]
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_the_time_limit_leaves_other_threads_alone():

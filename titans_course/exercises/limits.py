@@ -1,5 +1,6 @@
 """Limits on a student's code: seconds for one call, and memory for a whole grading run."""
 
+import _thread
 import contextlib
 import os
 import signal
@@ -18,22 +19,51 @@ class TooSlow(BaseException):
 def time_limit(seconds: float | None = None) -> Iterator[None]:
     """Raises TooSlow in the block after `seconds` (None: SECONDS), and again each second while it continues.
 
-    Only where the system has interval timers and in the main thread, as in a notebook; elsewhere it does nothing.
+    Only in the main thread, as in a notebook; elsewhere it does nothing.
     """
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def ring(number: int, frame: object) -> None:
         raise TooSlow
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS if seconds is None else seconds, 1.0)
+    number = getattr(signal, "SIGALRM", signal.SIGINT)
+    before = signal.signal(number, ring)
+    try:
+        with (_timer if hasattr(signal, "setitimer") else _clock)(SECONDS if seconds is None else seconds):
+            yield
+    finally:
+        signal.signal(number, before)
+
+
+@contextlib.contextmanager
+def _timer(seconds: float) -> Iterator[None]:
+    """SIGALRM after so many seconds, and then each second, from the system's timer."""
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, before)
+
+
+@contextlib.contextmanager
+def _clock(seconds: float) -> Iterator[None]:
+    """SIGINT, from a thread: Windows has no such timer. A call of C is not interrupted, but what follows it is."""
+    over = threading.Event()
+
+    def knock(wait: float) -> None:
+        while not over.wait(wait):
+            _thread.interrupt_main()
+            wait = 1.0
+
+    thread = threading.Thread(target=knock, args=[seconds], daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def cap_memory(room: int = ROOM) -> None:
