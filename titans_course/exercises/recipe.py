@@ -51,7 +51,7 @@ def _excess_value(answer: Answer, draw: Draw) -> None:
         "mean and spread must come from the tokens before; yours count the token itself": _score(
             raw, seen, torch.maximum(spread, 0.05 * seen)
         ),
-        "a past that is nearly flat has a deviation of at least its mean times 5%": _score(raw, before, bare),
+        "a past that is nearly flat has a deviation of at least 5%, as a share of its mean": _score(raw, before, bare),
         "the least deviation is the mean times 5%, not 0.05": _score(raw, before, bare.clamp_min(0.05)),
         "the larger of the two counts, not their sum": _score(raw, before, bare + floor),
         "it is four deviations that make 1, not one": _score(raw, before, torch.maximum(bare, floor) / 4),
