@@ -1,8 +1,9 @@
 """Runs the notebooks in place and brings them into the form to commit: `python tools/notebooks.py [FILE ...]`.
 
 Every code cell gets its output and its execution count. Widget views, widget state and times are removed, the kernel is
-`python3`, and cell ids are the cells' numbers. The links at the top are renewed: to all lessons and, where
-`Repository` in pyproject.toml's [project.urls] gives the project a public address, to Colab and Binder.
+`python3`, and cell ids are the cells' numbers. The links at the top are renewed. Where `Repository` in pyproject.toml's
+[project.urls] gives the project a public address, badges lead to Colab and Binder, and the first cell of code installs
+the package on Colab.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbformat import NotebookNode
+from nbformat import NotebookNode, v4
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -24,10 +25,15 @@ TITLE = "The course 课程:"
 BADGE = "[![Open in Colab]"
 COLAB, BINDER = "https://colab.research.google.com", "https://mybinder.org"
 INSTALL = """\
-On Colab, first run this in a cell of its own · 在 Colab 中，先在新单元里运行：
+# Colab 上安装所需的包；在别处什么也不做 · On Colab this installs what the lesson needs
+import sys
 
-    %pip install -q "titans-mini[notebooks] @ git+https://github.com/{name}"
-    from google.colab import output; output.enable_custom_widget_manager()"""
+if "google.colab" in sys.modules:
+    %pip install -q "titans-mini[lessons] @ git+https://github.com/{name}"
+    from google.colab import output
+
+    output.enable_custom_widget_manager()"""
+INSTALLS = "colab"  # the tag of that cell
 
 
 def run(notebook: NotebookNode, folder: Path = FOLDER) -> None:
@@ -89,20 +95,22 @@ def repository(pyproject: Path = FOLDER.parent / "pyproject.toml") -> str | None
     return found[1]
 
 
-def badges(path: Path, name: str) -> str:
-    """Badges that open a lesson of the repository `name` (OWNER/NAME), and how to install the package on Colab."""
-    colab = f"{COLAB}/github/{name}/blob/main/notebooks/{path.name}"
-    binder = f"{BINDER}/v2/gh/{name}/main?labpath=notebooks/{path.name}"
-    images = f"{BADGE}({COLAB}/assets/colab-badge.svg)]({colab}) [![Launch Binder]({BINDER}/badge_logo.svg)]({binder})"
-    return f"{images}\n\n{INSTALL.format(name=name)}"
+def badges(path: Path, name: str | None) -> str:
+    """Badges that open a lesson of the repository `name` (OWNER/NAME), as the end of the line of links."""
+    if name is None:
+        return ""
+    place = path.relative_to(FOLDER.parent).as_posix() if path.is_relative_to(FOLDER) else f"notebooks/{path.name}"
+    colab = f"{COLAB}/github/{name}/blob/main/{place}"
+    binder = f"{BINDER}/v2/gh/{name}/main?labpath={place}"
+    return f" · {BADGE}({COLAB}/assets/colab-badge.svg)]({colab}) [![Launch Binder]({BINDER}/badge_logo.svg)]({binder})"
 
 
-def headed(source: str, path: Path, name: str | None) -> str:
-    """A lesson's first cell with renewed links at its top; `name` comes from `repository`."""
-    _, _, rest = source.partition("\n")
-    if BADGE in rest:
-        rest = rest.partition(INSTALL.rpartition("\n")[2] + "\n")[2]
-    return navigation(path) + ("" if name is None else f"\n\n{badges(path, name)}") + f"\n{rest}"
+def install(notebook: NotebookNode, name: str | None) -> None:
+    """Puts the cell that installs the package on Colab after the lesson's first cell, or removes it."""
+    notebook.cells = [cell for cell in notebook.cells if INSTALLS not in cell.metadata.get("tags", [])]
+    if name is not None:
+        cell = v4.new_code_cell(INSTALL.format(name=name), metadata={"tags": [INSTALLS]})
+        notebook.cells.insert(1, cell)
 
 
 def _name(file: Path) -> str:
@@ -113,7 +121,9 @@ def refresh(path: Path, *, execute: bool = True) -> float:
     """Rewrites one notebook and returns the seconds that its cells took."""
     notebook = nbformat.read(path, as_version=4)
     if notebook.cells[0].source.startswith(TITLE):
-        notebook.cells[0].source = headed(notebook.cells[0].source, path, repository())
+        _, _, rest = notebook.cells[0].source.partition("\n")
+        notebook.cells[0].source = f"{navigation(path)}{badges(path, repository())}\n{rest}"
+        install(notebook, repository())
     began = time.perf_counter()
     if execute:
         run(notebook, path.parent)

@@ -4,10 +4,13 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
+from types import SimpleNamespace
 
 import nbformat
 import pytest
-from lessons import FILES, ROOT, cells, small_notebook, tool
+from IPython.core.inputtransformer2 import TransformerManager
+from lessons import FILES, ROOT, cells, small_notebook, tagged, tool
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf8")
 PLAIN = "print(round(0.123456, 3))"
@@ -81,29 +84,59 @@ def pyproject(folder, address: str | None):
     return path
 
 
-def test_badges_need_a_public_address(tmp_path, monkeypatch):
+@pytest.fixture
+def public(tmp_path, monkeypatch):
+    """tools/notebooks.py in a project with a public address, and a copy of a lesson; its neighbour is there, too."""
     notebooks = tool("notebooks")
     for path in FILES[:2]:
         shutil.copy(path, tmp_path)
-    path = tmp_path / FILES[1].name
-    bare = [cell.source for cell in cells(path, "markdown")]
     setting = pyproject(tmp_path, "https://github.com/some-one/titans.mini")
     monkeypatch.setattr(notebooks, "repository", lambda read=notebooks.repository: read(setting))
+    return notebooks, tmp_path / FILES[1].name
+
+
+def test_badges_need_a_public_address(public, tmp_path):
+    notebooks, path = public
+    bare = nbformat.read(path, as_version=4).cells
     for _ in range(2):
         notebooks.refresh(path, execute=False)
-        first, *others = (cell.source for cell in cells(path, "markdown"))
-        navigation, _, badges, _, *install = first.splitlines()[:9]
-        assert navigation == notebooks.navigation(path) and others == bare[1:]
-    linked = re.findall(r"\[!\[[^\]]+\]\((https://\S+?)\)\]\((https://\S+?)\)", badges)
+        first, install, *others = nbformat.read(path, as_version=4).cells
+        navigation, _, rest = first.source.partition("\n")
+        assert rest == bare[0].source.partition("\n")[2] and [c.source for c in others] == [c.source for c in bare[1:]]
+    assert navigation.startswith(notebooks.navigation(path))
+    linked = re.findall(r"\[!\[[^\]]+\]\((https://\S+?)\)\]\((https://\S+?)\)", navigation)
     assert [link for _, link in linked] == [
         f"https://colab.research.google.com/github/some-one/titans.mini/blob/main/notebooks/{path.name}",
         f"https://mybinder.org/v2/gh/some-one/titans.mini/main?labpath=notebooks/{path.name}",
     ]
-    assert any("git+https://github.com/some-one/titans.mini" in line for line in install)
+    assert "titans-mini[lessons] @ git+https://github.com/some-one/titans.mini" in install.source
     pyproject(tmp_path, None)
     notebooks.refresh(path, execute=False)
-    assert "colab" not in cells(path, "markdown")[0].source.lower()
-    assert cells(path, "markdown")[0].source.partition("\n")[2] == bare[0].partition("\n")[2]
+    first, *others = nbformat.read(path, as_version=4).cells
+    assert first.source.partition("\n")[::2] == (notebooks.navigation(path), rest)
+    assert [cell.source for cell in others] == [cell.source for cell in bare[1:]]
+
+
+@pytest.mark.parametrize("on_colab", [False, True])
+def test_the_cell_for_colab_installs_on_colab_alone(public, monkeypatch, on_colab):
+    """Elsewhere, and without the package, it must do nothing: it neither imports google.colab nor calls pip."""
+    notebooks, path = public
+    notebooks.refresh(path, execute=False)
+    source = TransformerManager().transform_cell(tagged(path, notebooks.INSTALLS)[0].source)
+    asked = []
+    shell = SimpleNamespace(run_line_magic=lambda name, line: asked.append((name, line)))
+    colab = SimpleNamespace(output=SimpleNamespace(enable_custom_widget_manager=lambda: asked.append("widgets")))
+    if on_colab:
+        monkeypatch.setitem(sys.modules, "google.colab", colab)
+    exec(source, {"get_ipython": lambda: shell})
+    wanted = 'install -q "titans-mini[lessons] @ git+https://github.com/some-one/titans.mini"'
+    assert asked == ([("pip", wanted), "widgets"] if on_colab else [])
+
+
+def test_what_colab_installs_leaves_its_own_jupyter_alone():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]["optional-dependencies"]
+    assert not [name for name in extras["lessons"] if "jupyter" in name or "notebook" in name]
+    assert [name for name in extras["notebooks"] if "titans-mini[lessons]" in name]
 
 
 @pytest.mark.parametrize("address", ["https://github.com/a/b", "https://github.com/a/b.git", "https://github.com/a/b/"])

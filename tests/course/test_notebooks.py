@@ -79,8 +79,8 @@ def test_required_sections_are_there_in_two_languages(path):
 
 @each
 def test_links_and_images_resolve(path):
-    source = "\n".join(cell.source for cell in cells(path, "markdown"))
-    source = "\n".join(line for line in source.splitlines() if not line.startswith(tool("notebooks").BADGE))
+    notebooks, source = tool("notebooks"), "\n".join(cell.source for cell in cells(path, "markdown"))
+    source = source.replace(notebooks.badges(path, notebooks.repository()), "")
     for alt, target in re.findall(r"\[([^\]]*)\]\(([^)]+)\)", source):
         assert (path.parent / target).exists(), target
         assert alt
@@ -101,7 +101,7 @@ def test_the_images_are_those_that_the_tool_draws_and_the_lessons_show(monkeypat
 @each
 def test_links_at_the_top_are_fresh(path):
     notebooks, source = tool("notebooks"), cells(path, "markdown")[0].source
-    assert source == notebooks.headed(source, path, notebooks.repository())
+    assert source.partition("\n")[0] == notebooks.navigation(path) + notebooks.badges(path, notebooks.repository())
 
 
 @each
