@@ -19,7 +19,7 @@ from markdown_it import MarkdownIt
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 LESSONS = {"en": NOTEBOOKS, "zh": NOTEBOOKS / "zh"}
 PICTURE = re.compile(r"!\[([^\]]+)\]\(([^)]+)\)")
-ASKED = re.compile(r"\*\*(?:Predict\*\*(?: \([^)]*\))?:?|预测\*\*(?:（[^）]*）)?：)\s*(.+?)(?:\n\n|$)", re.DOTALL)
+ASKED = re.compile(r"^\*\*(?:Predict|预测)\*\*(?: \([^)]*\)|（[^）]*）)?[:：]?\s*(.+?)(?:\n\n|\Z)", re.DOTALL | re.M)
 STYLE = """
 body { margin: 0; font: 28px/1.4 system-ui, "Noto Sans CJK SC", sans-serif; color: #1b2430; background: #fff }
 section { box-sizing: border-box; min-height: 100vh; padding: 6vh 8vw; page-break-after: always; display: flex;
