@@ -32,7 +32,7 @@ def map_tour() -> str:
         "loss": Box(700, 70, ("error of M(k)", "inner loss", "内部损失"), COLOURS["loss"], 150),
         "surprise": Box(700, 220, ("gradient norm", "surprise 惊讶度"), COLOURS["surprise"], 150),
         "smooth": Box(480, 220, ("S: surprise", "smoothed 平滑"), COLOURS["momentum"], 150),
-        "gate": Box(270, 220, ("gate: write", "or fade a little", "门控"), COLOURS["g_write"], 150),
+        "gate": Box(270, 220, ("gate: write", "or fade a little", "门"), COLOURS["g_write"], 150),
     }
     arrows = [("text", "pair"), ("pair", "memory"), ("memory", "loss"), ("loss", "surprise")]
     arrows += [("surprise", "smooth"), ("smooth", "gate"), ("gate", "memory")]
@@ -44,8 +44,8 @@ def map_recipe() -> str:
     boxes = {
         "1": Box(95, 75, ("1 surprise", "‖grad‖ / √d → 0..1", "惊讶度"), COLOURS["surprise"]),
         "2": Box(265, 75, ("2 momentum β", "βS + (1−β)·surprise", "动量平滑"), COLOURS["momentum"], 160),
-        "3": Box(440, 75, ("3 write gate τ", "σ((S − τ) / softness)", "写入门控"), COLOURS["g_write"], 160),
-        "4": Box(610, 75, ("4 forget gate", "1 − g_write", "遗忘门控"), COLOURS["g_forget"], 140),
+        "3": Box(440, 75, ("3 write gate τ", "σ((S − τ) / softness)", "写入门"), COLOURS["g_write"], 160),
+        "4": Box(610, 75, ("4 forget gate", "1 − g_write", "遗忘门"), COLOURS["g_forget"], 140),
         "5": Box(770, 75, ("5 update λ, η", "decay, then write", "权重更新"), COLOURS["memory_norm"], 150),
     }
     arrows = [("1", "2"), ("2", "3"), ("3", "4"), ("4", "5")]
@@ -118,7 +118,7 @@ def map_miras() -> str:
         "gradient": Box(725, 70, ("gradient", "in the weights", "梯度"), COLOURS["surprise"], 150),
         "algorithm": Box(725, 220, ("4 algorithm", "gradient → update u", "记忆算法"), COLOURS["momentum"], 165),
         "retention": Box(495, 220, ("3 retention", "old W and u → new W", "保留方式"), keep, 175),
-        "gate": Box(275, 220, ("gate", "how large θ, η, α", "门控"), COLOURS["g_write"], 150),
+        "gate": Box(275, 220, ("gate", "how large θ, η, α", "门"), COLOURS["g_write"], 150),
     }
     arrows = [("pair", "architecture"), ("architecture", "bias"), ("bias", "gradient"), ("gradient", "algorithm")]
     arrows += [("algorithm", "retention"), ("gate", "retention")]
@@ -151,7 +151,7 @@ def map_operations() -> str:
     boxes = {
         "stream": Box(90, 150, ("stream", "token by token", "数据流"), width=140),
         "main": Box(310, 70, ("main memory", "reads and writes", "主记忆"), memory, 170),
-        "shadow": Box(310, 235, ("shadow", "reads the last snapshot", "影子"), forget, 190),
+        "shadow": Box(310, 235, ("shadow", "reads the last snapshot", "影子模型"), forget, 190),
         "monitor": Box(560, 70, ("monitor", "writes, norm, loss, drift", "监控与告警"), COLOURS["surprise"], 200),
         "snapshots": Box(790, 150, ("snapshots", "whole, checked", "快照"), COLOURS["momentum"], 130),
         "compare": Box(560, 235, ("5% worse, 200 tokens?", "perplexity of both", "比较"), write, 200),

@@ -38,7 +38,7 @@ def map_sessions() -> str:
     boxes = {
         "stream": Box(90, 130, ("stream", "token by token", "数据流"), width=140),
         "main": Box(290, 60, ("main", "reads and writes", "主模型"), MEMORY, 190),
-        "shadow": Box(345, 205, ("shadow", "an older memory, only reads", "影子"), FADE, 210),
+        "shadow": Box(345, 205, ("shadow", "an older memory, only reads", "影子模型"), FADE, 210),
         "compare": Box(560, 130, ("5% worse, 200 times?", "perplexity of both", "比较"), WRITE, 190),
         "served": Box(770, 130, ("served", "main or shadow", "对外服务"), SAID, 140),
         "file": Box(305, 335, ("snapshot: a file", "state, model, checksum", "快照文件"), KEPT, 190),
