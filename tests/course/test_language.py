@@ -147,7 +147,8 @@ def test_every_message_that_a_front_end_can_show_has_its_chinese():
     missing = {}
     for path, tree in modules().items():
         if not english_only(path):
-            said = literals(tree, "Message", "ConfigError", "refusing", "note")
+            own = ("say",) if path.startswith(("titans_mini/", "titans_course/cli/")) else ()  # elsewhere it takes keys
+            said = literals(tree, "Message", "ConfigError", "refusing", "note", *own)
             lost = {text for text in said if text not in TEMPLATES}
             missing |= {path: lost} if lost else {}
     assert missing == {}
