@@ -177,3 +177,24 @@ def test_apples_graphics_are_refused_in_one_line_wherever_they_are(monkeypatch, 
     assert main(["simulate", "--tokens", "20", "--device", "mps"]) == 2
     told = capsys.readouterr().err
     assert told.count("\n") == 1 and "'mps'" in told and "cpu" in told
+
+
+SPAWNED = """
+import joblib
+from titans_mini.tune import TuneConfig, tune
+
+if __name__ == "__main__":  # else each process that starts would start more
+    small = dict(tau=(0.1, 0.3), beta=(0.7,), lam=(1e-3,), eta=(1e-3,), depth=(1,), width=8)
+    config = TuneConfig(**small, seeds=1, tokens=100, final_tokens=100)
+    scores = lambda found: [row["score"] for row in found.rows]
+    with joblib.parallel_config("multiprocessing"):
+        assert scores(tune(config, workers=2)) == scores(tune(config))
+    print(joblib.parallel.DEFAULT_MP_CONTEXT.get_start_method())
+"""
+
+
+def test_workers_that_inherit_nothing_give_the_same_rows(tmp_path):
+    """Windows and macOS start a process afresh, so that what it gets must be picklable."""
+    pytest.importorskip("joblib")
+    done = in_python(SPAWNED, tmp_path, JOBLIB_START_METHOD="spawn")
+    assert (done.returncode, done.stdout) == (0, "spawn\n"), done.stderr
