@@ -13,9 +13,9 @@ APP := $(VENV)/.installed-app
 LAB := $(VENV)/.installed-notebooks
 ALL := $(VENV)/.installed-all
 # What a set-up says before it starts.
-ABOUT_app := the app (torch, Streamlit): about 1 minute and 1 MB
-ABOUT_notebooks := the course (torch, JupyterLab): about 1 minute and 1 MB
-ABOUT_all := everything, tests and tools included: about 1 minute and 1 MB
+ABOUT_app := the app (torch, Streamlit): about 1 minute and 1,800 MB
+ABOUT_notebooks := the course (torch, JupyterLab): about 1 minute and 1,700 MB
+ABOUT_all := everything, tests and tools included: about 1.5 minutes and 3,100 MB
 
 CODE = $(wildcard titans_mini titans_course app examples tests notebooks tools benchmarks)
 # Notebooks of which every output is compared, not only cells marked NBVAL_CHECK_OUTPUT; a tag leaves out figures.
@@ -70,7 +70,7 @@ lint: $(ALL) ## check the style and the import contracts
 
 # An interrupted set-up leaves $(VENV).unfinished, which is newer than every stamp of the set-ups before it.
 $(VENV)/.installed-%: pyproject.toml constraints.txt $(wildcard $(VENV).unfinished)
-	@echo "titans_mini: sets up $(VENV) for $(ABOUT_$*), with the CPU build of torch; later starts are immediate"
+	@echo "titans_mini: sets up $(VENV) for $(ABOUT_$*) with the CPU build of torch; later starts skip this"
 	@$(SHELL) tools/make_venv.sh "$(call usable,$(found))" "$(VENV)"
 	$(if $(TORCH_INDEX),$(PIP) --no-deps --index-url $(TORCH_INDEX) torch)
 	$(PIP) -e '.[$*]'

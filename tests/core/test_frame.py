@@ -155,6 +155,9 @@ esac
 """
 
 
+TARGETS = {"app": "app", "notebooks": "lab", "all": "test"}  # extra -> the first target that needs it
+
+
 @pytest.fixture
 def set_up(tmp_path):
     """`make` with targets in a folder of its own, where Python is RECORDER: the result, and what pip was asked for."""
@@ -172,17 +175,21 @@ def set_up(tmp_path):
     return call
 
 
-@pytest.mark.parametrize(("first", "extra"), [("app", "app"), ("notebooks", "notebooks"), ("all", "all")])
-def test_each_set_up_installs_only_its_extra_and_says_so_first(set_up, tmp_path, first, extra):
-    stamp = str(tmp_path / "venv" / f".installed-{first}")
+@pytest.mark.parametrize("extra", ["app", "notebooks", "all"])
+def test_each_set_up_installs_only_its_extra_and_says_so_first(set_up, tmp_path, extra):
+    stamp = str(tmp_path / "venv" / f".installed-{extra}")
     result, installed = set_up(stamp)
     assert result.returncode == 0 and installed == [f".[{extra}]"]
-    assert re.match(r"titans_mini: sets up .+: about [\d.]+ (minutes?|seconds) and [\d,]+ MB, ", result.stdout)
+    minutes, size = re.match(
+        r"titans_mini: sets up .+: about ([\d.]+ minutes?) and ([\d,]+) MB ", result.stdout
+    ).groups()
+    takes = f"| {minutes}, {int(size.replace(',', '')) / 1000:g} GB | `make {TARGETS[extra]}`"
+    assert takes in (ROOT / "README.md").read_text(encoding="utf8")
     assert set_up(stamp)[1] == []
 
 
 def test_app_and_lab_need_their_own_set_up_and_test_the_whole(set_up):
-    for target, extra in (("app", "app"), ("lab", "notebooks"), ("test", "all"), ("wheel", "all")):
+    for extra, target in (*TARGETS.items(), ("all", "wheel")):
         assert f"-e '.[{extra}]'" in set_up("-n", target)[0].stdout, target
 
 
@@ -253,14 +260,9 @@ def test_all_takes_in_every_other_extra():
     assert everything.extras == set(extras) - {"all"}
 
 
-@pytest.mark.parametrize("file", ["Makefile", "environment.yml"])
-def test_installs_are_held_to_the_pins(file):
-    lines = (ROOT / file).read_text(encoding="utf8").splitlines()
+def test_installs_are_held_to_the_pins():
+    lines = (ROOT / "Makefile").read_text(encoding="utf8").splitlines()
     assert any("-c constraints.txt" in line for line in lines if not line.lstrip().startswith("#"))
-
-
-def test_environment_installs_the_project():
-    assert "- -e .[app,notebooks]" in (ROOT / "environment.yml").read_text(encoding="utf8")
 
 
 def test_continuous_integration_runs_make_test_without_skips():
