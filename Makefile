@@ -57,7 +57,7 @@ exercises: $(ALL) ## generate the student and solution copies of the exercises f
 site: $(ALL) ## write the pages for a static host into site/: lessons, API, playground
 	$(BIN)/python tools/site.py
 
-wheel: $(ALL) ## build sdist and wheel into dist/, and try the wheel in an empty environment
+wheel: $(ALL) ## build sdist and wheel into dist/, and try the wheel in an empty environment (3 minutes)
 	$(BIN)/python tools/try_wheel.py --torch-index '$(TORCH_INDEX)'
 
 claims: $(ALL) ## measure the claims that have no full-size result yet (an hour), and write CLAIMS.md

@@ -154,10 +154,12 @@ async def first_page(address: str, log: Path) -> None:
     from browsing import Server
     from visitors import Caller, connect
 
+    began = time.monotonic()
     async with connect(Server(address, log, 0.0, 0)) as socket:
         caller = Caller(socket, tokens=2000)
         await caller.open()
         await caller.visit("claims")
+    print(f"{time.monotonic() - began:6.1f} s  its first page and the claims are drawn", flush=True)
     if caller.errors or not caller.curves or log.read_text("utf-8"):
         raise SystemExit(f"the app's first page: {caller.errors or log.read_text('utf-8') or 'no curves'}")
 
