@@ -16,6 +16,7 @@ from titans_course.cli.bench import add_bench
 from titans_course.studies.flops import memory_flops, training_flops
 from titans_mini import MemoryConfig, NeuralMemory
 from titans_mini.memory.fast import rows
+from titans_mini.training.estimate import Count
 
 CONFIGS = {
     "usual": MemoryConfig(dim=32, chunk=16),
@@ -49,6 +50,9 @@ def test_the_formula_counts_what_torch_counts(name, extra, monkeypatch):
     lm, x = NeuralMemory(config), torch.randn(3, tokens, config.dim)
     with torch.no_grad():
         assert sum(counted(lambda: lm(x)).values()) == memory_flops(config, 3, tokens)
+        with Count() as count:  # of `train --dry-run`
+            lm(x)
+    assert count.flops == memory_flops(config, 3, tokens)
 
 
 def test_a_backward_pass_costs_about_two_forward_ones():

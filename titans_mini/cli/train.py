@@ -4,14 +4,19 @@ import argparse
 import json
 from importlib.metadata import entry_points
 
-from ..language import note
+import torch
+
+from ..devices import usable_device
+from ..errors import ConfigError, check_number
+from ..language import note, say
 from ..models.beside import fitted
 from ..models.config import TitansConfig
 from ..models.model import MODES
 from ..settings import comments
 from ..training.checkpoint import load_model
+from ..training.estimate import Speed, estimate, measure_speed
 from ..training.evaluate import evaluate
-from ..training.processes import joined
+from ..training.processes import joined, place
 from ..training.tasks import TASKS, check_size, source_of
 from ..training.train import TrainConfig, Trainer
 from .flags import add_command, add_flags, given
@@ -25,7 +30,7 @@ SHAPE = (
 def add_train(commands) -> None:
     """The command `train` and its flags: one for each setting of the model's shape and of the training."""
     text = "train a language model with a memory on a task; run again with the same --out to continue"
-    command = add_command(commands, "train", _train, text, "quiet")
+    command = add_command(commands, "train", _train, text, "json", "quiet")
     add_flags(command, TitansConfig(), SHAPE)
     meanings = comments(TitansConfig)
     command.add_argument("--memory-layers", type=int, nargs="*", help=meanings["memory_layers"])
@@ -37,7 +42,9 @@ def add_train(commands) -> None:
     add_flags(command, TrainConfig())
     command.set_defaults(task=None)  # see _train
     command.add_argument("--sizes", type=int, nargs="*", default=[], help="also evaluate at these sizes at the end")
-    command.add_argument("--out", required=True, help="folder of the run")
+    command.add_argument("--out", help="folder of the run; only --dry-run needs none")
+    dry = "train nothing; print the memory and time needed, at this many FLOP/s or, without a number, on this device"
+    command.add_argument("--dry-run", nargs="?", const=0.0, type=float, metavar="FLOPS", help=dry)
     command.add_argument("--device", help="where to compute: cpu, cuda or cuda:1 (default: cuda where there is one)")
 
 
@@ -52,6 +59,10 @@ def _train(options: argparse.Namespace) -> int:
     if training.body:
         chosen = fitted(chosen, load_model(training.body).config)
     model = TitansConfig(vocab_size=vocab_size, memory_layers=layers, reach=tuple(options.reach), **chosen)
+    if options.dry_run is not None:
+        return _dry_run(model, training, options)
+    if options.out is None:
+        raise ConfigError("out must be given: the folder of the run")
     trainer = Trainer(model, training, options.out, options.device)
     try:
         with trainer.held():
@@ -64,6 +75,34 @@ def _train(options: argparse.Namespace) -> int:
             text = "stopped; {kept} of {steps} steps are saved in {folder}; run the same command again to continue"
             note(text, kept=trainer.kept, steps=training.steps, folder=options.out)
         raise
+    return 0
+
+
+def _dry_run(model: TitansConfig, training: TrainConfig, options: argparse.Namespace) -> int:
+    """Prints what the training would need."""
+    if place()[1] > 1:
+        raise ConfigError("dry_run counts what one process needs; start it without torchrun")
+    rate = check_number("dry_run", options.dry_run, 0.0, 1e21)
+    device = usable_device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    need = estimate(model, training, source_of(training.task, training.file))
+    speed = Speed(rate) if rate else measure_speed(device)
+    seconds = need.seconds(speed)
+    if options.json:
+        print(json.dumps({**need._asdict(), "seconds": seconds, "flops_per_second": speed.flops}))
+        return 0
+    kept = need.fast * need.states * training.rows
+    mega = {name: round(getattr(need, name) / 1e6, 1) for name in ("weights", "optimizer", "fast", "peak")}
+    rates = dict(each=need.flops / need.tokens / 1e6, all=need.flops / 1e9, tokens=need.tokens, rate=speed.flops / 1e9)
+    for text, fields in (
+        ("{count:,} parameters: {weights:,} MB, as much for gradients, {optimizer:,} MB for the optimizer", mega),
+        ("a memory's state, its fast weights and momentum in all layers: {fast:,} MB a sequence", mega),
+        ("a step keeps at least {states} of them for each of {rows} sequences: {kept:,.0f} MB", dict(kept=kept / 1e6)),
+        ("most at once, all tensors of a step: {peak:,} MB", mega),
+        ("a token: {each:,.1f} MFLOP; a step of {tokens:,} tokens: {all:,.1f} GFLOP", rates),
+        ("a step: {seconds:.2g} s at {rate:,.0f} GFLOP/s; {steps:,} steps: {hours:.2g} hours", rates),
+    ):
+        more = dict(count=need.parameters, states=need.states, rows=training.rows, steps=training.steps)
+        print(say(text, **fields, **more, seconds=seconds, hours=seconds * training.steps / 3600))
     return 0
 
 

@@ -11,7 +11,7 @@ from ..messages import Message
 from .gates import GateState
 from .mlp import packed_widths
 from .state import MemoryState, Pending
-from .transforms import in_transform
+from .transforms import in_transform, is_numberless
 from .tree import map_tree, tensors
 
 
@@ -32,7 +32,7 @@ def check_device(name: str, given: Tensor, device: torch.device) -> None:
     if given.device != device:
         text = "{name} must be on {device}, where the module is, not on {given}"
         raise ConfigError(text, name=name, device=device, given=given.device)
-    if given.is_meta:
+    if is_numberless(given):
         raise ConfigError("device must be one that holds numbers, not {device}", device=device)
 
 

@@ -29,7 +29,7 @@ from .gates import initial_gate_state
 from .mlp import Weights
 from .rule import titans_rule
 from .state import Fast, MemoryState, Pending, Record, Tokens, chunks
-from .transforms import in_transform
+from .transforms import full_precision, in_transform
 from .tree import join, map_tree
 
 
@@ -148,7 +148,7 @@ class NeuralMemory(nn.Module):
         tokens, conv = self._project(inner, state.conv)
         held = state.pending.keys.shape[1]
         fast, steps, rest = state.fast, [], None
-        with torch.autocast(x.device.type, enabled=False):  # the memory keeps its own dtype
+        with full_precision(x):  # the memory keeps its own dtype
             pieces, step = self._plan(tokens, state, rebuilt)
             for piece in pieces:
                 full = piece.keys.shape[1] >= self.config.chunk
@@ -194,7 +194,7 @@ class NeuralMemory(nn.Module):
         x, state = self._check(x, state)
         inner = x.to(self.to_out.weight.dtype)
         tokens, _ = self._project(inner, state.conv)
-        with torch.autocast(x.device.type, enabled=False):
+        with full_precision(x):
             reads = self.answer(state.weights if at_start else self.current(state).weights, tokens.queries)
         out = self._finish(inner, reads).to(x.dtype)
         check_finite(out, inner)
@@ -211,7 +211,7 @@ class NeuralMemory(nn.Module):
         keys, values, features = state.pending
         if keys.shape[1] == 0:
             return state.fast
-        with torch.autocast(keys.device.type, enabled=False):
+        with full_precision(keys):
             return self.rule.step(state.fast, Tokens(keys, values, None, features))[1]
 
     def settled(self, state: MemoryState) -> MemoryState:

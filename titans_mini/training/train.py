@@ -89,10 +89,7 @@ def step_size(config: TrainConfig, step: int, generator: torch.Generator) -> int
 
 
 def training_batch(config: TrainConfig, step: int, source: Tensor | None = None) -> Batch:
-    """What is learned in one step, by however many processes, whether the run was stopped before or not.
-
-    `source` as in tasks.
-    """
+    """What all processes together learn from in a step, whether the run was stopped before or not; see `make_batch`."""
     generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
     size = step_size(config, step, generator)
     generator.manual_seed((config.seed * 1_000_003 + step) * 1_009 + 1)
@@ -150,6 +147,32 @@ def backward(
     return value, map_tree(Tensor.detach, state)
 
 
+def learn(
+    lm: nn.Module, optimizer: torch.optim.Optimizer, pieces: list[Piece], *, memory: str, gate_cost: float, stop=Stop
+) -> tuple[float, bool]:
+    """A step of the optimizer for each piece; returns the batch's mean loss, and whether any process is to stop."""
+    loss, state, stopped = 0.0, None, False
+    for turn, piece in enumerate(pieces):
+        part, state = backward(lm, piece, state, memory=memory, gate_cost=gate_cost)
+        part, stopped = add_up(lm.parameters(), part, stop.asked)
+        loss += part
+        if not nn.utils.clip_grad_norm_(lm.parameters(), 1.0).isfinite():
+            raise DivergenceError(Message("a gradient is not finite"), turn * (piece.ids.shape[1] - 1))
+        optimizer.step()
+        optimizer.zero_grad()
+    return loss, stopped
+
+
+def make_model(model: TitansConfig, config: TrainConfig) -> nn.Module:
+    """What is trained: a model, or a memory beside the body."""
+    return place_beside(load_model(config.body), model) if config.body else TitansLM(model)
+
+
+def make_optimizer(lm: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """AdamW, as a training uses it."""
+    return torch.optim.AdamW(lm.parameters(), lr=config.lr, betas=(0.9, 0.95), weight_decay=config.weight_decay)
+
+
 class Trainer:
     """A model, its optimizer and how far its run is, kept in `folder`: a new run, or one that continues.
 
@@ -164,16 +187,13 @@ class Trainer:
         self.config, self.folder = config, Path(folder)
         self.rank, self.processes = place()
         if config.rows < self.processes:
-            text = "rows must be at least {count}, the number of processes, not {rows}"
-            raise ConfigError(text, count=self.processes, rows=config.rows)
+            told = dict(count=self.processes, rows=config.rows)
+            raise ConfigError("rows must be at least {count}, the number of processes, not {rows}", **told)
         chosen = usable_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         torch.manual_seed(config.seed)
         self._body = {"body_sha256": read_card(config.body)[DIGEST]} if config.body else {}
-        lm = place_beside(load_model(config.body), model) if config.body else TitansLM(model)
-        self.lm = lm.to(chosen)
-        self.optimizer = torch.optim.AdamW(
-            self.lm.parameters(), lr=config.lr, betas=(0.9, 0.95), weight_decay=config.weight_decay
-        )
+        self.lm = make_model(model, config).to(chosen)
+        self.optimizer = make_optimizer(self.lm, config)
         self.step, self.seconds, self.tokens, self.losses = 0, 0.0, 0, []
         self.kept = 0  # the step whose state is on the disk
         self._is_held = False
@@ -252,19 +272,10 @@ class Trainer:
         """Learns one batch; returns whether any process was asked to stop."""
         config, device, began = self.config, self.lm.head.weight.device, time.perf_counter()
         batch = training_batch(config, self.step, self.source)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(config, self.step)
+        self.optimizer.param_groups[0]["lr"] = learning_rate(config, self.step)
         gate_cost = config.gate_cost if self.step >= config.steps / 2 else 0.0
-        loss, state, stopped = 0.0, None, False
         own = cut(Batch(*(tensor.to(device) for tensor in batch)), config.truncate, self.rank, self.processes)
-        for turn, piece in enumerate(own):
-            part, state = backward(self.lm, piece, state, memory=config.memory, gate_cost=gate_cost)
-            part, stopped = add_up(self.lm.parameters(), part, stop.asked)
-            loss += part
-            if not nn.utils.clip_grad_norm_(self.lm.parameters(), 1.0).isfinite():
-                raise DivergenceError(Message("a gradient is not finite"), turn * config.truncate)
-            self.optimizer.step()
-            self.optimizer.zero_grad()
+        loss, stopped = learn(self.lm, self.optimizer, own, memory=config.memory, gate_cost=gate_cost, stop=stop)
         self.tokens += batch.ids.numel()
         self.seconds += time.perf_counter() - began
         self.losses.append(round(loss, 5))

@@ -47,7 +47,7 @@ class _Again(torch.autograd.Function):
         """Of the tensors the first `count` are given to `run`; it finds the others by itself."""
         ctx.run, ctx.count = run, count
         ctx.save_for_backward(*tensors)
-        device = tensors[0].device.type
+        device = "cpu" if tensors[0].is_meta else tensors[0].device.type  # meta tensors know no autocast
         ctx.cast = dict(
             device_type=device, dtype=torch.get_autocast_dtype(device), enabled=torch.is_autocast_enabled(device)
         )
