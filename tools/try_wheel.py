@@ -193,7 +193,7 @@ def main() -> None:
     sys.path.insert(0, str(ROOT / "tests"))  # the app's visitors
     for earlier in options.out.glob("titans_mini-*"):
         earlier.unlink()
-    files = build(options.out)
+    files = build(options.out.resolve())
     print(run([sys.executable, "-m", "twine", "check", "--strict", *map(str, files)], ROOT).stdout.strip())
     print(", ".join(f"{file.name}: {file.stat().st_size / 1e6:.1f} MB" for file in files), flush=True)
     wheel = next(file for file in files if file.suffix == ".whl")
