@@ -20,6 +20,8 @@ import nbformat
 from chinese import ZH, parts, translated
 from nbformat import NotebookNode, v4
 
+from notebooks import INSTALLS
+
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks" / "exercises"
 LESSONS = FOLDER.parent
 TEACHING = FOLDER.parents[1] / "teaching"
@@ -137,7 +139,8 @@ def write(folder: Path = FOLDER) -> int:
 
 def imports(notebook: NotebookNode) -> str:
     """All imports of a notebook, each once, and its pieces of my_memory.py: what its exercises may use."""
-    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    sources = [cell.source for cell in code if INSTALLS not in cell.metadata.get("tags", [])]
     trees = [ast.parse(source).body for source in sources]
     found = (ast.unparse(node) for tree in trees for node in tree if isinstance(node, (ast.Import, ast.ImportFrom)))
     pieces = [source for source in sources if source.startswith("# my_memory.py, piece ")]

@@ -29,9 +29,12 @@ INSTALL = """\
 import sys
 
 if "google.colab" in sys.modules:
-    %pip install -q "titans-mini[lessons] @ git+https://github.com/{name}"
+    import subprocess
+
     from google.colab import output
 
+    package = "titans-mini[lessons] @ git+https://github.com/{name}"
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", package], check=True)
     output.enable_custom_widget_manager()"""
 INSTALLS = "colab"  # the tag of that cell
 
@@ -111,6 +114,8 @@ def install(notebook: NotebookNode, name: str | None) -> None:
     if name is not None:
         cell = v4.new_code_cell(INSTALL.format(name=name), metadata={"tags": [INSTALLS]})
         notebook.cells.insert(1, cell)
+    for number, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), 1):
+        cell.execution_count = number
 
 
 def _name(file: Path) -> str:

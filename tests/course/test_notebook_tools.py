@@ -9,7 +9,6 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
-from IPython.core.inputtransformer2 import TransformerManager
 from lessons import FILES, ROOT, cells, small_notebook, tagged, tool
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf8")
@@ -97,7 +96,9 @@ def public(tmp_path, monkeypatch):
 
 def test_badges_need_a_public_address(public, tmp_path):
     notebooks, path = public
-    bare = nbformat.read(path, as_version=4).cells
+    notebook = nbformat.read(path, as_version=4)
+    notebooks.install(notebook, None)
+    bare = notebook.cells
     for _ in range(2):
         notebooks.refresh(path, execute=False)
         first, install, *others = nbformat.read(path, as_version=4).cells
@@ -122,15 +123,14 @@ def test_the_cell_for_colab_installs_on_colab_alone(public, monkeypatch, on_cola
     """Elsewhere, and without the package, it must do nothing: it neither imports google.colab nor calls pip."""
     notebooks, path = public
     notebooks.refresh(path, execute=False)
-    source = TransformerManager().transform_cell(tagged(path, notebooks.INSTALLS)[0].source)
-    asked = []
-    shell = SimpleNamespace(run_line_magic=lambda name, line: asked.append((name, line)))
+    (cell,), asked = tagged(path, notebooks.INSTALLS), []
     colab = SimpleNamespace(output=SimpleNamespace(enable_custom_widget_manager=lambda: asked.append("widgets")))
+    monkeypatch.setattr(subprocess, "run", lambda command, check: asked.append(command[1:]))
     if on_colab:
         monkeypatch.setitem(sys.modules, "google.colab", colab)
-    exec(source, {"get_ipython": lambda: shell})
-    wanted = 'install -q "titans-mini[lessons] @ git+https://github.com/some-one/titans.mini"'
-    assert asked == ([("pip", wanted), "widgets"] if on_colab else [])
+    exec(cell.source, {})
+    package = "titans-mini[lessons] @ git+https://github.com/some-one/titans.mini"
+    assert asked == ([["-m", "pip", "install", "-q", package], "widgets"] if on_colab else [])
 
 
 def test_what_colab_installs_leaves_its_own_jupyter_alone():
