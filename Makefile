@@ -29,7 +29,7 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadscope --no
 found = $(shell $(SHELL) tools/check_python.sh "$(PYTHON)" 2>&1)
 usable = $(if $(filter titans_mini:,$(firstword $1)),$(error $1),$1)
 
-.PHONY: help setup app lab test bench claims lint exercises site wheel
+.PHONY: help setup app lab test oldest bench claims lint exercises site wheel
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,16 @@ test: lint ## check everything: style, tests, notebooks
 	$(PYTEST) --nbval --nbval-current-env $(STRICT)
 	$(PYTEST) --nbval-lax --nbval-current-env notebooks --ignore=notebooks/zh $(addprefix --ignore=,$(STRICT))
 	TITANS_MINI_LANGUAGE=zh $(PYTEST) --nbval-lax --nbval-current-env notebooks/zh
+
+# uv is a resolver that can look for the oldest versions; it forgets what it found before only if the file is gone.
+oldest: ## run the tests with the oldest dependencies that pyproject.toml allows, in .venv-oldest (5 GB)
+	@$(SHELL) tools/make_venv.sh "$(call usable,$(found))" $(VENV)-oldest
+	$(VENV)-oldest/bin/python -m pip --disable-pip-version-check install -q uv
+	@rm -f $(VENV)-oldest/oldest.txt
+	$(VENV)-oldest/bin/uv pip compile -q --resolution lowest-direct --all-extras --output-file $(VENV)-oldest/oldest.txt pyproject.toml
+	$(VENV)-oldest/bin/uv pip install -q --python $(VENV)-oldest -r $(VENV)-oldest/oldest.txt -e .
+	@rm $(VENV)-oldest.unfinished
+	OMP_NUM_THREADS=1 $(VENV)-oldest/bin/python -m pytest -n auto --dist loadscope --no-loadscope-reorder tests
 
 bench: $(ALL) ## measure speed and memory against a peer (an hour), and write BENCHMARKS.md
 	$(BIN)/python -m benchmarks

@@ -17,6 +17,6 @@ def plain_defaults() -> Iterator[None]:
     The default dtype is the whole process's. The default device is the thread's, and a mode that slows down every
     call, so it is set only if it differs.
     """
-    elsewhere = torch.empty(0).device.type != "cpu"  # get_default_device() of torch 2.8 fails once it was set to None
+    elsewhere = torch.get_default_device().type != "cpu"
     with _DTYPE.at(torch.float32), torch.device("cpu") if elsewhere else contextlib.nullcontext():
         yield

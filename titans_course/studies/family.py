@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -166,7 +167,7 @@ def as_cells(row: dict[str, list[float]]) -> dict[str, str]:
 
 def cell(values: Sequence[float], form: str) -> str:
     """Mean over seeds in a format, and the lowest and highest of them where they differ."""
-    mean, low, high = (format(number, form) for number in (sum(values) / len(values), min(values), max(values)))
+    mean, low, high = (format(number, form) for number in (fmean(values), min(values), max(values)))
     return mean if low == high else f"{mean} ({low} to {high})"
 
 
