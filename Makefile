@@ -51,7 +51,7 @@ test: lint ## check everything: style, tests, notebooks
 # uv is a resolver that can look for the oldest versions; it forgets what it found before only if the file is gone.
 oldest: ## run the tests with the oldest dependencies that pyproject.toml allows, in .venv-oldest (5 GB)
 	@$(SHELL) tools/make_venv.sh "$(call usable,$(found))" $(VENV)-oldest
-	$(VENV)-oldest/bin/python -m pip --disable-pip-version-check install -q uv
+	$(VENV)-oldest/bin/python -m pip --require-virtualenv --disable-pip-version-check install -q uv
 	@rm -f $(VENV)-oldest/oldest.txt
 	$(VENV)-oldest/bin/uv pip compile -q --resolution lowest-direct --all-extras --output-file $(VENV)-oldest/oldest.txt pyproject.toml
 	$(VENV)-oldest/bin/uv pip install -q --python $(VENV)-oldest -r $(VENV)-oldest/oldest.txt -e .
