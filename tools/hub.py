@@ -143,9 +143,15 @@ def compared(lesson: str) -> list[str | None]:
     ]  # fmt: skip
 
 
+def worked(hub: psutil.Popen) -> float:
+    """Processor seconds of the hub and of all that it started."""
+    return sum(sum(process.cpu_times()[:4]) for process in (hub, *children(hub)))
+
+
 def visit(hub: psutil.Popen, users: int, lesson: str) -> dict:
     """All users at once: seconds of their steps, memory in MB, and who printed what the published lesson prints."""
     peak, bare, done = [0.0], resident(hub) / 2**20, threading.Event()
+    before = worked(hub)
 
     def watch() -> None:
         while not done.wait(0.5):
@@ -155,6 +161,7 @@ def visit(hub: psutil.Popen, users: int, lesson: str) -> dict:
     watcher.start()
     with ThreadPoolExecutor(users) as pool:
         found = list(pool.map(lambda number: attend(f"user{number}", lesson), range(users)))
+    used = worked(hub) - before
     done.set()
     watcher.join()
     wanted = compared(lesson)
@@ -163,7 +170,7 @@ def visit(hub: psutil.Popen, users: int, lesson: str) -> dict:
     return {
         "users": users, "right": sum(right), "checked": sum(text is not None for text in wanted),
         **{step: [round(statistics.median(times), 1), round(times[-1], 1)] for step, times in took.items()},
-        "hub_mb": round(bare), "user_mb": round((peak[0] - bare) / users),
+        "cpu_seconds": round(used / users, 1), "hub_mb": round(bare), "user_mb": round((peak[0] - bare) / users),
     }  # fmt: skip
 
 

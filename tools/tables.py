@@ -11,6 +11,7 @@ import re
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from statistics import fmean
 
 from titans_course.studies.evidence import RECALLED
 
@@ -102,7 +103,7 @@ def verdict() -> str:
 
     def mean(name: str, mode: str, size: int = MANY) -> float:
         found = measured(name, "context", "bits", mode, context=size)
-        return sum(found) / len(found)
+        return fmean(found)
 
     def share(control: str) -> float:
         return (mean(control, "off") - mean("text-mag", "on")) / (mean(control, "off") - mean(control, "cache"))
@@ -131,7 +132,7 @@ def needle_table() -> list[list[str]]:
     for name, mode, title in (("needle-mag", "on", "`needle-mag`"), ("needle-off", "off", CONTROL)):
         found = [row for row in cards(name)[0]["results"] if "seed" in row and row["memory"] == mode]
         shares = [[100 * row["exact"] for row in found if row["size"] == size] for size in sizes]
-        rows.append([title, *(f"{sum(v) / len(v):.0f}% ({min(v):.0f} to {max(v):.0f})" for v in shares)])
+        rows.append([title, *(f"{fmean(v):.0f}% ({min(v):.0f} to {max(v):.0f})" for v in shares)])
     return [["bytes of text", *(f"{size:,}" for size in sizes)], *rows]
 
 
@@ -173,6 +174,54 @@ def load_notes() -> str:
     )
 
 
+def class_table() -> list[list[str]]:
+    """What it takes to grade a class, a column for each lesson."""
+    lessons = json.loads((NUMBERS.parent / "class.json").read_text("utf-8"))["lessons"]
+
+    def took(step: str):
+        def show(of: dict) -> str:
+            found, each = of["steps"][step], of["steps"][step]["seconds"] / of["students"]
+            return f"{found['seconds']:.0f} s ({each:.1f} s), {found['cpu_seconds']:.0f} s, {found['peak_mb']:.0f} MB"
+
+        return show
+
+    rows = {
+        f"{lessons[0]['students']} students": lambda of: f"lesson {of['lesson'].partition('_')[0]}",
+        "marks that are right, `nbgrader autograde`": lambda of: f"{of['right']['nbgrader']} of {of['students']}",
+        "marks that are right, `grade_apart.py`": lambda of: f"{of['right']['grade_apart']} of {of['students']}",
+        "pages of feedback": lambda of: str(of["pages"]),
+        "`nbgrader generate_assignment`": took("generate_assignment"),
+        "`nbgrader autograde`": took("autograde"),
+        "`nbgrader generate_feedback`": took("generate_feedback"),
+        "`nbgrader export`": took("export"),
+        "`grade_apart.py`, with a student on each core": took("grade_apart"),
+    }
+    return [[name, *map(show, lessons)] for name, show in rows.items()]
+
+
+def hub_table() -> list[list[str]]:
+    """What users of a hub wait for and need, a column for each number of users."""
+    figures = json.loads((NUMBERS.parent / "hub.json").read_text("utf-8"))
+
+    def times(step: str):
+        return lambda run: f"{run[step][0]:g} s, {run[step][1]:g} s"
+
+    rows = {
+        f"lesson {figures['lesson'].partition('_')[0]}, JupyterHub {figures['jupyterhub']}": (
+            lambda run: f"{run['users']} user{'s' * (run['users'] > 1)}"
+        ),
+        "users whose checked cells print what the published lesson prints": (
+            lambda run: f"{run['right']} of {run['users']}, {run['checked']} cells each"
+        ),
+        "from the login form to JupyterLab: median, slowest": times("login"),
+        "all cells of the lesson: median, slowest": times("run"),
+        "processor time for each user, from login to last cell": lambda run: f"{run['cpu_seconds']:g} s",
+        "memory of the hub and its proxy": lambda run: f"{run['hub_mb']} MB",
+        "memory for each user: server and kernel, at most": lambda run: f"{run['user_mb']} MB",
+    }
+    return [[name, *map(show, figures["runs"])] for name, show in rows.items()]
+
+
 TABLES = {
     "recall": recall_table,
     "text": text_table,
@@ -180,6 +229,8 @@ TABLES = {
     "verdict": verdict,
     "load": load_table,
     "load_notes": load_notes,
+    "class": class_table,
+    "hub": hub_table,
 }
 
 

@@ -54,9 +54,11 @@ def environment(place: Path) -> dict[str, str]:
     return kept | settings | pip | {"PATH": f"{place / 'bin'}{os.pathsep}{os.environ['PATH']}"}
 
 
-def healthy(command: list[str], **how) -> bool:
-    """Whether the health check succeeds within two minutes, asked once a second."""
+def healthy(command: list[str], alive=lambda: True, **how) -> bool:
+    """Whether the health check succeeds within two minutes, asked once a second while the server is alive."""
     for _ in range(120):
+        if not alive():
+            return False
         if subprocess.run(command, capture_output=True, check=False, **how).returncode == 0:
             return True
         time.sleep(1)
@@ -82,7 +84,7 @@ def test_the_steps_of_the_dockerfile_work_in_a_clean_folder(tmp_path):
     with out.open("w") as stderr:
         server = subprocess.Popen(command, cwd=folder, env=settings, stdout=subprocess.DEVNULL, stderr=stderr)
     try:
-        assert healthy(check, env=settings), out.read_text()
+        assert healthy(check, lambda: server.poll() is None, env=settings), out.read_text()
     finally:
         server.terminate()
         server.wait(20)

@@ -52,7 +52,7 @@ def test_a_gradebook_out_of_reach_stays_as_it_is(tool, tmp_path, capsys, monkeyp
         nbformat.write(notebook, place / f"{LESSON}.ipynb")
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{tmp_path}", prepend=":")
-    assert apart().main([str(course), LESSON, "--with", "env GRADING={folder}"]) == 1
+    assert apart().main([str(course), LESSON, "--jobs", "2", "--with", "env GRADING={folder}"]) == 1
     told = capsys.readouterr().out  # the thief's own gradebook holds a mark above the maximum
     assert "honest: 9.0 of 9.0" in told and "a-thief: not graded, look at this submission" in told
     with (course / f"marks-{LESSON}.csv").open() as file:
@@ -64,6 +64,8 @@ def test_a_gradebook_out_of_reach_stays_as_it_is(tool, tmp_path, capsys, monkeyp
 
 
 def test_no_submission_is_one_line(tmp_path, capsys):
+    assert apart().main([str(tmp_path), LESSON, "--jobs", "0"]) == 2
+    assert capsys.readouterr().err == "titans_mini: jobs must be at least 1, not 0\n"
     assert apart().main([str(tmp_path), LESSON]) == 2
     assert capsys.readouterr().err.startswith("titans_mini: no submission of '01_memory_that_learns' in ")
 
