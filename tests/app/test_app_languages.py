@@ -21,7 +21,7 @@ CHINESE = pages.TEXTS["zh"]
 NAMES = """
 tau beta lambda theta eta eta_t alpha softness sqrt g_write g_forget rms unit excess zsigmoid running_max fixed
 English Python CSV JSON HTML UTF MB Ctrl Enter Frobenius Transformer RMSNorm titans_mini Trace from_json
-MAC MAG MAL LMM numpy top min text conv recall needle mac mag mal lmm cursor
+MAC MAG MAL LMM numpy top min text conv recall needle mac mag mal lmm cursor gram
 """  # symbols, names, and the name of a mark that nobody sees
 ALLOWED = NAMES.split()
 LATEX = re.compile(r"\$\$.*?\$\$", re.S)

@@ -1,4 +1,4 @@
-"""binder/environment.yml agrees with pyproject.toml, and it is what Binder takes."""
+"""environment.yml agrees with pyproject.toml, and it is what Binder takes."""
 
 import re
 import shlex
@@ -9,9 +9,8 @@ from lessons import ROOT
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-FOLDER = ROOT / "binder"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]
-ENVIRONMENT = yaml.safe_load((FOLDER / "environment.yml").read_text("utf8"))
+ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text("utf8"))
 *CONDA, PIP = ENVIRONMENT["dependencies"]
 
 
@@ -22,27 +21,27 @@ def option(name: str) -> str:
 
 
 def test_binder_takes_the_environment_and_not_the_dockerfile():
-    """A Dockerfile at the top goes before an environment at the top, but a folder `binder` goes before both."""
-    assert (FOLDER / "environment.yml").is_file() and not (ROOT / "environment.yml").exists()
-    assert not (FOLDER / "Dockerfile").exists() and "pip" in CONDA
+    """A Dockerfile at the top goes before an environment at the top, and a folder `binder` before both."""
+    assert not (ROOT / "Dockerfile").exists() and not any((ROOT / name).exists() for name in ("binder", ".binder"))
+    assert "pip" in CONDA
 
 
 def test_python_is_that_of_the_pins_and_of_the_image():
     (python,) = (name.partition("=")[2] for name in CONDA if name.startswith("python="))
     assert f"Python {python}" in (ROOT / "constraints.txt").read_text("utf8").splitlines()[0]
-    assert f"FROM python:{python}-slim" in (ROOT / "Dockerfile").read_text("utf8")
+    assert f"FROM python:{python}-slim" in (ROOT / "tools" / "Dockerfile").read_text("utf8")
     assert SpecifierSet(PROJECT["requires-python"]).contains(python)
 
 
 def test_pip_installs_the_checkout_under_the_pins_with_extras_that_exist():
-    assert (FOLDER / option("-c")).resolve() == ROOT / "constraints.txt"
+    assert (ROOT / option("-c")).resolve() == ROOT / "constraints.txt"
     place, extras = re.fullmatch(r"([./]+)\[([\w,]+)\]", option("-e")).groups()
-    assert (FOLDER / place).resolve() == ROOT
+    assert (ROOT / place).resolve() == ROOT
     assert {"app", "notebooks"} == set(extras.split(",")) <= set(PROJECT["optional-dependencies"])
 
 
 def test_torch_comes_from_the_same_index_as_in_the_image():
-    assert f"ARG TORCH_INDEX={option('--extra-index-url')}\n" in (ROOT / "Dockerfile").read_text("utf8")
+    assert f"ARG TORCH_INDEX={option('--extra-index-url')}\n" in (ROOT / "tools" / "Dockerfile").read_text("utf8")
     (torch,) = (line for line in PROJECT["dependencies"] if Requirement(line).name == "torch")
     (pin,) = re.findall(r"^torch==(.*)$", (ROOT / "constraints.txt").read_text("utf8"), re.M)
     assert Requirement(torch).specifier.contains(f"{pin}+cpu")  # a local version goes before PyPI's of the same number

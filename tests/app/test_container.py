@@ -16,7 +16,7 @@ from browsing import free_port
 from lessons import ROOT
 
 IMAGE = "titans-mini-test"
-FILE, IGNORED = ((ROOT / name).read_text("utf8") for name in ("Dockerfile", ".dockerignore"))
+FILE, IGNORED = ((ROOT / name).read_text("utf8") for name in ("tools/Dockerfile", ".dockerignore"))
 TEXT = re.sub(r"^\s*#.*\n", "", FILE, flags=re.M).replace("\\\n", " ")  # without comments, an instruction a line
 CHECK = re.search(r"^HEALTHCHECK .*?CMD (.*)$", TEXT, re.M)[1]
 PORT = "8501"
@@ -103,7 +103,7 @@ def test_the_image_answers_without_a_network():
     if not shutil.which("docker") or subprocess.run(["docker", "version"], capture_output=True).returncode:
         pytest.skip("no Docker daemon answers: the steps are replayed in a folder instead")
     index = ["--build-arg", f"TORCH_INDEX={os.environ['TORCH_INDEX']}"] if "TORCH_INDEX" in os.environ else []
-    docker("build", "--network", "host", *index, "-t", IMAGE, str(ROOT))
+    docker("build", "-f", str(ROOT / "tools" / "Dockerfile"), "--network", "host", *index, "-t", IMAGE, str(ROOT))
     name = docker("run", "-d", "--network", "none", "--memory", "2g", "--health-interval", "2s", IMAGE).strip()
     try:
         status = ["docker", "inspect", "-f", "{{.State.Health.Status}}", name]

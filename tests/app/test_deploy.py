@@ -54,7 +54,7 @@ def test_the_marks_of_the_class_are_all_right():
 def test_the_app_answers_this_machine_only_unless_it_is_asked():
     settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf8"))
     assert settings["server"]["address"] == "127.0.0.1"
-    command = re.search(r"^CMD (.*)$", (ROOT / "Dockerfile").read_text(encoding="utf8"), re.M)[1]
+    command = re.search(r"^CMD (.*)$", (ROOT / "tools" / "Dockerfile").read_text(encoding="utf8"), re.M)[1]
     assert json.loads(command)[-2:] == ["--address", "0.0.0.0"]
     assert "--address 0.0.0.0" in TEXT and f"{settings['server']['maxUploadSize']} MB" in TEXT
 

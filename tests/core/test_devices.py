@@ -52,6 +52,7 @@ def cuda(monkeypatch):
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     # A CUDA build of torch would ask the missing driver for its stream at each step of an optimizer.
     monkeypatch.setattr("torch.accelerator.current_accelerator", lambda *_, **__: None)
+    monkeypatch.setattr("torch.cuda.is_current_stream_capturing", lambda: False)
 
 
 @pytest.fixture(params=["stand-in", pytest.param("cuda", marks=pytest.mark.skipif(not REAL, reason="no CUDA device"))])

@@ -466,7 +466,7 @@ def test_maps_are_one_page_that_opens_offline(tmp_path):
     pytest.importorskip("plotly")
     assert command(*QUICK, "--depth", "1", "2", "--keep", "1", "--out", str(tmp_path), "--maps", "--quiet") == 0
     page = (tmp_path / "maps.html").read_text("utf-8")
-    assert '"heatmap"' in page and 'src="http' not in page
+    assert '"heatmap"' in page and ' src="http' not in page
 
 
 def test_an_empty_table_is_empty_text():
