@@ -1,7 +1,7 @@
 # `make` without a target lists the commands. Each of them first sets up the environment.
 
 VENV ?= .venv
-# The interpreter for the environment; if empty, the first suitable one of python3.11, 3.12, 3.13 and python3.
+# The interpreter for the environment; if empty, the first suitable one of python3.11 to 3.14 and python3.
 PYTHON ?=
 # A package index from which torch is installed first; https://download.pytorch.org/whl/cpu has the small CPU build.
 TORCH_INDEX ?=

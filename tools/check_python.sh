@@ -7,7 +7,7 @@ fail() {
     exit 1
 }
 
-[ -n "${1:-}" ] || set -- python3.11 python3.12 python3.13 python3
+[ -n "${1:-}" ] || set -- python3.11 python3.12 python3.13 python3.14 python3
 names=$*
 old=
 bare=

@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf8"))["project"]
-NAMES = ("python3.11", "python3.12", "python3.13", "python3")
+NAMES = ("python3.11", "python3.12", "python3.13", "python3.14", "python3")
 
 # What a start-up hook does to the running Python to make it look unfit.
 TOO_OLD = {"sitecustomize.py": "import sys; sys.version_info = (3, 9, 18, 'final', 0)"}
