@@ -76,7 +76,7 @@ def profile(*, mode: str, dim: int, chunk: int, batch: int, tokens: int, most: i
     contestant, run = make(OURS, dim, chunk), PASSES[mode]
     x = torch.randn(batch, tokens, dim)
     run(contestant, x)
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], acc_events=True) as seen:
         run(contestant, x)
     taken = {event.key: event.self_cpu_time_total for event in seen.key_averages()}
     total = sum(taken.values())

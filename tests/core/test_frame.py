@@ -84,7 +84,7 @@ def test_make_stops_with_that_line_and_makes_nothing(tmp_path, name, hooks, advi
 
 
 def test_names_are_tried_in_order_past_the_unfit(tmp_path):
-    for name, hooks in zip(NAMES, (TOO_OLD, NO_VENV, FIT, FIT), strict=True):
+    for name, hooks in zip(NAMES, (TOO_OLD, NO_VENV, FIT, FIT, FIT), strict=True):
         fake_python(tmp_path, name, hooks)
     result = check(tmp_path)
     assert (result.returncode, result.stdout, result.stderr) == (0, "python3.13\n", "")
