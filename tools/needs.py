@@ -26,7 +26,7 @@ MODELS = {  # dim, layers, heads, chunk, memory heads; sequences and their token
 
 def used(name: str) -> int:
     """Bytes of this process, by a name of /proc: VmRSS now, VmHWM at most."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text("utf-8").splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith(name))
 
 
@@ -41,7 +41,7 @@ def compare(name: str, steps: int = 3) -> None:
     need, seconds = estimate.estimate(model, config, source), []
     speed = estimate.measure_speed("cpu")
     before = used("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the most that was used counts from here
+    Path("/proc/self/clear_refs").write_text("5", "utf-8", newline="\n")  # the most that was used counts from here
     lm = make_model(model, config)
     optimizer = make_optimizer(lm, config)
     pieces = cut(make_batch("text", rows, size, torch.Generator().manual_seed(0), source=source), 0)
