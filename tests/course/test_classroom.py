@@ -1,7 +1,11 @@
 """tools/classroom.py: what a submission deserves is what the checks of its exercises say, without nbgrader."""
 
+import os
+
 import pytest
 from lessons import tool
+
+from titans_course.language import VARIABLE
 
 pytest.importorskip("nbgrader", reason="nbgrader is not installed: pip install 'titans-mini[classroom]'")
 
@@ -20,6 +24,12 @@ def earned(notebook) -> float:
             except Exception:
                 assert mark.get("grade"), cell.source  # a solution cell only defines
     return points
+
+
+@pytest.fixture(autouse=True)
+def own_language(monkeypatch):
+    """The first cell of a Chinese copy sets the language of the process; afterwards it is as it was."""
+    monkeypatch.setenv(VARIABLE, os.environ[VARIABLE])
 
 
 @pytest.mark.parametrize("lesson", CLASSROOM.WRONG)
