@@ -8,7 +8,7 @@ import torch
 
 pytest.importorskip("streamlit.testing.v1")
 
-from pages import chart_ending, lines, open_page  # noqa: E402
+from pages import chart_ending, kept_text, lines, open_page  # noqa: E402
 from pages import unbroken as sound  # noqa: E402
 
 # isort: split
@@ -85,6 +85,7 @@ def test_it_opens_with_gauges_and_a_time_line():
     assert actions(app) == ["snapshot", "snapshot"]
 
 
+@kept_text
 def test_the_default_drill_alarms_degrades_and_comes_back(monkeypatch):
     monkeypatch.setattr(checkpoint, "BUNDLED", REAL)
     monkeypatch.setattr(operations_desk, "OPENING", 3700)

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("streamlit.testing.v1")
 
-from pages import chart_ending, open_page  # noqa: E402
+from pages import chart_ending, kept_text, open_page  # noqa: E402
 from pages import unbroken as sound  # noqa: E402
 
 # isort: split
@@ -34,6 +34,7 @@ def drawn(app) -> tuple[int, int]:
     return max(figure["data"][1]["x"]), sum(veils)
 
 
+@kept_text
 def test_the_kept_drill_is_shown_until_it_is_read_or_changed_by_hand():
     app = sound(open_page("operations", {}))
     assert drawn(app) == (6000, 200)
@@ -42,6 +43,7 @@ def test_the_kept_drill_is_shown_until_it_is_read_or_changed_by_hand():
     assert drawn(open_page("operations", {"factor": "5"})) == (200, 0)  # another drill
 
 
+@kept_text
 def test_the_kept_drill_is_that_of_the_page():
     samples, events = operations_live.kept()
     assert [sample.token for sample in samples] == list(range(100, 6001, 100))
