@@ -24,7 +24,7 @@ TEXTS = {
 }
 PASTED = 'One line, and "quotes".\nAnother: 雪 & <b>.\n'
 sys.path.append(str(ENTRY.parent))  # the app's own modules can be imported in tests too
-kept_text = pytest.mark.skipif(np.__version__ != "2.4.6", reason="the kept drill was measured on the text of numpy 2.4.6")
+kept_text = pytest.mark.skipif(np.__version__ != "2.4.6", reason="the kept drill was measured with numpy 2.4.6")
 NAMES = ("simulator", "anatomy", "variants", "miras", "tuning", "operations", "claims")
 
 
