@@ -20,3 +20,8 @@ def usable_device(name: str) -> torch.device:
         raise ConfigError(text, names=", ".join(names), value=show(name))
     own = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
     return torch.device(own if str(name) == "cuda" else str(name))
+
+
+def training_device(name: str | None) -> torch.device:
+    """The same for a training, where None is CUDA if there is any, else the CPU."""
+    return usable_device(name or ("cuda" if torch.cuda.is_available() else "cpu"))

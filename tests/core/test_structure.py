@@ -12,7 +12,7 @@ from titans_mini import MemoryConfig, NeuralMemory
 ROOT = Path(__file__).resolve().parents[2]
 # Lines of Python, blank ones included. Goals: 7,500 for titans_mini and 9,400 for titans_course. The budgets are what
 # the houses have, so that they can only shrink; one is raised only with a reason in the commit that raises it.
-BUDGETS = {"titans_mini": 11_752, "titans_course": 15_285, "app": 5_273}
+BUDGETS = {"titans_mini": 11_747, "titans_course": 15_277, "app": 5_273}
 LONGEST = 300  # lines of a file
 FIRST = [
     "config.py",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from titans_mini.cli.flags import add_command
+from titans_mini.cli.flags import add_command, saved_in
 from titans_mini.cli.parsing import aligned
 from titans_mini.errors import ConfigError, check_choice
 from titans_mini.language import note, say
@@ -90,19 +90,11 @@ def _measure(wanted: list[str], size, files: tuple[Path, Path] | None, quiet: bo
                         report.keep({key: found}, *files)
                 bar.update()
         except KeyboardInterrupt:
-            text, saved = "stopped after {done} of {all} claims; {saved}", _saved(files, len(measured))
+            saved = saved_in(None if files is None else files[0], begun=bool(measured))
+            text = "stopped after {done} of {all} claims; {saved}"
             note(text, done=len(measured), all=len(wanted), saved=saved)
             raise
     return measured
-
-
-def _saved(files: tuple[Path, Path] | None, count: int) -> Message:
-    """Reports what a stopped measurement has saved, and how to continue."""
-    if files is None:
-        return Message("nothing is saved without --out")
-    if not count:
-        return Message("nothing is saved yet")
-    return Message("saved in {place}: run the same command to continue", place=repr(str(files[0])))
 
 
 def _list(keys: list[str], kept: dict, claims: dict) -> None:

@@ -71,14 +71,9 @@ def _simulate(options: argparse.Namespace) -> int:
             write_whole(out, trace.to_json() if out.suffix == ".json" else trace.to_csv())
     if options.json:
         print(json.dumps({**trace.summary(), "settings": config.to_dict()}))
-    else:
-        print_summary(trace.summary())
-    return 0
-
-
-def print_summary(summary: dict) -> None:
-    """A line for each number. The names are those of the JSON; in another language, their meaning stands behind."""
-    for name, value in summary.items():
+        return 0
+    for name, value in trace.summary().items():  # named as in the JSON; in another language their meaning stands behind
         shown = f"{value:.4g}" if isinstance(value, float) else str(value)
-        meaning = SUMMARY[name]
-        print(f"{name:14} {shown}" if say(meaning) == meaning else f"{name:14} {shown:12} {say(meaning)}")
+        meaning = say(SUMMARY[name])
+        print(f"{name:14} {shown}" if meaning == SUMMARY[name] else f"{name:14} {shown:12} {meaning}")
+    return 0

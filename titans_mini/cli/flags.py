@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from ..language import say
 from ..messages import Message
@@ -70,3 +71,10 @@ def _allowed(bounds: tuple, default: tuple) -> str:
 def given(options: argparse.Namespace, names: Iterable[str]) -> dict:
     """The values of these flags by their fields."""
     return {name: getattr(options, name) for name in names}
+
+
+def saved_in(file: Path | None, *, begun: bool = True) -> Message:
+    """What a stopped command says of its work: in which file it is, None without --out, and how to continue."""
+    if file is None or not begun:
+        return Message("nothing is saved without --out" if file is None else "nothing is saved yet")
+    return Message("saved in {place}: run the same command to continue", place=repr(str(file)))

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..language import note, say
 from ..messages import Message
 from ..stream import SNAPSHOT, Reader, StreamConfig
-from .flags import add_command, add_flags, given
+from .flags import add_command, add_flags, given, saved_in
 from .parsing import aligned
 
 
@@ -25,10 +25,7 @@ def _stream(options: argparse.Namespace) -> int:
     try:
         results = reader.run(quiet=options.quiet)
     except KeyboardInterrupt:
-        saved = Message("nothing is saved without --out")
-        if options.out is not None:
-            place = repr(str(Path(options.out) / SNAPSHOT))
-            saved = Message("saved in {place}: run the same command to continue", place=place)
+        saved = saved_in(None if options.out is None else Path(options.out) / SNAPSHOT)
         note("stopped at token {token}; {saved}", token=reader.position, saved=saved)
         raise
     print(json.dumps(results) if options.json else describe(results))

@@ -4,9 +4,7 @@ import argparse
 import json
 from importlib.metadata import entry_points
 
-import torch
-
-from ..devices import usable_device
+from ..devices import training_device
 from ..errors import ConfigError, check_number
 from ..language import note, say
 from ..models.beside import fitted
@@ -14,7 +12,6 @@ from ..models.config import TitansConfig
 from ..models.model import MODES
 from ..settings import comments
 from ..training.checkpoint import load_model
-from ..training.estimate import Speed, estimate, measure_speed
 from ..training.evaluate import evaluate
 from ..training.processes import joined, place
 from ..training.tasks import TASKS, check_size, source_of
@@ -80,10 +77,12 @@ def _train(options: argparse.Namespace) -> int:
 
 def _dry_run(model: TitansConfig, training: TrainConfig, options: argparse.Namespace) -> int:
     """Prints what the training would need."""
+    from ..training.estimate import Speed, estimate, measure_speed  # here, since torch's counter loads Triton
+
     if place()[1] > 1:
         raise ConfigError("dry_run counts what one process needs; start it without torchrun")
     rate = check_number("dry_run", options.dry_run, 0.0, 1e21)
-    device = usable_device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = training_device(options.device)
     need = estimate(model, training, source_of(training.task, training.file))
     speed = Speed(rate) if rate else measure_speed(device)
     seconds = need.seconds(speed)

@@ -13,12 +13,11 @@ from ..devices import usable_device
 from ..errors import ConfigError
 from ..files import write_whole, writing_to
 from ..language import note, say
-from ..messages import Message
 from ..tune import TuneConfig, Tuning, tune
 from ..tune.cluster import on_dask
 from ..tune.search import ROWS_FILE
 from ..tune.store import Setting, setting_of, to_csv
-from .flags import add_command, add_flags, given
+from .flags import add_command, add_flags, given, saved_in
 from .parsing import aligned
 
 SHOWN = ("mean", "spread", "behind", "writes_per_1k")
@@ -71,10 +70,7 @@ def _search(config: TuneConfig, options: argparse.Namespace, text: str | None) -
         try:
             return tune(config, text=text, folder=options.out, progress=show, **given(options, ("workers", "device")))
         except KeyboardInterrupt:
-            saved = Message("nothing is saved yet" if options.out else "nothing is saved without --out")
-            if options.out and reached:
-                place = repr(str(Path(options.out) / ROWS_FILE))
-                saved = Message("saved in {place}: run the same command to continue", place=place)
+            saved = saved_in(Path(options.out) / ROWS_FILE if options.out else None, begun=reached > 0)
             note("stopped after {done} of {all} updates; {saved}", done=reached, all=bar.total, saved=saved)
             raise
 

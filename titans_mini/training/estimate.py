@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from ..memory.neural import NeuralMemory
@@ -73,8 +74,8 @@ class Count(TorchDispatchMode):
             packet = operation.overloadpacket
             product = flop_registry.get(packet) or flop_registry.get(getattr(aten, packet.__name__.rstrip("_"), None))
             self.flops += product(*args, **kwargs, out_val=out) if product else 0
-            made = _found(out)
-            self.moved += sum(tensor.nbytes for tensor in made + _found(args))
+            made, given = ([leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)] for tree in (out, args))
+            self.moved += sum(tensor.nbytes for tensor in made + given)
             self.operations += 1
             for tensor in made:
                 self._note(tensor)
@@ -94,12 +95,6 @@ class Count(TorchDispatchMode):
         self._alive[key] = weakref.ref(storage, drop)
         self.live += size
         self.peak = max(self.peak, self.live)
-
-
-def _found(value: object) -> list[Tensor]:
-    if isinstance(value, Tensor):
-        return [value]
-    return [tensor for part in value for tensor in _found(part)] if isinstance(value, (tuple, list)) else []
 
 
 def estimate(model: TitansConfig, config: TrainConfig, source: Tensor | None = None, device: str = "meta") -> Estimate:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from ..devices import usable_device
+from ..devices import training_device
 from ..errors import ConfigError, DivergenceError
 from ..files import clear_parts, owned, write_whole, writing_to
 from ..language import say
@@ -189,7 +189,7 @@ class Trainer:
         if config.rows < self.processes:
             told = dict(count=self.processes, rows=config.rows)
             raise ConfigError("rows must be at least {count}, the number of processes, not {rows}", **told)
-        chosen = usable_device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        chosen = training_device(device)
         torch.manual_seed(config.seed)
         self._body = {"body_sha256": read_card(config.body)[DIGEST]} if config.body else {}
         self.lm = make_model(model, config).to(chosen)
